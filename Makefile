@@ -1,0 +1,114 @@
+# `make` shows what there is. Everything is built below target/ (or
+# CARGO_TARGET_DIR); `make demo` and `make test` write nowhere else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# rustup's directory is in the PATH of login shells only.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+# The module that is tested and shown is the one that would be installed;
+# PROFILE=dev builds faster, and with the checks of a debug build.
+PROFILE ?= release
+CARGO_TARGET := $(or $(CARGO_TARGET_DIR),target)
+MODULE := $(abspath $(CARGO_TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libmod_oxd.so)
+
+PORT ?= 8080
+OXD_PORT ?= 8443
+PROVIDER_PORT ?= 8444
+DESTDIR ?=
+
+.PHONY: help build release module demo demo-check test test-unit test-httpd test-scripts \
+	lint lint-shell fmt bench docs install clean
+
+help: ## show this list
+	@echo "mod_oxd: sign users in through oxd, inside Apache httpd"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CI=true or YES=1 answers every question with yes."
+
+build: ## compile everything without optimisation
+	@scripts/need.sh build
+	cargo build --workspace
+
+release: ## compile the module as it is installed: target/release/libmod_oxd.so
+	@scripts/need.sh build
+	cargo build --release -p mod_oxd
+
+module:
+	cargo build --profile $(PROFILE) -p mod_oxd
+
+demo: ## httpd with the module and a sign-in to try (PORT, OXD_PORT, PROVIDER_PORT)
+	@scripts/need.sh demo
+	@$(MAKE) --no-print-directory module
+	cargo build -p oxd-dev
+	@OXD_MODULE=$(MODULE) scripts/demo.sh --port $(PORT) --oxd-port $(OXD_PORT) --provider-port $(PROVIDER_PORT)
+
+demo-check: ## start the demo on free ports, sign in and out with curl, stop it
+	@scripts/need.sh demo
+	@$(MAKE) --no-print-directory module
+	cargo build -p oxd-dev
+	@OXD_MODULE=$(MODULE) scripts/demo.sh --check
+
+# One cargo call for all packages: a call for a part of them may choose other
+# features for a dependency, and build it again. The rest runs even when a test
+# fails, so that one run shows everything.
+test: ## every test: units, real httpd, browser, demo, scripts
+	@scripts/need.sh test
+	@$(MAKE) --no-print-directory module
+	@status=0; \
+	OXD_MODULE=$(MODULE) cargo test --workspace --no-fail-fast || status=$$?; \
+	cargo build -p oxd-dev && OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
+	exit $$status
+
+test-unit: ## only the tests that need no httpd
+	@scripts/need.sh build
+	cargo test -p oxd-core -p oxd-dev
+
+test-httpd: ## only the tests in a real httpd (ARGS="name of a test")
+	@scripts/need.sh test
+	@$(MAKE) --no-print-directory module
+	OXD_MODULE=$(MODULE) cargo test -p oxd-tests -- $(ARGS)
+
+test-scripts: ## only the tests of the demo and the scripts
+	@scripts/need.sh demo
+	@$(MAKE) --no-print-directory module
+	cargo build -p oxd-dev
+	@OXD_MODULE=$(MODULE) scripts/test.sh
+
+lint: ## formatting, clippy, dependencies, shell scripts
+	@scripts/need.sh lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/deny.sh
+	@$(MAKE) --no-print-directory lint-shell
+
+lint-shell:
+	shellcheck -x scripts/*.sh .ci/run bench/*.sh apache-conf/demo/htdocs/private/index.cgi
+
+fmt: ## format the Rust sources
+	cargo fmt --all
+
+bench: ## instructions per request and requests per second, against httpd alone
+	@scripts/need.sh bench
+	@$(MAKE) --no-print-directory module PROFILE=release
+	cargo build --release -p oxd-dev
+	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh
+
+# Through a file beside it: a failed run must not leave half a page.
+docs: ## write docs/DIRECTIVES.md from the table in the code
+	@scripts/need.sh build
+	@mkdir -p docs
+	cargo run -p oxd-core --example directives >docs/DIRECTIVES.md.new
+	@mv docs/DIRECTIVES.md.new docs/DIRECTIVES.md
+
+# Does not build: `sudo make install` would leave root's files in target/.
+install: ## copy the built module into httpd (as root, after `make release`; DESTDIR)
+	@[[ -f $(MODULE) ]] || { echo "$(MODULE) is not there: run 'make release' first, as yourself" >&2; exit 1; }
+	@scripts/install.sh "$(MODULE)" "$(DESTDIR)"
+
+clean: ## remove everything that was built
+	cargo clean

@@ -1,0 +1,554 @@
+"""What does a request with a session cost?
+
+Serves one file of 1 KB, unprotected and protected, and measures
+
+  instructions per request   under valgrind's callgrind, in a single httpd process
+                             (prefork, -X): N1 and N2 requests in two runs, and the
+                             difference divided by N2 - N1, so that start-up and the
+                             first request cancel out. Repeatable to a fraction of a
+                             percent, whatever else the machine does.
+  requests per second        with wrk, on the event MPM, keep-alive: the variants take
+                             turns for several rounds, and the median of each counts.
+                             Only the ratio to the unprotected file means something;
+                             the load runs on the same machine.
+
+The session is a real one: signed in through the development oxd server and its
+provider. Where mod_auth_openidc is installed, it is measured in the same run,
+with a session from the same provider.
+
+Prints a table, and writes results.json and results.md.
+"""
+
+import argparse
+import contextlib
+import html.parser
+import http.client
+import http.cookiejar
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+USER, PASSWORD = "test_user", "secret"
+FILE_SIZE = 1024
+START_SECONDS = 120  # httpd under valgrind is slow to start
+STOP_SECONDS = 60  # and callgrind writes its file when it ends
+
+
+class Failure(Exception):
+    """Something did not go as it has to; the text is for the person at the terminal."""
+
+
+# --- httpd ---------------------------------------------------------------------
+
+
+class Apache:
+    """What is known of the installed httpd."""
+
+    def __init__(self):
+        apxs = shutil.which("apxs") or shutil.which("apxs2")
+        if not apxs:
+            raise Failure("apxs is missing (package apache2-dev)")
+
+        def ask(name):
+            return subprocess.check_output([apxs, "-q", name], text=True).strip()
+
+        self.modules = pathlib.Path(ask("LIBEXECDIR"))
+        self.binary = str(pathlib.Path(ask("SBINDIR")) / ask("PROGNAME"))
+        self.built_in = subprocess.check_output([self.binary, "-l"], text=True)
+        version = subprocess.check_output([self.binary, "-v"], text=True)
+        self.version = re.search(r"Apache/([\d.]+)", version).group(1)
+
+    def load_module(self, name):
+        """The LoadModule line, or nothing when it is built in."""
+        if f"mod_{name}.c" in self.built_in:
+            return ""
+        return f'LoadModule {name}_module "{self.modules}/mod_{name}.so"\n'
+
+    def has(self, name):
+        return (self.modules / f"mod_{name}.so").exists()
+
+
+# What Debian turns on in a new httpd. A leaner one would make every ratio larger,
+# and is not what people run.
+USUAL_MODULES = (
+    "unixd log_config logio access_compat alias auth_basic authn_core authn_file authz_core "
+    "authz_host authz_user autoindex deflate dir env filter mime negotiation reqtimeout "
+    "setenvif status"
+).split()
+
+
+class Httpd:
+    """One httpd with a configuration and a directory of its own."""
+
+    def __init__(self, apache, directory, name, mpm, site_config, port=None):
+        self.apache = apache
+        self.mpm = mpm
+        self.port = port or free_port()
+        self.directory = directory / f"{name}-{mpm}"
+        self.directory.mkdir(exist_ok=True)
+        # Under valgrind the process that has become www-data writes here.
+        self.directory.chmod(0o777)
+        self.config = self.directory / "httpd.conf"
+        self.config.write_text(self._config(directory, site_config))
+        self.process = None
+
+    def _config(self, shared, site_config):
+        load = "".join(map(self.apache.load_module, [f"mpm_{self.mpm}", *USUAL_MODULES]))
+        run_as = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
+        return f"""
+ServerRoot "{self.directory}"
+DefaultRuntimeDir "{self.directory}"
+PidFile "{self.directory}/httpd.pid"
+ServerName 127.0.0.1:{self.port}
+Listen 127.0.0.1:{self.port}
+{load}{run_as}
+ErrorLog "{self.directory}/error.log"
+LogLevel warn
+LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
+CustomLog "{self.directory}/access.log" combined
+TypesConfig /dev/null
+AddType text/plain .txt
+AddOutputFilterByType DEFLATE text/html
+RequestReadTimeout header=0 body=0
+KeepAlive On
+MaxKeepAliveRequests 0
+KeepAliveTimeout 300
+Timeout 300
+DocumentRoot "{shared}/htdocs"
+<Directory />
+    AllowOverride None
+</Directory>
+{site_config}
+"""
+
+    @property
+    def base(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *arguments, under=()):
+        """Starts httpd in the foreground, `under` another program if given."""
+        log = open(self.directory / "output.log", "wb")
+        command = [*under, self.apache.binary, "-d", self.directory, "-f", self.config, *arguments]
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )
+        wait_for_port(self.port, self.process, f"httpd ({self.directory.name})", self.logs)
+        return self
+
+    def logs(self):
+        return tail(self.directory / "output.log") + tail(self.directory / "error.log")
+
+    def stop(self):
+        end(self.process)
+
+
+def start_oxd_dev(binary, directory, redirect_uris, logout_uri):
+    """The development oxd server with a registered site; answers (process, facts)."""
+    port, provider_port = free_port(), free_port()
+    site, cert, ready = directory / "site.json", directory / "oxd-cert.pem", directory / "oxd-ready"
+    command = [binary, "--listen", f"127.0.0.1:{port}", "--tls", "--cert-out", cert,
+               "--provider-listen", f"127.0.0.1:{provider_port}", "--register-site", site,
+               "--post-logout-redirect-uri", logout_uri, "--ready-file", ready]
+    for uri in redirect_uris:
+        command += ["--redirect-uri", uri]
+    log_path = directory / "oxd-dev.log"
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL, stdout=open(log_path, "wb"), stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 30
+    while not ready.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise Failure("the development oxd server does not start:\n" + tail(log_path))
+        time.sleep(0.05)
+    return process, {"port": port, "provider": f"http://127.0.0.1:{provider_port}", "site": site, "cert": cert}
+
+
+# --- a browser, as far as it is needed --------------------------------------------
+
+
+class Forms(html.parser.HTMLParser):
+    """Finds the forms of a page: (action, {name: value})."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "form":
+            self.found.append((attrs.get("action") or "", {}))
+        elif tag in ("input", "button") and self.found and attrs.get("name"):
+            fields = self.found[-1][1]
+            kind = attrs.get("type", "text")
+            if kind == "password":
+                fields[attrs["name"]] = PASSWORD
+            elif kind in ("text", "email"):
+                fields[attrs["name"]] = USER
+            elif kind in ("hidden", "submit", "checkbox") or tag == "button":
+                # Of several buttons the first is the one that goes on.
+                fields.setdefault(attrs["name"], attrs.get("value", "on"))
+
+
+def sign_in(url):
+    """Opens a protected page, signs in, and answers the Cookie header for that page."""
+    jar = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+    browser.addheaders = [("Accept", "text/html"), ("User-Agent", "bench")]
+    answer = browser.open(url, timeout=120)
+    for _ in range(5):
+        page, where = answer.read().decode(), answer.geturl()
+        if where == url:
+            request = urllib.request.Request(url)
+            jar.add_cookie_header(request)
+            return session_cookies(request.get_header("Cookie"))
+        forms = Forms(page).found
+        if not forms:
+            raise Failure(f"signing in ended at {where} without a form")
+        action, fields = forms[0]
+        body = urllib.parse.urlencode(fields).encode()
+        answer = browser.open(urllib.parse.urljoin(where, action), body, timeout=120)
+    raise Failure(f"signing in did not lead back to {url}")
+
+
+def session_cookies(header):
+    """Without the provider's own cookie: it came from the same host name, as none would in life."""
+    ours = [c for c in header.split("; ") if c.startswith(("oxd_session", "mod_auth_openidc_session"))]
+    if not ours:
+        raise Failure(f"no session cookie among: {header}")
+    return "; ".join(ours)
+
+
+class Client:
+    """One connection, kept open; each answer is checked."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self.connection.connect()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def get(self, path, cookie):
+        headers = {"Accept": "text/html", "User-Agent": "bench"}
+        if cookie:
+            headers["Cookie"] = cookie
+        self.connection.request("GET", path, headers=headers)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status != 200 or len(body) != FILE_SIZE:
+            raise Failure(f"{path}: status {answer.status}, {len(body)} bytes")
+
+
+# --- what is compared --------------------------------------------------------------
+
+
+class Variant:
+    """A way to serve the file: which site configuration, which path, with a cookie or not."""
+
+    def __init__(self, key, label, site, path, send_cookie):
+        self.key, self.label, self.site = key, label, site
+        self.path, self.send_cookie = path, send_cookie
+
+
+def variants(with_openidc):
+    found = [
+        Variant("plain", "unprotected", "oxd", "/plain/file.txt", False),
+        Variant("plain_cookie", "unprotected, same Cookie header", "oxd", "/plain/file.txt", True),
+        Variant("oxd", "mod_oxd, session in the cookie", "oxd", "/protected/file.txt", True),
+    ]
+    if with_openidc:
+        found += [
+            Variant("openidc_cookie", "mod_auth_openidc, client-cookie", "openidc_cookie",
+                    "/protected/file.txt", True),
+            Variant("openidc_cache", "mod_auth_openidc, server-cache (shm)", "openidc_cache",
+                    "/protected/file.txt", True),
+        ]
+    return found
+
+
+def oxd_config(module, oxd):
+    return f"""
+LoadModule oxd_module "{module}"
+OxdServer https://127.0.0.1:{oxd['port']}
+OxdServerCAFile "{oxd['cert']}"
+OxdSite "{oxd['site']}"
+OxdCryptoKey "only for the benchmark, and the same in each of its runs"
+<Location /oxd>
+    SetHandler oxd
+</Location>
+<Location /protected>
+    AuthType oxd
+    Require valid-user
+</Location>
+"""
+
+
+def openidc_config(apache, oxd, client, port, session_type):
+    return f"""
+{apache.load_module("auth_openidc")}
+OIDCProviderMetadataURL {oxd['provider']}/.well-known/openid-configuration
+OIDCClientID {client['client_id']}
+OIDCClientSecret {client['client_secret']}
+OIDCRedirectURI http://127.0.0.1:{port}/protected/callback
+OIDCCryptoPassphrase "only for the benchmark, and the same in each of its runs"
+OIDCScope "openid profile email"
+OIDCSessionType {session_type}
+# As mod_oxd does unless told otherwise.
+OIDCPassClaimsAs environment
+<Location /protected>
+    AuthType openid-connect
+    Require valid-user
+</Location>
+"""
+
+
+class Bed:
+    """The directory, the development server and the httpd configurations of one run."""
+
+    def __init__(self, apache, directory, arguments):
+        self.apache, self.directory = apache, directory
+        self.ports = {site: free_port() for site in ("oxd", "openidc_cookie", "openidc_cache")}
+        uri = "http://127.0.0.1:{}".format
+        self.oxd_process, self.oxd = start_oxd_dev(
+            arguments.oxd_dev, directory,
+            [uri(self.ports["oxd"]) + "/oxd/callback"], uri(self.ports["oxd"]) + "/oxd/logout")
+        self.sites = {"oxd": oxd_config(arguments.module, self.oxd)}
+        self.openidc = apache.has("auth_openidc")
+        if self.openidc:
+            for site, session_type in (("openidc_cookie", "client-cookie"), ("openidc_cache", "server-cache")):
+                port = self.ports[site]
+                client = register_client(self.oxd["provider"], uri(port) + "/protected/callback")
+                self.sites[site] = openidc_config(apache, self.oxd, client, port, session_type)
+
+    def httpd(self, site, mpm):
+        return Httpd(self.apache, self.directory, site, mpm, self.sites[site], self.ports[site])
+
+    def close(self):
+        end(self.oxd_process)
+
+
+def register_client(provider, redirect_uri):
+    """Dynamic registration, as the provider's metadata offers it."""
+    with urllib.request.urlopen(provider + "/.well-known/openid-configuration", timeout=30) as answer:
+        endpoint = json.load(answer)["registration_endpoint"]
+    body = json.dumps({"redirect_uris": [redirect_uri], "client_name": "bench",
+                       "scope": "openid profile email"}).encode()
+    request = urllib.request.Request(endpoint, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+# --- instructions per request ------------------------------------------------------
+
+
+def count_instructions(bed, variant, requests):
+    """All instructions of one httpd process that answered so many requests."""
+    httpd = bed.httpd(variant.site, "prefork")
+    out = httpd.directory / f"callgrind.{variant.key}.{requests}"
+    # Opened as root when httpd starts, and as www-data when it ends.
+    out.touch()
+    out.chmod(0o666)
+    httpd.start("-X", under=("valgrind", "--tool=callgrind", "--vgdb=no", f"--callgrind-out-file={out}"))
+    try:
+        # Signing in is part of each run: a session in shared memory ends with its
+        # httpd. It costs the same in both runs, within what the division hides.
+        cookie = sign_in(httpd.base + "/protected/file.txt")
+        client = Client(httpd.port)
+        for _ in range(requests):
+            client.get(variant.path, cookie if variant.send_cookie else None)
+        client.connection.close()
+    finally:
+        httpd.stop()
+    match = re.search(r"^(?:summary|totals): (\d+)", out.read_text(errors="replace"), re.M)
+    if not match:
+        raise Failure("callgrind left no count:\n" + httpd.logs())
+    return int(match.group(1)), len(cookie)
+
+
+def instructions_per_request(bed, variant, few, many):
+    low, _ = count_instructions(bed, variant, few)
+    high, cookie_size = count_instructions(bed, variant, many)
+    return (high - low) / (many - few), cookie_size
+
+
+# --- requests per second -----------------------------------------------------------
+
+
+def wrk(httpd, variant, cookie, seconds, connections):
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-H", "Accept: text/html"]
+    if variant.send_cookie:
+        command += ["-H", f"Cookie: {cookie}"]
+    output = subprocess.check_output([*command, httpd.base + variant.path], text=True)
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise Failure(f"{variant.label}: wrk met errors:\n{output}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output).group(1))
+
+
+def requests_per_second(bed, chosen, rounds, seconds, connections):
+    """Every variant in turn, `rounds` times; answers {key: [figures]}."""
+    figures = {variant.key: [] for variant in chosen}
+    with contextlib.ExitStack() as stack:
+        running, cookies = {}, {}
+        for site in sorted({variant.site for variant in chosen}):
+            running[site] = bed.httpd(site, "event").start("-D", "FOREGROUND")
+            stack.callback(running[site].stop)
+            cookies[site] = sign_in(running[site].base + "/protected/file.txt")
+        for number in range(rounds):
+            # Each round starts with another variant, so that none is always first.
+            shift = number % len(chosen)
+            for variant in chosen[shift:] + chosen[:shift]:
+                figure = wrk(running[variant.site], variant, cookies[variant.site], seconds, connections)
+                figures[variant.key].append(figure)
+    return figures
+
+
+# --- small helpers -----------------------------------------------------------------
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_port(port, process, name, logs):
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise Failure(f"{name} ended as soon as it was started:\n{logs()}")
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise Failure(f"{name} is not ready after {START_SECONDS} seconds:\n{logs()}")
+
+
+def end(process):
+    if process is None or process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def tail(path, lines=15):
+    if not path.exists():
+        return ""
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) + "\n"
+
+
+# --- the report --------------------------------------------------------------------
+
+
+def table(rows):
+    """Markdown that is readable as it is."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+
+    def line(row):
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:])]
+        return "| " + " | ".join(cells) + " |"
+
+    rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
+    return "\n".join([line(rows[0]), rule, *map(line, rows[1:])])
+
+
+def report(results):
+    measured = results["variants"]
+    base = measured["plain"]
+    rows = [["1 KB file, keep-alive", "cookie", "instructions", "ratio", "requests/s", "ratio"]]
+    for entry in measured.values():
+        row = [entry["label"], f"{entry['cookie_bytes']} B" if entry["cookie_bytes"] else "-"]
+        for key, form in (("instructions", "{:,.0f}"), ("requests_per_second", "{:,.0f}")):
+            if key in entry and key in base:
+                row += [form.format(entry[key]), f"{entry[key] / base[key]:.2f}"]
+            else:
+                row += ["-", "-"]
+        rows.append(row)
+    return table(rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--module", type=pathlib.Path, required=True, help="the built module")
+    parser.add_argument("--oxd-dev", type=pathlib.Path, required=True, help="the built development server")
+    parser.add_argument("--results", type=pathlib.Path, required=True, help="directory for the results")
+    parser.add_argument("--requests", type=int, nargs=2, default=(200, 1200), metavar=("N1", "N2"))
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of wrk")
+    parser.add_argument("--seconds", type=int, default=4, help="of wrk, per variant and round")
+    parser.add_argument("--connections", type=int, default=16, help="of wrk")
+    parser.add_argument("--only", choices=("instructions", "rps"), help="measure one of the two")
+    arguments = parser.parse_args()
+    few, many = arguments.requests
+
+    apache = Apache()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="mod_oxd-bench."))
+    # www-data, which httpd becomes when root starts it, has to reach the file.
+    directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    for path in ("htdocs", "htdocs/plain", "htdocs/protected"):
+        (directory / path).mkdir()
+    for path in ("plain", "protected"):
+        (directory / "htdocs" / path / "file.txt").write_bytes(b"x" * FILE_SIZE)
+
+    bed = None
+    try:
+        bed = Bed(apache, directory, arguments)
+        chosen = variants(bed.openidc)
+        if not bed.openidc:
+            print("mod_auth_openidc is not installed (package libapache2-mod-auth-openidc): skipped")
+        results = {
+            "httpd": apache.version, "machine": platform.machine(), "cpus": os.cpu_count(),
+            "requests": [few, many], "rounds": arguments.rounds, "seconds": arguments.seconds,
+            "connections": arguments.connections,
+            "variants": {v.key: {"label": v.label, "cookie_bytes": 0} for v in chosen},
+        }
+        entries = results["variants"]
+        if arguments.only != "rps":
+            for variant in chosen:
+                print(f"counting instructions: {variant.label} ...", flush=True)
+                figure, cookie_size = instructions_per_request(bed, variant, few, many)
+                entries[variant.key]["instructions"] = round(figure)
+                entries[variant.key]["cookie_bytes"] = cookie_size if variant.send_cookie else 0
+        if arguments.only != "instructions":
+            print(f"counting requests: {arguments.rounds} rounds of {len(chosen)} variants, "
+                  f"{arguments.seconds} s each ...", flush=True)
+            figures = requests_per_second(
+                bed, chosen, arguments.rounds, arguments.seconds, arguments.connections)
+            for key, rounds in figures.items():
+                entries[key]["requests_per_second"] = round(statistics.median(rounds))
+                entries[key]["rounds"] = [round(figure) for figure in rounds]
+    finally:
+        if bed:
+            bed.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+    text = report(results)
+    arguments.results.mkdir(parents=True, exist_ok=True)
+    (arguments.results / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    (arguments.results / "results.md").write_text(text + "\n")
+    print(f"\n{text}\n\nwritten to {arguments.results}/results.json and results.md")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit(f"bench: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("bench: ended")

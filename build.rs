@@ -1,0 +1,164 @@
+//! Finds httpd's and APR's headers, writes the bindings to what the module uses of them, and compiles the shim.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The functions of httpd and APR that the module calls, and nothing more.
+const FUNCTIONS: &[&str] = &[
+    "ap_auth_name",
+    "ap_auth_type",
+    "ap_discard_request_body",
+    "ap_expr_str_exec",
+    "ap_get_client_block",
+    "ap_get_core_module_config",
+    "ap_get_server_name_for_url",
+    "ap_get_server_port",
+    "ap_hook_access_checker_ex",
+    "ap_hook_check_authn",
+    "ap_hook_check_config",
+    "ap_hook_fixups",
+    "ap_hook_handler",
+    "ap_hook_header_parser",
+    "ap_hook_post_config",
+    "ap_index_of_response",
+    "ap_mpm_query",
+    "ap_response_code_string",
+    "ap_retained_data_create",
+    "ap_retained_data_get",
+    "ap_run_http_scheme",
+    "ap_rwrite",
+    "ap_server_root_relative",
+    "ap_set_content_length",
+    "ap_set_content_type",
+    "ap_setup_client_block",
+    "ap_should_client_block",
+    "ap_state_query",
+    "apr_palloc",
+    "apr_pool_cleanup_null",
+    "apr_pool_userdata_get",
+    "apr_pool_userdata_setn",
+    "apr_pstrmemdup",
+    "apr_table_add",
+    "apr_table_addn",
+    "apr_table_get",
+    "apr_table_set",
+    "apr_table_setn",
+    "apr_table_unset",
+    "oxd_.*",
+];
+
+const TYPES: &[&str] = &["module", "command_rec", "core_dir_config", "core_server_config", "ap_directive_t", "apr_table_entry_t"];
+
+const CONSTANTS: &[&str] = &[
+    "ACCESS_CONF",
+    "AP_AUTH_INTERNAL_PER_CONF",
+    "AP_MPMQ_MAX_THREADS",
+    "AP_SQ_.*",
+    "APLOG_(ERR|WARNING|NOTICE|INFO|DEBUG)",
+    "APR_HOOK_.*",
+    "DECLINED",
+    "DONE",
+    "HTTP_INTERNAL_SERVER_ERROR",
+    "HTTP_UNAUTHORIZED",
+    "MODULE_MAGIC_COOKIE",
+    "MODULE_MAGIC_NUMBER_(MAJOR|MINOR)",
+    "OK",
+    "OR_AUTHCFG",
+    "REQUEST_CHUNKED_DECHUNK",
+    "RSRC_CONF",
+    "ap_conftree",
+];
+
+fn main() {
+    for file in ["c_shim/shim.c", "c_shim/shim.h", "build.rs"] {
+        println!("cargo:rerun-if-changed={file}");
+    }
+    for variable in ["APXS", "APR_CONFIG", "APU_CONFIG"] {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
+    let flags = header_flags();
+
+    let mut shim = cc::Build::new();
+    shim.file("c_shim/shim.c").flag("-std=gnu11").warnings(true);
+    for flag in &flags {
+        shim.flag(flag);
+    }
+    shim.compile("oxd_shim");
+
+    let mut bindings = bindgen::Builder::default()
+        .header("c_shim/shim.h")
+        .clang_args(&flags)
+        .layout_tests(false)
+        .generate_comments(false)
+        .derive_debug(false)
+        .derive_copy(true)
+        .default_macro_constant_type(bindgen::MacroTypeVariation::Signed)
+        .use_core();
+    for name in FUNCTIONS {
+        bindings = bindings.allowlist_function(name);
+    }
+    for name in TYPES {
+        bindings = bindings.allowlist_type(name);
+    }
+    for name in CONSTANTS {
+        bindings = bindings.allowlist_var(name);
+    }
+    let bindings = bindings.generate().unwrap_or_else(|error| {
+        fail(&format!(
+            "bindgen could not read httpd's headers: {error}\nIt needs libclang: Debian's package libclang-dev."
+        ))
+    });
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("httpd.rs");
+    if let Err(error) = bindings.write_to_file(&out) {
+        fail(&format!("{} cannot be written: {error}", out.display()));
+    }
+
+    // httpd unloads and reloads every module at each restart, but threads and their destructors must keep their code.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    // A symbol that neither httpd nor a library of ours has should fail this build and not LoadModule; httpd's own
+    // are known only then, so the linker cannot check them all. Binding at load time is the next best.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,now");
+}
+
+/// The compiler flags with which httpd's and APR's headers are found.
+fn header_flags() -> Vec<String> {
+    let include = ask(&["APXS"], &["apxs", "apxs2"], &["-q", "INCLUDEDIR"]);
+    let apr = ask(&["APR_CONFIG"], &["apr-1-config", "apr-config"], &["--includes", "--cppflags"]);
+    let apu = ask(&["APU_CONFIG"], &["apu-1-config", "apu-config"], &["--includes"]);
+    let mut flags = vec![format!("-I{}", include.trim())];
+    flags.extend(apr.split_whitespace().chain(apu.split_whitespace()).map(str::to_owned));
+    flags.dedup();
+    let header = PathBuf::from(include.trim()).join("httpd.h");
+    if !header.is_file() {
+        fail(&format!("apxs says that httpd's headers are in {}, but there is no httpd.h.", include.trim()));
+    }
+    flags
+}
+
+/// What the first program of a list that can be run says; an environment variable may name another.
+fn ask(variables: &[&str], programs: &[&str], arguments: &[&str]) -> String {
+    let named = variables.iter().filter_map(|v| env::var(v).ok());
+    for program in named.chain(programs.iter().map(|p| (*p).to_owned())) {
+        if let Ok(output) = Command::new(&program).args(arguments).output() {
+            if output.status.success() {
+                return String::from_utf8_lossy(&output.stdout).into_owned();
+            }
+        }
+    }
+    fail(&format!(
+        "None of {} can be run. mod_oxd is built against httpd's and APR's headers: install Debian's package \
+         apache2-dev (Fedora: httpd-devel and apr-util-devel), or name the program in {}.",
+        programs.join(", "),
+        variables.join(", ")
+    ))
+}
+
+/// Ends the build with a message that stands on its own, without a backtrace around it.
+fn fail(message: &str) -> ! {
+    for line in message.lines() {
+        println!("cargo:warning={line}");
+    }
+    eprintln!("\n{message}\n");
+    std::process::exit(1)
+}

@@ -1,0 +1,90 @@
+//! What a protected place answers to a request without a session, and what keeps a session's tokens fresh.
+
+use crate::clock::Seconds;
+use crate::crypto::KeyRing;
+use crate::facts::{Facts, Level, Outside};
+use crate::login;
+use crate::oxd::api::Commands;
+use crate::reason::{Failure, Reason};
+use crate::respond::Response;
+use crate::session::Opened;
+use crate::settings::{Settings, UnauthAction};
+
+/// Everything that a rule looks at.
+#[derive(Clone, Copy)]
+pub struct Ctx<'a> {
+    /// The merged configuration of the place.
+    pub settings: &'a Settings<'a>,
+    /// The request.
+    pub facts: &'a Facts<'a>,
+    /// The keys for cookies: `OxdCryptoKey`, or the server's random ones.
+    pub keys: &'a KeyRing,
+    /// The world.
+    pub outside: &'a dyn Outside,
+    /// oxd.
+    pub oxd: &'a dyn Commands,
+}
+
+impl Ctx<'_> {
+    /// Writes a line to the log, built only if the level is on.
+    pub fn log(&self, level: Level, line: impl FnOnce() -> String) {
+        if self.outside.logs(level) {
+            self.outside.log(level, &line());
+        }
+    }
+
+    /// The answer to a refusal, with a link to where the login begins.
+    pub fn refuse(&self, failure: &Failure, told: Option<&str>, start_over: Option<&str>) -> Response {
+        Response::refusal(failure, self.facts, self.outside, told, start_over)
+    }
+}
+
+/// The answer to a request without a session (`OxdUnauthAction`).
+pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
+    let action = ctx.settings.unauth_action.unwrap_or(UnauthAction::Auto);
+    let log_in = match action {
+        UnauthAction::Auto => ctx.facts.method.can_be_repeated() && !ctx.facts.is_script(),
+        // What a form has sent would be lost without a word: even here it gets 401 instead.
+        UnauthAction::Login => ctx.facts.method.can_be_repeated(),
+        UnauthAction::Unauthorized => false,
+    };
+    let target = login::own_address(ctx);
+    if log_in {
+        return login::start(ctx, target);
+    }
+    let link = login::login_link(ctx, &target);
+    ctx.refuse(&Failure::new(Reason::LoginRequired, "no session"), None, link.as_deref())
+}
+
+/// A user without the claim that should become `REMOTE_USER`.
+pub fn nameless(ctx: &Ctx<'_>) -> Response {
+    let claim = ctx.settings.remote_user.map_or("sub", |rule| rule.claim.as_str());
+    let detail = format!("the session has no claim '{claim}' that OxdRemoteUser could make a user name of");
+    ctx.refuse(&Failure::new(Reason::NoUserName, detail), None, None)
+}
+
+/// Whether `OxdTokenRefresh` asks for a fresh access token now.
+pub fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) -> bool {
+    let parts = &session.parts;
+    settings.token_refresh.flatten().is_some_and(|ahead| {
+        let due = parts.access_expires != 0 && parts.access_expires <= now.saturating_add(ahead);
+        due && !parts.texts.refresh_token.is_empty()
+    })
+}
+
+/// A session's record with a fresh access token, when `OxdTokenRefresh` asks for one now.
+///
+/// A refusal or a dead oxd leaves the session as it is.
+pub fn refreshed(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<Vec<u8>> {
+    if !may_refresh(ctx.settings, session, ctx.facts.now) {
+        return None;
+    }
+    let token = std::str::from_utf8(session.parts.texts.refresh_token).ok()?;
+    match ctx.oxd.refresh(token, &ctx.settings.scopes()) {
+        Ok(new) => Some(session.with_tokens(ctx.facts.now, &new)),
+        Err(failure) => {
+            ctx.log(failure.reason.level(), || format!("the access token was not refreshed: {}", failure.log_line()));
+            None
+        }
+    }
+}

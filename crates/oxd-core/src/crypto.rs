@@ -1,0 +1,228 @@
+//! Keys derived from `OxdCryptoKey`, and the sealing of what leaves the process in a cookie.
+//!
+//! Sealed text is `version (1) | nonce (12) | ciphertext | tag (16)` under AES-256-GCM, in unpadded base64url. Each
+//! purpose has a key of its own, and the `oxd_id` is the additional data, so that a cookie of another purpose or of
+//! another site does not open.
+
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::{digest, hkdf};
+
+/// The version byte of everything that [`KeyRing::seal`] makes.
+const VERSION: u8 = 1;
+/// Version, nonce and tag: what sealing adds to the text, in bytes.
+pub const OVERHEAD: usize = 1 + NONCE_LEN + 16;
+/// The shortest text that `OxdCryptoKey` takes, in bytes: a key that can be guessed protects nothing.
+pub const LEAST_KEY_TEXT: usize = 16;
+
+/// What a sealed text is for. A text sealed for one purpose does not open for another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Purpose {
+    /// A session cookie.
+    Session,
+    /// A login in progress.
+    State,
+    /// The marker that a login was restarted a moment ago.
+    Retry,
+}
+
+impl Purpose {
+    const ALL: [Purpose; 3] = [Purpose::Session, Purpose::State, Purpose::Retry];
+
+    fn label(self) -> &'static [u8] {
+        match self {
+            Purpose::Session => b"mod_oxd session 1",
+            Purpose::State => b"mod_oxd state 1",
+            Purpose::Retry => b"mod_oxd retry 1",
+        }
+    }
+}
+
+/// Fills buffers with random bytes from the operating system.
+pub trait Random {
+    /// Fills the buffer; an error when the system has no randomness to give.
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness>;
+}
+
+/// The system gave no random bytes.
+#[derive(Debug)]
+pub struct NoRandomness;
+
+/// The operating system's randomness.
+pub struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
+        use ring::rand::SecureRandom;
+        ring::rand::SystemRandom::new().fill(buffer).map_err(|_| NoRandomness)
+    }
+}
+
+/// `count` random bytes as base64url text.
+pub fn random_text(random: &dyn Random, count: usize) -> Result<String, NoRandomness> {
+    let mut bytes = vec![0; count];
+    random.fill(&mut bytes)?;
+    Ok(URL_SAFE_NO_PAD.encode_to_string(bytes))
+}
+
+/// The SHA-256 of a text, as base64url.
+pub fn sha256_text(text: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode_to_string(digest::digest(&digest::SHA256, text))
+}
+
+/// The keys of one place: the first one writes, all of them read.
+pub struct KeyRing {
+    keys: Vec<[LessSafeKey; 3]>,
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyRing({} keys)", self.keys.len())
+    }
+}
+
+impl KeyRing {
+    /// Derives the keys (HKDF-SHA-256, RFC 5869) from secret texts, newest first. `None` without any text.
+    pub fn derive<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Option<KeyRing> {
+        let keys: Vec<_> = texts.into_iter().map(|text| Purpose::ALL.map(|p| derive_one(text, p))).collect();
+        if keys.is_empty() { None } else { Some(KeyRing { keys }) }
+    }
+
+    /// Seals a text for a purpose at a site. The answer is cookie-safe ASCII.
+    pub fn seal(
+        &self,
+        random: &dyn Random,
+        purpose: Purpose,
+        site: &str,
+        text: &[u8],
+    ) -> Result<String, NoRandomness> {
+        let mut nonce = [0; NONCE_LEN];
+        random.fill(&mut nonce)?;
+        let mut sealed = Vec::with_capacity(OVERHEAD + text.len());
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(text);
+        let tag = self.keys[0][purpose as usize]
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(site.as_bytes()),
+                &mut sealed[1 + NONCE_LEN..],
+            )
+            .map_err(|_| NoRandomness)?;
+        sealed.extend_from_slice(tag.as_ref());
+        Ok(URL_SAFE_NO_PAD.encode_to_string(sealed))
+    }
+
+    /// How large a buffer [`KeyRing::open`] needs for a sealed text of this length.
+    pub fn buffer_len(sealed_len: usize) -> usize {
+        // One decoded copy to open, and one that stays untouched for the next key of the ring.
+        sealed_len / 4 * 3 + 3
+    }
+
+    /// Opens what [`KeyRing::seal`] made, in the caller's buffer (of [`KeyRing::buffer_len`]), without allocating.
+    ///
+    /// `None` for anything else: altered, truncated, of another purpose, site, key or version.
+    pub fn open<'b>(
+        &self,
+        purpose: Purpose,
+        site: &str,
+        sealed: &[u8],
+        buffer: &'b mut [u8],
+    ) -> Option<&'b mut [u8]> {
+        let last = self.keys.len().checked_sub(1)?;
+        let mut fitting = None;
+        // A failed attempt leaves the buffer in an unknown state, so each key starts from the cookie again.
+        for (index, key) in self.keys.iter().enumerate() {
+            let decoded = URL_SAFE_NO_PAD.decode(sealed, buffer.as_out()).ok()?;
+            if decoded.len() < OVERHEAD || decoded[0] != VERSION {
+                return None;
+            }
+            let nonce = Nonce::try_assume_unique_for_key(&decoded[1..1 + NONCE_LEN]).ok()?;
+            let opened = key[purpose as usize].open_in_place(
+                nonce,
+                Aad::from(site.as_bytes()),
+                &mut decoded[1 + NONCE_LEN..],
+            );
+            if let Ok(text) = opened {
+                fitting = Some(text.len());
+                break;
+            }
+            if index == last {
+                return None;
+            }
+        }
+        let start = 1 + NONCE_LEN;
+        buffer.get_mut(start..start + fitting?)
+    }
+
+    /// [`KeyRing::open`] into memory of its own, for paths where speed does not matter.
+    pub fn open_owned(&self, purpose: Purpose, site: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; Self::buffer_len(sealed.len())];
+        self.open(purpose, site, sealed, &mut buffer).map(|text| text.to_vec())
+    }
+}
+
+fn derive_one(text: &[u8], purpose: Purpose) -> LessSafeKey {
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"mod_oxd OxdCryptoKey");
+    let extracted = salt.extract(text);
+    let info = [purpose.label()];
+    match extracted.expand(&info, &AES_256_GCM) {
+        Ok(material) => LessSafeKey::new(UnboundKey::from(material)),
+        Err(_) => unreachable!("32 bytes are within what HKDF-SHA-256 can give"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(texts: &[&str]) -> KeyRing {
+        KeyRing::derive(texts.iter().map(|t| t.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_again_and_nothing_else_does() {
+        let keys = ring(&["a key of some length"]);
+        let sealed = keys.seal(&SystemRandom, Purpose::Session, "site", b"hello").unwrap();
+        assert_eq!(keys.open_owned(Purpose::Session, "site", sealed.as_bytes()).unwrap(), b"hello");
+        assert!(keys.open_owned(Purpose::State, "site", sealed.as_bytes()).is_none());
+        assert!(keys.open_owned(Purpose::Session, "other", sealed.as_bytes()).is_none());
+        for cut in 0..sealed.len() {
+            assert!(keys.open_owned(Purpose::Session, "site", &sealed.as_bytes()[..cut]).is_none());
+        }
+        for place in 0..sealed.len() {
+            let mut altered = sealed.clone().into_bytes();
+            altered[place] = if altered[place] == b'A' { b'Z' } else { b'A' };
+            let opened = keys.open_owned(Purpose::Session, "site", &altered);
+            // The last character carries unused bits; changing only those decodes to the same bytes or to an error.
+            assert!(opened.is_none() || place + 1 == sealed.len(), "altered at {place}");
+        }
+    }
+
+    #[test]
+    fn older_keys_read_and_only_the_first_writes() {
+        let old = ring(&["the old key, long enough"]);
+        let both = ring(&["the new key, long enough", "the old key, long enough"]);
+        let new = ring(&["the new key, long enough"]);
+        let by_old = old.seal(&SystemRandom, Purpose::Session, "s", b"x").unwrap();
+        let by_both = both.seal(&SystemRandom, Purpose::Session, "s", b"x").unwrap();
+        assert!(both.open_owned(Purpose::Session, "s", by_old.as_bytes()).is_some());
+        assert!(new.open_owned(Purpose::Session, "s", by_both.as_bytes()).is_some());
+        assert!(old.open_owned(Purpose::Session, "s", by_both.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn hostile_text_is_refused() {
+        let keys = ring(&["a key of some length"]);
+        for text in ["", "A", "====", "\u{0}", "!!!!", "AQ", &"A".repeat(10_000)] {
+            assert!(keys.open_owned(Purpose::Session, "s", text.as_bytes()).is_none(), "{text:.20}");
+        }
+    }
+
+    #[test]
+    fn two_seals_of_one_text_differ() {
+        let keys = ring(&["a key of some length"]);
+        let seal = || keys.seal(&SystemRandom, Purpose::Session, "s", b"x").unwrap();
+        assert_ne!(seal(), seal());
+    }
+}

@@ -1,0 +1,283 @@
+//! The handler's addresses: what `SetHandler oxd` answers below its `<Location>`.
+
+use serde_json::{Map, Value, json};
+use url::{Url, form_urlencoded};
+
+use crate::authn::Ctx;
+use crate::claims;
+use crate::crypto::random_text;
+use crate::facts::Method;
+use crate::login::{self, Returned};
+use crate::page;
+use crate::reason::{Failure, Reason};
+use crate::respond::Response;
+use crate::session::{self, Opened};
+
+/// The largest form that a provider may send back, in bytes: a code and a state are far smaller.
+pub const FORM_LIMIT: usize = 64 * 1024;
+
+/// An address of the handler.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Endpoint {
+    /// `BASE` and `BASE/`
+    Home,
+    /// `BASE/login`
+    Login,
+    /// `BASE/callback`
+    Callback,
+    /// `BASE/session`
+    Session,
+    /// `BASE/logoutme`
+    LogOut,
+    /// `BASE/logout`
+    LoggedOut,
+}
+
+/// The addresses below the base, as they stand in a URL.
+const NAMES: [(&str, Endpoint); 5] = [
+    ("login", Endpoint::Login),
+    ("callback", Endpoint::Callback),
+    ("session", Endpoint::Session),
+    ("logoutme", Endpoint::LogOut),
+    ("logout", Endpoint::LoggedOut),
+];
+
+/// Finds base and address of a request that reached the handler. The address is `None` where there is none: 404.
+///
+/// `location` is the path of the `<Location>` with `SetHandler oxd`. Where that is not known (a handler set by a
+/// regular expression or in a directory), the base is what stands before a known last segment.
+pub fn locate<'p>(path: &'p str, location: Option<&'p str>) -> (&'p str, Option<Endpoint>) {
+    let of_rest = |rest: &str| match rest {
+        "" | "/" => Some(Endpoint::Home),
+        _ => NAMES.iter().find(|(name, _)| rest.strip_prefix('/') == Some(name)).map(|(_, e)| *e),
+    };
+    if let Some(base) = location.map(|l| l.trim_end_matches('/')) {
+        if let Some(rest) = path.strip_prefix(base) {
+            if rest.is_empty() || rest.starts_with('/') {
+                return (base, of_rest(rest));
+            }
+        }
+    }
+    match path.rsplit_once('/').map(|(base, _)| (base, of_rest(&path[base.len()..]))) {
+        Some((base, Some(endpoint))) => (base, Some(endpoint)),
+        _ => (path, Some(Endpoint::Home)),
+    }
+}
+
+/// The methods that an address takes, for `Allow`.
+fn methods(endpoint: Endpoint) -> &'static [Method] {
+    match endpoint {
+        // With form_post a site registered for the tutorial's script gets its callback at `login`.
+        Endpoint::Login | Endpoint::Callback => &[Method::Get, Method::Head, Method::Post],
+        _ => &[Method::Get, Method::Head],
+    }
+}
+
+/// Whether the answer depends on the request's body.
+pub fn reads_form(endpoint: Option<Endpoint>, method: Method) -> bool {
+    method == Method::Post && endpoint.is_some_and(|e| methods(e).contains(&Method::Post))
+}
+
+/// A form as it came with the request.
+#[derive(Debug)]
+pub enum Form {
+    /// None was read.
+    None,
+    /// Its bytes, at most [`FORM_LIMIT`].
+    Read(Vec<u8>),
+    /// It was larger.
+    TooLarge,
+}
+
+/// Answers a request that reached the handler. `ctx.facts.base` is the base that [`locate`] found.
+pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Response {
+    let Some(endpoint) = endpoint else {
+        return ctx.refuse(&Failure::new(Reason::NotFound, ctx.facts.path), None, None);
+    };
+    if !methods(endpoint).contains(&ctx.facts.method) {
+        let allow = if methods(endpoint).contains(&Method::Post) { "GET, HEAD, POST" } else { "GET, HEAD" };
+        let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
+        return ctx.refuse(&failure, None, None).with_header("Allow", allow);
+    }
+    match endpoint {
+        Endpoint::Home => home(ctx),
+        Endpoint::Login | Endpoint::Callback => login_or_callback(ctx, endpoint, form),
+        Endpoint::Session => session_state(ctx),
+        Endpoint::LogOut => log_out(ctx),
+        Endpoint::LoggedOut => Response::page(200, page::logged_out(&below(ctx, "login"), None)),
+    }
+}
+
+/// An address of this handler.
+fn below(ctx: &Ctx<'_>, name: &str) -> String {
+    format!("{}/{name}", ctx.facts.base.unwrap_or_default().trim_end_matches('/'))
+}
+
+fn with_session<A>(ctx: &Ctx<'_>, then: impl FnOnce(Option<Opened<'_>>) -> A) -> A {
+    let mut buffer = Vec::new();
+    let cookies = ctx.facts.headers.cookie.unwrap_or_default();
+    then(session::open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
+        buffer.resize(len, 0);
+        &mut buffer
+    }))
+}
+
+/// The cookies that renew a session, where that is due. One that cannot be renewed is no reason to refuse the page.
+pub fn renewal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Vec<String> {
+    if !session.is_due(ctx.settings, ctx.facts.now) {
+        return Vec::new();
+    }
+    session.renewed(ctx).unwrap_or_default()
+}
+
+fn home(ctx: &Ctx<'_>) -> Response {
+    with_session(ctx, |session| match session {
+        None => Response::page(200, page::signed_out(&below(ctx, "login"))),
+        Some(session) => {
+            let shown: Vec<_> = session
+                .parts
+                .claims()
+                .map(|c| {
+                    (String::from_utf8_lossy(c.name).into_owned(), String::from_utf8_lossy(c.text()).into_owned())
+                })
+                .collect();
+            let user = user_text(ctx, &session).unwrap_or_default();
+            let mut response = Response::page(200, page::signed_in(&user, &shown, &below(ctx, "logoutme")));
+            response.cookies = renewal(ctx, &session);
+            response
+        }
+    })
+}
+
+/// `BASE/session`: what an application's script may know.
+fn session_state(ctx: &Ctx<'_>) -> Response {
+    with_session(ctx, |session| match session {
+        None => Response::json(401, &json!({"active": false})),
+        Some(session) => {
+            let acr = String::from_utf8_lossy(session.parts.texts.acr);
+            let mut response = Response::json(
+                200,
+                &json!({
+                    "active": true,
+                    "user": user_text(ctx, &session),
+                    "claims": claims::to_json(&session.parts),
+                    "expires_at": session.ends(ctx.settings),
+                    "acr": if acr.is_empty() { Value::Null } else { Value::from(acr) },
+                }),
+            );
+            response.cookies = renewal(ctx, &session);
+            response
+        }
+    })
+}
+
+fn user_text(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<String> {
+    let name = session.user(ctx.settings)?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
+}
+
+fn login_or_callback(ctx: &Ctx<'_>, endpoint: Endpoint, form: &Form) -> Response {
+    let encoded = match (ctx.facts.method, form) {
+        (Method::Post, Form::TooLarge) => {
+            let detail = format!("a form of more than {FORM_LIMIT} bytes");
+            return ctx.refuse(&Failure::new(Reason::BodyTooLarge, detail), None, None);
+        }
+        (Method::Post, Form::Read(bytes)) if is_form(ctx.facts.headers.content_type) => bytes.as_slice(),
+        (Method::Post, _) => b"",
+        _ => ctx.facts.query.unwrap_or_default().as_bytes(),
+    };
+    let returned = Returned::parse(encoded);
+    if endpoint == Endpoint::Callback || ctx.facts.method == Method::Post || returned.is_callback() {
+        return login::callback(ctx, &returned);
+    }
+    let return_to: Vec<String> = form_urlencoded::parse(encoded)
+        .filter(|(name, _)| name == "return_to")
+        .map(|(_, value)| value.into_owned())
+        .collect();
+    login::from_link(ctx, &return_to)
+}
+
+fn is_form(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|kind| {
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
+/// `BASE/logoutme`: the session here ends first, whatever oxd says; then the browser is sent to the provider.
+fn log_out(ctx: &Ctx<'_>) -> Response {
+    let hint = with_session(ctx, |session| {
+        session.map(|s| String::from_utf8_lossy(s.parts.texts.id_token).into_owned())
+    });
+    let mut response = match provider_logout(ctx, hint.filter(|h| !h.is_empty())) {
+        Ok(uri) => Response::redirect(303, uri),
+        Err(failure) => {
+            ctx.log(failure.reason.level(), || {
+                format!("the session has ended here, but not at the provider: {}", failure.log_line())
+            });
+            let warning = "The sign-in service could not be told. To be signed out there as well, close all windows \
+                           of this browser.";
+            Response::page(200, page::logged_out(&below(ctx, "login"), Some(warning)))
+        }
+    };
+    response.cookies = session::end(ctx);
+    response
+}
+
+/// The address at the provider that ends the session there (OpenID Connect RP-Initiated Logout 1.0, `get-logout-uri`).
+fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Failure> {
+    let back = match ctx.settings.post_logout_redirect_uri {
+        Some(uri) if !uri.starts_with('/') => uri.clone(),
+        Some(path) => ctx.facts.origin(ctx.settings).url_of(path),
+        None => ctx.facts.origin(ctx.settings).url_of(&below(ctx, "logout")),
+    };
+    let state = random_text(ctx.outside, 12)
+        .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))?;
+    let mut request = Map::new();
+    request.insert("post_logout_redirect_uri".into(), back.into());
+    request.insert("state".into(), state.into());
+    if let Some(hint) = id_token {
+        request.insert("id_token_hint".into(), hint.into());
+    }
+    let answer = ctx.oxd.logout_uri(request)?;
+    match Url::parse(&answer.uri) {
+        Ok(uri) if matches!(uri.scheme(), "http" | "https") => Ok(uri.into()),
+        _ => Err(Failure::new(Reason::OxdAnswer, "get-logout-uri answered a uri that is neither http nor https")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_below_a_known_location() {
+        for (path, expected) in [
+            ("/oxd", ("/oxd", Some(Endpoint::Home))),
+            ("/oxd/", ("/oxd", Some(Endpoint::Home))),
+            ("/oxd/login", ("/oxd", Some(Endpoint::Login))),
+            ("/oxd/login/", ("/oxd", None)),
+            ("/oxd/login/x", ("/oxd", None)),
+            ("/oxd/nothing", ("/oxd", None)),
+            ("/oxd//login", ("/oxd", None)),
+        ] {
+            assert_eq!(locate(path, Some("/oxd")), expected, "{path}");
+            assert_eq!(locate(path, Some("/oxd/")), expected, "{path}");
+        }
+        assert_eq!(locate("/login", Some("/")), ("", Some(Endpoint::Login)));
+    }
+
+    #[test]
+    fn without_a_known_location_the_last_segment_decides() {
+        assert_eq!(locate("/a/oxd.py/login", None), ("/a/oxd.py", Some(Endpoint::Login)));
+        assert_eq!(locate("/a/oxd.py", None), ("/a/oxd.py", Some(Endpoint::Home)));
+        assert_eq!(locate("/a/oxd.py", Some("/other")), ("/a/oxd.py", Some(Endpoint::Home)));
+        assert_eq!(locate("/a/", None), ("/a", Some(Endpoint::Home)));
+    }
+
+    #[test]
+    fn only_forms_are_read_as_forms() {
+        assert!(is_form(Some("application/x-www-form-urlencoded; charset=utf-8")));
+        assert!(!is_form(Some("text/plain")) && !is_form(None));
+    }
+}

@@ -1,0 +1,273 @@
+//! Finds places that use the module without telling it enough, in the tree of the configuration, so that `configtest`
+//! can say so before a user meets a 500.
+//!
+//! Only what is certain is reported: where another section might apply to the same request, a request has to show it.
+
+/// A directive or section as it stands in the configuration.
+#[derive(Debug, Default)]
+pub struct Node {
+    /// Its name; a section's begins with `<`.
+    pub name: String,
+    /// Its arguments, as written.
+    pub args: String,
+    /// The file it stands in.
+    pub file: String,
+    /// The line there.
+    pub line: u32,
+    /// What a section holds.
+    pub children: Vec<Node>,
+}
+
+/// A directive that a place lacks.
+#[derive(Debug, PartialEq)]
+pub struct Missing {
+    /// File and line of the place's `AuthType oxd` or `SetHandler oxd`.
+    pub at: String,
+    /// The place, as the configuration writes it.
+    pub place: String,
+    /// What makes it need the directive.
+    pub because: String,
+    /// The directive, and what may stand for it.
+    pub directive: &'static str,
+}
+
+impl Missing {
+    /// The line that `configtest` prints.
+    pub fn line(&self) -> String {
+        format!("{}: {} has {}, but no {} reaches it", self.at, self.place, self.because, self.directive)
+    }
+}
+
+/// Where a directive stands.
+#[derive(Clone, PartialEq)]
+struct Spot {
+    /// Which `<VirtualHost>`, counted; `None` for the main server.
+    host: Option<usize>,
+    /// Which section of that server, counted, with its opening line; `None` at server level.
+    section: Option<(usize, String)>,
+}
+
+struct Found<'t> {
+    spot: Spot,
+    node: &'t Node,
+}
+
+/// What is needed, and which directives provide it.
+const NEEDS: [(&str, &[&str]); 5] = [
+    ("OxdServer", &["OxdServer"]),
+    ("OxdId (or OxdSite)", &["OxdId", "OxdSite"]),
+    ("OxdClientId (or OxdSite)", &["OxdClientId", "OxdSite"]),
+    ("OxdClientSecret (or OxdSite)", &["OxdClientSecret", "OxdSite"]),
+    (
+        "OxdOpHost (or OxdOpConfigurationEndpoint, or OxdSite)",
+        &["OxdOpHost", "OxdOpConfigurationEndpoint", "OxdSite"],
+    ),
+];
+/// The last of the needs above are credentials, which an unprotected oxd does not ask for.
+const CREDENTIALS_FROM: usize = 2;
+
+/// Finds what is missing.
+pub fn missing(tree: &[Node]) -> Vec<Missing> {
+    let found = all(tree);
+    let mut missing = Vec::new();
+    for user in found.iter().filter(|f| is_use(f.node)) {
+        let reaches = |names: &[&str], wanted: Option<&str>| {
+            found.iter().any(|f| {
+                names.iter().any(|name| is(f.node, name))
+                    && wanted.is_none_or(|value| unquoted(&f.node.args).eq_ignore_ascii_case(value))
+                    && may_reach(&f.spot, &user.spot)
+            })
+        };
+        let unprotected = reaches(&["OxdProtectedCommands"], Some("off"));
+        let wanted = if unprotected { &NEEDS[..CREDENTIALS_FROM] } else { &NEEDS[..] };
+        for (directive, providers) in wanted {
+            if !reaches(providers, None) {
+                missing.push(Missing {
+                    at: format!("{}:{}", user.node.file, user.node.line),
+                    place: match &user.spot.section {
+                        Some((_, opening)) => opening.clone(),
+                        None => "the server".into(),
+                    },
+                    because: format!("{} {}", user.node.name, user.node.args.trim()),
+                    directive,
+                });
+            }
+        }
+    }
+    missing
+}
+
+/// The places of `OxdServerVerify Off`.
+pub fn unverified(tree: &[Node]) -> Vec<String> {
+    all(tree)
+        .iter()
+        .filter(|f| is(f.node, "OxdServerVerify") && unquoted(&f.node.args).eq_ignore_ascii_case("off"))
+        .map(|f| format!("{}:{}", f.node.file, f.node.line))
+        .collect()
+}
+
+/// The paths of all `<Location>`s with `SetHandler oxd`.
+pub fn handler_paths(tree: &[Node]) -> Vec<String> {
+    all(tree)
+        .iter()
+        .filter(|f| is(f.node, "SetHandler") && is_use(f.node))
+        .filter_map(|f| location(&f.spot.section.as_ref()?.1).map(str::to_owned))
+        .collect()
+}
+
+/// Whether a place that uses the module has no `OxdCryptoKey`.
+pub fn lacks_crypto_key(tree: &[Node]) -> bool {
+    let found = all(tree);
+    found.iter().filter(|f| is_use(f.node)).any(|user| {
+        !found.iter().any(|f| is(f.node, "OxdCryptoKey") && may_reach(&f.spot, &user.spot))
+    })
+}
+
+/// The directives of a configuration with their spots.
+fn all(tree: &[Node]) -> Vec<Found<'_>> {
+    let mut found = Vec::new();
+    collect(tree, &Spot { host: None, section: None }, &mut 0, &mut found);
+    found
+}
+
+fn is(node: &Node, name: &str) -> bool {
+    node.name.eq_ignore_ascii_case(name)
+}
+
+fn is_use(node: &Node) -> bool {
+    (is(node, "AuthType") || is(node, "SetHandler")) && unquoted(&node.args).eq_ignore_ascii_case("oxd")
+}
+
+fn collect<'t>(nodes: &'t [Node], spot: &Spot, counter: &mut usize, found: &mut Vec<Found<'t>>) {
+    for node in nodes {
+        let Some(section) = node.name.strip_prefix('<') else {
+            found.push(Found { spot: spot.clone(), node });
+            continue;
+        };
+        *counter += 1;
+        let inner = if section.eq_ignore_ascii_case("VirtualHost") {
+            Spot { host: Some(*counter), section: None }
+        } else if spot.section.is_some() || is_transparent(section) {
+            spot.clone()
+        } else {
+            let opening = format!("{} {}", node.name, node.args.trim().trim_end_matches('>'));
+            Spot { section: Some((*counter, format!("{opening}>"))), ..spot.clone() }
+        };
+        collect(&node.children, &inner, counter, found);
+    }
+}
+
+/// Sections that say when their content counts, not where.
+fn is_transparent(section: &str) -> bool {
+    ["IfModule", "IfDefine", "IfVersion", "IfFile", "IfDirective", "IfSection"]
+        .iter()
+        .any(|name| section.eq_ignore_ascii_case(name))
+}
+
+/// Whether a directive at one spot may count for a request that meets another.
+fn may_reach(from: &Spot, to: &Spot) -> bool {
+    if from.host.is_some() && from.host != to.host {
+        return false;
+    }
+    match (&from.section, &to.section) {
+        (None, _) => true,
+        (Some(from), Some(to)) if from == to => true,
+        (Some((_, from)), Some((_, to))) => match (location(from), location(to)) {
+            (Some(outer), Some(inner)) => {
+                let outer = outer.trim_end_matches('/');
+                inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            // Directories, files and expressions: only a request shows which of them meet.
+            _ => true,
+        },
+        // A use at server level meets every section for some request, but has nothing for the others.
+        (Some(_), None) => location_is_root(from),
+    }
+}
+
+fn location_is_root(spot: &Spot) -> bool {
+    spot.section.as_ref().is_some_and(|(_, opening)| location(opening).is_none_or(|path| path == "/"))
+}
+
+/// The path of a plain `<Location /path>`.
+fn location(opening: &str) -> Option<&str> {
+    let inner = opening.strip_prefix('<')?.strip_suffix('>')?;
+    let (name, path) = inner.split_once(char::is_whitespace)?;
+    let path = unquoted(path);
+    (name.eq_ignore_ascii_case("Location") && path.starts_with('/') && !path.contains(['*', '?', '['])).then_some(path)
+}
+
+fn unquoted(args: &str) -> &str {
+    args.trim().trim_matches(['"', '\''])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a small configuration.
+    fn tree(text: &str) -> Vec<Node> {
+        let mut stack = vec![Node::default()];
+        for (line, text) in text.lines().map(str::trim).enumerate().filter(|(_, l)| !l.is_empty()) {
+            if text.starts_with("</") {
+                let node = stack.pop().unwrap();
+                stack.last_mut().unwrap().children.push(node);
+                continue;
+            }
+            let (name, args) = text.split_once(' ').unwrap_or((text, ""));
+            let node = Node {
+                name: name.into(),
+                args: args.into(),
+                file: "httpd.conf".into(),
+                line: line as u32 + 1,
+                children: vec![],
+            };
+            if name.starts_with('<') { stack.push(node) } else { stack.last_mut().unwrap().children.push(node) }
+        }
+        stack.pop().unwrap().children
+    }
+
+    fn lacking(text: &str) -> Vec<&'static str> {
+        missing(&tree(text)).into_iter().map(|m| m.directive).collect()
+    }
+
+    #[test]
+    fn a_complete_configuration_lacks_nothing() {
+        assert!(lacking("OxdServer https://oxd\nOxdSite f\n<Location /oxd>\nSetHandler oxd\n</Location>").is_empty());
+        assert!(
+            lacking("<VirtualHost *:80>\nOxdServer u\n<Location /a>\nAuthType oxd\nOxdSite f\n</Location>\n</VirtualHost>")
+                .is_empty()
+        );
+        assert!(lacking("<Location /x>\nAuthType Basic\n</Location>\n").is_empty());
+        let unprotected = "OxdServer u\nOxdId i\nOxdProtectedCommands off\n<Location /a>\nAuthType \"oxd\"\n</Location>";
+        assert!(lacking(unprotected).is_empty());
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_place() {
+        let all = missing(&tree("OxdSite f\n<Location /app>\nAuthType oxd\n</Location>"));
+        assert_eq!(all.len(), 1);
+        assert_eq!(
+            all[0].line(),
+            "httpd.conf:3: <Location /app> has AuthType oxd, but no OxdServer reaches it"
+        );
+        assert_eq!(lacking("OxdServer u\nOxdId i\nOxdClientId c\n<Location /a>\nSetHandler oxd\n</Location>").len(), 2);
+    }
+
+    #[test]
+    fn a_directive_elsewhere_does_not_count() {
+        let other_host = "<VirtualHost a>\nOxdServer u\nOxdSite f\n</VirtualHost>\n<VirtualHost b>\n<Location /a>\n\
+                          AuthType oxd\n</Location>\n</VirtualHost>";
+        assert_eq!(lacking(other_host).len(), 5);
+        let other_place = "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /b>\nAuthType oxd\n</Location>";
+        assert_eq!(lacking(other_place), ["OxdServer"]);
+        let outer_place = "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /a/b>\nAuthType oxd\n</Location>";
+        assert!(lacking(outer_place).is_empty());
+    }
+
+    #[test]
+    fn what_only_a_request_can_know_is_left_to_the_request() {
+        let directory = "OxdSite f\n<Directory /srv>\nOxdServer u\n</Directory>\n<Location /b>\nAuthType oxd\n</Location>";
+        assert!(lacking(directory).is_empty());
+    }
+}

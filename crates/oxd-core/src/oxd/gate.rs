@@ -1,0 +1,125 @@
+//! What stands before every call to one oxd server: a bound on calls under way, and a breaker.
+//!
+//! Both exist so that a slow or dead oxd costs the threads of httpd as little as possible: requests that need no oxd
+//! must not wait behind requests that do.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::lock;
+
+/// Calls in a row that must fail to connect before the breaker opens.
+const FAILURES_TO_OPEN: u32 = 5;
+/// How long an open breaker lets nothing through. Short: it spares threads, and must not delay the recovery.
+const OPEN_FOR: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+struct Condition {
+    under_way: u32,
+    failures: u32,
+    open_until: Option<Instant>,
+}
+
+/// The gate of one oxd server in one child process.
+#[derive(Default)]
+pub struct Gate {
+    condition: Mutex<Condition>,
+    freed: Condvar,
+}
+
+/// Why the gate let nobody through.
+#[derive(Debug, PartialEq)]
+pub enum Closed {
+    /// All calls that are allowed are under way, and none ended in time.
+    Busy,
+    /// The breaker is open.
+    Resting,
+}
+
+/// Leave to make one call; dropping it lets the next one in.
+#[derive(Debug)]
+pub struct Pass<'g>(&'g Gate);
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+impl Gate {
+    /// Waits for leave to make a call, at most `patience`.
+    pub fn enter(&self, most: u32, patience: Duration) -> Result<Pass<'_>, Closed> {
+        let deadline = Instant::now() + patience;
+        let mut condition = lock(&self.condition);
+        loop {
+            let now = Instant::now();
+            match condition.open_until {
+                Some(until) if now < until => return Err(Closed::Resting),
+                // One caller goes ahead and tries; the others rest until it has succeeded or the time is over again.
+                Some(_) => condition.open_until = Some(now + OPEN_FOR),
+                None => {}
+            }
+            if condition.under_way < most {
+                condition.under_way += 1;
+                return Ok(Pass(self));
+            }
+            let left = deadline.saturating_duration_since(now);
+            if left.is_zero() {
+                return Err(Closed::Busy);
+            }
+            condition =
+                self.freed.wait_timeout(condition, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Tells how connecting went.
+    pub fn report(&self, connected: bool) {
+        let mut condition = lock(&self.condition);
+        if connected {
+            condition.failures = 0;
+            condition.open_until = None;
+        } else {
+            condition.failures = condition.failures.saturating_add(1);
+            if condition.failures >= FAILURES_TO_OPEN {
+                condition.open_until = Some(Instant::now() + OPEN_FOR);
+            }
+        }
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.condition).under_way -= 1;
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_calls_than_allowed_and_the_next_one_when_one_ends() {
+        let gate = Gate::default();
+        let first = gate.enter(1, Duration::ZERO).unwrap();
+        assert_eq!(gate.enter(1, Duration::from_millis(5)).unwrap_err(), Closed::Busy);
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| gate.enter(1, Duration::from_secs(60)).is_ok());
+            drop(first);
+            assert!(waiter.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn the_breaker_opens_after_failures_in_a_row_and_closes_on_success() {
+        let gate = Gate::default();
+        for _ in 0..FAILURES_TO_OPEN - 1 {
+            gate.report(false);
+        }
+        assert!(gate.enter(1, Duration::ZERO).is_ok());
+        gate.report(false);
+        assert_eq!(gate.enter(1, Duration::ZERO).unwrap_err(), Closed::Resting);
+        gate.report(true);
+        assert!(gate.enter(1, Duration::ZERO).is_ok());
+    }
+}

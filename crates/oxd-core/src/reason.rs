@@ -1,0 +1,267 @@
+//! Why a request was refused: one list of reasons, each with its code, its status, what a user reads and what an
+//! administrator can do about it.
+
+use crate::facts::Level;
+
+/// A refusal, with what happened for the log. The detail holds no secret and no token.
+#[derive(Debug)]
+pub struct Failure {
+    /// The reason.
+    pub reason: Reason,
+    /// What exactly happened, for the log only.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A refusal for this reason.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    /// The line for the error log: code, what happened, what to do.
+    pub fn log_line(&self) -> String {
+        // Some details quote what came from outside; a line break in them would forge a line of the log.
+        let detail: String =
+            self.detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1_000).collect();
+        match self.reason.remedy() {
+            "" => format!("{}: {detail}", self.reason.code()),
+            remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($( $(#[$doc:meta])* $name:ident {
+        code: $code:literal, status: $status:literal, level: $level:ident,
+        title: $title:literal, text: $text:literal, remedy: $remedy:literal $(,)?
+    } )*) => {
+        /// Why a request was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $( $(#[$doc])* $name, )* }
+
+        impl Reason {
+            /// Every reason, for the tables of tests and documentation.
+            pub const ALL: &[Reason] = &[ $( Reason::$name, )* ];
+
+            /// The stable code that logs and JSON answers carry.
+            pub fn code(self) -> &'static str { match self { $( Reason::$name => $code, )* } }
+
+            /// The HTTP status.
+            pub fn status(self) -> u16 { match self { $( Reason::$name => $status, )* } }
+
+            /// How loudly the log speaks of it.
+            pub fn level(self) -> Level { match self { $( Reason::$name => Level::$level, )* } }
+
+            /// The page's heading.
+            pub fn title(self) -> &'static str { match self { $( Reason::$name => $title, )* } }
+
+            /// What the page tells the user.
+            pub fn text(self) -> &'static str { match self { $( Reason::$name => $text, )* } }
+
+            /// What an administrator can do; empty where the user's request explains it all.
+            pub fn remedy(self) -> &'static str { match self { $( Reason::$name => $remedy, )* } }
+        }
+    };
+}
+
+reasons! {
+    /// A protected place was asked for without a session, and a login page would not help the asker.
+    LoginRequired {
+        code: "login_required", status: 401, level: Debug,
+        title: "Please sign in", text: "You need to sign in to see this page.", remedy: "",
+    }
+    /// The callback came without `code` or `state`, or with one of them twice.
+    CallbackMalformed {
+        code: "callback_malformed", status: 400, level: Info,
+        title: "The sign-in could not be completed",
+        text: "The address that brought you here is incomplete. Please start over.", remedy: "",
+    }
+    /// The state belongs to no login that this browser has under way, and restarting it did not help.
+    StateUnknown {
+        code: "state_unknown", status: 400, level: Info,
+        title: "The sign-in could not be completed",
+        text: "This sign-in has expired, was already used, or was begun in another browser. Please start over, \
+               and check that your browser accepts cookies.",
+        remedy: "if this happens often, check that the browser comes back to the host it left from, that \
+                 OxdCookiePath and OxdCookieDomain cover both the protected place and the handler, and \
+                 OxdStateTimeout",
+    }
+    /// The user, or the provider on its own, refused.
+    AccessDenied {
+        code: "access_denied", status: 403, level: Info,
+        title: "The sign-in was refused",
+        text: "The sign-in was cancelled, or you are not allowed to use this site.", remedy: "",
+    }
+    /// The provider came back with another error.
+    ProviderError {
+        code: "provider_error", status: 400, level: Warning,
+        title: "The sign-in did not work", text: "The sign-in service reported an error.",
+        remedy: "the provider's log has more",
+    }
+    /// The address to return to leads elsewhere.
+    ReturnAddress {
+        code: "return_address_not_allowed", status: 400, level: Info,
+        title: "This link is not valid", text: "The link names an address that this site does not return to.",
+        remedy: "OxdReturnTo lists the hosts besides its own that a login may return to",
+    }
+    /// oxd does not know the code (any more).
+    CodeInvalid {
+        code: "code_invalid", status: 400, level: Warning,
+        title: "The sign-in could not be completed",
+        text: "This sign-in has expired or was already used. Please start over.",
+        remedy: "if this happens often, compare the clocks of this machine, of oxd and of the provider",
+    }
+    /// oxd does not know the state (any more).
+    StateUnregistered {
+        code: "state_unregistered", status: 400, level: Warning,
+        title: "The sign-in could not be completed",
+        text: "This sign-in took too long or was already used. Please start over.",
+        remedy: "oxd keeps a state for 5 minutes and only in its own memory or storage; was oxd restarted?",
+    }
+    /// oxd cannot be reached.
+    OxdUnreachable {
+        code: "oxd_unreachable", status: 503, level: Error,
+        title: "Signing in is not possible right now",
+        text: "The sign-in service cannot be reached. Please try again in a moment.",
+        remedy: "check that oxd runs and that OxdServer, OxdServerCAFile and OxdServerProxy fit it",
+    }
+    /// oxd failed again and again, and is left alone for a moment.
+    OxdResting {
+        code: "oxd_resting", status: 503, level: Warning,
+        title: "Signing in is not possible right now",
+        text: "The sign-in service cannot be reached. Please try again in a moment.",
+        remedy: "an earlier oxd_unreachable line says why",
+    }
+    /// As many calls as allowed are under way.
+    OxdBusy {
+        code: "oxd_busy", status: 503, level: Warning,
+        title: "Too many people are signing in",
+        text: "The sign-in service is busy. Please try again in a moment.",
+        remedy: "OxdServerMaxCalls bounds the calls of one child process; oxd may be slow",
+    }
+    /// oxd did not answer in time.
+    OxdTimeout {
+        code: "oxd_timeout", status: 504, level: Error,
+        title: "Signing in took too long",
+        text: "The sign-in service did not answer in time. Please try again.",
+        remedy: "see oxd's own log; OxdServerTimeout says how long one call may take",
+    }
+    /// oxd answered something that it should not.
+    OxdAnswer {
+        code: "oxd_answer", status: 502, level: Error,
+        title: "Signing in is not possible right now",
+        text: "The sign-in service gave an answer that this site cannot use.",
+        remedy: "see oxd's own log, and check that OxdServer names oxd itself",
+    }
+    /// oxd refused the client token twice.
+    ClientTokenRefused {
+        code: "client_token_refused", status: 502, level: Error,
+        title: "Signing in is not possible right now",
+        text: "This site is not allowed to use the sign-in service.",
+        remedy: "check OxdClientId, OxdClientSecret and OxdId: the token must belong to the site's own client and \
+                 have the scope oxd",
+    }
+    /// `get-user-info` handed on an error of the provider.
+    UserInfoError {
+        code: "user_info_error", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The sign-in service did not tell who you are.",
+        remedy: "the provider refused the access token; OxdUserInfo Off does without user info",
+    }
+    /// Two answers speak of different users.
+    SubjectMismatch {
+        code: "subject_mismatch", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The sign-in service gave contradictory answers about who you are.",
+        remedy: "user info and id token name different subjects; do not trust this provider until that is explained",
+    }
+    /// The id token answers another login.
+    NonceMismatch {
+        code: "nonce_mismatch", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The answer of the sign-in service belongs to another sign-in.",
+        remedy: "the id token's nonce is not that of the authorization URL: a replayed token, or a broken provider",
+    }
+    /// The id token has run out or is not whole.
+    IdTokenInvalid {
+        code: "id_token_invalid", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The answer of the sign-in service is no longer valid.",
+        remedy: "compare the clocks of this machine and of the provider",
+    }
+    /// The session does not fit into cookies that httpd would take back.
+    SessionTooLarge {
+        code: "session_too_large", status: 500, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The sign-in service told more about you than this site can keep.",
+        remedy: "raise LimitRequestFieldSize, have the provider release fewer claims, or ask for a smaller OxdScope",
+    }
+    /// The user lacks the claim that should become the user name.
+    NoUserName {
+        code: "user_name_missing", status: 403, level: Warning,
+        title: "Your account cannot be used here",
+        text: "The sign-in service did not tell what this site needs to know about you.",
+        remedy: "check OxdRemoteUser, OxdScope and which claims the provider releases",
+    }
+    /// A place uses the module without telling it enough.
+    NotConfigured {
+        code: "not_configured", status: 500, level: Error,
+        title: "This page is not set up", text: "The site's administrator has to complete its configuration.",
+        remedy: "",
+    }
+    /// Something in the module itself.
+    Internal {
+        code: "internal", status: 500, level: Error,
+        title: "Something went wrong", text: "Please try again.", remedy: "",
+    }
+    /// Not an address of the handler.
+    NotFound {
+        code: "not_found", status: 404, level: Debug,
+        title: "Not found", text: "There is no such page here.", remedy: "",
+    }
+    /// The handler's address does not take this method.
+    MethodNotAllowed {
+        code: "method_not_allowed", status: 405, level: Debug,
+        title: "Not possible", text: "This address cannot be used in that way.", remedy: "",
+    }
+    /// The form that came back is larger than any answer of a provider.
+    BodyTooLarge {
+        code: "body_too_large", status: 413, level: Info,
+        title: "Too much was sent", text: "The answer of the sign-in service is too large.", remedy: "",
+    }
+}
+
+impl Reason {
+    /// Seconds for `Retry-After`, where trying again soon makes sense.
+    pub fn retry_after(self) -> Option<u32> {
+        (self.status() == 503).then_some(5)
+    }
+
+    /// Whether the page offers to start the login over.
+    pub fn can_start_over(self) -> bool {
+        !matches!(self, Reason::NotFound | Reason::MethodNotAllowed | Reason::NotConfigured)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_errors_say_what_to_do() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            let own_words = matches!(reason, Reason::NotConfigured | Reason::Internal);
+            assert!(reason.level() != Level::Error || own_words || !reason.remedy().is_empty(), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_log_line_stays_one_line() {
+        let line = Failure::new(Reason::ProviderError, "a\nb\r\nc").log_line();
+        assert!(!line.contains(['\n', '\r']), "{line}");
+    }
+}

@@ -1,0 +1,123 @@
+//! Answers, as plain data: the Apache layer sends them, the tests read them.
+
+use crate::facts::{Facts, Outside};
+use crate::page;
+use crate::reason::Failure;
+
+/// The body of an answer.
+#[derive(Debug, PartialEq)]
+pub enum Body {
+    /// None of the module's own: httpd says what it says for the status.
+    Empty,
+    /// `text/html; charset=utf-8`
+    Page(String),
+    /// `application/json`
+    Json(String),
+}
+
+/// An answer.
+#[derive(Debug, PartialEq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Headers besides those that every answer has.
+    pub headers: Vec<(&'static str, String)>,
+    /// `Set-Cookie` values.
+    pub cookies: Vec<String>,
+    /// The body.
+    pub body: Body,
+}
+
+impl Response {
+    /// A redirect: 302 leaves for the provider, 303 turns whatever came into a GET (RFC 9110 section 15.4).
+    pub fn redirect(status: u16, location: String) -> Self {
+        Self { status, headers: vec![("Location", location)], cookies: vec![], body: Body::Empty }
+    }
+
+    /// A page.
+    pub fn page(status: u16, html: String) -> Self {
+        Self { status, headers: vec![], cookies: vec![], body: Body::Page(html) }
+    }
+
+    /// A JSON answer.
+    pub fn json(status: u16, value: &serde_json::Value) -> Self {
+        Self { status, headers: vec![], cookies: vec![], body: Body::Json(value.to_string()) }
+    }
+
+    /// The same with a cookie more.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: String) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+
+    /// The same with a header more.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The answer to a refusal: a page, or JSON for who asks for it; the log gets its line.
+    pub fn refusal(
+        failure: &Failure,
+        facts: &Facts<'_>,
+        outside: &dyn Outside,
+        told: Option<&str>,
+        start_over: Option<&str>,
+    ) -> Self {
+        let reason = failure.reason;
+        if outside.logs(reason.level()) {
+            outside.log(reason.level(), &failure.log_line());
+        }
+        let mut answer = if facts.wants_json() {
+            let description = told.map_or_else(|| reason.text().to_owned(), str::to_owned);
+            Self::json(
+                reason.status(),
+                &serde_json::json!({"error": reason.code(), "error_description": description}),
+            )
+        } else {
+            let link = start_over.filter(|_| reason.can_start_over());
+            Self::page(reason.status(), page::error(reason, told, link))
+        };
+        if let Some(seconds) = reason.retry_after() {
+            answer = answer.with_header("Retry-After", seconds.to_string());
+        }
+        if reason.status() == 401 {
+            // RFC 9110 section 11.6.1 wants a challenge; browsers show no dialogue for a scheme they do not know.
+            let realm = facts.realm.unwrap_or("sign-in").replace(['"', '\\'], "");
+            answer = answer.with_header("WWW-Authenticate", format!("oxd realm=\"{realm}\""));
+        }
+        answer
+    }
+
+    /// The headers that every answer of the module carries.
+    pub fn common_headers(&self) -> Vec<(&'static str, &str)> {
+        let mut headers = vec![
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+        ];
+        if self.body != Body::Empty {
+            headers.push(("Content-Security-Policy", page::content_security_policy()));
+        }
+        headers
+    }
+
+    /// The `Content-Type` of the body.
+    pub fn content_type(&self) -> Option<&'static str> {
+        match self.body {
+            Body::Empty => None,
+            Body::Page(_) => Some("text/html; charset=utf-8"),
+            Body::Json(_) => Some("application/json"),
+        }
+    }
+
+    /// The body's bytes.
+    pub fn body_bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Empty => &[],
+            Body::Page(text) | Body::Json(text) => text.as_bytes(),
+        }
+    }
+}

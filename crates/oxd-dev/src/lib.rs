@@ -1,0 +1,34 @@
+//! A stand-in for oxd-server, with a small OpenID Provider beside it, for
+//! development and tests.
+//!
+//! This is *not* oxd-server and shares no code with it. It answers the part of
+//! oxd's REST API (versions 4.1 to 4.5) that a sign-in needs, closely enough to
+//! develop and test a client of that API on one machine, and it can misbehave on
+//! request (see [`Fault`]). It keeps everything in memory, knows demo users with
+//! plain passwords and must never face a network that matters.
+//!
+//! ```no_run
+//! let server = oxd_dev::DevServer::start(oxd_dev::Options::default()).unwrap();
+//! let site = server.register(&["http://127.0.0.1:8080/oxd/callback"], &[]);
+//! println!("{} serves {}", server.url(), site.oxd_id);
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod calls;
+mod error;
+mod fault;
+mod listener;
+mod options;
+mod oxd;
+mod provider;
+mod server;
+mod tls;
+mod util;
+
+pub use calls::Call;
+pub use error::Error;
+pub use fault::Fault;
+pub use options::{Options, Provider, ProviderOptions, Tls, User};
+pub use oxd::Site;
+pub use server::DevServer;

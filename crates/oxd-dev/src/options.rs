@@ -1,0 +1,172 @@
+//! What a stand-in is started with. Plain data; checked in `DevServer::start`.
+
+use serde_json::{Map, Value, json};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// Everything [`DevServer::start`](crate::DevServer::start) wants to know.
+#[derive(Clone)]
+pub struct Options {
+    /// Where the oxd API listens. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether the oxd API speaks https. The real one does, out of the box with a
+    /// self-signed certificate.
+    pub tls: Tls,
+    /// Names and addresses in the self-signed certificate.
+    pub tls_names: Vec<String>,
+    /// The OpenID Provider behind the oxd API.
+    pub provider: Provider,
+    /// PEM certificates trusted for an external provider besides the system's roots.
+    pub provider_ca: Option<String>,
+    /// oxd's `protect_commands_with_access_token`: whether commands want a client token.
+    pub protect_commands: bool,
+    /// `expires_in` of a client token; 299 seconds is what oxd's usual provider says.
+    pub client_token_lifetime: Duration,
+    /// How long oxd knows a `state` and a `nonce`.
+    pub state_lifetime: Duration,
+    /// Answer with a `state` of the stand-in's own instead of the caller's, as some
+    /// versions of oxd and some gateways do.
+    pub own_state: bool,
+    /// Ignore the caller's `nonce` as oxd 4.1 does, instead of using it as 4.2 does.
+    pub ignore_nonce: bool,
+    /// One line per call on standard error, without secrets or tokens.
+    pub log: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            listen: loopback(),
+            tls: Tls::Off,
+            tls_names: ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec(),
+            provider: Provider::BuiltIn(ProviderOptions::default()),
+            provider_ca: None,
+            protect_commands: true,
+            client_token_lifetime: Duration::from_secs(299),
+            state_lifetime: Duration::from_secs(300),
+            own_state: false,
+            ignore_nonce: false,
+            log: false,
+        }
+    }
+}
+
+/// Plain http or https for the oxd API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Plain http.
+    Off,
+    /// https with a certificate made at start; [`ca_pem`](crate::DevServer::ca_pem) hands it out.
+    SelfSigned,
+}
+
+/// Which OpenID Provider the stand-in talks to.
+#[derive(Clone)]
+pub enum Provider {
+    /// The small one in this crate, on a listener of its own, in plain http.
+    BuiltIn(ProviderOptions),
+    /// Any other, found by OpenID Connect Discovery.
+    External {
+        /// The issuer, as its discovery document spells it.
+        issuer: String,
+        /// Client id and secret known to the provider; without them the stand-in
+        /// registers dynamically, once for each site.
+        client: Option<(String, String)>,
+    },
+}
+
+/// How the built-in provider behaves.
+#[derive(Clone)]
+pub struct ProviderOptions {
+    /// Where it listens. Its issuer is `http://` and this address.
+    pub listen: SocketAddr,
+    /// Who can sign in.
+    pub users: Vec<User>,
+    /// Whether users are asked before their claims are passed on.
+    pub consent: bool,
+    /// `exp` minus `iat` of ID tokens.
+    pub id_token_lifetime: Duration,
+    /// How long an access token works.
+    pub access_token_lifetime: Duration,
+    /// Whether there is an end-session endpoint; without one oxd's `get-logout-uri`
+    /// fails with `no_end_session_endpoint_at_op`.
+    pub end_session: bool,
+    /// Whether refresh tokens are issued; without them oxd answers `null`.
+    pub refresh_tokens: bool,
+    /// Whether the user's claims go into the ID token too, not only into user info.
+    pub claims_in_id_token: bool,
+    /// `acr` values the provider supports; the first one is used when none is requested.
+    pub acrs: Vec<String>,
+}
+
+impl Default for ProviderOptions {
+    fn default() -> ProviderOptions {
+        ProviderOptions {
+            listen: loopback(),
+            users: vec![User::demo()],
+            consent: true,
+            id_token_lifetime: Duration::from_secs(3600),
+            access_token_lifetime: Duration::from_secs(300),
+            end_session: true,
+            refresh_tokens: true,
+            claims_in_id_token: false,
+            acrs: ["basic", "otp", "u2f", "super_gluu"]
+                .map(String::from)
+                .to_vec(),
+        }
+    }
+}
+
+/// A person who can sign in at the built-in provider.
+#[derive(Clone)]
+pub struct User {
+    /// What goes into the form's `username`.
+    pub name: String,
+    /// What goes into the form's `password`. Kept in plain text: demo users only.
+    pub password: String,
+    /// Claims, which must hold `sub`. Those of OpenID Connect Core 5.1 are released by
+    /// scope (5.4), all others always.
+    pub claims: Map<String, Value>,
+}
+
+impl User {
+    /// The demo user: `test_user` with the password `secret`.
+    pub fn demo() -> User {
+        let claims = json!({
+            "sub": "7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11",
+            "name": "Test User",
+            "given_name": "Test",
+            "family_name": "User",
+            "preferred_username": "test_user",
+            "user_name": "test_user",
+            "email": "test_user@example.org",
+            "email_verified": true,
+            "locale": "en",
+            "zoneinfo": "Europe/Vienna",
+            "updated_at": 1_700_000_000,
+            "phone_number": "+43 1 0000000",
+            "phone_number_verified": false,
+            "address": { "locality": "Vienna", "country": "Austria" },
+            "groups": ["staff", "demo"],
+        });
+        User::new("test_user", "secret", claims)
+    }
+
+    /// A user with the claims of a JSON object; anything else leaves the claims empty,
+    /// which `DevServer::start` refuses.
+    pub fn new(name: &str, password: &str, claims: Value) -> User {
+        let claims = match claims {
+            Value::Object(claims) => claims,
+            _ => Map::new(),
+        };
+        User {
+            name: name.to_owned(),
+            password: password.to_owned(),
+            claims,
+        }
+    }
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}

@@ -1,0 +1,142 @@
+//! The oxd API: reads a request, lets its fault or its command answer it, notes the call.
+
+mod failure;
+mod login;
+mod op;
+mod protect;
+mod serve;
+mod site;
+mod store;
+mod token;
+
+pub use store::Site;
+
+use crate::Options;
+use crate::calls::CallLog;
+use crate::fault::Faults;
+use crate::util::{Clock, lock};
+use failure::Failure;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+
+pub(crate) use op::Http;
+pub(crate) use serve::router;
+
+/// The whole state of the oxd side.
+pub(crate) struct Oxd {
+    pub(crate) options: Options,
+    /// What `op_host` means when `register-site` does not say: the configured provider.
+    pub(crate) default_op_host: String,
+    pub(crate) clock: Clock,
+    pub(crate) calls: CallLog,
+    pub(crate) faults: Faults,
+    pub(crate) op: op::Providers,
+    store: Mutex<store::Store>,
+}
+
+impl Oxd {
+    pub(crate) fn new(options: Options, default_op_host: String, clock: Clock, http: Http) -> Oxd {
+        Oxd {
+            options,
+            default_op_host,
+            clock,
+            calls: CallLog::default(),
+            faults: Faults::default(),
+            op: op::Providers::new(http),
+            store: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn expire_client_tokens(&self) {
+        lock(&self.store).expire_tokens();
+    }
+
+    /// `register-site` from inside the process: neither noted nor subject to faults.
+    pub(crate) async fn register(
+        self: Arc<Oxd>,
+        redirect_uris: Vec<String>,
+        post_logout_redirect_uris: Vec<String>,
+    ) -> Result<Site, String> {
+        let scope = ["openid", "profile", "email", "address", "phone", "oxd"];
+        let params = site::RegisterSite {
+            redirect_uris: Some(redirect_uris),
+            post_logout_redirect_uris: Some(post_logout_redirect_uris),
+            scope: Some(scope.map(String::from).to_vec()),
+            client_name: Some("Development client".to_owned()),
+            ..site::RegisterSite::default()
+        };
+        site::register(&self, params)
+            .await
+            .map_err(|failure| format!("{failure:?}"))
+    }
+
+    /// Carries a command out.
+    async fn run(&self, request: &Request) -> Result<Value, Failure> {
+        protect::check(self, request)?;
+        match request.command.as_str() {
+            "register-site" => {
+                let site = site::register(self, request.params()?).await?;
+                serde_json::to_value(site).map_err(|why| failure::INTERNAL.because(why))
+            }
+            "update-site" => site::update(self, request.params()?).await,
+            "remove-site" => site::remove(self, request.params()?),
+            "get-client-token" => token::client_token(self, request.params()?),
+            "get-access-token-by-refresh-token" => token::refresh(self, request.params()?).await,
+            "introspect-access-token" => token::introspect(self, request.params()?).await,
+            "get-authorization-url" => login::authorization_url(self, request.params()?).await,
+            "get-tokens-by-code" => login::tokens_by_code(self, request.params()?).await,
+            "get-user-info" => login::user_info(self, request.params()?).await,
+            "get-logout-uri" => login::logout_uri(self, request.params()?).await,
+            "get-jwks" => op::jwks(self, request.params()?).await,
+            "get-discovery" => op::discovery(self, request.params()?).await,
+            _ => Err(Failure::Http(404, "HTTP 404 Not Found")),
+        }
+    }
+
+    /// The site a command is about.
+    fn site(&self, oxd_id: Option<&str>) -> Result<store::Registration, Failure> {
+        let oxd_id = oxd_id
+            .filter(|id| !id.trim().is_empty())
+            .ok_or(failure::NO_OXD_ID)?;
+        lock(&self.store)
+            .site(oxd_id)
+            .cloned()
+            .ok_or(failure::UNKNOWN_OXD_ID)
+    }
+}
+
+/// A call, taken apart.
+pub(crate) struct Request {
+    command: String,
+    authorization: Option<String>,
+    authorization_oxd_id: Option<String>,
+    body: Value,
+}
+
+impl Request {
+    /// The parameters. Members that the command does not know are ignored; members of the
+    /// wrong type are as bad as no JSON at all.
+    fn params<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_value(self.body.clone()).map_err(unreadable)
+    }
+
+    fn oxd_id(&self) -> Option<&str> {
+        self.body
+            .get("oxd_id")
+            .and_then(Value::as_str)
+            .filter(|id| !id.is_empty())
+    }
+}
+
+fn unreadable(why: impl std::fmt::Display) -> Failure {
+    Failure::Unreadable(format!("Invalid parameters. Message: {why}"))
+}
+
+/// A parameter that is there and not blank.
+fn given(parameter: &Option<String>) -> Option<&str> {
+    parameter
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}

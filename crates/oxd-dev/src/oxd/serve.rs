@@ -1,0 +1,255 @@
+//! HTTP for the oxd API: one handler for every path, so that every call can be noted and
+//! every one can meet a fault.
+
+use super::failure::{Failure, INTERNAL};
+use super::{Oxd, Request, unreadable};
+use crate::calls::Call;
+use crate::fault::{Instead, Plan};
+use crate::listener::HangUp;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::stream;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Nobody sends more than this; the bound keeps a runaway caller from eating the memory.
+const BODY_LIMIT: usize = 4 << 20;
+
+/// Commands that exist, for 404 against 405.
+const COMMANDS: [&str; 12] = [
+    "register-site",
+    "update-site",
+    "remove-site",
+    "get-client-token",
+    "get-access-token-by-refresh-token",
+    "introspect-access-token",
+    "get-authorization-url",
+    "get-tokens-by-code",
+    "get-user-info",
+    "get-logout-uri",
+    "get-jwks",
+    "get-discovery",
+];
+
+/// The oxd API as a router.
+pub(crate) fn router(oxd: Arc<Oxd>) -> Router {
+    Router::new().fallback(handle).with_state(oxd)
+}
+
+async fn handle(State(oxd): State<Arc<Oxd>>, request: axum::extract::Request) -> Response {
+    let begun = Instant::now();
+    let (parts, body) = request.into_parts();
+    let command = parts.uri.path().trim_start_matches('/').to_owned();
+    let body = axum::body::to_bytes(body, BODY_LIMIT)
+        .await
+        .unwrap_or_default();
+    let ticket = oxd.calls.add(Call {
+        command: command.clone(),
+        body: noted(&body),
+        authorization: header(&parts, AUTHORIZATION.as_str()),
+        status: 0,
+    });
+    let mut report = Report {
+        log: oxd.options.log,
+        command: &command,
+        begun,
+        status: None,
+    };
+    let plan = oxd.faults.take(&command);
+    if !plan.delay.is_zero() {
+        tokio::time::sleep(plan.delay).await;
+    }
+    let response = match &plan.instead {
+        Some(instead) => replaced(instead).await,
+        None => {
+            let outcome = answer(&oxd, &parts, &command, &body).await;
+            finished(outcome, &plan)
+        }
+    };
+    if response.extensions().get::<HangUp>().is_none() {
+        oxd.calls.finish(ticket, response.status().as_u16());
+        report.status = Some(response.status());
+    }
+    response
+}
+
+/// The log line, written when the call ends, also when the caller goes away before.
+struct Report<'a> {
+    log: bool,
+    command: &'a str,
+    begun: Instant,
+    status: Option<StatusCode>,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        if !self.log {
+            return;
+        }
+        // The path comes from outside: no control characters, no endless lines.
+        let command: String = self.command.escape_default().take(60).collect();
+        let time = self.begun.elapsed().as_millis();
+        match self.status {
+            Some(status) => eprintln!("oxd-dev: {command} {} {time}ms", status.as_u16()),
+            None => eprintln!("oxd-dev: {command} unanswered {time}ms"),
+        }
+    }
+}
+
+async fn answer(oxd: &Oxd, parts: &Parts, command: &str, body: &Bytes) -> Result<Value, Failure> {
+    if command == "health-check" {
+        return match parts.method {
+            Method::GET => Ok(json!({
+                "application": "oxd",
+                "version": "4.2 (oxd-dev, a stand-in for development)",
+                "status": "running",
+            })),
+            _ => Err(Failure::Http(405, "HTTP 405 Method Not Allowed")),
+        };
+    }
+    if !COMMANDS.contains(&command) {
+        return Err(Failure::Http(404, "HTTP 404 Not Found"));
+    }
+    if parts.method != Method::POST {
+        return Err(Failure::Http(405, "HTTP 405 Method Not Allowed"));
+    }
+    let media_type = header(parts, CONTENT_TYPE.as_str()).unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    // The real one takes a body without a Content-Type, too.
+    if !media_type.is_empty() && !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Failure::Http(415, "HTTP 415 Unsupported Media Type"));
+    }
+    let json = if body.is_empty() { b"{}" } else { &body[..] };
+    let body: Value = serde_json::from_slice(json).map_err(unreadable)?;
+    if !body.is_object() {
+        return Err(unreadable("a JSON object is wanted"));
+    }
+    let request = Request {
+        command: command.to_owned(),
+        authorization: header(parts, AUTHORIZATION.as_str()),
+        authorization_oxd_id: header(parts, "AuthorizationOxdId").filter(|id| !id.is_empty()),
+        body,
+    };
+    oxd.run(&request).await
+}
+
+fn finished(outcome: Result<Value, Failure>, plan: &Plan) -> Response {
+    let (status, value, text) = match outcome {
+        Ok(value) => (200, Some(value), String::new()),
+        Err(failure) => {
+            let (value, text) = failure.body();
+            (failure.status(), value, text)
+        }
+    };
+    let (media_type, bytes) = match value {
+        Some(value) => ("application/json", plan.edit(value).to_string()),
+        None => ("text/plain", text),
+    };
+    let length = bytes.len();
+    let body = match plan.trickle {
+        None => Body::from(bytes),
+        Some(interval) => Body::from_stream(trickle(bytes.into(), interval)),
+    };
+    let mut response = respond(status, media_type, body);
+    // A trickled body has its real length, so that only its pace is odd.
+    response
+        .headers_mut()
+        .insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+async fn replaced(instead: &Instead) -> Response {
+    match instead {
+        Instead::Status {
+            code,
+            body,
+            content_type,
+        } => respond(*code, content_type, Body::from(body.clone())),
+        Instead::Hang => std::future::pending().await,
+        Instead::Drop => {
+            let mut response = Response::new(Body::empty());
+            response.extensions_mut().insert(HangUp);
+            response
+        }
+        Instead::Huge(bytes) => respond(200, "application/json", Body::from_stream(huge(*bytes))),
+        Instead::Redirect(to) => {
+            let mut response = respond(302, "text/plain", Body::empty());
+            match HeaderValue::try_from(to) {
+                Ok(to) => {
+                    response.headers_mut().insert(LOCATION, to);
+                    response
+                }
+                Err(why) => finished(Err(INTERNAL.because(why)), &Plan::default()),
+            }
+        }
+    }
+}
+
+fn respond(status: u16, media_type: &str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(media_type) = HeaderValue::try_from(media_type) {
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+    }
+    response
+}
+
+fn trickle(
+    bytes: Bytes,
+    interval: Duration,
+) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(bytes, move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(interval).await;
+        let byte = rest.split_to(1);
+        Some((Ok(byte), rest))
+    })
+}
+
+/// `{"padding":"xxx..."}` of exactly so many bytes (but at least the empty one), made on the way.
+fn huge(total: usize) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
+    const START: &str = "{\"padding\":\"";
+    const END: &str = "\"}";
+    const CHUNK: &[u8] = &[b'x'; 16 << 10];
+    enum Part {
+        Start,
+        Middle(usize),
+        Done,
+    }
+    let middle = total.saturating_sub(START.len() + END.len());
+    stream::unfold(Part::Start, move |part| async move {
+        let (bytes, next) = match part {
+            Part::Start => (Bytes::from_static(START.as_bytes()), Part::Middle(middle)),
+            Part::Middle(0) => (Bytes::from_static(END.as_bytes()), Part::Done),
+            Part::Middle(left) => {
+                let now = left.min(CHUNK.len());
+                (Bytes::from_static(&CHUNK[..now]), Part::Middle(left - now))
+            }
+            Part::Done => return None,
+        };
+        Some((Ok(bytes), next))
+    })
+}
+
+fn noted(body: &Bytes) -> Value {
+    if body.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+}
+
+fn header(parts: &Parts, name: &str) -> Option<String> {
+    let value = parts.headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}

@@ -1,0 +1,32 @@
+//! The self-signed certificate of the oxd listener.
+
+use crate::Error;
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// What a listener needs to speak TLS, and what a client needs to trust it.
+pub(crate) struct SelfSigned {
+    pub(crate) acceptor: TlsAcceptor,
+    pub(crate) pem: String,
+}
+
+/// A fresh key and certificate for these names.
+pub(crate) fn self_signed(names: &[String]) -> Result<SelfSigned, Error> {
+    let crypto = |why: &dyn std::fmt::Display| Error::Crypto(why.to_string());
+    let made = rcgen::generate_simple_self_signed(names.to_vec()).map_err(|why| crypto(&why))?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| crypto(&why))?
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .map_err(|why| crypto(&why))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(SelfSigned {
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        pem: made.cert.pem(),
+    })
+}

@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# Finds out what this machine lacks for a purpose and installs it, after asking.
+#
+# Usage: need.sh [--list] PURPOSE...
+#
+#   PURPOSE   build   compile the module
+#             demo    build, and run httpd with it
+#             test    demo, and a browser for the tests
+#             lint    build, and the linters
+#             bench   demo, and the measuring tools
+#   --list    only print the missing packages, one a line
+#
+# CI=true or YES=1 answers the question with yes. Without a terminal to ask on,
+# and without either, the command to run is printed and nothing is installed.
+# NEED=skip turns the whole check off.
+set -euo pipefail
+shopt -s inherit_errexit
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "need.sh: $*"; exit 1; }
+
+# --- what each purpose needs -------------------------------------------------
+
+# name <tab> why; the first mention of a package counts.
+needs() {
+    case $1 in
+    build)
+        cat <<-'LIST'
+		gcc	C compiler and linker
+		libc6-dev	C headers
+		make	this Makefile
+		apache2-dev	headers of httpd and APR, apxs
+		libclang-dev	bindgen reads those headers with it
+		LIST
+        ;;
+    demo)
+        needs build
+        # apache2-bin is httpd without the system service of package apache2.
+        cat <<-'LIST'
+		apache2-bin	httpd and its modules
+		ca-certificates	the system's trusted roots
+		curl	asks whether a server is ready, walks the demo's sign-in
+		LIST
+        ;;
+    test)
+        needs demo
+        browser_packages || exit 1
+        # Without a font a browser shows no text; Chromium only recommends one.
+        printf 'fonts-liberation\tfont for the browser\n'
+        ;;
+    lint)
+        needs build
+        printf 'shellcheck\tlinter for shell scripts\n'
+        ;;
+    bench)
+        needs demo
+        cat <<-'LIST'
+		python3	the measuring program
+		valgrind	counts instructions
+		wrk	counts requests per second
+		LIST
+        ;;
+    *) die "unknown purpose '$1'; known are build, demo, test, lint, bench" ;;
+    esac
+}
+
+# Ubuntu's packages of Chromium only fetch the snap, which works where snapd
+# runs and nowhere else (no container, no chroot). A browser that is already
+# here, wherever it came from, is as good.
+browser_packages() {
+    local browser=''
+    for browser in chromium chromium-browser google-chrome google-chrome-stable ''; do
+        [[ -n $browser ]] && command -v "$browser" >/dev/null && break
+    done
+    if [[ -n $browser ]] && command -v chromedriver >/dev/null; then
+        return
+    fi
+    if [[ $distro != ubuntu ]]; then
+        printf '%s\tbrowser for the tests\n' chromium chromium-driver
+    elif [[ -S /run/snapd.socket ]]; then
+        printf '%s\tbrowser for the tests\n' chromium-browser chromium-chromedriver
+    else
+        say "Ubuntu has Chromium only as a snap, and snapd does not run here. The browser"
+        say "test needs a browser and its driver in PATH, for example Google Chrome's .deb"
+        say "package and the chromedriver of the same version. NEED=skip goes on without."
+        exit 1
+    fi
+}
+
+# --- Rust --------------------------------------------------------------------
+
+check_rust() {
+    local wanted have part
+    if ! command -v cargo >/dev/null; then
+        say "Rust is missing: there is no 'cargo' in PATH."
+        say "Install it with rustup (https://rustup.rs), open a new shell and try again."
+        exit 1
+    fi
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+    have=$(cargo --version | cut -d ' ' -f 2)
+    have=${have%%-*}
+    if [[ $(printf '%s\n' "$wanted" "$have" | sort -V | head -n 1) != "$wanted" ]]; then
+        say "Rust $wanted or newer is needed, here is $have ($(command -v cargo))."
+        say "'rustup update' brings a newer one. A distribution's own Rust may be too old:"
+        say "install rustup (https://rustup.rs) next to it."
+        exit 1
+    fi
+    [[ $1 == lint ]] || return 0
+    for part in fmt clippy; do
+        cargo "$part" --version >/dev/null 2>&1 ||
+            die "cargo $part is missing: rustup component add ${part/#fmt/rustfmt}"
+    done
+}
+
+# --- Debian's packages -------------------------------------------------------
+
+installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# The packages of stdin (name <tab> why) that are not installed.
+missing() {
+    local name why
+    while IFS=$'\t' read -r name why; do
+        installed "$name" || printf '%s\t%s\n' "$name" "$why"
+    done
+}
+
+may_install() {
+    local answer=''
+    [[ ${CI:-} == true || ${YES:-} == 1 ]] && return 0
+    if [[ ! -t 0 ]]; then
+        say "There is no terminal to ask on. Run this, or set YES=1:"
+        say ""
+        say "    ${as_root:+sudo }apt-get install --no-install-recommends $*"
+        return 1
+    fi
+    read -r -p "Install them now${as_root:+ with sudo}? [Y/n] " answer </dev/stdin
+    [[ $answer =~ ^([yY].*)?$ ]] || { say "Nothing was installed."; return 1; }
+}
+
+# -----------------------------------------------------------------------------
+
+list_only=false
+if [[ ${1:-} == --list ]]; then
+    list_only=true
+    shift
+fi
+[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint or bench"
+[[ ${NEED:-} == skip ]] && exit 0
+
+distro=other
+if [[ -r /etc/os-release ]]; then
+    # shellcheck source=/dev/null
+    like=$(. /etc/os-release && printf ' %s %s ' "${ID:-}" "${ID_LIKE:-}")
+    case $like in
+    *" ubuntu "*) distro=ubuntu ;;
+    *" debian "*) distro=debian ;;
+    esac
+fi
+
+wanted=''
+for purpose in "$@"; do
+    [[ $list_only == true ]] || check_rust "$purpose"
+    wanted+=$(needs "$purpose")$'\n'
+done
+wanted=$(printf '%s' "$wanted" | awk -F '\t' '!seen[$1]++')
+
+if [[ $distro == other ]]; then
+    say "This script knows only Debian and Ubuntu. Needed here, under Debian's names:"
+    say ""
+    printf '%s\n' "$wanted" | awk -F '\t' '{ printf "    %-18s %s\n", $1, $2 }' >&2
+    say ""
+    say "Install their like, then go on with NEED=skip make ..."
+    exit 1
+fi
+
+lacking=$(printf '%s\n' "$wanted" | missing)
+[[ -n $lacking ]] || exit 0
+mapfile -t packages < <(cut -f 1 <<<"$lacking")
+if [[ $list_only == true ]]; then
+    printf '%s\n' "${packages[@]}"
+    exit 0
+fi
+
+as_root=''
+if [[ $EUID -ne 0 ]]; then
+    as_root=sudo
+fi
+say "Missing for '$*', from the distribution's own packages:"
+say ""
+awk -F '\t' '{ printf "    %-18s %s\n", $1, $2 }' <<<"$lacking" >&2
+say ""
+say "No service will be started or enabled by this."
+may_install "${packages[@]}" || exit 1
+
+if [[ $EUID -eq 0 ]]; then
+    "$here/apt-install.sh" "${packages[@]}"
+elif ! command -v sudo >/dev/null; then
+    say "There is no sudo here. As root, run:"
+    say ""
+    say "    apt-get install --no-install-recommends ${packages[*]}"
+    exit 1
+elif [[ -t 0 ]]; then
+    sudo -- "$here/apt-install.sh" "${packages[@]}"
+else
+    # Nobody could type a password: fail rather than hang.
+    sudo -n -- "$here/apt-install.sh" "${packages[@]}"
+fi

@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# Tests of the demo, the installation and the other scripts. Closes with a line
+# like cargo test's, so that .ci/run counts them together. Run by `make test`,
+# which builds first.
+set -euo pipefail
+shopt -s inherit_errexit
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail() { printf '%s\n' "$*" >&2; return 1; }
+
+# has FILE TEXT
+has() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "expected '$2' in the output"; }; }
+
+# refuses COMMAND...: it fails; its output is in $scratch/output.
+refuses() { if "$@" >"$scratch/output" 2>&1 </dev/null; then fail "expected a failure: $*"; fi; }
+
+# Listens on 127.0.0.1 until it is killed; its port goes to $scratch/port.
+listen() {
+    perl -MIO::Socket::INET -e '
+        $| = 1;
+        my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1") or die $!;
+        print $s->sockport, "\n";
+        sleep 600' >"$scratch/port" </dev/null &
+    listener=$!
+    trap 'kill "$listener" 2>/dev/null || true' EXIT
+    until [[ -s $scratch/port ]]; do sleep 0.02; done
+}
+
+# --- tests: each runs in a subshell of its own -------------------------------
+
+test_demo_signs_in_and_out() {
+    scripts/demo.sh --check
+    nothing_left
+}
+
+test_demo_ends_when_told() {
+    scripts/demo.sh --port 28080 --oxd-port 28443 --provider-port 28444 >"$scratch/output" 2>&1 </dev/null &
+    local demo=$!
+    # shellcheck disable=SC2064 # this one, now
+    trap "kill $demo 2>/dev/null || true; wait $demo || true" EXIT
+    until grep -q 'Ctrl-C ends it' "$scratch/output"; do
+        kill -0 "$demo" || { cat "$scratch/output" >&2; fail "the demo did not start"; }
+        sleep 0.05
+    done
+    has "$scratch/output" "http://127.0.0.1:28080/"
+    kill -TERM "$demo"
+    wait "$demo" || fail "expected exit status 0"
+    nothing_left
+}
+
+# A process of the demo has the run's directory in its arguments.
+nothing_left() {
+    local directory=${CARGO_TARGET_DIR:-target}/demo file
+    [[ ! -e $directory ]] || fail "$directory is still there"
+    for file in /proc/[0-9]*/cmdline; do
+        if tr '\0' ' ' <"$file" 2>/dev/null | grep -E '/demo/run\.\w{6}/|/mod_oxd-demo\.\w{6}/'; then
+            fail "this process is still there"
+        fi
+    done
+}
+
+test_demo_names_an_occupied_port() {
+    local name option port
+    listen
+    port=$(<"$scratch/port")
+    for option in --port --oxd-port --provider-port; do
+        name=${option#--}
+        name=${name^^}
+        name=${name//-/_}
+        refuses scripts/demo.sh --port 28080 --oxd-port 28443 --provider-port 28444 "$option" "$port"
+        has "$scratch/output" "port $port is in use"
+        has "$scratch/output" "make demo $name="
+        [[ $(wc -l <"$scratch/output") -eq 1 ]] || fail "expected one line"
+    done
+}
+
+test_demo_refuses_a_port_that_is_none() {
+    local wrong
+    for wrong in 0 65536 -1 80a '' ' ' '1;x'; do
+        refuses scripts/demo.sh --port "$wrong"
+        has "$scratch/output" "a port is a number from 1 to 65535"
+    done
+    refuses scripts/demo.sh --port 28080 --oxd-port 28080
+    has "$scratch/output" "three different ports"
+}
+
+test_demo_shows_the_log_of_what_does_not_start() {
+    printf '#!/bin/sh\necho "no such luck" >&2\nexit 3\n' >"$scratch/oxd-dev"
+    chmod +x "$scratch/oxd-dev"
+    OXD_DEV=$scratch/oxd-dev refuses scripts/demo.sh --check
+    has "$scratch/output" "the development oxd server ended as soon as it was started"
+    has "$scratch/output" "no such luck"
+}
+
+test_demo_page_escapes_what_it_shows() {
+    local page=$scratch/page
+    env -i PATH="$PATH" REMOTE_USER='<script>"&' OXD_CLAIM_name=$'a&b\n<i>\\' \
+        apache-conf/demo/htdocs/private/index.cgi >"$page"
+    has "$page" '&lt;script&gt;&quot;&amp;'
+    has "$page" 'a&amp;b'
+    has "$page" '&lt;i&gt;'
+    ! grep -qE '<script|<i>' "$page" || fail "unescaped output"
+}
+
+test_install_fills_a_directory() {
+    local destination=$scratch/root module=$scratch/module.so modules
+    modules=$destination$(apxs -q LIBEXECDIR)
+    echo one >"$module"
+    make -s install MODULE="$module" DESTDIR="$destination" >"$scratch/output"
+    [[ $(<"$modules/mod_oxd.so") == one ]] || fail "the module is not there"
+    [[ $(stat -c %a "$modules/mod_oxd.so") == 644 ]] || fail "wrong mode"
+    if [[ -e /etc/debian_version ]]; then
+        local available
+        available=$destination$(apxs -q SYSCONFDIR)/mods-available
+        has "$available/oxd.load" "LoadModule oxd_module $(apxs -q LIBEXECDIR)/mod_oxd.so"
+        # An administrator's own configuration outlives the next installation.
+        echo mine >"$available/oxd.conf"
+        make -s install MODULE="$module" DESTDIR="$destination" >"$scratch/output"
+        [[ $(<"$available/oxd.conf") == mine ]] || fail "oxd.conf was overwritten"
+    fi
+}
+
+test_install_wants_a_built_module() {
+    refuses make -s install MODULE="$scratch/none.so" DESTDIR="$scratch/root"
+    has "$scratch/output" "make release"
+}
+
+test_need_knows_its_purposes() {
+    local purpose
+    for purpose in build demo test lint bench; do
+        scripts/need.sh --list "$purpose" >"$scratch/output"
+    done
+    refuses scripts/need.sh fun
+    has "$scratch/output" "build, demo, test, lint, bench"
+}
+
+test_need_asks_for_rust() {
+    # A PATH with what the script itself uses, and no cargo.
+    local tool
+    mkdir "$scratch/bin"
+    for tool in bash dirname; do ln -s "$(command -v "$tool")" "$scratch/bin/"; done
+    PATH=$scratch/bin refuses bash scripts/need.sh build
+    has "$scratch/output" "rustup"
+    printf '#!/bin/sh\necho cargo 1.63.0\n' >"$scratch/bin/cargo"
+    chmod +x "$scratch/bin/cargo"
+    PATH=$scratch/bin:/usr/bin:/bin refuses scripts/need.sh build
+    has "$scratch/output" "or newer is needed, here is 1.63.0"
+}
+
+test_need_prints_the_command_when_it_cannot_ask() {
+    # A dpkg-query that knows no package.
+    mkdir "$scratch/bin"
+    printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/dpkg-query"
+    chmod +x "$scratch/bin/dpkg-query"
+    PATH=$scratch/bin:$PATH CI='' YES='' refuses scripts/need.sh demo
+    has "$scratch/output" "apt-get install --no-install-recommends gcc libc6-dev make apache2-dev"
+    PATH=$scratch/bin:$PATH NEED=skip scripts/need.sh demo
+}
+
+test_make_lists_its_targets() {
+    local target
+    make >"$scratch/output"
+    for target in demo test lint bench install; do has "$scratch/output" "make $target"; done
+}
+
+# -----------------------------------------------------------------------------
+
+passed=0
+failed=()
+for name in $(compgen -A function test_); do
+    rm -rf "${scratch:?}"/*
+    # Not in an `if`: that would turn `set -e` off inside the test.
+    set +e
+    (set -e; "$name") >"$scratch.log" 2>&1
+    status=$?
+    set -e
+    if [[ $status -eq 0 ]]; then
+        printf 'test %s ... ok\n' "$name"
+        passed=$((passed + 1))
+    else
+        printf 'test %s ... FAILED\n' "$name"
+        sed 's/^/    /' "$scratch.log"
+        failed+=("$name")
+    fi
+    rm -f "$scratch.log"
+done
+
+verdict=ok
+[[ ${#failed[@]} -eq 0 ]] || verdict=FAILED
+printf '\ntest result: %s. %d passed; %d failed; 0 ignored; 0 measured; 0 filtered out\n' \
+    "$verdict" "$passed" "${#failed[@]}"
+[[ ${#failed[@]} -eq 0 ]]

@@ -1,0 +1,69 @@
+//! What one child process has for all its threads: the client to oxd, and the keys.
+//!
+//! Nothing here is made before httpd forks except for the roots and the random key, which are plain data.
+
+use std::sync::{OnceLock, RwLock};
+
+use once_cell::sync::OnceCell;
+use oxd_core::crypto::{KeyRing, Random, SystemRandom};
+use oxd_core::oxd::client::Client;
+use oxd_core::oxd::http::{HttpTransport, SystemRoots};
+use oxd_core::reason::{Failure, Reason};
+
+use crate::ffi::process;
+
+/// The client to oxd and the default of `OxdServerMaxCalls`.
+pub struct Child {
+    /// The client.
+    pub client: Client<HttpTransport>,
+    /// Half of ThreadsPerChild, at least 1.
+    pub default_max_calls: u32,
+}
+
+/// Filled at the first call to oxd in a child; the parent never calls.
+static CHILD: OnceCell<Child> = OnceCell::new();
+/// Filled by the parent at each start and restart, read by its children.
+static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
+/// The key of servers without `OxdCryptoKey`: the same for the life of the parent process.
+static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
+
+/// The child's client, made when it is first wanted.
+pub fn current() -> Result<&'static Child, Failure> {
+    CHILD.get_or_try_init(|| {
+        let roots = ROOTS.read().ok().and_then(|roots| roots.clone()).unwrap_or_else(SystemRoots::none);
+        let transport = process::with_signals_blocked(|| HttpTransport::start(roots))
+            .map_err(|e| Failure::new(Reason::Internal, format!("the thread for calls to oxd did not start: {e}")))?;
+        Ok(Child {
+            client: Client::new(transport),
+            default_max_calls: (process::threads_per_child() / 2).max(1),
+        })
+    })
+}
+
+/// Loads the system's certificates in the parent; answers how many there are and how many could not be read.
+pub fn load_roots() -> (usize, usize) {
+    let (roots, unreadable) = SystemRoots::load();
+    let count = roots.len();
+    if let Ok(mut place) = ROOTS.write() {
+        *place = Some(roots);
+    }
+    (count, unreadable)
+}
+
+/// Makes the random key at the first start; answers whether it was made just now, or `None` without randomness.
+pub fn prepare_random_key() -> Option<bool> {
+    let (bytes, fresh) = process::retained_key(|bytes| SystemRandom.fill(bytes).is_ok())?;
+    RANDOM_KEYS.get_or_init(|| match KeyRing::derive([bytes.as_slice()]) {
+        Some(ring) => ring,
+        None => unreachable!("one key was given"),
+    });
+    Some(fresh)
+}
+
+/// The random key.
+pub fn random_keys() -> &'static KeyRing {
+    match RANDOM_KEYS.get() {
+        Some(keys) => keys,
+        None => unreachable!("httpd does not start when prepare_random_key has failed"),
+    }
+}

@@ -1,0 +1,111 @@
+//! The hooks that httpd calls, each no more than a guard around a plain function.
+
+use std::ffi::{CStr, c_int};
+use std::ptr;
+
+use oxd_core::facts::Level;
+
+use super::config::Servers;
+use super::log::ServerLog;
+use super::request::Request;
+use super::{Status, guard, sys};
+use crate::{handler, protect, startup};
+
+/// Registers everything; httpd calls it each time it loads the module.
+pub unsafe extern "C" fn register(_: *mut sys::apr_pool_t) {
+    guard::install_panic_hook();
+    // Our cookies and look-alike headers must be gone before anything that copies headers for a backend, but after
+    // everything that may still choose the handler.
+    let last = sys::APR_HOOK_REALLY_LAST as c_int;
+    let (middle, first) = (sys::APR_HOOK_MIDDLE as c_int, sys::APR_HOOK_REALLY_FIRST as c_int);
+    // SAFETY: httpd's registration functions, called when httpd asks for it; the functions live as long as the process
+    // (-z nodelete).
+    unsafe {
+        sys::ap_hook_check_config(Some(check_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_post_config(Some(post_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_header_parser(Some(header_parser), ptr::null(), ptr::null(), first);
+        sys::ap_hook_access_checker_ex(Some(access_checker), ptr::null(), ptr::null(), last);
+        sys::ap_hook_check_authn(
+            Some(check_authn),
+            ptr::null(),
+            ptr::null(),
+            middle,
+            sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
+        );
+        sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
+        sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
+    }
+}
+
+fn on_request(raw: *mut sys::request_rec, body: impl FnOnce(Request<'_>) -> Status) -> c_int {
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    let Some(request) = (unsafe { Request::from_raw(raw) }) else { return sys::DECLINED };
+    guard::contained(
+        || body(request),
+        |message| {
+            request.log(Level::Error, &format!("internal: mod_oxd failed while it handled this request: {message}"));
+            Status::Http(500)
+        },
+    )
+    .as_raw()
+}
+
+unsafe extern "C" fn header_parser(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::remove_look_alikes)
+}
+
+unsafe extern "C" fn access_checker(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::open_handler)
+}
+
+unsafe extern "C" fn check_authn(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::authenticate)
+}
+
+unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::hide_cookies)
+}
+
+unsafe extern "C" fn content_handler(r: *mut sys::request_rec) -> c_int {
+    on_request(r, handler::handle)
+}
+
+unsafe extern "C" fn check_config(
+    pool: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    server: *mut sys::server_rec,
+) -> c_int {
+    on_configuration(pool, server, startup::check)
+}
+
+unsafe extern "C" fn post_config(
+    pool: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    server: *mut sys::server_rec,
+) -> c_int {
+    on_configuration(pool, server, startup::prepare)
+}
+
+fn on_configuration(
+    pool: *mut sys::apr_pool_t,
+    server: *mut sys::server_rec,
+    body: impl FnOnce(Servers) -> Status,
+) -> c_int {
+    // SAFETY: httpd passes its configuration pool and the main server, in its one configuration thread.
+    let (servers, log) = unsafe { (Servers::from_raw(server, pool), ServerLog::from_raw(server)) };
+    guard::contained(
+        || body(servers),
+        |message| {
+            log.line(Level::Error, &format!("internal: mod_oxd failed while it was set up: {message}"));
+            Status::Http(500)
+        },
+    )
+    .as_raw()
+}
+
+/// Whether a text is a word, in any case.
+pub fn is_word(text: Option<&CStr>, word: &str) -> bool {
+    text.is_some_and(|t| t.to_bytes().eq_ignore_ascii_case(word.as_bytes()))
+}

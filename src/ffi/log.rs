@@ -1,0 +1,43 @@
+//! httpd's error log.
+
+use std::ffi::{CString, c_int};
+
+use oxd_core::facts::Level;
+
+use super::sys;
+
+/// A level as http_log.h numbers it.
+pub fn raw_level(level: Level) -> c_int {
+    match level {
+        Level::Error => sys::APLOG_ERR,
+        Level::Warning => sys::APLOG_WARNING,
+        Level::Notice => sys::APLOG_NOTICE,
+        Level::Info => sys::APLOG_INFO,
+        Level::Debug => sys::APLOG_DEBUG,
+    }
+}
+
+/// A finished line as C takes it; a NUL in it ends it.
+pub fn line_text(line: &str) -> CString {
+    let end = line.find('\0').unwrap_or(line.len());
+    CString::new(&line[..end]).unwrap_or_default()
+}
+
+/// A server to which a line belongs.
+#[derive(Clone, Copy)]
+pub struct ServerLog(*const sys::server_rec);
+
+impl ServerLog {
+    /// # Safety
+    /// `server` must be a live server_rec as long as the value is used.
+    pub unsafe fn from_raw(server: *const sys::server_rec) -> Self {
+        Self(server)
+    }
+
+    /// Writes a line.
+    pub fn line(self, level: Level, line: &str) {
+        let line = line_text(line);
+        // SAFETY: the server is live by `from_raw`'s contract, the line a C string.
+        unsafe { sys::oxd_log_server(self.0, raw_level(level), line.as_ptr()) }
+    }
+}

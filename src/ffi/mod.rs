@@ -1,0 +1,46 @@
+//! The boundary to C, and the only place with `unsafe` code.
+//!
+//! What comes out of here is safe to use: a [`request::Request`] whose texts are `Option`s, a [`pool::Pool`] that
+//! hands out zeroed memory, hooks that no panic leaves. What goes in are plain Rust functions (`crate::protect`,
+//! `crate::handler`, `crate::startup`).
+
+pub mod config;
+pub mod guard;
+pub mod hooks;
+pub mod log;
+pub mod module;
+pub mod pool;
+pub mod process;
+pub mod request;
+
+/// The bindings that `build.rs` made.
+#[allow(missing_docs, non_camel_case_types, non_snake_case, non_upper_case_globals, dead_code)]
+#[allow(clippy::all, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn, unused_qualifications)]
+pub mod sys {
+    include!(concat!(env!("OUT_DIR"), "/httpd.rs"));
+}
+
+/// What a hook answers (httpd.h, http_request.h).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Status {
+    /// The hook has done its part.
+    Ok,
+    /// The hook has nothing to say.
+    Declined,
+    /// The answer has been sent.
+    Done,
+    /// httpd answers with this HTTP status.
+    Http(u16),
+}
+
+impl Status {
+    /// The number that httpd understands.
+    pub fn as_raw(self) -> std::ffi::c_int {
+        match self {
+            Status::Ok => sys::OK,
+            Status::Declined => sys::DECLINED,
+            Status::Done => sys::DONE,
+            Status::Http(status) => status.into(),
+        }
+    }
+}

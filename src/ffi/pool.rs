@@ -1,0 +1,101 @@
+//! APR pools: memory that lives as long as a request or a configuration.
+
+use std::ffi::{CStr, c_char, c_void};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use oxd_core::settings::Arena;
+
+use super::sys;
+
+/// A pool that lives at least as long as `'p`.
+#[derive(Clone, Copy)]
+pub struct Pool<'p> {
+    raw: NonNull<sys::apr_pool_t>,
+    life: PhantomData<&'p ()>,
+}
+
+impl<'p> Pool<'p> {
+    /// # Safety
+    /// `raw` must be a live pool that is not cleared or destroyed during `'p`.
+    pub unsafe fn from_raw(raw: *mut sys::apr_pool_t) -> Option<Self> {
+        NonNull::new(raw).map(|raw| Self { raw, life: PhantomData })
+    }
+
+    /// # Safety
+    /// As for `from_raw`, and `raw` must not be NULL.
+    pub unsafe fn from_live(raw: *mut sys::apr_pool_t) -> Self {
+        // SAFETY: by this function's contract.
+        Self { raw: unsafe { NonNull::new_unchecked(raw) }, life: PhantomData }
+    }
+
+    /// `len` zeroed bytes.
+    pub fn bytes(self, len: usize) -> &'p mut [u8] {
+        // SAFETY: apr_palloc answers memory of that size which nobody else has, or ends the process; it lives as long
+        // as the pool. The zeroing makes it initialised.
+        unsafe {
+            let memory = sys::apr_palloc(self.raw.as_ptr(), len.max(1)).cast::<u8>();
+            memory.write_bytes(0, len);
+            std::slice::from_raw_parts_mut(memory, len)
+        }
+    }
+
+    /// A copy of a text, ended with a NUL. A NUL within cuts it there for C, which is harmless.
+    pub fn text(self, text: &[u8]) -> &'p CStr {
+        let memory = self.bytes(text.len() + 1);
+        memory[..text.len()].copy_from_slice(text);
+        CStr::from_bytes_until_nul(memory).unwrap_or_default()
+    }
+
+    /// A value that lives in the pool. It is never dropped, so that its type must not need it.
+    pub fn place<T: Copy>(self, value: T) -> NonNull<T> {
+        const { assert!(align_of::<T>() <= 8, "apr_palloc aligns to 8 bytes") };
+        // SAFETY: the memory is fresh, large enough and aligned to 8 bytes (APR_ALIGN_DEFAULT).
+        unsafe {
+            let memory = sys::apr_palloc(self.raw.as_ptr(), size_of::<T>()).cast::<T>();
+            memory.write(value);
+            NonNull::new_unchecked(memory)
+        }
+    }
+
+    /// The arena for the values of directives that are read into this pool; it is dropped with the pool.
+    pub fn arena(self) -> &'static Arena {
+        const KEY: &CStr = c"mod_oxd arena";
+        let mut found: *mut c_void = std::ptr::null_mut();
+        // SAFETY: key and out parameter are valid; the data under this key is only ever set below. The arena is freed
+        // by the pool's cleanup. 'static stands for "as long as the pool": the values are reached only through
+        // configuration that lives in the same pool.
+        unsafe {
+            sys::apr_pool_userdata_get(&mut found, KEY.as_ptr(), self.raw.as_ptr());
+            if found.is_null() {
+                found = Box::into_raw(Box::<Arena>::default()).cast();
+                sys::apr_pool_userdata_setn(found, KEY.as_ptr(), Some(drop_arena), self.raw.as_ptr());
+            }
+            &*found.cast::<Arena>()
+        }
+    }
+}
+
+/// Frees the arena when its pool is cleared. Linked with `-z nodelete`, the code is still there then.
+unsafe extern "C" fn drop_arena(data: *mut c_void) -> sys::apr_status_t {
+    super::guard::contained(
+        || {
+            // SAFETY: the pool calls this once, with the pointer that `Pool::arena` made from a Box.
+            drop(unsafe { Box::from_raw(data.cast::<Arena>()) });
+        },
+        |_| (),
+    );
+    0
+}
+
+/// The bytes of a C string; `None` for NULL.
+///
+/// # Safety
+/// `text` must be NULL or a NUL-terminated string that lives and stays unchanged during `'s`.
+pub unsafe fn c_text<'s>(text: *const c_char) -> Option<&'s CStr> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: by this function's contract.
+    Some(unsafe { CStr::from_ptr(text) })
+}

@@ -1,0 +1,63 @@
+//! What belongs to the process: its threads' signals, data that outlives restarts, httpd's state.
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+
+use super::sys;
+
+/// Runs `body` with all signals blocked, so that threads which it starts never run one of httpd's signal handlers.
+///
+/// prefork handles SIGTERM and SIGUSR1 in whichever thread they reach, and must find its own.
+pub fn with_signals_blocked<A>(body: impl FnOnce() -> A) -> A {
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: plain calls with valid pointers; pthread_sigmask fills `before` before it is read below.
+    unsafe {
+        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let answer = body();
+    // SAFETY: `before` was filled by the first call.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+    }
+    answer
+}
+
+/// 32 bytes that `fill` makes at the first start and that stay the same across graceful restarts; `None` when `fill`
+/// failed. The flag says whether they were made just now.
+pub fn retained_key(fill: impl FnOnce(&mut [u8; 32]) -> bool) -> Option<([u8; 32], bool)> {
+    const KEY: &std::ffi::CStr = c"mod_oxd random key";
+    // SAFETY: httpd keeps the data for the process's life; it is 32 bytes long because only this function makes it,
+    // and the configuration phase, where this runs, has one thread.
+    unsafe {
+        let mut data = sys::ap_retained_data_get(KEY.as_ptr()).cast::<[u8; 32]>();
+        let fresh = data.is_null();
+        if fresh {
+            let mut bytes = [0; 32];
+            if !fill(&mut bytes) {
+                return None;
+            }
+            data = sys::ap_retained_data_create(KEY.as_ptr(), 32).cast();
+            data.write(bytes);
+        }
+        Some((*data, fresh))
+    }
+}
+
+/// Whether httpd reads its configuration only to check it or for the first of two times, not to run with it.
+pub fn is_dry_run() -> bool {
+    // SAFETY: a plain query.
+    unsafe { sys::ap_state_query(sys::AP_SQ_MAIN_STATE as c_int) == sys::AP_SQ_MS_CREATE_PRE_CONFIG as c_int }
+}
+
+/// ThreadsPerChild, as the MPM has it; 1 for prefork.
+pub fn threads_per_child() -> u32 {
+    let mut threads: c_int = 1;
+    // SAFETY: the out parameter is valid.
+    unsafe {
+        sys::ap_mpm_query(sys::AP_MPMQ_MAX_THREADS as c_int, &mut threads);
+    }
+    // prefork answers 0: it has no threads.
+    u32::try_from(threads).unwrap_or(1).max(1)
+}

@@ -1,0 +1,381 @@
+//! A request of httpd's, with texts that may be missing as `Option`s and memory from the request's own pool.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+
+use oxd_core::facts::{Level, Method};
+use oxd_core::settings::Expression;
+
+use super::log::{line_text, raw_level};
+use super::module::{DirConfig, index};
+use super::pool::{Pool, c_text};
+use super::sys;
+
+/// A request during one hook.
+#[derive(Clone, Copy)]
+pub struct Request<'r> {
+    raw: NonNull<sys::request_rec>,
+    life: PhantomData<&'r ()>,
+}
+
+/// What the module keeps with a request, for subrequests and internal redirects that come from it.
+#[derive(Clone, Copy, Default)]
+pub struct Kept<'r> {
+    /// The session's record, and the site that it was opened for.
+    pub session: Option<(&'r [u8], &'r str)>,
+    /// The `Cookie` header as the browser sent it, where the module has taken its own cookies out of it.
+    pub cookies: Option<&'r CStr>,
+}
+
+/// A NUL-terminated text that lives in the request's pool or longer.
+#[derive(Clone, Copy)]
+pub struct PoolText<'r>(&'r [u8]);
+
+impl<'r> PoolText<'r> {
+    /// A text that ends with a NUL; the bytes must live in the pool. Another NUL within would only cut the text.
+    pub fn terminated(bytes: &'r [u8]) -> Option<Self> {
+        (bytes.last() == Some(&0)).then_some(Self(bytes))
+    }
+
+    fn as_ptr(self) -> *const c_char {
+        self.0.as_ptr().cast()
+    }
+}
+
+impl<'r> From<&'r CStr> for PoolText<'r> {
+    fn from(text: &'r CStr) -> Self {
+        Self(text.to_bytes_with_nul())
+    }
+}
+
+/// httpd's tables of a request.
+#[derive(Clone, Copy)]
+pub enum Table {
+    /// The request's headers.
+    HeadersIn,
+    /// Headers of a successful answer.
+    HeadersOut,
+    /// Headers of every answer.
+    ErrHeadersOut,
+    /// The environment of CGI scripts, SSI and so on.
+    Environment,
+}
+
+impl<'r> Request<'r> {
+    /// # Safety
+    /// `raw` must be a live request that only this thread uses during `'r`.
+    pub unsafe fn from_raw(raw: *mut sys::request_rec) -> Option<Self> {
+        NonNull::new(raw).map(|raw| Self { raw, life: PhantomData })
+    }
+
+    fn rec(&self) -> &sys::request_rec {
+        // SAFETY: live by `from_raw`'s contract; no reference is held across a call into httpd.
+        unsafe { self.raw.as_ref() }
+    }
+
+    fn text(&self, text: *const c_char) -> Option<&'r CStr> {
+        // SAFETY: httpd's texts of a request live in its pool.
+        unsafe { c_text(text) }
+    }
+
+    /// The request's pool.
+    pub fn pool(self) -> Pool<'r> {
+        // SAFETY: a request has a pool, and it lives as long as the request.
+        unsafe { Pool::from_live(self.rec().pool) }
+    }
+
+    /// The module's merged configuration for the place of the request.
+    pub fn config(self) -> Option<&'r DirConfig> {
+        let vector = self.rec().per_dir_config.cast::<*mut c_void>();
+        // SAFETY: a configuration vector has a pointer for each module; ours is what `create_dir_config` and
+        // `merge_dir_config` made, and lives as long as the request.
+        unsafe { if vector.is_null() { None } else { (*vector.add(index())).cast::<DirConfig>().as_ref() } }
+    }
+
+    /// What was kept with this request, or with one that it came from.
+    pub fn kept(self) -> Kept<'r> {
+        let mut kept = Kept::default();
+        let mut at = Some(self);
+        while let Some(request) = at {
+            if let Some(own) = request.own_kept() {
+                kept.session = kept.session.or(own.session);
+                kept.cookies = kept.cookies.or(own.cookies);
+            }
+            at = request.origin();
+        }
+        kept
+    }
+
+    fn own_kept(self) -> Option<Kept<'r>> {
+        let vector = self.rec().request_config.cast::<*mut c_void>();
+        // SAFETY: as for `config`; `keep` is the only writer.
+        unsafe { if vector.is_null() { None } else { (*vector.add(index())).cast::<Kept<'r>>().as_ref().copied() } }
+    }
+
+    /// Keeps something with this request; what it does not name stays.
+    pub fn keep(self, new: Kept<'r>) {
+        let old = self.own_kept().unwrap_or_default();
+        let merged = Kept { session: new.session.or(old.session), cookies: new.cookies.or(old.cookies) };
+        let vector = self.rec().request_config.cast::<*mut c_void>();
+        if !vector.is_null() {
+            let place = self.pool().place(merged).as_ptr();
+            // SAFETY: as for `config`; the value lives in the request's pool like everything that it points at.
+            unsafe { *vector.add(index()) = place.cast() }
+        }
+    }
+
+    /// The request that this one came from: the main request of a subrequest, the one before an internal redirect.
+    fn origin(self) -> Option<Self> {
+        let before = if self.rec().main.is_null() { self.rec().prev } else { self.rec().main };
+        // SAFETY: such a request lives longer than the one that came from it.
+        unsafe { Self::from_raw(before) }
+    }
+
+    /// Whether this is a subrequest, whose answer no browser sees as it is.
+    pub fn is_subrequest(self) -> bool {
+        !self.rec().main.is_null()
+    }
+
+    /// The request that the browser made.
+    pub fn first(self) -> Self {
+        let mut first = self;
+        while let Some(before) = first.origin() {
+            first = before;
+        }
+        first
+    }
+
+    /// When the request came, in seconds since the epoch.
+    pub fn seconds(self) -> u64 {
+        u64::try_from(self.rec().request_time / 1_000_000).unwrap_or(0)
+    }
+
+    /// The method.
+    pub fn method(self) -> Method {
+        match self.text(self.rec().method).map_or(&b""[..], CStr::to_bytes) {
+            b"GET" if self.rec().header_only != 0 => Method::Head,
+            b"GET" => Method::Get,
+            b"HEAD" => Method::Head,
+            b"POST" => Method::Post,
+            _ => Method::Other,
+        }
+    }
+
+    /// The decoded path.
+    pub fn path(self) -> Option<&'r CStr> {
+        self.text(self.rec().uri)
+    }
+
+    /// The query as it came.
+    pub fn query(self) -> Option<&'r CStr> {
+        self.text(self.rec().args)
+    }
+
+    /// The request line's target as it came.
+    pub fn unparsed(self) -> Option<&'r CStr> {
+        self.text(self.rec().unparsed_uri)
+    }
+
+    /// The handler that httpd has chosen.
+    pub fn handler(self) -> Option<&'r CStr> {
+        self.text(self.rec().handler)
+    }
+
+    /// The handler that the place has by `SetHandler`; known before httpd has chosen one.
+    pub fn configured_handler(self) -> Option<&'r CStr> {
+        // SAFETY: the core module's configuration is a core_dir_config; since httpd 2.4.13 its handler is an
+        // expression, also where it is a plain word.
+        unsafe {
+            let core = sys::ap_get_core_module_config(self.rec().per_dir_config).cast::<sys::core_dir_config>();
+            let core = core.as_ref()?;
+            if core.expr_handler.is_null() {
+                return c_text(core.handler);
+            }
+            let mut error: *const c_char = ptr::null();
+            let handler = sys::ap_expr_str_exec(self.raw.as_ptr(), core.expr_handler, &mut error);
+            if error.is_null() { c_text(handler) } else { None }
+        }
+    }
+
+    /// `AuthType`
+    pub fn auth_type(self) -> Option<&'r CStr> {
+        // SAFETY: a plain query; the answer lives in the configuration.
+        self.text(unsafe { sys::ap_auth_type(self.raw.as_ptr()) })
+    }
+
+    /// `AuthName`
+    pub fn auth_name(self) -> Option<&'r CStr> {
+        // SAFETY: as for `auth_type`.
+        self.text(unsafe { sys::ap_auth_name(self.raw.as_ptr()) })
+    }
+
+    /// Scheme, host and port of URLs that lead here (`UseCanonicalName` and so on count).
+    pub fn server_address(self) -> (Option<&'r CStr>, Option<&'r CStr>, u16) {
+        // SAFETY: plain queries; the texts live in the request's pool or the configuration.
+        unsafe {
+            (
+                self.text(sys::ap_run_http_scheme(self.raw.as_ptr())),
+                self.text(sys::ap_get_server_name_for_url(self.raw.as_ptr())),
+                sys::ap_get_server_port(self.raw.as_ptr()),
+            )
+        }
+    }
+
+    /// `LimitRequestFieldSize`
+    pub fn header_limit(self) -> usize {
+        // SAFETY: a request has a server.
+        unsafe { usize::try_from((*self.rec().server).limit_req_fieldsize).unwrap_or(0) }
+    }
+
+    fn table(self, table: Table) -> *mut sys::apr_table_t {
+        let rec = self.rec();
+        match table {
+            Table::HeadersIn => rec.headers_in,
+            Table::HeadersOut => rec.headers_out,
+            Table::ErrHeadersOut => rec.err_headers_out,
+            Table::Environment => rec.subprocess_env,
+        }
+    }
+
+    /// A request header.
+    pub fn header(self, name: &CStr) -> Option<&'r CStr> {
+        // SAFETY: a request has its tables; the value lives in the request's pool.
+        self.text(unsafe { sys::apr_table_get(self.table(Table::HeadersIn), name.as_ptr()) })
+    }
+
+    /// The names of all request headers.
+    pub fn header_names(self) -> Vec<&'r CStr> {
+        self.entries(Table::HeadersIn)
+    }
+
+    fn entries(self, table: Table) -> Vec<&'r CStr> {
+        // SAFETY: an APR table begins with its array of entries (apr_table_elts is a macro for this).
+        unsafe {
+            let array = &*self.table(table).cast::<sys::apr_array_header_t>();
+            let entries = array.elts.cast::<sys::apr_table_entry_t>();
+            (0..usize::try_from(array.nelts).unwrap_or(0)).filter_map(|at| c_text((*entries.add(at)).key)).collect()
+        }
+    }
+
+    /// Sets an entry; name and value are not copied.
+    pub fn set(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
+        let (name, value) = (name.into(), value.into());
+        // SAFETY: both texts live as long as the table's pool.
+        unsafe { sys::apr_table_setn(self.table(table), name.as_ptr(), value.as_ptr()) }
+    }
+
+    /// Adds an entry besides others of the same name; name and value are not copied.
+    #[inline]
+    pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
+        let (name, value) = (name.into(), value.into());
+        // SAFETY: as for `set`.
+        unsafe { sys::apr_table_addn(self.table(table), name.as_ptr(), value.as_ptr()) }
+    }
+
+    /// Takes all entries of a name out.
+    pub fn unset(self, table: Table, name: &CStr) {
+        // SAFETY: a request has its tables.
+        unsafe { sys::apr_table_unset(self.table(table), name.as_ptr()) }
+    }
+
+    /// Sets `REMOTE_USER`.
+    pub fn set_user(mut self, user: PoolText<'r>) {
+        // SAFETY: only this thread uses the request; httpd only reads the text.
+        unsafe { self.raw.as_mut().user = user.as_ptr().cast_mut() }
+    }
+
+    /// Sets `AUTH_TYPE`.
+    pub fn set_auth_type(mut self, name: &'static CStr) {
+        // SAFETY: as for `set_user`.
+        unsafe { self.raw.as_mut().ap_auth_type = name.as_ptr().cast_mut() }
+    }
+
+    /// Sets the answer's status.
+    pub fn set_status(mut self, status: u16) {
+        // SAFETY: as for `set_user`.
+        unsafe { self.raw.as_mut().status = status.into() }
+    }
+
+    /// Sends a body with its type; httpd leaves the body out where the method wants none.
+    pub fn send_body(self, content_type: &'static CStr, body: &[u8]) {
+        let r = self.raw.as_ptr();
+        // SAFETY: the request is live; httpd copies what it needs of the body.
+        unsafe {
+            sys::ap_set_content_type(r, content_type.as_ptr());
+            sys::ap_set_content_length(r, body.len() as _);
+            sys::ap_rwrite(body.as_ptr().cast(), c_int::try_from(body.len()).unwrap_or(c_int::MAX), r);
+        }
+    }
+
+    /// Reads and drops the request's body, so that the connection can go on.
+    pub fn discard_body(self) {
+        // SAFETY: the request is live.
+        unsafe {
+            sys::ap_discard_request_body(self.raw.as_ptr());
+        }
+    }
+
+    /// Reads the request's body: `Ok(None)` when it is longer than `limit`, an HTTP status when it cannot be read.
+    pub fn read_body(self, limit: usize) -> Result<Option<Vec<u8>>, u16> {
+        let r = self.raw.as_ptr();
+        // SAFETY: the request is live; the buffer is valid for the length given.
+        unsafe {
+            let status = sys::ap_setup_client_block(r, sys::REQUEST_CHUNKED_DECHUNK as c_int);
+            if status != sys::OK {
+                return Err(u16::try_from(status).unwrap_or(400));
+            }
+            let mut body = Vec::new();
+            if sys::ap_should_client_block(r) == 0 {
+                return Ok(Some(body));
+            }
+            let mut buffer = [0u8; 8192];
+            loop {
+                let count = sys::ap_get_client_block(r, buffer.as_mut_ptr().cast(), buffer.len() as _);
+                match usize::try_from(count) {
+                    Ok(0) => return Ok(Some(body)),
+                    Ok(count) if body.len() + count > limit => return Ok(None),
+                    Ok(count) => body.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+                    Err(_) => return Err(400),
+                }
+            }
+        }
+    }
+
+    /// Whether the administrator has an `ErrorDocument` for a status here.
+    pub fn has_error_document(self, status: u16) -> bool {
+        // SAFETY: plain queries.
+        unsafe {
+            let index = sys::ap_index_of_response(status.into());
+            !sys::ap_response_code_string(self.raw.as_ptr(), index).is_null()
+        }
+    }
+
+    /// The value of an expression that `OxdAuthParam` compiled.
+    pub fn evaluate(self, expression: Expression) -> Result<String, String> {
+        let mut error: *const c_char = ptr::null();
+        // SAFETY: the handle is the address of an expression that lives in the configuration's pool.
+        unsafe {
+            let compiled = ptr::with_exposed_provenance_mut::<sys::ap_expr_info_t>(expression.0);
+            let value = sys::ap_expr_str_exec(self.raw.as_ptr(), compiled, &mut error);
+            match (c_text(error), c_text(value)) {
+                (Some(error), _) => Err(error.to_string_lossy().into_owned()),
+                (None, Some(value)) => Ok(value.to_string_lossy().into_owned()),
+                (None, None) => Err("it has no value".into()),
+            }
+        }
+    }
+
+    /// Whether a line of this level would be written.
+    pub fn logs(self, level: Level) -> bool {
+        // SAFETY: a plain query.
+        unsafe { sys::oxd_logs_request(self.raw.as_ptr(), raw_level(level)) != 0 }
+    }
+
+    /// Writes a line to the error log.
+    pub fn log(self, level: Level, line: &str) {
+        let line = line_text(line);
+        // SAFETY: the request is live, the line a C string.
+        unsafe { sys::oxd_log_request(self.raw.as_ptr(), raw_level(level), line.as_ptr()) }
+    }
+}

@@ -1,0 +1,197 @@
+//! Protected places: `AuthType oxd`. From a request with a session to the identity that the application gets.
+
+use std::borrow::Cow;
+use std::ffi::CStr;
+
+use oxd_core::authn::{self, Ctx};
+use oxd_core::claims;
+use oxd_core::cookie;
+use oxd_core::crypto::KeyRing;
+use oxd_core::endpoint;
+use oxd_core::record::Parts;
+use oxd_core::session::{self, Opened};
+use oxd_core::settings::{ClaimsAs, Settings};
+use oxd_core::state;
+
+use crate::child;
+use crate::ffi::Status;
+use crate::ffi::hooks::is_word;
+use crate::ffi::request::{Kept, PoolText, Request, Table};
+use crate::handler;
+
+/// What the environment names of claims begin with.
+const PREFIX: &[u8] = b"OXD_CLAIM_";
+
+/// The check_authn hook: `AuthType oxd`.
+pub fn authenticate(request: Request<'_>) -> Status {
+    let Some(config) = request.config().filter(|_| is_word(request.auth_type(), "oxd")) else {
+        return Status::Declined;
+    };
+    let settings = &config.settings;
+    match find(request, settings, keys(settings)) {
+        Some(session) => admit(request, settings, session),
+        // Nobody follows the redirect of a subrequest; the main request, if it is protected, has sent its own.
+        None if request.is_subrequest() => Status::Http(401),
+        None => handler::with_context(request, settings, authn::unauthenticated),
+    }
+}
+
+/// The keys of a place.
+pub fn keys<'a>(settings: &Settings<'a>) -> &'a KeyRing {
+    settings.crypto_key.unwrap_or_else(|| child::random_keys())
+}
+
+/// The session of a request: of the one it came from, or of its cookies.
+fn find<'r>(request: Request<'r>, settings: &Settings<'r>, keys: &KeyRing) -> Option<Opened<'r>> {
+    let kept = request.kept();
+    if let (Some((record, site)), Some(wanted)) = (kept.session, settings.effective_oxd_id()) {
+        if site == wanted {
+            return session::reopen(settings, request.seconds(), record);
+        }
+    }
+    let cookies = kept.cookies.or_else(|| request.header(c"Cookie"))?.to_bytes();
+    session::open(settings, keys, request.seconds(), cookies, |len| request.pool().bytes(len))
+}
+
+/// Lets the request in with the session's identity.
+fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>) -> Status {
+    let mut session = session;
+    let wants_cookie = !request.is_subrequest() && session.is_due(settings, request.seconds());
+    if wants_cookie || authn::may_refresh(settings, &session, request.seconds()) {
+        session = renew(request, settings, session);
+    }
+    if let Some(site) = settings.effective_oxd_id() {
+        request.keep(Kept { session: Some((session.record(), site)), cookies: None });
+    }
+    let user = match session.user(settings) {
+        Some(Cow::Borrowed(text)) => PoolText::terminated(text),
+        Some(Cow::Owned(text)) => Some(request.pool().text(&text).into()),
+        None => None,
+    };
+    let Some(user) = user else {
+        return handler::with_context(request, settings, authn::nameless);
+    };
+    request.set_user(user);
+    request.set_auth_type(c"oxd");
+    if settings.claims_as.unwrap_or(ClaimsAs::Env) == ClaimsAs::Env {
+        publish(request, settings, &session.parts);
+    }
+    let texts = &session.parts.texts;
+    if !texts.acr.is_empty() {
+        request.add(Table::Environment, c"OXD_ACR", request.pool().text(texts.acr));
+    }
+    let ends = request.pool().text(session.ends(settings).to_string().as_bytes());
+    request.add(Table::Environment, c"OXD_SESSION_EXPIRES", ends);
+    Status::Ok
+}
+
+/// Puts the claims into the environment, in place: only the names are written anew.
+fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, parts: &Parts<'r>) {
+    let allowed = |name: &[u8]| settings.claim_names.is_none_or(|names| names.allow(name));
+    let shown = || parts.claims().filter(|claim| !claim.hidden && allowed(claim.name));
+    // One piece of memory for all names.
+    let space: usize = shown().map(|claim| PREFIX.len() + claim.name.len() + 1).sum();
+    let mut names = request.pool().bytes(space);
+    for claim in shown() {
+        let (name, rest) = names.split_at_mut(PREFIX.len() + claim.name.len() + 1);
+        names = rest;
+        name[..PREFIX.len()].copy_from_slice(PREFIX);
+        for (place, byte) in name[PREFIX.len()..].iter_mut().zip(claims::env_name(claim.name)) {
+            *place = byte;
+        }
+        if let (Some(name), Some(text)) = (PoolText::terminated(name), PoolText::terminated(claim.text_nul)) {
+            request.add(Table::Environment, name, text);
+        }
+    }
+}
+
+/// Writes the session's cookie anew, with fresh tokens where they are wanted. What fails leaves the session as it is.
+fn renew<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>) -> Opened<'r> {
+    let mut refreshed = None;
+    handler::in_context(request, settings, |ctx: &Ctx<'_>| {
+        let cookies = match authn::refreshed(ctx, &session) {
+            Some(record) => {
+                let cookies = session::cookies_for(ctx, &record).unwrap_or_default();
+                refreshed = Some(record);
+                cookies
+            }
+            None => endpoint::renewal(ctx, &session),
+        };
+        if !cookies.is_empty() {
+            handler::send_cookies(request, &cookies);
+            // A cache that keeps this answer for others would hand them the session.
+            request.add(Table::ErrHeadersOut, c"Cache-Control", c"private");
+        }
+    });
+    let replaced = refreshed.and_then(|record| {
+        let place = request.pool().bytes(record.len());
+        place.copy_from_slice(&record);
+        session::reopen(settings, request.seconds(), place)
+    });
+    replaced.unwrap_or(session)
+}
+
+/// The access_checker_ex hook, last of all: the handler's own addresses are open to everyone, or nobody could log in
+/// where a whole site is protected. A rule that needs no user (`Require ip`) has been heard by then.
+pub fn open_handler(request: Request<'_>) -> Status {
+    let is_ours = is_word(request.configured_handler(), "oxd") && is_word(request.auth_type(), "oxd");
+    if is_ours { Status::Ok } else { Status::Declined }
+}
+
+/// The header_parser hook: identity headers that the client sent itself are gone before anyone reads them.
+pub fn remove_look_alikes(request: Request<'_>) -> Status {
+    if request.config().is_some_and(|config| config.configured) {
+        for name in request.header_names() {
+            if is_look_alike(name) {
+                request.unset(Table::HeadersIn, name);
+            }
+        }
+    }
+    Status::Declined
+}
+
+/// `Oxd-Claim-...` in any case, with dashes or underscores.
+fn is_look_alike(name: &CStr) -> bool {
+    let name = name.to_bytes();
+    name.len() > PREFIX.len() - 1
+        && name.iter().zip(PREFIX).all(|(b, p)| b.to_ascii_uppercase() == *p || (*p == b'_' && *b == b'-'))
+}
+
+/// The fixups hook, last of all: a backend, a CGI script or a proxied server does not see the module's own cookies.
+pub fn hide_cookies(request: Request<'_>) -> Status {
+    let Some(config) = request.config().filter(|config| config.configured) else {
+        return Status::Declined;
+    };
+    let Some(header) = request.header(c"Cookie") else {
+        return Status::Declined;
+    };
+    if is_word(request.handler(), "oxd") {
+        return Status::Declined;
+    }
+    let own = config.settings.session_cookie().as_bytes();
+    let is_own = |name: &[u8]| {
+        name.starts_with(state::PREFIX.as_bytes())
+            || name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+    };
+    let bytes = header.to_bytes();
+    if !cookie::all(bytes).any(|(name, _)| is_own(name)) {
+        return Status::Declined;
+    }
+    let mut others = Vec::with_capacity(bytes.len());
+    for (name, value) in cookie::all(bytes).filter(|(name, _)| !is_own(name)) {
+        if !others.is_empty() {
+            others.extend_from_slice(b"; ");
+        }
+        others.extend_from_slice(name);
+        others.push(b'=');
+        others.extend_from_slice(value);
+    }
+    request.keep(Kept { session: None, cookies: Some(header) });
+    if others.is_empty() {
+        request.unset(Table::HeadersIn, c"Cookie");
+    } else {
+        request.set(Table::HeadersIn, c"Cookie", request.pool().text(&others));
+    }
+    Status::Declined
+}
+

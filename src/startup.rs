@@ -1,0 +1,55 @@
+//! What happens while httpd starts and restarts: what `configtest` can know, and what is made once for all children.
+
+use oxd_core::facts::Level;
+use oxd_core::needs;
+
+use crate::child;
+use crate::ffi::Status;
+use crate::ffi::config::Servers;
+use crate::ffi::process;
+
+/// The checks of `configtest`; httpd runs them at each start too.
+pub fn check(servers: Servers) -> Status {
+    let missing = needs::missing(&servers.tree());
+    for place in &missing {
+        servers.log().line(Level::Error, &format!("not_configured: {}", place.line()));
+    }
+    if missing.is_empty() { Status::Ok } else { Status::Http(500) }
+}
+
+/// Prepares what the children will share.
+pub fn prepare(servers: Servers) -> Status {
+    let tree = servers.tree();
+    servers.mark_handlers(&needs::handler_paths(&tree));
+    // httpd runs this twice at its start; what follows is wanted once.
+    if process::is_dry_run() {
+        return Status::Ok;
+    }
+    let log = servers.log();
+    for place in needs::unverified(&tree) {
+        log.line(
+            Level::Warning,
+            &format!("{place}: OxdServerVerify Off: anybody on the way to oxd can read secrets and sign in as anyone"),
+        );
+    }
+    let (roots, unreadable) = child::load_roots();
+    if unreadable > 0 {
+        log.line(Level::Info, &format!("{unreadable} of the system's certificates could not be read, {roots} could"));
+    }
+    match child::prepare_random_key() {
+        None => {
+            log.line(Level::Error, "internal: the system gave no random bytes for a key");
+            Status::Http(500)
+        }
+        Some(fresh) => {
+            if fresh && needs::lacks_crypto_key(&tree) {
+                log.line(
+                    Level::Notice,
+                    "no OxdCryptoKey: cookies are encrypted with a random key, and sessions end when httpd stops \
+                     (a graceful restart keeps them); on several machines, they would not know each other's sessions",
+                );
+            }
+            Status::Ok
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! Writes the configuration, the documents and the certificates of one httpd.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use regex::Regex;
+use tempfile::TempDir;
+
+use crate::certificate::Certificate;
+use crate::httpd::Httpd;
+use crate::install::{Install, identity};
+use crate::module::module;
+use crate::port::Port;
+use crate::test_name;
+
+/// The multi-processing modules that httpd can run with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mpm {
+    /// Threads, and a listener that keeps idle connections: httpd's default.
+    Event,
+    /// Threads, one per connection.
+    Worker,
+    /// One process per connection.
+    Prefork,
+}
+
+/// Describes an httpd before it starts.
+///
+/// A fragment of configuration may use httpd's own `${NAME}` for what [`Builder::define`] defines;
+/// `${ROOT}`, `${DOCROOT}`, `${PORT}` and, with [`Builder::tls`], `${TLS_PORT}` are always there.
+pub struct Builder {
+    pub(crate) name: String,
+    pub(crate) root: TempDir,
+    pub(crate) port: Port,
+    pub(crate) tls_port: Option<Port>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) allowed: Vec<Regex>,
+    mpm: Mpm,
+    processes: Option<u32>,
+    threads: u32,
+    log_level: String,
+    load_module: bool,
+    modules: Vec<String>,
+    defines: Vec<(String, String)>,
+    fragments: Vec<String>,
+}
+
+/// What `httpd -t` said.
+pub struct ConfigTest {
+    /// Whether httpd would start.
+    pub ok: bool,
+    /// What it printed.
+    pub output: String,
+}
+
+impl Builder {
+    /// An httpd named after the running test, with the module loaded, under the event MPM.
+    pub(crate) fn new() -> Builder {
+        let name = test_name();
+        // The path must leave room for sockets below it.
+        let short: String = name.chars().take(40).collect();
+        let root = tempfile::Builder::new()
+            .prefix(&format!("oxd-{short}-"))
+            .tempdir();
+        let root = root.unwrap_or_else(|error| panic!("no temporary directory: {error}"));
+        Builder {
+            name,
+            root,
+            port: Port::reserve(),
+            tls_port: None,
+            environment: Vec::new(),
+            allowed: Vec::new(),
+            mpm: Mpm::Event,
+            processes: None,
+            threads: 16,
+            log_level: "warn oxd:debug".to_owned(),
+            load_module: true,
+            modules: Vec::new(),
+            defines: Vec::new(),
+            fragments: Vec::new(),
+        }
+    }
+
+    /// The MPM to run with.
+    pub fn mpm(mut self, mpm: Mpm) -> Builder {
+        self.mpm = mpm;
+        self
+    }
+
+    /// At most this many child processes, each with so many threads (under prefork always one),
+    /// instead of a few.
+    pub fn processes(mut self, processes: u32, threads: u32) -> Builder {
+        self.processes = Some(processes);
+        self.threads = threads;
+        self
+    }
+
+    /// What `LogLevel` is set to, instead of `warn oxd:debug`.
+    pub fn log_level(mut self, log_level: &str) -> Builder {
+        log_level.clone_into(&mut self.log_level);
+        self
+    }
+
+    /// Leaves the module under test out, for tests of the bed and for comparisons.
+    pub fn without_module(mut self) -> Builder {
+        self.load_module = false;
+        // httpd takes no level for a module that is not there.
+        self.log_level("warn")
+    }
+
+    /// Loads one more module of httpd's own, by its name without `mod_`.
+    pub fn load(mut self, name: &str) -> Builder {
+        self.modules.push(name.to_owned());
+        self
+    }
+
+    /// Adds a fragment of configuration, at the level of the server.
+    pub fn config(mut self, fragment: &str) -> Builder {
+        self.fragments.push(fragment.to_owned());
+        self
+    }
+
+    /// Adds a fragment of configuration in front of all others.
+    pub(crate) fn first_config(mut self, fragment: &str) -> Builder {
+        self.fragments.insert(0, fragment.to_owned());
+        self
+    }
+
+    /// Makes `${name}` stand for `value` in the fragments.
+    pub fn define(mut self, name: &str, value: &str) -> Builder {
+        self.defines.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Sets a variable in httpd's environment.
+    pub fn environment(mut self, name: &str, value: &str) -> Builder {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Expects lines in the error log that would otherwise fail the test.
+    #[track_caller]
+    pub fn allow_log(mut self, pattern: &str) -> Builder {
+        self.allowed
+            .push(Regex::new(pattern).expect("a pattern for log lines"));
+        self
+    }
+
+    /// Adds a virtual host that answers over TLS with this certificate and shares the fragments.
+    pub fn tls(mut self, certificate: &Certificate) -> Builder {
+        let port = Port::reserve();
+        write(&self.path("tls.pem"), &certificate.certificate_pem);
+        write(&self.path("tls.key"), &certificate.key_pem);
+        self = self
+            .define("TLS_PORT", &port.number().to_string())
+            .load("ssl")
+            .load("socache_shmcb");
+        self.fragments.push(
+            "Listen 127.0.0.1:${TLS_PORT}\n\
+             SSLSessionCache shmcb:${ROOT}/run/tls(512000)\n\
+             <VirtualHost 127.0.0.1:${TLS_PORT}>\n\
+             ServerName localhost:${TLS_PORT}\n\
+             SSLEngine on\n\
+             SSLCertificateFile \"${ROOT}/tls.pem\"\n\
+             SSLCertificateKeyFile \"${ROOT}/tls.key\"\n\
+             </VirtualHost>\n"
+                .to_owned(),
+        );
+        self.tls_port = Some(port);
+        // What mod_ssl says where the installed OpenSSL is another one than it was built with.
+        self.allow_log("AH01882: Init: this version of mod_ssl was compiled against")
+    }
+
+    /// A path below the server's root.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Writes a file below the server's root, making its directory, and returns its path.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        let directory = path.parent().unwrap_or(self.root.path());
+        fs::create_dir_all(directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
+        write(&path, text);
+        path
+    }
+
+    /// The URL of a path on this httpd.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port.number())
+    }
+
+    /// The URL of a path on the virtual host that answers over TLS.
+    pub fn tls_url(&self, path: &str) -> String {
+        let port = self.tls_port.as_ref().map(Port::number);
+        format!(
+            "https://localhost:{}{path}",
+            port.expect("tls() was called")
+        )
+    }
+
+    /// Starts httpd and waits until it accepts connections.
+    pub fn start(self) -> Httpd {
+        self.write_all();
+        Httpd::launch(self)
+    }
+
+    /// Asks httpd what it thinks of the configuration, without starting it.
+    pub fn configtest(self) -> ConfigTest {
+        self.write_all();
+        let output = Command::new(&Install::get().binary)
+            .arg("-t")
+            .arg("-f")
+            .arg(self.path("httpd.conf"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .output()
+            .unwrap_or_else(|error| panic!("cannot run httpd -t: {error}"));
+        let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stdout));
+        if let Ok(log) = fs::read_to_string(self.path("error.log")) {
+            text.push_str(&log);
+        }
+        ConfigTest {
+            ok: output.status.success(),
+            output: text,
+        }
+    }
+
+    fn write_all(&self) {
+        // httpd's children run as somebody else when it is started as root.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.root.path(), open.clone()).expect("permissions of the root");
+        self.file("run/.keep", "");
+        self.file(
+            "mime.types",
+            "text/html html\ntext/plain txt\napplication/octet-stream bin\n",
+        );
+        self.file(
+            "docroot/index.html",
+            "<!DOCTYPE html><title>public</title><p>public page",
+        );
+        self.file("docroot/1k.bin", &"k".repeat(1024));
+        self.file(
+            "docroot/app/index.html",
+            "<!DOCTYPE html><title>app</title><p>application",
+        );
+        self.file("docroot/app/1k.bin", &"k".repeat(1024));
+        self.file(
+            "docroot/app/other.html",
+            "<!DOCTYPE html><title>other</title><p>other page",
+        );
+        // NUL between the variables: a claim may hold a line break.
+        let script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec env -0\n";
+        let script = self.file("cgi-bin/env", script);
+        fs::set_permissions(&script, open).expect("permissions of the CGI script");
+        self.file("httpd.conf", &self.text());
+    }
+
+    fn text(&self) -> String {
+        let install = Install::get();
+        let mut text = String::new();
+        let mut line = |s: &str| {
+            text.push_str(s);
+            text.push('\n');
+        };
+        let root = self.root.path().display();
+        line(&format!(
+            "ServerRoot \"{root}\"\nDefine ROOT {root}\nDefine DOCROOT {root}/docroot"
+        ));
+        line(&format!("Define PORT {}", self.port.number()));
+        for (name, value) in &self.defines {
+            line(&format!("Define {name} \"{value}\""));
+        }
+        line("DefaultRuntimeDir run\nPidFile run/httpd.pid\nErrorLog error.log");
+        line(&format!("LogLevel {}", self.log_level));
+        line("ServerName 127.0.0.1:${PORT}\nListen 127.0.0.1:${PORT}");
+        line(&identity());
+        let mpm = match self.mpm {
+            Mpm::Event => "mpm_event",
+            Mpm::Worker => "mpm_worker",
+            Mpm::Prefork => "mpm_prefork",
+        };
+        let basic = [
+            mpm,
+            "cgi",
+            "unixd",
+            "authn_core",
+            "authz_core",
+            "authz_host",
+            "authz_user",
+            "log_config",
+            "mime",
+            "dir",
+            "alias",
+            "env",
+            "setenvif",
+            "headers",
+        ];
+        let wanted = basic
+            .into_iter()
+            .chain(self.modules.iter().map(String::as_str));
+        let mut loaded: Vec<&str> = Vec::new();
+        for name in wanted {
+            if !loaded.contains(&name) {
+                line(&install.load(name));
+                loaded.push(name);
+            }
+        }
+        if self.load_module {
+            line(&format!("LoadModule oxd_module \"{}\"", module().display()));
+        }
+        line(&self.limits());
+        line(DOCUMENTS);
+        for fragment in &self.fragments {
+            line(fragment);
+        }
+        text
+    }
+
+    fn limits(&self) -> String {
+        let threads = self.threads;
+        match (self.mpm, self.processes) {
+            (Mpm::Prefork, None) => {
+                "StartServers 3\nMinSpareServers 2\nMaxSpareServers 8\nMaxRequestWorkers 64".into()
+            }
+            (Mpm::Prefork, Some(n)) => format!(
+                "StartServers {n}\nMinSpareServers {n}\nMaxSpareServers {}\nServerLimit {n}\n\
+                 MaxRequestWorkers {n}",
+                n + 1
+            ),
+            (_, None) => format!(
+                "StartServers 1\nServerLimit 8\nThreadsPerChild {threads}\nThreadLimit {threads}\n\
+                 MinSpareThreads 1\nMaxSpareThreads {}\nMaxRequestWorkers {}",
+                threads * 4,
+                threads * 8
+            ),
+            (_, Some(n)) => format!(
+                "StartServers {n}\nServerLimit {n}\nThreadsPerChild {threads}\n\
+                 ThreadLimit {threads}\nMinSpareThreads 1\nMaxSpareThreads {}\n\
+                 MaxRequestWorkers {}",
+                threads * n,
+                threads * n
+            ),
+        }
+    }
+}
+
+const DOCUMENTS: &str = r#"
+Timeout 30
+KeepAliveTimeout 5
+TypesConfig mime.types
+DocumentRoot "${DOCROOT}"
+DirectoryIndex index.html
+<Directory />
+    AllowOverride None
+    Require all denied
+</Directory>
+<Directory "${DOCROOT}">
+    AllowOverride AuthConfig
+    Require all granted
+</Directory>
+# The same program, once where a suite protects it and once where it does not.
+ScriptAlias /app/env "${ROOT}/cgi-bin/env"
+ScriptAlias /public/env "${ROOT}/cgi-bin/env"
+<Directory "${ROOT}/cgi-bin">
+    AllowOverride None
+    Options +ExecCGI -MultiViews +SymLinksIfOwnerMatch
+    Require all granted
+</Directory>
+"#;
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}

@@ -1,0 +1,56 @@
+//! Certificates for httpd's own TLS.
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+/// An authority that a test's browser trusts.
+pub struct Authority {
+    /// The authority's certificate in PEM.
+    pub certificate_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A server's certificate and key, in PEM.
+pub struct Certificate {
+    /// The certificate.
+    pub certificate_pem: String,
+    /// Its private key.
+    pub key_pem: String,
+}
+
+impl Default for Authority {
+    fn default() -> Authority {
+        Authority::new()
+    }
+}
+
+impl Authority {
+    /// A new authority, with a key of its own.
+    pub fn new() -> Authority {
+        let make = || -> Result<Authority, rcgen::Error> {
+            let key = KeyPair::generate()?;
+            let mut params = CertificateParams::new(Vec::new())?;
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let certificate = params.self_signed(&key)?;
+            Ok(Authority {
+                certificate_pem: certificate.pem(),
+                issuer: Issuer::new(params, key),
+            })
+        };
+        make().unwrap_or_else(|error| panic!("no certificate for the authority: {error}"))
+    }
+
+    /// A certificate for `localhost` and 127.0.0.1.
+    pub fn certify(&self) -> Certificate {
+        let make = || -> Result<Certificate, rcgen::Error> {
+            let key = KeyPair::generate()?;
+            let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+            let params = CertificateParams::new(names)?;
+            let certificate = params.signed_by(&key, &self.issuer)?;
+            Ok(Certificate {
+                certificate_pem: certificate.pem(),
+                key_pem: key.serialize_pem(),
+            })
+        };
+        make().unwrap_or_else(|error| panic!("no certificate for the server: {error}"))
+    }
+}

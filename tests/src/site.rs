@@ -1,0 +1,303 @@
+//! A registered site: the development oxd server, httpd, and the configuration between them.
+
+use std::time::Duration;
+
+use oxd_dev::{DevServer, Options, Provider, ProviderOptions, Site, Tls, User};
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+use crate::httpd::{Builder, Httpd, Mpm};
+use crate::signin::sign_in;
+
+/// A site that is ready to be visited.
+///
+/// `/oxd` has the handler, `/app` is protected, and the rest is open. `/app/env` prints what an
+/// application receives, `/public/env` does so without protection.
+pub struct TestSite {
+    /// The httpd under test; first, so that it stops before the oxd server does.
+    pub httpd: Httpd,
+    /// The development oxd server that it talks to.
+    pub oxd: DevServer,
+    /// What `register-site` answered.
+    pub site: Site,
+}
+
+/// Describes a [`TestSite`].
+pub struct SiteBuilder {
+    builder: Builder,
+    options: Options,
+    provider: ProviderOptions,
+    base: String,
+    redirect_uris: Vec<String>,
+    directives: String,
+    others: Vec<String>,
+    protect: bool,
+    defaults: bool,
+    credentials: Credentials,
+}
+
+enum Credentials {
+    File,
+    Directives,
+}
+
+impl TestSite {
+    /// Begins the description of a site.
+    pub fn builder() -> SiteBuilder {
+        let builder = Httpd::builder();
+        SiteBuilder {
+            builder,
+            options: Options::default(),
+            provider: ProviderOptions::default(),
+            base: "/oxd".to_owned(),
+            redirect_uris: Vec::new(),
+            directives: String::new(),
+            others: Vec::new(),
+            protect: true,
+            defaults: true,
+            credentials: Credentials::File,
+        }
+    }
+
+    /// The standard site under the event MPM.
+    pub fn start() -> TestSite {
+        TestSite::builder().start()
+    }
+
+    /// The URL of a path on the site.
+    pub fn url(&self, path: &str) -> String {
+        self.httpd.url(path)
+    }
+
+    /// A new browser of somebody who has signed in.
+    #[track_caller]
+    pub fn signed_in(&self) -> Browser {
+        let browser = Browser::new();
+        sign_in(&browser, self.url("/app/")).page.expect(200);
+        browser
+    }
+
+    /// Whom the site takes this browser for.
+    #[track_caller]
+    pub fn user(&self, browser: &Browser) -> Option<String> {
+        let answer = browser.get(self.url("/oxd/session"));
+        let session = answer.json();
+        match answer.status {
+            401 => assert_eq!(session, json!({ "active": false })),
+            status => {
+                assert_eq!(
+                    (status, &session["active"]),
+                    (200, &json!(true)),
+                    "{session}"
+                );
+                return session["user"].as_str().map(str::to_owned);
+            }
+        }
+        None
+    }
+
+    /// The commands that reached the oxd server since the last [`TestSite::forget_calls`].
+    pub fn commands(&self) -> Vec<String> {
+        self.oxd
+            .calls()
+            .into_iter()
+            .map(|call| call.command)
+            .collect()
+    }
+
+    /// Fails the test when the oxd server was called with anything else since the last
+    /// [`TestSite::forget_calls`].
+    #[track_caller]
+    pub fn expect_commands(&self, commands: &[&str]) {
+        assert_eq!(self.commands(), commands, "calls to oxd");
+    }
+
+    /// Starts counting calls anew.
+    pub fn forget_calls(&self) {
+        self.oxd.clear_calls();
+    }
+}
+
+impl SiteBuilder {
+    /// The MPM to run with.
+    pub fn mpm(self, mpm: Mpm) -> SiteBuilder {
+        self.httpd(|builder| builder.mpm(mpm))
+    }
+
+    /// Changes how httpd is set up.
+    pub fn httpd(mut self, change: impl FnOnce(Builder) -> Builder) -> SiteBuilder {
+        self.builder = change(self.builder);
+        self
+    }
+
+    /// Changes how the oxd server is set up (not its provider).
+    pub fn oxd(mut self, change: impl FnOnce(&mut Options)) -> SiteBuilder {
+        change(&mut self.options);
+        self
+    }
+
+    /// Changes how the provider is set up.
+    pub fn provider(mut self, change: impl FnOnce(&mut ProviderOptions)) -> SiteBuilder {
+        change(&mut self.provider);
+        self
+    }
+
+    /// The oxd server speaks https with a self-signed certificate, found in `${ROOT}/oxd-ca.pem`.
+    pub fn oxd_over_tls(self) -> SiteBuilder {
+        self.oxd(|options| options.tls = Tls::SelfSigned)
+    }
+
+    /// A lifetime for the provider's ID tokens.
+    pub fn id_token_lifetime(self, lifetime: Duration) -> SiteBuilder {
+        self.provider(|provider| provider.id_token_lifetime = lifetime)
+    }
+
+    /// Who can sign in, instead of the demo user.
+    pub fn users(self, users: Vec<User>) -> SiteBuilder {
+        self.provider(|provider| provider.users = users)
+    }
+
+    /// Adds directives at the level of the server.
+    pub fn directives(mut self, text: &str) -> SiteBuilder {
+        self.directives.push_str(text);
+        self.directives.push('\n');
+        self
+    }
+
+    /// Adds configuration after the standard one; `/oxd` and `/app` can be completed there.
+    pub fn config(self, fragment: &str) -> SiteBuilder {
+        self.httpd(|builder| builder.config(fragment))
+    }
+
+    /// Names oxd id, client and provider by single directives instead of the site file.
+    pub fn by_directives(mut self) -> SiteBuilder {
+        self.credentials = Credentials::Directives;
+        self
+    }
+
+    /// Leaves `/app` open.
+    pub fn unprotected(mut self) -> SiteBuilder {
+        self.protect = false;
+        self
+    }
+
+    /// Says nothing about oxd at the level of the server: the fragments do, with `${OXD}` for its
+    /// address and `${ROOT}/site.json` for the site.
+    pub fn without_directives(mut self) -> SiteBuilder {
+        self.defaults = false;
+        self
+    }
+
+    /// Registers these addresses, the first one being where the provider sends the user, instead of
+    /// `/oxd/callback` and `/oxd/login`.
+    pub fn redirect_uris(mut self, uris: &[&str]) -> SiteBuilder {
+        self.redirect_uris = uris.iter().map(|&uri| uri.to_owned()).collect();
+        self
+    }
+
+    /// Where the handler is, instead of `/oxd`.
+    pub fn base(mut self, base: &str) -> SiteBuilder {
+        base.clone_into(&mut self.base);
+        self
+    }
+
+    /// Registers another site at the same oxd server and gives it the part of this server below
+    /// `/name`: `/name/oxd` has the handler, `/name/app` is protected.
+    pub fn another_site(mut self, name: &str) -> SiteBuilder {
+        self.others.push(name.to_owned());
+        self
+    }
+
+    /// The URL of a path on the virtual host to come that answers over TLS.
+    pub fn tls_url(&self, path: &str) -> String {
+        self.builder.tls_url(path)
+    }
+
+    /// The URL of a path on the site to come.
+    pub fn url(&self, path: &str) -> String {
+        self.builder.url(path)
+    }
+
+    /// Starts the oxd server, registers the site and starts httpd.
+    pub fn start(self) -> TestSite {
+        let (builder, oxd, site) = self.prepare();
+        TestSite {
+            httpd: builder.start(),
+            oxd,
+            site,
+        }
+    }
+
+    fn prepare(mut self) -> (Builder, DevServer, Site) {
+        self.options.provider = Provider::BuiltIn(self.provider);
+        let oxd = DevServer::start(self.options);
+        let oxd = oxd.unwrap_or_else(|error| panic!("the development oxd server: {error}"));
+        let (builder, base) = (self.builder, self.base);
+        let mut uris = self.redirect_uris;
+        if uris.is_empty() {
+            uris = ["/callback", "/login"]
+                .map(|p| builder.url(&format!("{base}{p}")))
+                .into();
+        }
+        let after_logout = builder.url(&format!("{base}/logout"));
+        let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
+        let site = oxd.register(&uris, &[&after_logout]);
+        builder.file("site.json", &json!(site).to_string());
+        if let Some(authority) = oxd.ca_pem() {
+            builder.file("oxd-ca.pem", &authority);
+        }
+        let mut text = String::new();
+        if self.defaults {
+            text.push_str("OxdServer \"${OXD}\"\n");
+            text.push_str(&match self.credentials {
+                Credentials::File => "OxdSite \"${ROOT}/site.json\"\n".to_owned(),
+                Credentials::Directives => format!(
+                    "OxdId {}\nOxdClientId {}\nOxdClientSecret {}\nOxdOpHost {}\n",
+                    site.oxd_id, site.client_id, site.client_secret, site.op_host
+                ),
+            });
+        }
+        text.push_str(&self.directives);
+        text.push_str(&format!(
+            "<Location {base}>\n    SetHandler oxd\n</Location>\n"
+        ));
+        if self.protect {
+            text.push_str(
+                "<Location /app>\n    AuthType oxd\n    Require valid-user\n</Location>\n",
+            );
+        }
+        for name in &self.others {
+            let callback = builder.url(&format!("/{name}/oxd/callback"));
+            let after_logout = builder.url(&format!("/{name}/oxd/logout"));
+            let other = oxd.register(&[&callback], &[&after_logout]);
+            builder.file(&format!("{name}.json"), &json!(other).to_string());
+            text.push_str(&OTHER_SITE.replace("NAME", name));
+        }
+        let builder = builder.define("OXD", &oxd.url()).first_config(&text);
+        (builder, oxd, site)
+    }
+}
+
+const OTHER_SITE: &str = r#"
+ScriptAlias /NAME/app/env "${ROOT}/cgi-bin/env"
+Alias /NAME/app "${DOCROOT}/app"
+<Location /NAME>
+    OxdSite "${ROOT}/NAME.json"
+</Location>
+<Location /NAME/oxd>
+    SetHandler oxd
+</Location>
+<Location /NAME/app>
+    AuthType oxd
+    Require valid-user
+</Location>
+"#;
+
+/// The demo user's `sub`.
+pub const DEMO_SUB: &str = "7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11";
+
+/// Somebody who can sign in, with more claims than `sub`; the password is `secret`.
+pub fn user(name: &str, mut claims: Value) -> User {
+    claims["sub"] = json!(format!("sub-of-{name}"));
+    User::new(name, "secret", claims)
+}

@@ -1,0 +1,241 @@
+//! A real browser: headless Chromium, driven through the W3C WebDriver protocol.
+//!
+//! The handful of commands that the suites need is spoken here, over the client that the bed has
+//! anyway; the crates for it bring an asynchronous runtime and a second HTTP stack along.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::blocking::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::browser::client;
+use crate::module::target_dir;
+use crate::wait::{WAIT, within};
+
+/// The member that holds an element's id in a WebDriver answer; its name is part of the protocol.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A window of headless Chromium, with a profile of its own. Gone when dropped.
+pub struct WebDriver {
+    driver: Child,
+    client: Client,
+    session: String,
+    name: String,
+    _profile: TempDir,
+}
+
+impl WebDriver {
+    /// Starts chromedriver on a free port and Chromium with an empty profile. Screenshots are named
+    /// after `name`.
+    pub fn start(name: &str) -> WebDriver {
+        let binary = std::env::var_os("OXD_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+        let mut driver = Command::new(binary)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("chromedriver (package chromium-driver): {error}"));
+        let port = port(&mut driver);
+        let profile = tempfile::Builder::new().prefix("oxd-chromium-").tempdir();
+        let profile = profile.unwrap_or_else(|error| panic!("no directory for a profile: {error}"));
+        let mut window = WebDriver {
+            driver,
+            client: client(1, None),
+            session: format!("http://127.0.0.1:{port}/session"),
+            name: name.to_owned(),
+            _profile: profile,
+        };
+        let profile = window._profile.path().display().to_string();
+        let session = window.call("POST", "", &capabilities(&profile));
+        let id = session["sessionId"]
+            .as_str()
+            .expect("the id of the WebDriver session");
+        window.session = format!("{}/{id}", window.session);
+        window
+    }
+
+    /// Opens an address and waits until the page has loaded.
+    #[track_caller]
+    pub fn open(&self, url: &str) {
+        self.call("POST", "/url", &json!({ "url": url }));
+    }
+
+    /// The address of the page.
+    #[track_caller]
+    pub fn url(&self) -> String {
+        self.text_of(&self.call("GET", "/url", &Value::Null))
+    }
+
+    /// The title of the page.
+    #[track_caller]
+    pub fn title(&self) -> String {
+        self.text_of(&self.call("GET", "/title", &Value::Null))
+    }
+
+    /// The text of the page as a reader sees it.
+    #[track_caller]
+    pub fn text(&self) -> String {
+        let body = self.element("body");
+        self.text_of(&self.call("GET", &format!("/element/{body}/text"), &Value::Null))
+    }
+
+    /// Clicks what a CSS selector finds, waiting until it is there.
+    #[track_caller]
+    pub fn click(&self, css: &str) {
+        let element = self.element(css);
+        self.call("POST", &format!("/element/{element}/click"), &json!({}));
+    }
+
+    /// Types into what a CSS selector finds.
+    #[track_caller]
+    pub fn fill(&self, css: &str, text: &str) {
+        let element = self.element(css);
+        self.call(
+            "POST",
+            &format!("/element/{element}/value"),
+            &json!({ "text": text }),
+        );
+    }
+
+    /// Goes back, as the button does.
+    #[track_caller]
+    pub fn back(&self) {
+        self.call("POST", "/back", &json!({}));
+    }
+
+    /// Runs a script in the page and returns its value.
+    #[track_caller]
+    pub fn script(&self, script: &str) -> Value {
+        self.call(
+            "POST",
+            "/execute/sync",
+            &json!({ "script": script, "args": [] }),
+        )
+    }
+
+    /// Sets the size of the window in CSS pixels.
+    #[track_caller]
+    pub fn resize(&self, width: u32, height: u32) {
+        self.call(
+            "POST",
+            "/window/rect",
+            &json!({ "width": width, "height": height }),
+        );
+    }
+
+    /// Waits until the page's address holds this; fails the test when it never does.
+    #[track_caller]
+    pub fn wait_for_url(&self, part: &str) {
+        let found = within(WAIT, || self.url().contains(part).then_some(()));
+        assert!(found.is_some(), "still at {} instead of {part}", self.url());
+    }
+
+    /// Keeps a picture of the page below `screenshots` in cargo's target directory.
+    #[track_caller]
+    pub fn screenshot(&self, page: &str) -> PathBuf {
+        let picture = self.text_of(&self.call("GET", "/screenshot", &Value::Null));
+        let picture = BASE64_STANDARD
+            .decode(picture)
+            .expect("a picture in base64");
+        let directory = target_dir().join("screenshots");
+        fs::create_dir_all(&directory).expect("the directory for screenshots");
+        let file = directory.join(format!("{}-{page}.png", self.name));
+        fs::write(&file, picture).expect("the screenshot can be written");
+        file
+    }
+
+    #[track_caller]
+    fn element(&self, css: &str) -> String {
+        let find = json!({ "using": "css selector", "value": css });
+        let found = within(WAIT, || {
+            let answer = self.try_call("POST", "/element", &find).ok()?;
+            Some(answer[ELEMENT].as_str()?.to_owned())
+        });
+        found.unwrap_or_else(|| panic!("{} has no {css}", self.url()))
+    }
+
+    #[track_caller]
+    fn text_of(&self, value: &Value) -> String {
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("not text: {value}"))
+            .to_owned()
+    }
+
+    #[track_caller]
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.try_call(method, path, body);
+        answer.unwrap_or_else(|error| panic!("WebDriver {method} {path}: {error}"))
+    }
+
+    fn try_call(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?;
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.session));
+        if !body.is_null() {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
+        }
+        let response = request.send().map_err(|error| error.to_string())?;
+        let ok = response.status().is_success();
+        let text = response.text().map_err(|error| error.to_string())?;
+        let mut answer: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        if ok {
+            Ok(answer["value"].take())
+        } else {
+            Err(text)
+        }
+    }
+}
+
+impl Drop for WebDriver {
+    fn drop(&mut self) {
+        // Chromium ends with its session, or else with its driver.
+        let _ = self.try_call("DELETE", "", &Value::Null);
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+fn capabilities(profile: &str) -> Value {
+    let mut arguments: Vec<String> = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1024,768",
+    ]
+    .map(str::to_owned)
+    .into();
+    arguments.push(format!("--user-data-dir={profile}"));
+    json!({ "capabilities": { "alwaysMatch": {
+        "browserName": "chrome",
+        "goog:chromeOptions": { "args": arguments },
+        "timeouts": { "pageLoad": 30_000, "implicit": 0 },
+    } } })
+}
+
+/// The port that chromedriver chose, as it says when it has started.
+fn port(driver: &mut Child) -> u16 {
+    let output = driver.stdout.take().expect("chromedriver's output");
+    let mut lines = BufReader::new(output).lines();
+    let found = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').trim().parse().ok()
+    });
+    // Whatever it says later must not fill the pipe.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    found.unwrap_or_else(|| panic!("chromedriver did not start"))
+}

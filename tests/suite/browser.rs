@@ -1,0 +1,96 @@
+//! The whole flow in a real browser, with a picture of every page.
+
+use oxd_tests::{TestSite, WebDriver};
+
+/// What a page may do at most, said by the browser itself.
+const COUNT_SCRIPTS: &str = "return document.scripts.length";
+
+#[test]
+fn somebody_signs_in_and_out() {
+    let site = TestSite::builder()
+        .directives("OxdPostLogoutRedirectUri /oxd/logout")
+        .start();
+    let window = WebDriver::start("flow");
+
+    window.open(&site.url("/oxd"));
+    window.screenshot("1-signed-out");
+    assert_eq!(window.script(COUNT_SCRIPTS), 0);
+    window.click("a[href='/oxd/login']");
+
+    window.wait_for_url(&site.oxd.provider_url());
+    window.screenshot("2-provider");
+    window.fill("[name=username]", "test_user");
+    window.fill("[name=password]", "secret");
+    window.click("#sign-in");
+    window.screenshot("3-consent");
+    window.click("#allow");
+
+    window.wait_for_url(&site.url("/oxd"));
+    let text = window.text();
+    assert!(
+        text.contains("test_user@example.org") && text.contains("Vienna"),
+        "{text}"
+    );
+    window.screenshot("4-signed-in");
+    window.resize(390, 844);
+    let wide = window.script("return document.documentElement.scrollWidth > innerWidth");
+    assert_eq!(wide, false, "the page does not scroll sideways on a phone");
+    window.screenshot("5-signed-in-on-a-phone");
+    window.resize(1024, 768);
+
+    window.open(&site.url("/app/"));
+    assert!(window.text().contains("application"), "{}", window.text());
+    let cookies = window.script("return document.cookie");
+    assert_eq!(cookies, "", "no script sees the module's cookies");
+
+    window.open(&site.url("/oxd"));
+    window.click("a[href='/oxd/logoutme']");
+    if window.url().contains(&site.oxd.provider_url()) {
+        window.screenshot("6-provider-sign-out");
+        window.click("#sign-out");
+    }
+    window.wait_for_url(&site.url("/oxd/logout"));
+    window.screenshot("7-signed-out-again");
+
+    window.open(&site.url("/app/"));
+    window.wait_for_url(&site.oxd.provider_url());
+}
+
+#[test]
+fn a_protected_page_leads_through_the_login_and_back() {
+    let site = TestSite::start();
+    let window = WebDriver::start("protected");
+    let page = site.url("/app/other.html?a=%20b#part");
+    window.open(&page);
+    window.wait_for_url(&site.oxd.provider_url());
+    window.fill("[name=username]", "test_user");
+    window.fill("[name=password]", "secret");
+    window.click("#sign-in");
+    window.click("#allow");
+    window.wait_for_url(&site.url("/app/other.html?a=%20b"));
+    assert!(window.text().contains("other page"), "{}", window.text());
+    // Back and reload do not lead into a loop or an error.
+    window.back();
+    window.open(&page);
+    assert!(window.text().contains("other page"), "{}", window.text());
+}
+
+#[test]
+fn errors_are_pages_that_one_can_read() {
+    let site = TestSite::start();
+    let window = WebDriver::start("errors");
+    window.open(&site.url("/oxd/callback?code=a&code=b&state=c"));
+    assert!(!window.title().is_empty());
+    assert_eq!(window.script(COUNT_SCRIPTS), 0);
+    window.screenshot("1-bad-request");
+    window.click("a[href^='/oxd/login']");
+    window.wait_for_url(&site.oxd.provider_url());
+    window.fill("[name=username]", "test_user");
+    window.fill("[name=password]", "secret");
+    window.click("#sign-in");
+    window.click("#cancel");
+    window.wait_for_url(&site.url("/oxd/"));
+    window.screenshot("2-not-agreed");
+    window.open(&site.url("/oxd/nonsense"));
+    window.screenshot("3-not-found");
+}

@@ -1,0 +1,371 @@
+//! Good and bad values of each directive.
+
+use oxd_tests::{Builder, Httpd};
+use regex::Regex;
+
+/// A directive, a value that it does not take, and what the message says is allowed instead.
+type Bad = (&'static str, &'static str, &'static str);
+
+const URL: &str = "(?i)http";
+const TIME: &str = "(?i)second|time|30s|5min";
+const SWITCH: &str = "(?i)on.{0,12}off";
+const NUMBER: &str = "(?i)number|[0-9]";
+const SECRET: &str = "(?i)file|env|exec|read|set|run";
+
+fn httpd() -> Builder {
+    let httpd = Httpd::builder().environment("OXD_TEST_SECRET", "from the environment");
+    httpd.file("secret", "from a file\n");
+    httpd.file("empty", "");
+    httpd.file("not.json", "{\"oxd_id\":");
+    httpd.file("list.json", "[]");
+    httpd.file("wrong.json", "{\"oxd_id\": 1}");
+    httpd.file(
+        "site.json",
+        "{\"oxd_id\":\"a\",\"client_id\":\"b\",\"client_secret\":\"c\"}",
+    );
+    httpd.file("not.pem", "no certificate\n");
+    httpd.file("ca.pem", &oxd_tests::Authority::new().certificate_pem);
+    httpd
+}
+
+fn refuses(table: &[Bad]) {
+    let mut wrong = Vec::new();
+    for (directive, value, allowed) in table {
+        let test = httpd().config(&format!("{directive} {value}")).configtest();
+        let lines: Vec<_> = test
+            .output
+            .lines()
+            .filter(|line| line.contains("Oxd"))
+            .collect();
+        let plain = value.trim_matches('"').replace("${ROOT}", "");
+        // Of several arguments the message may name the one that is wrong.
+        let mut shown = plain.split_whitespace().peekable();
+        let named = shown.peek().is_none() || shown.any(|part| test.output.contains(part));
+        let allowed = Regex::new(allowed).expect("a pattern");
+        let why = if test.ok {
+            "is taken"
+        } else if !test.output.contains("Syntax error on line") {
+            "is refused without its place"
+        } else if lines.len() != 1 || !lines[0].contains(directive) {
+            "does not get one line with its name"
+        } else if !named {
+            "is refused without the value"
+        } else if !allowed.is_match(&lines[0].replace(directive, "")) {
+            "is refused without saying what is allowed"
+        } else {
+            continue;
+        };
+        wrong.push(format!(
+            "{directive} {value} {why}:\n    {}",
+            test.output.trim()
+        ));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn takes(lines: &[&str]) {
+    let mut wrong = Vec::new();
+    for line in lines {
+        let test = httpd().config(line).configtest();
+        if !test.ok {
+            wrong.push(format!("{line}:\n    {}", test.output.trim()));
+        }
+    }
+    assert!(wrong.is_empty(), "refused:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn bad_values_of_the_site_are_refused() {
+    refuses(&[
+        ("OxdServer", "oxd.example.org", URL),
+        ("OxdServer", "ftp://oxd.example.org", URL),
+        ("OxdServer", "https://", URL),
+        ("OxdServer", "https:///path", URL),
+        ("OxdServer", "https://oxd.example.org:99999", URL),
+        ("OxdServer", "https://oxd.example.org/?x=1", URL),
+        ("OxdServer", "https://oxd.example.org/#x", URL),
+        ("OxdServer", "\"https://oxd example.org\"", URL),
+        ("OxdServer", "\"\"", URL),
+        ("OxdSite", "/nonexistent/site.json", "(?i)file|json|read"),
+        ("OxdSite", "${ROOT}/not.json", "(?i)json"),
+        ("OxdSite", "${ROOT}/list.json", "(?i)json|object"),
+        ("OxdSite", "${ROOT}/wrong.json", "(?i)json|text|string"),
+        ("OxdSite", "${ROOT}/empty", "(?i)json"),
+        ("OxdId", "\"\"", "(?i)empty|text"),
+        ("OxdClientId", "\"\"", "(?i)empty|text"),
+        ("OxdClientSecret", "\"\"", "(?i)empty|text"),
+        ("OxdClientSecret", "file:/nonexistent/secret", SECRET),
+        ("OxdClientSecret", "file:${ROOT}/empty", SECRET),
+        ("OxdClientSecret", "file:", SECRET),
+        ("OxdClientSecret", "env:OXD_TEST_NOT_SET", SECRET),
+        ("OxdClientSecret", "env:", SECRET),
+        ("OxdClientSecret", "exec:/nonexistent/program", SECRET),
+        ("OxdClientSecret", "exec:/bin/false", SECRET),
+        ("OxdClientSecret", "exec:", SECRET),
+        ("OxdOpHost", "\"\"", "(?i)http|empty|url|host"),
+        ("OxdOpConfigurationEndpoint", "nonsense", URL),
+        ("OxdServerCAFile", "/nonexistent/ca.pem", "(?i)pem"),
+        ("OxdServerCAFile", "${ROOT}/not.pem", "(?i)pem"),
+        ("OxdServerCAFile", "${ROOT}/empty", "(?i)pem"),
+        ("OxdServerVerify", "maybe", SWITCH),
+        ("OxdServerTimeout", "soon", TIME),
+        ("OxdServerTimeout", "0", TIME),
+        ("OxdServerTimeout", "-1s", TIME),
+        ("OxdServerTimeout", "300x", TIME),
+        ("OxdServerTimeout", "1e3", TIME),
+        ("OxdServerTimeout", "99999999999999999999s", TIME),
+        ("OxdServerTimeout", "10s soon", TIME),
+        ("OxdServerTimeout", "10s 0", TIME),
+        ("OxdServerProxy", "nonsense", "(?i)none"),
+        ("OxdServerProxy", "ftp://proxy.example.org", "(?i)none"),
+        ("OxdServerMaxCalls", "0", NUMBER),
+        ("OxdServerMaxCalls", "-1", NUMBER),
+        ("OxdServerMaxCalls", "many", NUMBER),
+        ("OxdServerMaxCalls", "1.5", NUMBER),
+        ("OxdServerMaxCalls", "99999999999999999999", NUMBER),
+        ("OxdProtectedCommands", "sometimes", SWITCH),
+    ]);
+}
+
+#[test]
+fn bad_values_of_the_login_are_refused() {
+    refuses(&[
+        ("OxdScope", "\"\"", "(?i)scope|empty"),
+        ("OxdScope", "\"open\\\"id\"", "(?i)scope|character"),
+        ("OxdAcrValues", "\"\"", "(?i)acr|empty"),
+        (
+            "OxdPrompt",
+            "please",
+            "login.*consent.*select_account.*none",
+        ),
+        ("OxdPrompt", "\"\"", "login.*consent.*select_account.*none"),
+        ("OxdPrompt", "none login", "(?i)none"),
+        ("OxdAuthParam", "only_a_name", "(?i)name|argument"),
+        ("OxdAuthParam", "\"\" value", "(?i)name"),
+        ("OxdAuthParam", "name \"%{unclosed\"", "(?i)expression"),
+        (
+            "OxdAuthParam",
+            "name \"%{no_such_function:x}\"",
+            "(?i)expression",
+        ),
+        ("OxdCustomParam", "only_a_name", "(?i)name|argument"),
+        ("OxdCustomParam", "\"\" value", "(?i)name"),
+        ("OxdRedirectUri", "/relative", URL),
+        ("OxdRedirectUri", "ftp://www.example.org/", URL),
+        (
+            "OxdRedirectUri",
+            "https://www.example.org/#fragment",
+            "(?i)http|fragment",
+        ),
+        ("OxdRedirectUri", "\"\"", URL),
+        ("OxdReturnTo", "\"\"", "(?i)host"),
+        ("OxdReturnTo", "https://www.example.org/", "(?i)host"),
+        ("OxdReturnTo", "www.example.org/path", "(?i)host"),
+        ("OxdReturnTo", "user@www.example.org", "(?i)host"),
+        ("OxdReturnTo", "*", "(?i)host"),
+        ("OxdReturnTo", "www.example.org:port", "(?i)host"),
+        ("OxdDefaultUrl", "//evil.test/", "(?i)path|http"),
+        ("OxdDefaultUrl", "/\\evil.test/", "(?i)path|http"),
+        ("OxdDefaultUrl", "relative", "(?i)path|http"),
+        ("OxdDefaultUrl", "javascript:alert(1)", "(?i)path|http"),
+        ("OxdDefaultUrl", "\"\"", "(?i)path|http"),
+        ("OxdStateTimeout", "later", TIME),
+        ("OxdStateTimeout", "0", TIME),
+        ("OxdStateTimeout", "-5min", TIME),
+        ("OxdStateTimeout", "300x", TIME),
+        ("OxdStateMax", "0", NUMBER),
+        ("OxdStateMax", "-1", NUMBER),
+        ("OxdStateMax", "few", NUMBER),
+        ("OxdStateMax", "99999999999999999999", NUMBER),
+        ("OxdUserInfo", "perhaps", SWITCH),
+        ("OxdUnauthAction", "explode", "auto.*login.*401"),
+        ("OxdUnauthAction", "200", "auto.*login.*401"),
+        ("OxdPostLogoutRedirectUri", "relative", "(?i)path|http"),
+        (
+            "OxdPostLogoutRedirectUri",
+            "ftp://www.example.org/",
+            "(?i)path|http",
+        ),
+        ("OxdPostLogoutRedirectUri", "//evil.test/", "(?i)path|http"),
+        ("OxdPostLogoutRedirectUri", "\"\"", "(?i)path|http"),
+    ]);
+}
+
+#[test]
+fn bad_values_of_the_session_are_refused() {
+    refuses(&[
+        ("OxdSessionStore", "somewhere", "cookie"),
+        ("OxdSessionStore", "\"\"", "cookie"),
+        ("OxdSessionLifetime", "long", TIME),
+        ("OxdSessionLifetime", "0", TIME),
+        ("OxdSessionLifetime", "-8h", TIME),
+        ("OxdSessionLifetime", "8hours", TIME),
+        ("OxdSessionLifetime", "99999999999999999999h", TIME),
+        ("OxdSessionIdle", "never", TIME),
+        ("OxdSessionIdle", "0", TIME),
+        ("OxdSessionIdle", "-1h", TIME),
+        (
+            "OxdCryptoKey",
+            "\"\"",
+            "(?i)empty|key|characters|bytes|file",
+        ),
+        ("OxdCryptoKey", "file:/nonexistent/key", SECRET),
+        ("OxdCryptoKey", "file:${ROOT}/empty", SECRET),
+        ("OxdCryptoKey", "env:OXD_TEST_NOT_SET", SECRET),
+        ("OxdCryptoKey", "exec:/bin/false", SECRET),
+        ("OxdCookieName", "\"\"", "(?i)letters|token|characters|name"),
+        (
+            "OxdCookieName",
+            "\"two words\"",
+            "(?i)letters|token|characters",
+        ),
+        ("OxdCookieName", "a=b", "(?i)letters|token|characters"),
+        ("OxdCookieName", "a;b", "(?i)letters|token|characters"),
+        ("OxdCookieName", "a,b", "(?i)letters|token|characters"),
+        (
+            "OxdCookieName",
+            "gl\u{fc}ck",
+            "(?i)letters|token|characters",
+        ),
+        ("OxdCookiePath", "relative", "(?i)path|/"),
+        ("OxdCookiePath", "\"/a;b\"", "(?i)path|character|/"),
+        ("OxdCookiePath", "\"\"", "(?i)path|/"),
+        (
+            "OxdCookieDomain",
+            "\"example.org; Secure\"",
+            "(?i)host|domain",
+        ),
+        ("OxdCookieDomain", "https://example.org", "(?i)host|domain"),
+        ("OxdCookieDomain", "\"\"", "(?i)host|domain"),
+        ("OxdCookieSameSite", "Loose", "Lax.*Strict.*None"),
+        ("OxdCookieSecure", "perhaps", "(?i)auto.*on.*off"),
+        (
+            "OxdTrustForwarded",
+            "X-Real-Ip",
+            "X-Forwarded-Proto.*X-Forwarded-Host",
+        ),
+        (
+            "OxdTrustForwarded",
+            "\"\"",
+            "X-Forwarded-Proto.*X-Forwarded-Host",
+        ),
+        ("OxdSessionMax", "0", NUMBER),
+        ("OxdSessionMax", "some", NUMBER),
+        ("OxdTokenRefresh", "often", TIME),
+        ("OxdTokenRefresh", "-1s", TIME),
+        ("OxdRemoteUser", "\"\"", "(?i)claim"),
+        (
+            "OxdRemoteUser",
+            "email \"(unclosed\"",
+            "(?i)regular expression|regex",
+        ),
+        ("OxdClaims", "everywhere", "env"),
+        ("OxdClaimNames", "\"\"", "(?i)claim|name|empty"),
+        ("OxdClaimNames", "!", "(?i)claim|name"),
+    ]);
+}
+
+#[test]
+fn good_values_of_the_site_are_taken() {
+    takes(&[
+        "OxdServer https://oxd.example.org:8443",
+        "OxdServer https://oxd.example.org:8443/",
+        "OxdServer http://127.0.0.1:8443/with/a/prefix",
+        "OxdServer http://[::1]:8443",
+        "OxdSite ${ROOT}/site.json",
+        "OxdId 6f0b0d26-2f0b-4e0b-9b1b-0d0e0f101112",
+        "OxdClientId client",
+        "OxdClientSecret secret",
+        "OxdClientSecret file:${ROOT}/secret",
+        "OxdClientSecret env:OXD_TEST_SECRET",
+        "OxdClientSecret \"exec:/bin/echo a secret\"",
+        "OxdOpHost https://op.example.org",
+        "OxdOpConfigurationEndpoint https://op.example.org/.well-known/openid-configuration",
+        "OxdServerCAFile ${ROOT}/ca.pem",
+        "OxdServerVerify On",
+        "OxdServerVerify off",
+        "OxdServerTimeout 10s",
+        "OxdServerTimeout 10",
+        "OxdServerTimeout 1min 500ms",
+        "OxdServerProxy none",
+        "OxdServerProxy http://proxy.example.org:3128",
+        "OxdServerMaxCalls 1",
+        "OxdServerMaxCalls 500",
+        "OxdProtectedCommands Off",
+    ]);
+}
+
+#[test]
+fn good_values_of_the_login_are_taken() {
+    takes(&[
+        "OxdScope openid",
+        "OxdScope openid profile email phone",
+        "OxdScope \"openid profile\" email",
+        "OxdAcrValues basic otp",
+        "OxdPrompt login",
+        "OxdPrompt consent",
+        "OxdPrompt select_account",
+        "OxdPrompt none",
+        "OxdAuthParam ui_locales de\nOxdAuthParam login_hint \"%{REQUEST_URI}\"",
+        "OxdAuthParam empty \"\"",
+        "OxdCustomParam one 1\nOxdCustomParam two 2",
+        "OxdRedirectUri https://www.example.org/oxd/callback",
+        "OxdReturnTo www.example.org other.example.org:8443 [::1]",
+        "OxdDefaultUrl /app/",
+        "OxdDefaultUrl https://www.example.org/app/",
+        "OxdStateTimeout 5min",
+        "OxdStateTimeout 300",
+        "OxdStateMax 1",
+        "OxdStateMax 20",
+        "OxdUserInfo On",
+        "OxdUserInfo off",
+        "OxdUnauthAction auto",
+        "OxdUnauthAction login",
+        "OxdUnauthAction 401",
+        "OxdPostLogoutRedirectUri /goodbye",
+        "OxdPostLogoutRedirectUri https://www.example.org/goodbye",
+    ]);
+}
+
+#[test]
+fn good_values_of_the_session_are_taken() {
+    takes(&[
+        "OxdSessionStore cookie",
+        "OxdSessionLifetime 8h",
+        "OxdSessionLifetime 30min",
+        "OxdSessionIdle 1h",
+        "OxdSessionIdle 90",
+        "OxdCryptoKey \"0123456789abcdef0123456789abcdef\"",
+        "OxdCryptoKey file:${ROOT}/secret",
+        "OxdCryptoKey \"0123456789abcdef0123456789abcdef\" \"an older key, 0123456789abcdef\"",
+        "OxdCookieName session-1_2",
+        "OxdCookiePath /app",
+        "OxdCookieDomain example.org",
+        "OxdCookieSameSite strict",
+        "OxdCookieSameSite None",
+        "OxdCookieSecure auto",
+        "OxdCookieSecure On",
+        "OxdCookieSecure off",
+        "OxdTrustForwarded X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port",
+        "OxdTrustForwarded forwarded",
+        "OxdRemoteUser email",
+        "OxdRemoteUser email \"^(.*)@\" \"$1\"",
+        "OxdClaims env",
+        "OxdClaims none",
+        "OxdClaimNames sub email",
+        "OxdClaimNames !email",
+    ]);
+}
+
+#[test]
+fn a_directive_of_no_name_or_without_a_value_is_refused() {
+    for line in [
+        "OxdServer",
+        "OxdNonsense x",
+        "OxdId a b",
+        "OxdStateMax 1 2",
+        "OxdScope",
+    ] {
+        assert!(!httpd().config(line).configtest().ok, "{line}");
+    }
+}

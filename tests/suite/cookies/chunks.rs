@@ -1,0 +1,198 @@
+//! Sessions that do not fit into one cookie.
+
+use oxd_dev::User;
+use oxd_tests::{Browser, SiteBuilder, TestSite, sign_in_as, user};
+use serde_json::json;
+
+/// Text that does not get smaller by compression.
+fn noise(length: usize) -> String {
+    let mut seed: u32 = 1;
+    let mut next = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"[(seed >> 26) as usize]
+    };
+    (0..length).map(|_| char::from(next())).collect()
+}
+
+fn big(length: usize) -> User {
+    user("big", json!({ "name": "Big", "text": noise(length) }))
+}
+
+fn site(length: usize) -> SiteBuilder {
+    TestSite::builder().users(vec![big(length)])
+}
+
+fn signed_in(site: &TestSite) -> Browser {
+    let browser = Browser::new();
+    sign_in_as(&browser, site.url("/app/"), "big", "secret")
+        .page
+        .expect(200);
+    browser
+}
+
+#[test]
+fn a_large_session_is_cut_into_cookies_that_browsers_keep() {
+    let site = site(4500).start();
+    let browser = Browser::new();
+    let walk = sign_in_as(&browser, site.url("/app/env"), "big", "secret");
+    let cookies = walk.callback.given_cookies("oxd_session");
+    let names: Vec<_> = cookies
+        .iter()
+        .map(|cookie| cookie.name().to_owned())
+        .collect();
+    assert_eq!(names, ["oxd_session", "oxd_session.1"]);
+    for value in walk.callback.headers.get_all("set-cookie") {
+        assert!(value.len() <= 4096, "a cookie of {} bytes", value.len());
+    }
+    let environment = walk.page.environment();
+    assert_eq!(environment["OXD_CLAIM_text"], noise(4500));
+    assert!(
+        !environment.contains_key("HTTP_COOKIE"),
+        "no chunk reaches the application"
+    );
+    assert_eq!(site.user(&browser).as_deref(), Some("sub-of-big"));
+    // All of it goes at logout.
+    browser.get(site.url("/oxd/logoutme")).expect(303);
+    assert_eq!(browser.cookies_named("oxd_session", site.url("/")), []);
+}
+
+#[test]
+fn half_of_the_chunks_is_no_session() {
+    let site = site(9000).config("LimitRequestFieldSize 32768").start();
+    let browser = signed_in(&site);
+    let chunks = browser.cookies_named("oxd_session", site.url("/"));
+    assert!(chunks.len() >= 3, "{} chunks", chunks.len());
+    let field = |chunks: &[(String, String)]| {
+        let pairs: Vec<_> = chunks
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("; ")
+    };
+    let ask = |field: &str| {
+        let browser = Browser::new();
+        let app = browser
+            .ask("GET", site.url("/app/"))
+            .cookie_field(field)
+            .send()
+            .status;
+        let session = browser
+            .ask("GET", site.url("/oxd/session"))
+            .cookie_field(field);
+        (app, session.send().status)
+    };
+    assert_eq!(ask(&field(&chunks)), (200, 200));
+    let backwards: Vec<_> = chunks.iter().rev().cloned().collect();
+    assert_eq!(
+        ask(&field(&backwards)),
+        (200, 200),
+        "the order in the header is the browser's"
+    );
+    for missing in 0..chunks.len() {
+        let mut rest = chunks.clone();
+        rest.remove(missing);
+        assert_eq!(ask(&field(&rest)), (302, 401), "without chunk {missing}");
+        let mut twisted = chunks.clone();
+        twisted[missing].1 = chunks[(missing + 1) % chunks.len()].1.clone();
+        assert_eq!(
+            ask(&field(&twisted)),
+            (302, 401),
+            "a chunk in the place of another"
+        );
+        let mut cut = chunks.clone();
+        cut[missing].1.pop();
+        assert_eq!(ask(&field(&cut)), (302, 401), "a shortened chunk");
+    }
+    // Chunks of two sessions of the same user do not go together.
+    let other = signed_in(&site).cookies_named("oxd_session", site.url("/"));
+    let mut mixed = chunks.clone();
+    mixed[1] = other[1].clone();
+    assert_eq!(ask(&field(&mixed)), (302, 401), "chunks of two sessions");
+}
+
+#[test]
+fn chunk_numbers_from_the_client_cost_nothing() {
+    let site = site(4500).config("LimitRequestFieldSize 200000").start();
+    let browser = signed_in(&site);
+    let chunks = browser.cookies_named("oxd_session", site.url("/"));
+    let own: Vec<_> = chunks
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let own = own.join("; ");
+    let many: String = (1..8000)
+        .map(|n| format!("; oxd_session.{n}=AAAA"))
+        .collect();
+    for field in [
+        "oxd_session.1=A",
+        "oxd_session=2.A; oxd_session.1=A",
+        "oxd_session=99999999999999999999.A",
+        "oxd_session=-1.A; oxd_session.-1=A",
+        "oxd_session=A; oxd_session.18446744073709551616=A",
+        "oxd_session=A; oxd_session.4294967295=A",
+        "oxd_session=A; oxd_session.1=A; oxd_session.1=B",
+        "oxd_session=A; oxd_session.01=A",
+        "oxd_session=A; oxd_session.1.1=A",
+        "oxd_session=A; oxd_session.x=A",
+        &format!("oxd_session=AAAA{many}"),
+        &format!("oxd_session=8000.AAAA{many}"),
+    ] {
+        let answer = Browser::new();
+        let answer = answer
+            .ask("GET", site.url("/app/"))
+            .cookie_field(field)
+            .send();
+        let short: String = field.chars().take(100).collect();
+        assert_eq!(answer.status, 302, "{short}: {}", answer.summary());
+    }
+    // Left over from a longer session, or planted: never an error.
+    for extra in ["oxd_session.2=A", "oxd_session.9=A", "oxd_session.x=A"] {
+        let ask = Browser::new();
+        let answer = ask
+            .ask("GET", site.url("/app/"))
+            .cookie_field(&format!("{own}; {extra}"))
+            .send();
+        assert!(
+            matches!(answer.status, 200 | 302),
+            "{extra}: {}",
+            answer.summary()
+        );
+    }
+}
+
+#[test]
+fn a_smaller_session_takes_the_larger_ones_place() {
+    let small = user("small", json!({ "name": "Small" }));
+    let site = TestSite::builder().users(vec![big(4500), small]).start();
+    let browser = signed_in(&site);
+    assert_eq!(browser.cookies_named("oxd_session", site.url("/")).len(), 2);
+    site.oxd.forget_provider_sessions();
+    let walk = sign_in_as(
+        &browser,
+        site.url("/oxd/login?return_to=/app/"),
+        "small",
+        "secret",
+    );
+    walk.page.expect(200);
+    assert_eq!(browser.cookies_named("oxd_session", site.url("/")).len(), 1);
+    assert_eq!(site.user(&browser).as_deref(), Some("sub-of-small"));
+}
+
+#[test]
+fn a_session_that_no_browser_could_bring_back_is_an_error_and_no_loop() {
+    let site = site(40_000).start();
+    let browser = Browser::new();
+    let start = oxd_tests::begin(&browser, site.url("/app/"));
+    let credentials = ("big", "secret");
+    let approval = oxd_tests::decide(&browser, &start.location(), credentials, "allow");
+    let callback = approval.deliver(&browser);
+    assert!(
+        (500..600).contains(&callback.status),
+        "{}",
+        callback.summary()
+    );
+    assert!(callback.given_cookies("oxd_session").is_empty());
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    // The browser is not locked out.
+    browser.get(site.url("/oxd")).expect(200);
+}

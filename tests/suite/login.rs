@@ -1,0 +1,9 @@
+//! Signing in and out: what a user meets, what an application gets, what oxd is asked for.
+
+mod login {
+    pub(crate) mod calls;
+    pub(crate) mod endpoints;
+    pub(crate) mod flow;
+    pub(crate) mod identity;
+    pub(crate) mod tutorial;
+}
