@@ -48,7 +48,14 @@ const FUNCTIONS: &[&str] = &[
     "oxd_.*",
 ];
 
-const TYPES: &[&str] = &["module", "command_rec", "core_dir_config", "core_server_config", "ap_directive_t", "apr_table_entry_t"];
+const TYPES: &[&str] = &[
+    "module",
+    "command_rec",
+    "core_dir_config",
+    "core_server_config",
+    "ap_directive_t",
+    "apr_table_entry_t",
+];
 
 const CONSTANTS: &[&str] = &[
     "ACCESS_CONF",
@@ -124,14 +131,25 @@ fn main() {
 /// The compiler flags with which httpd's and APR's headers are found.
 fn header_flags() -> Vec<String> {
     let include = ask(&["APXS"], &["apxs", "apxs2"], &["-q", "INCLUDEDIR"]);
-    let apr = ask(&["APR_CONFIG"], &["apr-1-config", "apr-config"], &["--includes", "--cppflags"]);
+    let apr = ask(
+        &["APR_CONFIG"],
+        &["apr-1-config", "apr-config"],
+        &["--includes", "--cppflags"],
+    );
     let apu = ask(&["APU_CONFIG"], &["apu-1-config", "apu-config"], &["--includes"]);
     let mut flags = vec![format!("-I{}", include.trim())];
-    flags.extend(apr.split_whitespace().chain(apu.split_whitespace()).map(str::to_owned));
+    flags.extend(
+        apr.split_whitespace()
+            .chain(apu.split_whitespace())
+            .map(str::to_owned),
+    );
     flags.dedup();
     let header = PathBuf::from(include.trim()).join("httpd.h");
     if !header.is_file() {
-        fail(&format!("apxs says that httpd's headers are in {}, but there is no httpd.h.", include.trim()));
+        fail(&format!(
+            "apxs says that httpd's headers are in {}, but there is no httpd.h.",
+            include.trim()
+        ));
     }
     flags
 }
@@ -140,10 +158,10 @@ fn header_flags() -> Vec<String> {
 fn ask(variables: &[&str], programs: &[&str], arguments: &[&str]) -> String {
     let named = variables.iter().filter_map(|v| env::var(v).ok());
     for program in named.chain(programs.iter().map(|p| (*p).to_owned())) {
-        if let Ok(output) = Command::new(&program).args(arguments).output() {
-            if output.status.success() {
-                return String::from_utf8_lossy(&output.stdout).into_owned();
-            }
+        if let Ok(output) = Command::new(&program).args(arguments).output()
+            && output.status.success()
+        {
+            return String::from_utf8_lossy(&output.stdout).into_owned();
         }
     }
     fail(&format!(

@@ -267,9 +267,10 @@ class Variant:
 
 def variants(with_openidc):
     found = [
-        Variant("plain", "unprotected", "oxd", "/plain/file.txt", False),
-        Variant("plain_cookie", "unprotected, same Cookie header", "oxd", "/plain/file.txt", True),
-        Variant("oxd", "mod_oxd, session in the cookie", "oxd", "/protected/file.txt", True),
+        Variant("alone", "httpd without either module", "none", "/plain/file.txt", False),
+        Variant("plain", "mod_oxd, unprotected", "oxd", "/plain/file.txt", False),
+        Variant("plain_cookie", "mod_oxd, unprotected, same Cookie header", "oxd", "/plain/file.txt", True),
+        Variant("oxd", "mod_oxd, protected, session in the cookie", "oxd", "/protected/file.txt", True),
     ]
     if with_openidc:
         found += [
@@ -322,18 +323,22 @@ class Bed:
 
     def __init__(self, apache, directory, arguments):
         self.apache, self.directory = apache, directory
-        self.ports = {site: free_port() for site in ("oxd", "openidc_cookie", "openidc_cache")}
+        self.ports = {site: free_port() for site in ("none", "oxd", "openidc_cookie", "openidc_cache")}
         uri = "http://127.0.0.1:{}".format
         self.oxd_process, self.oxd = start_oxd_dev(
             arguments.oxd_dev, directory,
             [uri(self.ports["oxd"]) + "/oxd/callback"], uri(self.ports["oxd"]) + "/oxd/logout")
-        self.sites = {"oxd": oxd_config(arguments.module, self.oxd)}
+        self.sites = {"none": "", "oxd": oxd_config(arguments.module, self.oxd)}
         self.openidc = apache.has("auth_openidc")
         if self.openidc:
             for site, session_type in (("openidc_cookie", "client-cookie"), ("openidc_cache", "server-cache")):
                 port = self.ports[site]
                 client = register_client(self.oxd["provider"], uri(port) + "/protected/callback")
                 self.sites[site] = openidc_config(apache, self.oxd, client, port, session_type)
+
+    def sign_in(self, httpd, site):
+        """A Cookie header with a session, where there is something to sign in to."""
+        return "" if site == "none" else sign_in(httpd.base + "/protected/file.txt")
 
     def httpd(self, site, mpm):
         return Httpd(self.apache, self.directory, site, mpm, self.sites[site], self.ports[site])
@@ -367,7 +372,7 @@ def count_instructions(bed, variant, requests):
     try:
         # Signing in is part of each run: a session in shared memory ends with its
         # httpd. It costs the same in both runs, within what the division hides.
-        cookie = sign_in(httpd.base + "/protected/file.txt")
+        cookie = bed.sign_in(httpd, variant.site)
         client = Client(httpd.port)
         for _ in range(requests):
             client.get(variant.path, cookie if variant.send_cookie else None)
@@ -407,7 +412,7 @@ def requests_per_second(bed, chosen, rounds, seconds, connections):
         for site in sorted({variant.site for variant in chosen}):
             running[site] = bed.httpd(site, "event").start("-D", "FOREGROUND")
             stack.callback(running[site].stop)
-            cookies[site] = sign_in(running[site].base + "/protected/file.txt")
+            cookies[site] = bed.sign_in(running[site], site)
         for number in range(rounds):
             # Each round starts with another variant, so that none is always first.
             shift = number % len(chosen)
@@ -471,7 +476,7 @@ def table(rows):
 
 def report(results):
     measured = results["variants"]
-    base = measured["plain"]
+    base = measured["alone"]
     rows = [["1 KB file, keep-alive", "cookie", "instructions", "ratio", "requests/s", "ratio"]]
     for entry in measured.values():
         row = [entry["label"], f"{entry['cookie_bytes']} B" if entry["cookie_bytes"] else "-"]
@@ -481,7 +486,13 @@ def report(results):
             else:
                 row += ["-", "-"]
         rows.append(row)
-    return table(rows)
+    text = table(rows) + "\n"
+    protected, unprotected = measured["oxd"], measured["plain"]
+    for key, name in (("instructions", "instructions"), ("requests_per_second", "requests per second")):
+        if key in protected:
+            results[f"{key}_protected_to_unprotected"] = round(protected[key] / unprotected[key], 3)
+            text += f"\nmod_oxd, protected to unprotected, {name}: {protected[key] / unprotected[key]:.2f}"
+    return text
 
 
 def main():

@@ -7,14 +7,23 @@
 status=''  # of the last answer
 address='' # where the last visit ended
 
-# visit URL [curl arguments]: follows redirects, keeps cookies and the page.
+# visit URL [curl arguments]: follows redirects, keeps cookies and the page. One
+# curl for each step: curl 7.88 reads the cookie file again at every redirect that
+# it follows itself, and so brings back the cookies that the answer took away.
 visit() {
-    local answer
-    answer=$(curl -sS -L --max-redirs 10 --max-time 30 -H 'Accept: text/html' \
-        -b "$run/cookies" -c "$run/cookies" -o "$run/page" \
-        -w '%{http_code} %{url_effective}' "$@") || failed "curl $*"
-    status=${answer%% *}
-    address=${answer#* }
+    local answer _
+    address=$1
+    shift
+    for _ in {1..10}; do
+        answer=$(curl -sS --max-time 30 -H 'Accept: text/html' \
+            -b "$run/cookies" -c "$run/cookies" -o "$run/page" \
+            -w '%{http_code} %{redirect_url}' "$@" "$address") || failed "curl $address"
+        status=${answer%% *}
+        [[ -n ${answer#* } ]] || return 0
+        address=${answer#* }
+        set -- # what was posted is not posted again
+    done
+    failed "too many redirects"
 }
 
 failed() {

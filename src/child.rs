@@ -30,9 +30,17 @@ static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
 /// The child's client, made when it is first wanted.
 pub fn current() -> Result<&'static Child, Failure> {
     CHILD.get_or_try_init(|| {
-        let roots = ROOTS.read().ok().and_then(|roots| roots.clone()).unwrap_or_else(SystemRoots::none);
-        let transport = process::with_signals_blocked(|| HttpTransport::start(roots))
-            .map_err(|e| Failure::new(Reason::Internal, format!("the thread for calls to oxd did not start: {e}")))?;
+        let roots = ROOTS
+            .read()
+            .ok()
+            .and_then(|roots| roots.clone())
+            .unwrap_or_else(SystemRoots::none);
+        let transport = process::with_signals_blocked(|| HttpTransport::start(roots)).map_err(|e| {
+            Failure::new(
+                Reason::Internal,
+                format!("the thread for calls to oxd did not start: {e}"),
+            )
+        })?;
         Ok(Child {
             client: Client::new(transport),
             default_max_calls: (process::threads_per_child() / 2).max(1),

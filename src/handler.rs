@@ -41,7 +41,9 @@ pub fn handle(request: Request<'_>) -> Status {
         Form::None
     };
     settings.handler_base = Some(&base);
-    let answer = decide(request, &texts, &settings, |ctx| endpoint::answer(ctx, endpoint, &form));
+    let answer = decide(request, &texts, &settings, |ctx| {
+        endpoint::answer(ctx, endpoint, &form)
+    });
     // From the handler, httpd wants OK where the answer has been sent.
     match send(request, &answer) {
         Status::Done => Status::Ok,
@@ -76,7 +78,13 @@ fn decide<A>(
     let world = World(request);
     // The client to oxd is made when a rule first calls it: most decisions need none.
     let oxd = LazyCommands { settings };
-    rule(&Ctx { settings, facts: &facts, keys: protect::keys(settings), outside: &world, oxd: &oxd })
+    rule(&Ctx {
+        settings,
+        facts: &facts,
+        keys: protect::keys(settings),
+        outside: &world,
+        oxd: &oxd,
+    })
 }
 
 /// Commands to the place's site, resolved when one is sent.
@@ -121,11 +129,19 @@ impl Commands for LazyCommands<'_> {
 pub fn send(request: Request<'_>, answer: &Response) -> Status {
     let pool = request.pool();
     for (name, value) in answer.common_headers() {
-        request.set(Table::ErrHeadersOut, pool.text(name.as_bytes()), pool.text(value.as_bytes()));
+        request.set(
+            Table::ErrHeadersOut,
+            pool.text(name.as_bytes()),
+            pool.text(value.as_bytes()),
+        );
     }
     for (name, value) in &answer.headers {
         // httpd keeps Location, and only that, from these when it writes the redirect's body.
-        let table = if *name == "Location" { Table::HeadersOut } else { Table::ErrHeadersOut };
+        let table = if *name == "Location" {
+            Table::HeadersOut
+        } else {
+            Table::ErrHeadersOut
+        };
         request.set(table, pool.text(name.as_bytes()), pool.text(value.as_bytes()));
     }
     send_cookies(request, &answer.cookies);
@@ -146,6 +162,10 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
 /// Adds `Set-Cookie` headers, to successful answers and errors alike.
 pub fn send_cookies(request: Request<'_>, cookies: &[String]) {
     for cookie in cookies {
-        request.add(Table::ErrHeadersOut, c"Set-Cookie", request.pool().text(cookie.as_bytes()));
+        request.add(
+            Table::ErrHeadersOut,
+            c"Set-Cookie",
+            request.pool().text(cookie.as_bytes()),
+        );
     }
 }

@@ -82,18 +82,30 @@ impl<'r> Texts<'r> {
 
 /// The `Cookie` header as the browser sent it.
 pub fn cookies<'r>(request: Request<'r>) -> Option<&'r [u8]> {
-    request.kept().cookies.or_else(|| request.header(c"Cookie")).map(CStr::to_bytes)
+    request
+        .kept()
+        .cookies
+        .or_else(|| request.header(c"Cookie"))
+        .map(CStr::to_bytes)
 }
 
 /// Path and query of a request line's target, which may be absolute (RFC 9112 section 3.2), as ASCII text.
 fn target(unparsed: &[u8]) -> String {
     let text: String = unparsed
         .iter()
-        .map(|&b| if b.is_ascii_graphic() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|&b| {
+            if b.is_ascii_graphic() {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect();
     if text.starts_with('/') {
         return text;
     }
-    let path = text.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
+    let path = text
+        .split_once("://")
+        .and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
     path.unwrap_or_else(|| "/".to_owned())
 }

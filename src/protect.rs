@@ -16,7 +16,8 @@ use oxd_core::state;
 use crate::child;
 use crate::ffi::Status;
 use crate::ffi::hooks::is_word;
-use crate::ffi::request::{Kept, PoolText, Request, Table};
+use crate::ffi::kept::{Kept, PoolText};
+use crate::ffi::request::{Request, Table};
 use crate::handler;
 
 /// What the environment names of claims begin with.
@@ -44,13 +45,15 @@ pub fn keys<'a>(settings: &Settings<'a>) -> &'a KeyRing {
 /// The session of a request: of the one it came from, or of its cookies.
 fn find<'r>(request: Request<'r>, settings: &Settings<'r>, keys: &KeyRing) -> Option<Opened<'r>> {
     let kept = request.kept();
-    if let (Some((record, site)), Some(wanted)) = (kept.session, settings.effective_oxd_id()) {
-        if site == wanted {
-            return session::reopen(settings, request.seconds(), record);
-        }
+    if let (Some((record, site)), Some(wanted)) = (kept.session, settings.effective_oxd_id())
+        && site == wanted
+    {
+        return session::reopen(settings, request.seconds(), record);
     }
     let cookies = kept.cookies.or_else(|| request.header(c"Cookie"))?.to_bytes();
-    session::open(settings, keys, request.seconds(), cookies, |len| request.pool().bytes(len))
+    session::open(settings, keys, request.seconds(), cookies, |len| {
+        request.pool().bytes(len)
+    })
 }
 
 /// Lets the request in with the session's identity.
@@ -61,7 +64,10 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
         session = renew(request, settings, session);
     }
     if let Some(site) = settings.effective_oxd_id() {
-        request.keep(Kept { session: Some((session.record(), site)), cookies: None });
+        request.keep(Kept {
+            session: Some((session.record(), site)),
+            cookies: None,
+        });
     }
     let user = match session.user(settings) {
         Some(Cow::Borrowed(text)) => PoolText::terminated(text),
@@ -88,7 +94,11 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
 /// Puts the claims into the environment, in place: only the names are written anew.
 fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, parts: &Parts<'r>) {
     let allowed = |name: &[u8]| settings.claim_names.is_none_or(|names| names.allow(name));
-    let shown = || parts.claims().filter(|claim| !claim.hidden && allowed(claim.name));
+    let shown = || {
+        parts
+            .claims()
+            .filter(|claim| !claim.hidden && allowed(claim.name))
+    };
     // One piece of memory for all names.
     let space: usize = shown().map(|claim| PREFIX.len() + claim.name.len() + 1).sum();
     let mut names = request.pool().bytes(space);
@@ -154,7 +164,10 @@ pub fn remove_look_alikes(request: Request<'_>) -> Status {
 fn is_look_alike(name: &CStr) -> bool {
     let name = name.to_bytes();
     name.len() > PREFIX.len() - 1
-        && name.iter().zip(PREFIX).all(|(b, p)| b.to_ascii_uppercase() == *p || (*p == b'_' && *b == b'-'))
+        && name
+            .iter()
+            .zip(PREFIX)
+            .all(|(b, p)| b.to_ascii_uppercase() == *p || (*p == b'_' && *b == b'-'))
 }
 
 /// The fixups hook, last of all: a backend, a CGI script or a proxied server does not see the module's own cookies.
@@ -171,7 +184,9 @@ pub fn hide_cookies(request: Request<'_>) -> Status {
     let own = config.settings.session_cookie().as_bytes();
     let is_own = |name: &[u8]| {
         name.starts_with(state::PREFIX.as_bytes())
-            || name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+            || name
+                .strip_prefix(own)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
     };
     let bytes = header.to_bytes();
     if !cookie::all(bytes).any(|(name, _)| is_own(name)) {
@@ -186,7 +201,10 @@ pub fn hide_cookies(request: Request<'_>) -> Status {
         others.push(b'=');
         others.extend_from_slice(value);
     }
-    request.keep(Kept { session: None, cookies: Some(header) });
+    request.keep(Kept {
+        session: None,
+        cookies: Some(header),
+    });
     if others.is_empty() {
         request.unset(Table::HeadersIn, c"Cookie");
     } else {
@@ -194,4 +212,3 @@ pub fn hide_cookies(request: Request<'_>) -> Status {
     }
     Status::Declined
 }
-

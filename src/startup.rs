@@ -12,9 +12,15 @@ use crate::ffi::process;
 pub fn check(servers: Servers) -> Status {
     let missing = needs::missing(&servers.tree());
     for place in &missing {
-        servers.log().line(Level::Error, &format!("not_configured: {}", place.line()));
+        servers
+            .log()
+            .line(Level::Error, &format!("not_configured: {}", place.line()));
     }
-    if missing.is_empty() { Status::Ok } else { Status::Http(500) }
+    if missing.is_empty() {
+        Status::Ok
+    } else {
+        Status::Http(500)
+    }
 }
 
 /// Prepares what the children will share.
@@ -34,11 +40,17 @@ pub fn prepare(servers: Servers) -> Status {
     }
     let (roots, unreadable) = child::load_roots();
     if unreadable > 0 {
-        log.line(Level::Info, &format!("{unreadable} of the system's certificates could not be read, {roots} could"));
+        log.line(
+            Level::Info,
+            &format!("{unreadable} of the system's certificates could not be read, {roots} could"),
+        );
     }
     match child::prepare_random_key() {
         None => {
-            log.line(Level::Error, "internal: the system gave no random bytes for a key");
+            log.line(
+                Level::Error,
+                "internal: the system gave no random bytes for a key",
+            );
             Status::Http(500)
         }
         Some(fresh) => {

@@ -29,10 +29,14 @@ impl CommandEnv {
 
     /// A path made absolute with ServerRoot.
     fn absolute(&self, path: &str) -> PathBuf {
-        let Ok(text) = std::ffi::CString::new(path) else { return PathBuf::from(path) };
+        let Ok(text) = std::ffi::CString::new(path) else {
+            return PathBuf::from(path);
+        };
         // SAFETY: the parameters are live by `new`'s contract; the answer is in their pool or NULL.
         let absolute = unsafe { c_text(sys::ap_server_root_relative((*self.cmd).pool, text.as_ptr())) };
-        absolute.and_then(|p| p.to_str().ok()).map_or_else(|| PathBuf::from(path), PathBuf::from)
+        absolute
+            .and_then(|p| p.to_str().ok())
+            .map_or_else(|| PathBuf::from(path), PathBuf::from)
     }
 }
 
@@ -52,7 +56,11 @@ impl ParseEnv for CommandEnv {
             return Err(format!("the program {program} must be named with its whole path"));
         }
         if process::is_dry_run() {
-            return if Path::new(program).is_file() { Ok(None) } else { Err(format!("there is no file {program}")) };
+            return if Path::new(program).is_file() {
+                Ok(None)
+            } else {
+                Err(format!("there is no file {program}"))
+            };
         }
         let output = Command::new(program)
             .args(words)
@@ -62,7 +70,8 @@ impl ParseEnv for CommandEnv {
         if !output.status.success() {
             return Err(format!("{program}: {}", output.status));
         }
-        let text = String::from_utf8(output.stdout).map_err(|_| format!("{program} printed what is not text"))?;
+        let text =
+            String::from_utf8(output.stdout).map_err(|_| format!("{program} printed what is not text"))?;
         Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
     }
 
@@ -117,7 +126,9 @@ impl Servers {
         // SAFETY: httpd's list of servers and their configuration vectors are live, and only this thread uses them;
         // the vectors hold what the module's own functions made.
         unsafe {
-            let Some(pool) = Pool::from_raw(self.pool) else { return };
+            let Some(pool) = Pool::from_raw(self.pool) else {
+                return;
+            };
             while !server.is_null() {
                 let mut last: Option<&'static String> = None;
                 for place in sections(server) {
@@ -127,7 +138,9 @@ impl Servers {
                     }
                     // Its handler is an expression, of which httpd does not tell whether it is a plain word.
                     let path = c_text((*core).d).and_then(|d| d.to_str().ok());
-                    if let Some(path) = path.filter(|p| (*core).r.is_null() && handlers.iter().any(|h| h == p)) {
+                    if let Some(path) =
+                        path.filter(|p| (*core).r.is_null() && handlers.iter().any(|h| h == p))
+                    {
                         let path: &'static String = pool.arena().keep(path.to_owned());
                         settings_of(place, pool).settings.handler_base = Some(path);
                         // A virtual host's own places stand behind those of the main server.
@@ -135,7 +148,9 @@ impl Servers {
                     }
                 }
                 if let Some(path) = last {
-                    settings_of((*server).lookup_defaults.cast(), pool).settings.handler_base = Some(path);
+                    settings_of((*server).lookup_defaults.cast(), pool)
+                        .settings
+                        .handler_base = Some(path);
                 }
                 server = (*server).next;
             }
@@ -156,7 +171,9 @@ unsafe fn sections(server: *mut sys::server_rec) -> Vec<*mut c_void> {
         }
         let array = &*(*core).sec_url;
         let places = array.elts.cast::<*mut c_void>();
-        (0..usize::try_from(array.nelts).unwrap_or(0)).map(|at| *places.add(at)).collect()
+        (0..usize::try_from(array.nelts).unwrap_or(0))
+            .map(|at| *places.add(at))
+            .collect()
     }
 }
 

@@ -39,11 +39,16 @@ pub unsafe extern "C" fn register(_: *mut sys::apr_pool_t) {
 
 fn on_request(raw: *mut sys::request_rec, body: impl FnOnce(Request<'_>) -> Status) -> c_int {
     // SAFETY: httpd calls a request's hooks in the thread that owns the request.
-    let Some(request) = (unsafe { Request::from_raw(raw) }) else { return sys::DECLINED };
+    let Some(request) = (unsafe { Request::from_raw(raw) }) else {
+        return sys::DECLINED;
+    };
     guard::contained(
         || body(request),
         |message| {
-            request.log(Level::Error, &format!("internal: mod_oxd failed while it handled this request: {message}"));
+            request.log(
+                Level::Error,
+                &format!("internal: mod_oxd failed while it handled this request: {message}"),
+            );
             Status::Http(500)
         },
     )
@@ -98,7 +103,10 @@ fn on_configuration(
     guard::contained(
         || body(servers),
         |message| {
-            log.line(Level::Error, &format!("internal: mod_oxd failed while it was set up: {message}"));
+            log.line(
+                Level::Error,
+                &format!("internal: mod_oxd failed while it was set up: {message}"),
+            );
             Status::Http(500)
         },
     )

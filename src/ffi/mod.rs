@@ -7,6 +7,7 @@
 pub mod config;
 pub mod guard;
 pub mod hooks;
+pub mod kept;
 pub mod log;
 pub mod module;
 pub mod pool;
@@ -14,8 +15,19 @@ pub mod process;
 pub mod request;
 
 /// The bindings that `build.rs` made.
-#[allow(missing_docs, non_camel_case_types, non_snake_case, non_upper_case_globals, dead_code)]
-#[allow(clippy::all, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn, unused_qualifications)]
+#[allow(
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    dead_code
+)]
+#[allow(
+    clippy::all,
+    clippy::undocumented_unsafe_blocks,
+    unsafe_op_in_unsafe_fn,
+    unused_qualifications
+)]
 pub mod sys {
     include!(concat!(env!("OUT_DIR"), "/httpd.rs"));
 }

@@ -70,9 +70,15 @@ static COMMANDS: Commands = Commands({
         let everywhere = sys::RSRC_CONF | sys::ACCESS_CONF;
         table[at] = sys::command_rec {
             name: entry.name.as_ptr(),
-            func: sys::cmd_func { take_argv: Some(take_directive) },
+            func: sys::cmd_func {
+                take_argv: Some(take_directive),
+            },
             cmd_data: ptr::without_provenance_mut(at),
-            req_override: (if entry.htaccess { everywhere | sys::OR_AUTHCFG } else { everywhere }) as c_int,
+            req_override: (if entry.htaccess {
+                everywhere | sys::OR_AUTHCFG
+            } else {
+                everywhere
+            }) as c_int,
             args_how: sys::cmd_how_TAKE_ARGV,
             errmsg: entry.summary.as_ptr(),
         };
@@ -127,7 +133,9 @@ unsafe extern "C" fn take_directive(
     // SAFETY: httpd passes live parameters; `info` is the cmd_data of the table above, and `config` is what
     // `create_dir_config` made for this section.
     let (pool, index, config) = unsafe {
-        let Some(pool) = Pool::from_raw((*cmd).pool) else { return ptr::null() };
+        let Some(pool) = Pool::from_raw((*cmd).pool) else {
+            return ptr::null();
+        };
         (pool, (*cmd).info.addr(), &mut *config.cast::<DirConfig>())
     };
     let parse = || -> Result<(), String> {
@@ -141,7 +149,14 @@ unsafe extern "C" fn take_directive(
         }
         // SAFETY: the parameters are live during this call.
         let env = unsafe { CommandEnv::new(cmd) };
-        directive.parse(&mut config.settings, &Place { arena: pool.arena(), env: &env }, &args)?;
+        directive.parse(
+            &mut config.settings,
+            &Place {
+                arena: pool.arena(),
+                env: &env,
+            },
+            &args,
+        )?;
         config.configured = true;
         Ok(())
     };

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use oxd_core::settings::Arena;
+use oxd_core::arena::Arena;
 
 use super::sys;
 
@@ -19,14 +19,21 @@ impl<'p> Pool<'p> {
     /// # Safety
     /// `raw` must be a live pool that is not cleared or destroyed during `'p`.
     pub unsafe fn from_raw(raw: *mut sys::apr_pool_t) -> Option<Self> {
-        NonNull::new(raw).map(|raw| Self { raw, life: PhantomData })
+        NonNull::new(raw).map(|raw| Self {
+            raw,
+            life: PhantomData,
+        })
     }
 
     /// # Safety
     /// As for `from_raw`, and `raw` must not be NULL.
     pub unsafe fn from_live(raw: *mut sys::apr_pool_t) -> Self {
         // SAFETY: by this function's contract.
-        Self { raw: unsafe { NonNull::new_unchecked(raw) }, life: PhantomData }
+        let raw = unsafe { NonNull::new_unchecked(raw) };
+        Self {
+            raw,
+            life: PhantomData,
+        }
     }
 
     /// `len` zeroed bytes.

@@ -7,6 +7,7 @@ use std::ptr::{self, NonNull};
 use oxd_core::facts::{Level, Method};
 use oxd_core::settings::Expression;
 
+use super::kept::{Kept, PoolText};
 use super::log::{line_text, raw_level};
 use super::module::{DirConfig, index};
 use super::pool::{Pool, c_text};
@@ -17,36 +18,6 @@ use super::sys;
 pub struct Request<'r> {
     raw: NonNull<sys::request_rec>,
     life: PhantomData<&'r ()>,
-}
-
-/// What the module keeps with a request, for subrequests and internal redirects that come from it.
-#[derive(Clone, Copy, Default)]
-pub struct Kept<'r> {
-    /// The session's record, and the site that it was opened for.
-    pub session: Option<(&'r [u8], &'r str)>,
-    /// The `Cookie` header as the browser sent it, where the module has taken its own cookies out of it.
-    pub cookies: Option<&'r CStr>,
-}
-
-/// A NUL-terminated text that lives in the request's pool or longer.
-#[derive(Clone, Copy)]
-pub struct PoolText<'r>(&'r [u8]);
-
-impl<'r> PoolText<'r> {
-    /// A text that ends with a NUL; the bytes must live in the pool. Another NUL within would only cut the text.
-    pub fn terminated(bytes: &'r [u8]) -> Option<Self> {
-        (bytes.last() == Some(&0)).then_some(Self(bytes))
-    }
-
-    fn as_ptr(self) -> *const c_char {
-        self.0.as_ptr().cast()
-    }
-}
-
-impl<'r> From<&'r CStr> for PoolText<'r> {
-    fn from(text: &'r CStr) -> Self {
-        Self(text.to_bytes_with_nul())
-    }
 }
 
 /// httpd's tables of a request.
@@ -66,7 +37,10 @@ impl<'r> Request<'r> {
     /// # Safety
     /// `raw` must be a live request that only this thread uses during `'r`.
     pub unsafe fn from_raw(raw: *mut sys::request_rec) -> Option<Self> {
-        NonNull::new(raw).map(|raw| Self { raw, life: PhantomData })
+        NonNull::new(raw).map(|raw| Self {
+            raw,
+            life: PhantomData,
+        })
     }
 
     fn rec(&self) -> &sys::request_rec {
@@ -90,7 +64,13 @@ impl<'r> Request<'r> {
         let vector = self.rec().per_dir_config.cast::<*mut c_void>();
         // SAFETY: a configuration vector has a pointer for each module; ours is what `create_dir_config` and
         // `merge_dir_config` made, and lives as long as the request.
-        unsafe { if vector.is_null() { None } else { (*vector.add(index())).cast::<DirConfig>().as_ref() } }
+        unsafe {
+            if vector.is_null() {
+                None
+            } else {
+                (*vector.add(index())).cast::<DirConfig>().as_ref()
+            }
+        }
     }
 
     /// What was kept with this request, or with one that it came from.
@@ -110,13 +90,22 @@ impl<'r> Request<'r> {
     fn own_kept(self) -> Option<Kept<'r>> {
         let vector = self.rec().request_config.cast::<*mut c_void>();
         // SAFETY: as for `config`; `keep` is the only writer.
-        unsafe { if vector.is_null() { None } else { (*vector.add(index())).cast::<Kept<'r>>().as_ref().copied() } }
+        unsafe {
+            if vector.is_null() {
+                None
+            } else {
+                (*vector.add(index())).cast::<Kept<'r>>().as_ref().copied()
+            }
+        }
     }
 
     /// Keeps something with this request; what it does not name stays.
     pub fn keep(self, new: Kept<'r>) {
         let old = self.own_kept().unwrap_or_default();
-        let merged = Kept { session: new.session.or(old.session), cookies: new.cookies.or(old.cookies) };
+        let merged = Kept {
+            session: new.session.or(old.session),
+            cookies: new.cookies.or(old.cookies),
+        };
         let vector = self.rec().request_config.cast::<*mut c_void>();
         if !vector.is_null() {
             let place = self.pool().place(merged).as_ptr();
@@ -127,7 +116,11 @@ impl<'r> Request<'r> {
 
     /// The request that this one came from: the main request of a subrequest, the one before an internal redirect.
     fn origin(self) -> Option<Self> {
-        let before = if self.rec().main.is_null() { self.rec().prev } else { self.rec().main };
+        let before = if self.rec().main.is_null() {
+            self.rec().prev
+        } else {
+            self.rec().main
+        };
         // SAFETY: such a request lives longer than the one that came from it.
         unsafe { Self::from_raw(before) }
     }
@@ -187,7 +180,8 @@ impl<'r> Request<'r> {
         // SAFETY: the core module's configuration is a core_dir_config; since httpd 2.4.13 its handler is an
         // expression, also where it is a plain word.
         unsafe {
-            let core = sys::ap_get_core_module_config(self.rec().per_dir_config).cast::<sys::core_dir_config>();
+            let core =
+                sys::ap_get_core_module_config(self.rec().per_dir_config).cast::<sys::core_dir_config>();
             let core = core.as_ref()?;
             if core.expr_handler.is_null() {
                 return c_text(core.handler);
@@ -254,7 +248,9 @@ impl<'r> Request<'r> {
         unsafe {
             let array = &*self.table(table).cast::<sys::apr_array_header_t>();
             let entries = array.elts.cast::<sys::apr_table_entry_t>();
-            (0..usize::try_from(array.nelts).unwrap_or(0)).filter_map(|at| c_text((*entries.add(at)).key)).collect()
+            (0..usize::try_from(array.nelts).unwrap_or(0))
+                .filter_map(|at| c_text((*entries.add(at)).key))
+                .collect()
         }
     }
 
@@ -304,7 +300,11 @@ impl<'r> Request<'r> {
         unsafe {
             sys::ap_set_content_type(r, content_type.as_ptr());
             sys::ap_set_content_length(r, body.len() as _);
-            sys::ap_rwrite(body.as_ptr().cast(), c_int::try_from(body.len()).unwrap_or(c_int::MAX), r);
+            sys::ap_rwrite(
+                body.as_ptr().cast(),
+                c_int::try_from(body.len()).unwrap_or(c_int::MAX),
+                r,
+            );
         }
     }
 

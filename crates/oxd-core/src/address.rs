@@ -22,7 +22,11 @@ impl Origin {
         } else {
             host.to_ascii_lowercase()
         };
-        Self { scheme: scheme.to_owned(), host: bracketed, port: port.filter(|p| *p != default) }
+        Self {
+            scheme: scheme.to_owned(),
+            host: bracketed,
+            port: port.filter(|p| *p != default),
+        }
     }
 
     /// Whether the browser came over https.
@@ -49,13 +53,13 @@ impl Origin {
     pub fn as_seen_through(&self, trust: TrustForwarded, headers: &Headers<'_>) -> Origin {
         let mut seen = self.clone();
         let mut apply = |scheme: Option<&str>, authority: Option<&str>, port: Option<&str>| {
-            if let Some(scheme) = scheme.map(str::to_ascii_lowercase) {
-                if scheme == "http" || scheme == "https" {
-                    if scheme != seen.scheme && authority.is_none() {
-                        seen.port = None;
-                    }
-                    seen.scheme = scheme;
+            if let Some(scheme) = scheme.map(str::to_ascii_lowercase)
+                && (scheme == "http" || scheme == "https")
+            {
+                if scheme != seen.scheme && authority.is_none() {
+                    seen.port = None;
                 }
+                seen.scheme = scheme;
             }
             if let Some((host, port)) = authority.and_then(split_authority) {
                 seen = Origin::new(&seen.scheme, &host, port);
@@ -64,12 +68,17 @@ impl Origin {
                 seen = Origin::new(&seen.scheme, &seen.host, Some(port));
             }
         };
-        if trust.forwarded {
-            if let Some(element) = headers.forwarded.and_then(last_of_list) {
-                apply(forwarded_param(element, "proto"), forwarded_param(element, "host"), None);
-            }
+        if trust.forwarded
+            && let Some(element) = headers.forwarded.and_then(last_of_list)
+        {
+            apply(
+                forwarded_param(element, "proto"),
+                forwarded_param(element, "host"),
+                None,
+            );
         }
-        let trusted = |on: bool, header: Option<&str>| header.filter(|_| on).and_then(last_of_list).map(str::to_owned);
+        let trusted =
+            |on: bool, header: Option<&str>| header.filter(|_| on).and_then(last_of_list).map(str::to_owned);
         let proto = trusted(trust.proto, headers.x_forwarded_proto);
         let host = trusted(trust.host, headers.x_forwarded_host);
         let port = trusted(trust.port, headers.x_forwarded_port);
@@ -79,7 +88,10 @@ impl Origin {
 }
 
 fn last_of_list(header: &str) -> Option<&str> {
-    header.rsplit(',').map(str::trim).find(|element| !element.is_empty())
+    header
+        .rsplit(',')
+        .map(str::trim)
+        .find(|element| !element.is_empty())
 }
 
 /// A parameter of one element of `Forwarded`, unquoted (RFC 7239 section 4).
@@ -124,7 +136,11 @@ pub fn check_return_address(address: &str, origin: &Origin, hosts: &[String]) ->
     }
     let url = Url::parse(address).ok()?;
     let authority = lower.split_once("://")?.1.split(['/', '?', '#']).next()?;
-    if authority.is_empty() || authority.contains('@') || !url.username().is_empty() || url.password().is_some() {
+    if authority.is_empty()
+        || authority.contains('@')
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
         return None;
     }
     let here = Url::parse(&origin.url_of("/")).ok()?;
@@ -135,7 +151,9 @@ pub fn check_return_address(address: &str, origin: &Origin, hosts: &[String]) ->
         Host::Domain(name) => name.to_ascii_lowercase(),
         other => other.to_string(),
     };
-    let with_port = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    let with_port = url
+        .port()
+        .map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
     hosts.contains(&with_port).then(|| url.to_string())
 }
 
@@ -151,7 +169,11 @@ mod tests {
 
     fn check(address: &str) -> Option<String> {
         let origin = Origin::new("https", "app.example", None);
-        check_return_address(address, &origin, &["other.example".into(), "dev.example:8080".into()])
+        check_return_address(
+            address,
+            &origin,
+            &["other.example".into(), "dev.example:8080".into()],
+        )
     }
 
     #[test]
@@ -208,7 +230,10 @@ mod tests {
     #[test]
     fn an_origin_is_written_without_a_default_port_and_with_brackets() {
         assert_eq!(Origin::new("https", "a", Some(443)).url_of("/x"), "https://a/x");
-        assert_eq!(Origin::new("http", "a", Some(8080)).url_of("/x"), "http://a:8080/x");
+        assert_eq!(
+            Origin::new("http", "a", Some(8080)).url_of("/x"),
+            "http://a:8080/x"
+        );
         assert_eq!(Origin::new("http", "::1", Some(80)).url_of("/"), "http://[::1]/");
     }
 
@@ -225,9 +250,30 @@ mod tests {
         let seen = |trust| own.as_seen_through(trust, &headers).url_of("/");
         let none = TrustForwarded::default();
         assert_eq!(seen(none), "http://10.0.0.1:8080/");
-        assert_eq!(seen(TrustForwarded { proto: true, host: true, ..none }), "https://www.example/");
-        assert_eq!(seen(TrustForwarded { proto: true, host: true, port: true, ..none }), "https://www.example:8443/");
+        assert_eq!(
+            seen(TrustForwarded {
+                proto: true,
+                host: true,
+                ..none
+            }),
+            "https://www.example/"
+        );
+        assert_eq!(
+            seen(TrustForwarded {
+                proto: true,
+                host: true,
+                port: true,
+                ..none
+            }),
+            "https://www.example:8443/"
+        );
         assert_eq!(seen(TrustForwarded { proto: true, ..none }), "https://10.0.0.1/");
-        assert_eq!(seen(TrustForwarded { forwarded: true, ..none }), "https://fwd.example:444/");
+        assert_eq!(
+            seen(TrustForwarded {
+                forwarded: true,
+                ..none
+            }),
+            "https://fwd.example:444/"
+        );
     }
 }

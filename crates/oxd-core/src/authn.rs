@@ -53,7 +53,11 @@ pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
         return login::start(ctx, target);
     }
     let link = login::login_link(ctx, &target);
-    ctx.refuse(&Failure::new(Reason::LoginRequired, "no session"), None, link.as_deref())
+    ctx.refuse(
+        &Failure::new(Reason::LoginRequired, "no session"),
+        None,
+        link.as_deref(),
+    )
 }
 
 /// A user without the claim that should become `REMOTE_USER`.
@@ -83,7 +87,9 @@ pub fn refreshed(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<Vec<u8>> {
     match ctx.oxd.refresh(token, &ctx.settings.scopes()) {
         Ok(new) => Some(session.with_tokens(ctx.facts.now, &new)),
         Err(failure) => {
-            ctx.log(failure.reason.level(), || format!("the access token was not refreshed: {}", failure.log_line()));
+            ctx.log(failure.reason.level(), || {
+                format!("the access token was not refreshed: {}", failure.log_line())
+            });
             None
         }
     }

@@ -9,8 +9,18 @@ use crate::record::{ClaimView, Kind, Parts, put_claim};
 /// The id token's members that only its verification needs (OpenID Connect Core 2 and 3.3.2.11).
 const TECHNICAL: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 /// Members that the signed id token decides even where user info has one of the same name.
-const FROM_ID_TOKEN: [&str; 10] =
-    ["iss", "sub", "aud", "exp", "iat", "auth_time", "acr", "amr", "azp", "sid"];
+const FROM_ID_TOKEN: [&str; 10] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "acr",
+    "amr",
+    "azp",
+    "sid",
+];
 
 /// The claims of a session: the id token's, completed and updated by user info.
 pub fn merge(id_token: &Map<String, Value>, user_info: Option<Map<String, Value>>) -> Map<String, Value> {
@@ -35,11 +45,21 @@ pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
         let hidden = !taken.insert(env_name(name.as_bytes()).collect::<Vec<u8>>());
         let (kind, mut text) = text_form(value);
         let name = harmless(name);
-        let json = if kind == Kind::Json { value.to_string() } else { String::new() };
+        let json = if kind == Kind::Json {
+            value.to_string()
+        } else {
+            String::new()
+        };
         text.push('\0');
         put_claim(
             &mut out,
-            &ClaimView { kind, hidden, name: name.as_bytes(), text_nul: text.as_bytes(), json: json.as_bytes() },
+            &ClaimView {
+                kind,
+                hidden,
+                name: name.as_bytes(),
+                text_nul: text.as_bytes(),
+                json: json.as_bytes(),
+            },
         );
     }
     out
@@ -47,12 +67,21 @@ pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
 
 /// A claim's name as it follows `OXD_CLAIM_`: everything but ASCII letters, digits and `_` becomes `_`.
 pub fn env_name(name: &[u8]) -> impl Iterator<Item = u8> {
-    name.iter().map(|&b| if b.is_ascii_alphanumeric() { b } else { b'_' })
+    name.iter()
+        .map(|&b| if b.is_ascii_alphanumeric() { b } else { b'_' })
 }
 
 /// The claims of a session as a JSON object.
 pub fn to_json(parts: &Parts<'_>) -> Map<String, Value> {
-    parts.claims().map(|claim| (String::from_utf8_lossy(claim.name).into_owned(), claim_json(&claim))).collect()
+    parts
+        .claims()
+        .map(|claim| {
+            (
+                String::from_utf8_lossy(claim.name).into_owned(),
+                claim_json(&claim),
+            )
+        })
+        .collect()
 }
 
 /// One claim's JSON value.
@@ -71,14 +100,22 @@ fn text_form(value: &Value) -> (Kind, String) {
     match value {
         Value::String(text) => {
             let safe = harmless(text);
-            if safe == *text { (Kind::Text, safe) } else { (Kind::Json, safe) }
+            if safe == *text {
+                (Kind::Text, safe)
+            } else {
+                (Kind::Json, safe)
+            }
         }
         Value::Bool(_) | Value::Number(_) => (Kind::Scalar, value.to_string()),
         Value::Array(items) => {
             let simple = |v: &Value| v.as_str().is_some_and(|s| !s.contains(',') && harmless(s) == s);
             let joined = items.iter().map(item_text).collect::<Vec<_>>().join(",");
             // "" joins both no item and one empty item, so neither can be told from the text.
-            let kind = if !joined.is_empty() && items.iter().all(simple) { Kind::List } else { Kind::Json };
+            let kind = if !joined.is_empty() && items.iter().all(simple) {
+                Kind::List
+            } else {
+                Kind::Json
+            };
             (kind, harmless(&joined))
         }
         Value::Object(_) | Value::Null => (Kind::Json, harmless(&value.to_string())),
@@ -94,7 +131,9 @@ fn item_text(item: &Value) -> String {
 
 /// Control characters become spaces: a NUL would cut the value, a line break could forge a line in a log or a script.
 fn harmless(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -108,7 +147,10 @@ mod tests {
 
     fn env_of(claims: Value) -> Vec<(String, String)> {
         let raw = encode(&object(claims));
-        let parts = Parts { claims: &raw, ..Parts::default() };
+        let parts = Parts {
+            claims: &raw,
+            ..Parts::default()
+        };
         parts
             .claims()
             .filter(|c| !c.hidden)
@@ -121,8 +163,10 @@ mod tests {
 
     #[test]
     fn values_take_the_form_that_the_interface_promises() {
-        let env = env_of(json!({"sub": "alice", "n": 5, "ok": true, "groups": ["a", "b"], "address": {"country": "DE"},
-            "mixed": ["x", 1, false], "none": []}));
+        let env = env_of(
+            json!({"sub": "alice", "n": 5, "ok": true, "groups": ["a", "b"], "address": {"country": "DE"},
+            "mixed": ["x", 1, false], "none": []}),
+        );
         let get = |name: &str| &env.iter().find(|(n, _)| n == name).unwrap().1;
         assert_eq!(get("sub"), "alice");
         assert_eq!(get("n"), "5");
@@ -135,10 +179,18 @@ mod tests {
 
     #[test]
     fn claims_survive_the_binary_form() {
-        let claims = object(json!({"s": "a\nb", "z": "Zoë", "n": 1.5, "b": false, "l": ["a", "b"], "c": ["a,b", "c"],
-            "e": [], "one": [""], "o": {"x": [1, null]}, "": "empty name"}));
+        let claims = object(
+            json!({"s": "a\nb", "z": "Zoë", "n": 1.5, "b": false, "l": ["a", "b"], "c": ["a,b", "c"],
+            "e": [], "one": [""], "o": {"x": [1, null]}, "": "empty name"}),
+        );
         let raw = encode(&claims);
-        assert_eq!(to_json(&Parts { claims: &raw, ..Parts::default() }), claims);
+        assert_eq!(
+            to_json(&Parts {
+                claims: &raw,
+                ..Parts::default()
+            }),
+            claims
+        );
     }
 
     #[test]
@@ -159,6 +211,9 @@ mod tests {
         let id = object(json!({"sub": "1", "iss": "op", "nonce": "n", "acr": "basic", "name": "Old"}));
         let info = object(json!({"sub": "1", "acr": "forged", "name": "New", "email": "e", "gone": null}));
         let merged = Value::Object(merge(&id, Some(info)));
-        assert_eq!(merged, json!({"sub": "1", "iss": "op", "acr": "basic", "name": "New", "email": "e"}));
+        assert_eq!(
+            merged,
+            json!({"sub": "1", "iss": "op", "acr": "basic", "name": "New", "email": "e"})
+        );
     }
 }

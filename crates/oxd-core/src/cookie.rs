@@ -112,7 +112,11 @@ impl<'a> Attributes<'a> {
     /// and `None` needs `Secure`; over plain http nothing helps, so there it stays `Lax`.
     pub fn for_state(settings: &Settings<'a>, facts: &Facts<'_>, form_post: bool) -> Self {
         let session = Self::for_session(settings, facts);
-        let same_site = if form_post && session.secure { SameSite::None } else { SameSite::Lax };
+        let same_site = if form_post && session.secure {
+            SameSite::None
+        } else {
+            SameSite::Lax
+        };
         Self { same_site, ..session }
     }
 
@@ -141,7 +145,10 @@ impl<'a> Attributes<'a> {
     /// A `Set-Cookie` value that takes the cookie away.
     pub fn clear(&self, name: &str) -> String {
         // Max-Age is what browsers heed; Expires is for the clients that know nothing else.
-        format!("{}; Expires=Thu, 01 Jan 1970 00:00:00 GMT", self.set(name, "", Some(0)))
+        format!(
+            "{}; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            self.set(name, "", Some(0))
+        )
     }
 }
 
@@ -165,7 +172,11 @@ mod tests {
             ("", None),
             (";;;", None),
         ] {
-            assert_eq!(find(header.as_bytes(), b"oxd_session"), expected.map(str::as_bytes), "{header}");
+            assert_eq!(
+                find(header.as_bytes(), b"oxd_session"),
+                expected.map(str::as_bytes),
+                "{header}"
+            );
         }
     }
 
@@ -175,7 +186,11 @@ mod tests {
             let value = "x".repeat(length);
             let pieces = cut("s", &value).unwrap();
             assert!(pieces.iter().all(|(n, v)| n.len() + v.len() < 4096 - 200));
-            let header = pieces.iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join("; ");
+            let header = pieces
+                .iter()
+                .map(|(n, v)| format!("{n}={v}"))
+                .collect::<Vec<_>>()
+                .join("; ");
             assert_eq!(join(header.as_bytes(), "s").unwrap().as_ref(), value.as_bytes());
         }
         assert!(cut("s", &"x".repeat(CHUNK * (MAX_CHUNKS + 1))).is_none());
@@ -191,9 +206,20 @@ mod tests {
 
     #[test]
     fn attributes_stand_as_the_interface_promises() {
-        let attributes = Attributes { path: "/", domain: None, same_site: SameSite::Lax, secure: true };
-        assert_eq!(attributes.set("n", "v", None), "n=v; Path=/; HttpOnly; SameSite=Lax; Secure");
+        let attributes = Attributes {
+            path: "/",
+            domain: None,
+            same_site: SameSite::Lax,
+            secure: true,
+        };
+        assert_eq!(
+            attributes.set("n", "v", None),
+            "n=v; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
         let cleared = attributes.clear("n");
-        assert!(cleared.starts_with("n=; Path=/; Max-Age=0; HttpOnly"), "{cleared}");
+        assert!(
+            cleared.starts_with("n=; Path=/; Max-Age=0; HttpOnly"),
+            "{cleared}"
+        );
     }
 }

@@ -54,7 +54,9 @@ pub struct SystemRandom;
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
         use ring::rand::SecureRandom;
-        ring::rand::SystemRandom::new().fill(buffer).map_err(|_| NoRandomness)
+        ring::rand::SystemRandom::new()
+            .fill(buffer)
+            .map_err(|_| NoRandomness)
     }
 }
 
@@ -84,8 +86,15 @@ impl std::fmt::Debug for KeyRing {
 impl KeyRing {
     /// Derives the keys (HKDF-SHA-256, RFC 5869) from secret texts, newest first. `None` without any text.
     pub fn derive<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Option<KeyRing> {
-        let keys: Vec<_> = texts.into_iter().map(|text| Purpose::ALL.map(|p| derive_one(text, p))).collect();
-        if keys.is_empty() { None } else { Some(KeyRing { keys }) }
+        let keys: Vec<_> = texts
+            .into_iter()
+            .map(|text| Purpose::ALL.map(|p| derive_one(text, p)))
+            .collect();
+        if keys.is_empty() {
+            None
+        } else {
+            Some(KeyRing { keys })
+        }
     }
 
     /// Seals a text for a purpose at a site. The answer is cookie-safe ASCII.
@@ -158,7 +167,8 @@ impl KeyRing {
     /// [`KeyRing::open`] into memory of its own, for paths where speed does not matter.
     pub fn open_owned(&self, purpose: Purpose, site: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let mut buffer = vec![0; Self::buffer_len(sealed.len())];
-        self.open(purpose, site, sealed, &mut buffer).map(|text| text.to_vec())
+        self.open(purpose, site, sealed, &mut buffer)
+            .map(|text| text.to_vec())
     }
 }
 
@@ -183,19 +193,37 @@ mod tests {
     #[test]
     fn what_was_sealed_opens_again_and_nothing_else_does() {
         let keys = ring(&["a key of some length"]);
-        let sealed = keys.seal(&SystemRandom, Purpose::Session, "site", b"hello").unwrap();
-        assert_eq!(keys.open_owned(Purpose::Session, "site", sealed.as_bytes()).unwrap(), b"hello");
-        assert!(keys.open_owned(Purpose::State, "site", sealed.as_bytes()).is_none());
-        assert!(keys.open_owned(Purpose::Session, "other", sealed.as_bytes()).is_none());
+        let sealed = keys
+            .seal(&SystemRandom, Purpose::Session, "site", b"hello")
+            .unwrap();
+        assert_eq!(
+            keys.open_owned(Purpose::Session, "site", sealed.as_bytes())
+                .unwrap(),
+            b"hello"
+        );
+        assert!(
+            keys.open_owned(Purpose::State, "site", sealed.as_bytes())
+                .is_none()
+        );
+        assert!(
+            keys.open_owned(Purpose::Session, "other", sealed.as_bytes())
+                .is_none()
+        );
         for cut in 0..sealed.len() {
-            assert!(keys.open_owned(Purpose::Session, "site", &sealed.as_bytes()[..cut]).is_none());
+            assert!(
+                keys.open_owned(Purpose::Session, "site", &sealed.as_bytes()[..cut])
+                    .is_none()
+            );
         }
         for place in 0..sealed.len() {
             let mut altered = sealed.clone().into_bytes();
             altered[place] = if altered[place] == b'A' { b'Z' } else { b'A' };
             let opened = keys.open_owned(Purpose::Session, "site", &altered);
             // The last character carries unused bits; changing only those decodes to the same bytes or to an error.
-            assert!(opened.is_none() || place + 1 == sealed.len(), "altered at {place}");
+            assert!(
+                opened.is_none() || place + 1 == sealed.len(),
+                "altered at {place}"
+            );
         }
     }
 
@@ -206,16 +234,28 @@ mod tests {
         let new = ring(&["the new key, long enough"]);
         let by_old = old.seal(&SystemRandom, Purpose::Session, "s", b"x").unwrap();
         let by_both = both.seal(&SystemRandom, Purpose::Session, "s", b"x").unwrap();
-        assert!(both.open_owned(Purpose::Session, "s", by_old.as_bytes()).is_some());
-        assert!(new.open_owned(Purpose::Session, "s", by_both.as_bytes()).is_some());
-        assert!(old.open_owned(Purpose::Session, "s", by_both.as_bytes()).is_none());
+        assert!(
+            both.open_owned(Purpose::Session, "s", by_old.as_bytes())
+                .is_some()
+        );
+        assert!(
+            new.open_owned(Purpose::Session, "s", by_both.as_bytes())
+                .is_some()
+        );
+        assert!(
+            old.open_owned(Purpose::Session, "s", by_both.as_bytes())
+                .is_none()
+        );
     }
 
     #[test]
     fn hostile_text_is_refused() {
         let keys = ring(&["a key of some length"]);
         for text in ["", "A", "====", "\u{0}", "!!!!", "AQ", &"A".repeat(10_000)] {
-            assert!(keys.open_owned(Purpose::Session, "s", text.as_bytes()).is_none(), "{text:.20}");
+            assert!(
+                keys.open_owned(Purpose::Session, "s", text.as_bytes()).is_none(),
+                "{text:.20}"
+            );
         }
     }
 

@@ -36,60 +36,177 @@ impl ParseEnv for Env {
     }
 
     fn compile(&self, expression: &str) -> Result<Expression, String> {
-        if expression.contains("%{broken") { Err("syntax error".into()) } else { Ok(Expression(7)) }
+        if expression.contains("%{broken") {
+            Err("syntax error".into())
+        } else {
+            Ok(Expression(7))
+        }
     }
 }
 
 fn parse<'a>(arena: &'a Arena, line: &[&str]) -> Result<Settings<'a>, String> {
-    let directive = TABLE.iter().find(|d| d.name() == line[0]).expect("a directive of the table");
+    let directive = TABLE
+        .iter()
+        .find(|d| d.name() == line[0])
+        .expect("a directive of the table");
     let mut settings = Settings::default();
     directive.parse(&mut settings, &Place { arena, env: &Env }, &line[1..])?;
     Ok(settings)
 }
 
+/// The arguments of one use of a directive.
+type Args = &'static [&'static str];
+
 /// A good value and some bad ones for every directive; a directive that is missing here fails the test below.
-const VALUES: &[(&str, &[&[&str]], &[&[&str]])] = &[
-    ("OxdServer", &[&["https://oxd:8443"], &["http://h/prefix/"]], &[&["oxd:8443"], &["https://u:p@h"], &["ftp://h"], &["https://h/?x"], &["a", "b"]]),
-    ("OxdSite", &[&["/site.json"]], &[&["/none.json"], &["/broken.json"], &["/list.json"], &["/odd.json"]]),
+const VALUES: &[(&str, &[Args], &[Args])] = &[
+    (
+        "OxdServer",
+        &[&["https://oxd:8443"], &["http://h/prefix/"]],
+        &[
+            &["oxd:8443"],
+            &["https://u:p@h"],
+            &["ftp://h"],
+            &["https://h/?x"],
+            &["a", "b"],
+        ],
+    ),
+    (
+        "OxdSite",
+        &[&["/site.json"]],
+        &[
+            &["/none.json"],
+            &["/broken.json"],
+            &["/list.json"],
+            &["/odd.json"],
+        ],
+    ),
     ("OxdId", &[&["x"]], &[&[""], &["a\nb"]]),
     ("OxdClientId", &[&["@!1736"]], &[&[""]]),
-    ("OxdClientSecret", &[&["text"], &["file:/secret"], &["env:SECRET"], &["exec:/bin/good x"], &["exec:/bin/later"]], &[&["file:/none"], &["file:/empty"], &["env:NONE"], &["exec:/bin/bad"], &[""]]),
+    (
+        "OxdClientSecret",
+        &[
+            &["text"],
+            &["file:/secret"],
+            &["env:SECRET"],
+            &["exec:/bin/good x"],
+            &["exec:/bin/later"],
+        ],
+        &[
+            &["file:/none"],
+            &["file:/empty"],
+            &["env:NONE"],
+            &["exec:/bin/bad"],
+            &[""],
+        ],
+    ),
     ("OxdOpHost", &[&["https://op"]], &[&[""]]),
-    ("OxdOpConfigurationEndpoint", &[&["https://op/.well-known/openid-configuration"]], &[&["op"]]),
-    ("OxdServerCAFile", &[], &[&["/none.pem"], &["/text.pem"], &["/empty"]]),
+    (
+        "OxdOpConfigurationEndpoint",
+        &[&["https://op/.well-known/openid-configuration"]],
+        &[&["op"]],
+    ),
+    (
+        "OxdServerCAFile",
+        &[],
+        &[&["/none.pem"], &["/text.pem"], &["/empty"]],
+    ),
     ("OxdServerVerify", &[&["On"], &["off"]], &[&["yes"], &["1"]]),
-    ("OxdServerTimeout", &[&["10s"], &["10s", "3s"], &["500ms"]], &[&["0"], &["-1"], &["300x"], &["1h"], &["2s", "3s"]]),
-    ("OxdServerProxy", &[&["none"], &["http://proxy:3128"]], &[&["proxy:3128"]]),
-    ("OxdServerMaxCalls", &[&["1"], &["10"]], &[&["0"], &["-1"], &["many"], &["99999999999"]]),
+    (
+        "OxdServerTimeout",
+        &[&["10s"], &["10s", "3s"], &["500ms"]],
+        &[&["0"], &["-1"], &["300x"], &["1h"], &["2s", "3s"]],
+    ),
+    (
+        "OxdServerProxy",
+        &[&["none"], &["http://proxy:3128"]],
+        &[&["proxy:3128"]],
+    ),
+    (
+        "OxdServerMaxCalls",
+        &[&["1"], &["10"]],
+        &[&["0"], &["-1"], &["many"], &["99999999999"]],
+    ),
     ("OxdProtectedCommands", &[&["Off"]], &[&["maybe"]]),
-    ("OxdScope", &[&["openid"], &["openid profile", "email"]], &[&["profile"], &["openid", "a\"b"], &[""]]),
+    (
+        "OxdScope",
+        &[&["openid"], &["openid profile", "email"]],
+        &[&["profile"], &["openid", "a\"b"], &[""]],
+    ),
     ("OxdAcrValues", &[&["u2f", "basic"]], &[&[" "]]),
     ("OxdPrompt", &[&["login"], &["none"]], &[&["logon"], &[""]]),
-    ("OxdAuthParam", &[&["ui_locales", "de"]], &[&["state", "x"], &["a b", "x"], &["x", "%{broken"], &["x"]]),
-    ("OxdCustomParam", &[&["k", "v"]], &[&["k", ""], &["k k", "v"], &["k"]]),
-    ("OxdRedirectUri", &[&["https://h/cb"]], &[&["/cb"], &["https://h/#f"]]),
-    ("OxdUnauthAction", &[&["auto"], &["login"], &["401"]], &[&["maybe"], &["200"]]),
-    ("OxdReturnTo", &[&["a.example", "b.example:8080"]], &[&["https://a"], &["a/b"], &[" "]]),
-    ("OxdDefaultUrl", &[&["/app/"], &["https://h/x"]], &[&["app"], &["//h"], &["/\\h"]]),
+    (
+        "OxdAuthParam",
+        &[&["ui_locales", "de"]],
+        &[&["state", "x"], &["a b", "x"], &["x", "%{broken"], &["x"]],
+    ),
+    (
+        "OxdCustomParam",
+        &[&["k", "v"]],
+        &[&["k", ""], &["k k", "v"], &["k"]],
+    ),
+    (
+        "OxdRedirectUri",
+        &[&["https://h/cb"]],
+        &[&["/cb"], &["https://h/#f"]],
+    ),
+    (
+        "OxdUnauthAction",
+        &[&["auto"], &["login"], &["401"]],
+        &[&["maybe"], &["200"]],
+    ),
+    (
+        "OxdReturnTo",
+        &[&["a.example", "b.example:8080"]],
+        &[&["https://a"], &["a/b"], &[" "]],
+    ),
+    (
+        "OxdDefaultUrl",
+        &[&["/app/"], &["https://h/x"]],
+        &[&["app"], &["//h"], &["/\\h"]],
+    ),
     ("OxdStateTimeout", &[&["5min"]], &[&["0"], &["x"]]),
     ("OxdStateMax", &[&["1"], &["32"]], &[&["0"], &["33"], &["x"]]),
     ("OxdUserInfo", &[&["Off"]], &[&["60"]]),
     ("OxdSessionStore", &[&["cookie"]], &[&["file"], &["redis:h:1"]]),
     ("OxdSessionLifetime", &[&["8h"]], &[&["0"], &["8x"], &["1e300"]]),
     ("OxdSessionIdle", &[&["90"]], &[&["-5"]]),
-    ("OxdCryptoKey", &[&["sixteen bytes ok"], &["file:/secret", "env:SECRET"]], &[&["short"], &["file:/none"]]),
-    ("OxdCookieName", &[&["sid"]], &[&["a b"], &["a;b"], &["oxd_state"], &[""]]),
+    (
+        "OxdCryptoKey",
+        &[&["sixteen bytes ok"], &["file:/secret", "env:SECRET"]],
+        &[&["short"], &["file:/none"]],
+    ),
+    (
+        "OxdCookieName",
+        &[&["sid"]],
+        &[&["a b"], &["a;b"], &["oxd_state"], &[""]],
+    ),
     ("OxdCookiePath", &[&["/app"]], &[&["app"], &["/a;b"]]),
-    ("OxdCookieDomain", &[&["example.org"], &[".example.org"]], &[&["a b"], &["https://x"], &["127.0.0.1"], &[""]]),
+    (
+        "OxdCookieDomain",
+        &[&["example.org"], &[".example.org"]],
+        &[&["a b"], &["https://x"], &["127.0.0.1"], &[""]],
+    ),
     ("OxdCookieSameSite", &[&["strict"]], &[&["loose"]]),
     ("OxdCookieSecure", &[&["Auto"]], &[&["maybe"]]),
-    ("OxdTrustForwarded", &[&["none"], &["X-Forwarded-Proto", "Forwarded"]], &[&["X-Real-IP"], &["none", "Forwarded"]]),
+    (
+        "OxdTrustForwarded",
+        &[&["none"], &["X-Forwarded-Proto", "Forwarded"]],
+        &[&["X-Real-IP"], &["none", "Forwarded"]],
+    ),
     ("OxdSessionMax", &[], &[&["3"], &["0"], &["x"]]),
     ("OxdTokenRefresh", &[&["30s"], &["Off"]], &[&["soon"]]),
-    ("OxdRemoteUser", &[&["email"], &["email", "^(.+)@x$"], &["email", "^(.+)@x$", "$1"]], &[&[""], &["email", "("]]),
+    (
+        "OxdRemoteUser",
+        &[&["email"], &["email", "^(.+)@x$"], &["email", "^(.+)@x$", "$1"]],
+        &[&[""], &["email", "("]],
+    ),
     ("OxdClaims", &[&["none"]], &[&["all"]]),
     ("OxdClaimNames", &[&["a", "b"], &["!c"]], &[&["!"], &[" "]]),
-    ("OxdPostLogoutRedirectUri", &[&["/bye"], &["https://h/bye"]], &[&["bye"], &["//h"]]),
+    (
+        "OxdPostLogoutRedirectUri",
+        &[&["/bye"], &["https://h/bye"]],
+        &[&["bye"], &["//h"]],
+    ),
 ];
 
 #[test]
@@ -105,9 +222,14 @@ fn every_directive_takes_good_values_and_refuses_bad_ones() {
             }
         }
         for args in *bad {
-            let line = parse(&arena, &[&[*name], *args].concat()).err().unwrap_or_default();
+            let line = parse(&arena, &[&[*name], *args].concat())
+                .err()
+                .unwrap_or_default();
             assert!(line.starts_with(&format!("{name}: ")), "{name} {args:?}: {line}");
-            assert!(line.contains("allowed: ") && !line.contains('\n'), "{name} {args:?}: {line}");
+            assert!(
+                line.contains("allowed: ") && !line.contains('\n'),
+                "{name} {args:?}: {line}"
+            );
         }
     }
 }
@@ -115,7 +237,10 @@ fn every_directive_takes_good_values_and_refuses_bad_ones() {
 #[test]
 fn secrets_never_stand_in_the_message() {
     let arena = Arena::default();
-    for line in [["OxdCryptoKey", "short-secret"], ["OxdClientSecret", "exec:/bin/bad"]] {
+    for line in [
+        ["OxdCryptoKey", "short-secret"],
+        ["OxdClientSecret", "exec:/bin/bad"],
+    ] {
         let message = parse(&arena, &line).err().unwrap();
         assert!(!message.contains("short-secret"), "{message}");
     }
@@ -138,7 +263,10 @@ fn secrets_come_from_where_they_are_said_to_be() {
 #[test]
 fn directives_that_may_repeat_add_up() {
     let (arena, mut settings) = (Arena::default(), Settings::default());
-    let place = Place { arena: &arena, env: &Env };
+    let place = Place {
+        arena: &arena,
+        env: &Env,
+    };
     let custom = TABLE.iter().find(|d| d.name() == "OxdCustomParam").unwrap();
     custom.parse(&mut settings, &place, &["a", "1"]).unwrap();
     custom.parse(&mut settings, &place, &["b", "2"]).unwrap();
@@ -148,5 +276,8 @@ fn directives_that_may_repeat_add_up() {
 #[test]
 fn the_reference_page_is_the_one_in_the_repository() {
     let page = include_str!("../../../docs/DIRECTIVES.md");
-    assert!(page == reference_page(), "docs/DIRECTIVES.md is not what the table says: run `make docs`");
+    assert!(
+        page == reference_page(),
+        "docs/DIRECTIVES.md is not what the table says: run `make docs`"
+    );
 }

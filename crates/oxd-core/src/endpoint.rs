@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 use url::{Url, form_urlencoded};
 
 use crate::authn::Ctx;
+use crate::callback::{self, Returned};
 use crate::claims;
 use crate::crypto::random_text;
 use crate::facts::Method;
-use crate::login::{self, Returned};
+use crate::login;
 use crate::page;
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
@@ -49,16 +50,21 @@ const NAMES: [(&str, Endpoint); 5] = [
 pub fn locate<'p>(path: &'p str, location: Option<&'p str>) -> (&'p str, Option<Endpoint>) {
     let of_rest = |rest: &str| match rest {
         "" | "/" => Some(Endpoint::Home),
-        _ => NAMES.iter().find(|(name, _)| rest.strip_prefix('/') == Some(name)).map(|(_, e)| *e),
+        _ => NAMES
+            .iter()
+            .find(|(name, _)| rest.strip_prefix('/') == Some(name))
+            .map(|(_, e)| *e),
     };
-    if let Some(base) = location.map(|l| l.trim_end_matches('/')) {
-        if let Some(rest) = path.strip_prefix(base) {
-            if rest.is_empty() || rest.starts_with('/') {
-                return (base, of_rest(rest));
-            }
-        }
+    if let Some(base) = location.map(|l| l.trim_end_matches('/'))
+        && let Some(rest) = path.strip_prefix(base)
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        return (base, of_rest(rest));
     }
-    match path.rsplit_once('/').map(|(base, _)| (base, of_rest(&path[base.len()..]))) {
+    match path
+        .rsplit_once('/')
+        .map(|(base, _)| (base, of_rest(&path[base.len()..])))
+    {
         Some((base, Some(endpoint))) => (base, Some(endpoint)),
         _ => (path, Some(Endpoint::Home)),
     }
@@ -95,7 +101,11 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
         return ctx.refuse(&Failure::new(Reason::NotFound, ctx.facts.path), None, None);
     };
     if !methods(endpoint).contains(&ctx.facts.method) {
-        let allow = if methods(endpoint).contains(&Method::Post) { "GET, HEAD, POST" } else { "GET, HEAD" };
+        let allow = if methods(endpoint).contains(&Method::Post) {
+            "GET, HEAD, POST"
+        } else {
+            "GET, HEAD"
+        };
         let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
         return ctx.refuse(&failure, None, None).with_header("Allow", allow);
     }
@@ -110,16 +120,25 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
 
 /// An address of this handler.
 fn below(ctx: &Ctx<'_>, name: &str) -> String {
-    format!("{}/{name}", ctx.facts.base.unwrap_or_default().trim_end_matches('/'))
+    format!(
+        "{}/{name}",
+        ctx.facts.base.unwrap_or_default().trim_end_matches('/')
+    )
 }
 
 fn with_session<A>(ctx: &Ctx<'_>, then: impl FnOnce(Option<Opened<'_>>) -> A) -> A {
     let mut buffer = Vec::new();
     let cookies = ctx.facts.headers.cookie.unwrap_or_default();
-    then(session::open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
-        buffer.resize(len, 0);
-        &mut buffer
-    }))
+    then(session::open(
+        ctx.settings,
+        ctx.keys,
+        ctx.facts.now,
+        cookies,
+        |len| {
+            buffer.resize(len, 0);
+            &mut buffer
+        },
+    ))
 }
 
 /// The cookies that renew a session, where that is due. One that cannot be renewed is no reason to refuse the page.
@@ -138,7 +157,10 @@ fn home(ctx: &Ctx<'_>) -> Response {
                 .parts
                 .claims()
                 .map(|c| {
-                    (String::from_utf8_lossy(c.name).into_owned(), String::from_utf8_lossy(c.text()).into_owned())
+                    (
+                        String::from_utf8_lossy(c.name).into_owned(),
+                        String::from_utf8_lossy(c.text()).into_owned(),
+                    )
                 })
                 .collect();
             let user = user_text(ctx, &session).unwrap_or_default();
@@ -188,7 +210,7 @@ fn login_or_callback(ctx: &Ctx<'_>, endpoint: Endpoint, form: &Form) -> Response
     };
     let returned = Returned::parse(encoded);
     if endpoint == Endpoint::Callback || ctx.facts.method == Method::Post || returned.is_callback() {
-        return login::callback(ctx, &returned);
+        return callback::answer(ctx, &returned);
     }
     let return_to: Vec<String> = form_urlencoded::parse(encoded)
         .filter(|(name, _)| name == "return_to")
@@ -213,7 +235,10 @@ fn log_out(ctx: &Ctx<'_>) -> Response {
         Ok(uri) => Response::redirect(303, uri),
         Err(failure) => {
             ctx.log(failure.reason.level(), || {
-                format!("the session has ended here, but not at the provider: {}", failure.log_line())
+                format!(
+                    "the session has ended here, but not at the provider: {}",
+                    failure.log_line()
+                )
             });
             let warning = "The sign-in service could not be told. To be signed out there as well, close all windows \
                            of this browser.";
@@ -242,7 +267,10 @@ fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Fa
     let answer = ctx.oxd.logout_uri(request)?;
     match Url::parse(&answer.uri) {
         Ok(uri) if matches!(uri.scheme(), "http" | "https") => Ok(uri.into()),
-        _ => Err(Failure::new(Reason::OxdAnswer, "get-logout-uri answered a uri that is neither http nor https")),
+        _ => Err(Failure::new(
+            Reason::OxdAnswer,
+            "get-logout-uri answered a uri that is neither http nor https",
+        )),
     }
 }
 
@@ -269,9 +297,15 @@ mod tests {
 
     #[test]
     fn without_a_known_location_the_last_segment_decides() {
-        assert_eq!(locate("/a/oxd.py/login", None), ("/a/oxd.py", Some(Endpoint::Login)));
+        assert_eq!(
+            locate("/a/oxd.py/login", None),
+            ("/a/oxd.py", Some(Endpoint::Login))
+        );
         assert_eq!(locate("/a/oxd.py", None), ("/a/oxd.py", Some(Endpoint::Home)));
-        assert_eq!(locate("/a/oxd.py", Some("/other")), ("/a/oxd.py", Some(Endpoint::Home)));
+        assert_eq!(
+            locate("/a/oxd.py", Some("/other")),
+            ("/a/oxd.py", Some(Endpoint::Home))
+        );
         assert_eq!(locate("/a/", None), ("/a", Some(Endpoint::Home)));
     }
 

@@ -76,7 +76,8 @@ pub struct Facts<'r> {
 impl Facts<'_> {
     /// The origin that the browser sees: httpd's own, or what trusted proxy headers say.
     pub fn origin(&self, settings: &Settings<'_>) -> Origin {
-        self.origin.as_seen_through(settings.trust_forwarded.unwrap_or_default(), &self.headers)
+        self.origin
+            .as_seen_through(settings.trust_forwarded.unwrap_or_default(), &self.headers)
     }
 
     /// Whether a script and not a person asks: a redirect to another site would only puzzle it.
@@ -91,14 +92,17 @@ impl Facts<'_> {
     /// Whether `Accept` leaves room for an HTML page (absent means anything, RFC 9110 section 12.5.1).
     fn accepts_html(&self) -> bool {
         self.headers.accept.is_none_or(|accept| {
-            media_ranges(accept).any(|range| matches!(range.as_str(), "text/html" | "application/xhtml+xml" | "*/*"))
+            media_ranges(accept)
+                .any(|range| matches!(range.as_str(), "text/html" | "application/xhtml+xml" | "*/*"))
         })
     }
 
     /// Whether the answer should be JSON instead of a page.
     pub fn wants_json(&self) -> bool {
         let named = |kind: &str| {
-            self.headers.accept.is_some_and(|accept| media_ranges(accept).any(|range| range == kind))
+            self.headers
+                .accept
+                .is_some_and(|accept| media_ranges(accept).any(|range| range == kind))
         };
         if named("text/html") || named("application/xhtml+xml") {
             return false;
@@ -113,7 +117,10 @@ fn media_ranges(accept: &str) -> impl Iterator<Item = String> {
         let mut parts = element.split(';').map(str::trim);
         let range = parts.next()?.to_ascii_lowercase();
         let refused = parts.any(|p| {
-            p.strip_prefix("q=").or(p.strip_prefix("Q=")).and_then(|q| q.parse::<f32>().ok()).is_some_and(|q| q == 0.0)
+            p.strip_prefix("q=")
+                .or(p.strip_prefix("Q="))
+                .and_then(|q| q.parse::<f32>().ok())
+                .is_some_and(|q| q == 0.0)
         });
         (!refused).then_some(range)
     })
@@ -150,7 +157,9 @@ pub(crate) mod tests {
 
     /// Facts about a plain navigation, for the tests of other modules.
     pub(crate) fn navigation<'r>(origin: &'r Origin, target: &'r str) -> Facts<'r> {
-        let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q)));
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(p, q)| (p, Some(q)));
         Facts {
             now: 1_800_000_000,
             method: Method::Get,
@@ -161,7 +170,10 @@ pub(crate) mod tests {
             base: Some("/oxd"),
             realm: None,
             header_limit: 8190,
-            headers: Headers { accept: Some("text/html,*/*;q=0.8"), ..Headers::default() },
+            headers: Headers {
+                accept: Some("text/html,*/*;q=0.8"),
+                ..Headers::default()
+            },
         }
     }
 
@@ -175,12 +187,15 @@ pub(crate) mod tests {
         };
         assert_eq!(with(|_| ()), (false, false));
         assert_eq!(with(|h| h.accept = None), (false, false));
-        assert_eq!(with(|h| h.sec_fetch_mode = Some("cors")).0, true);
-        assert_eq!(with(|h| h.sec_fetch_mode = Some("navigate")).0, false);
-        assert_eq!(with(|h| h.x_requested_with = Some("XMLHttpRequest")).0, true);
+        assert!(with(|h| h.sec_fetch_mode = Some("cors")).0);
+        assert!(!with(|h| h.sec_fetch_mode = Some("navigate")).0);
+        assert!(with(|h| h.x_requested_with = Some("XMLHttpRequest")).0);
         assert_eq!(with(|h| h.accept = Some("application/json")), (true, true));
         assert_eq!(with(|h| h.accept = Some("application/json, */*")), (false, true));
         assert_eq!(with(|h| h.accept = Some("image/png")), (true, true));
-        assert_eq!(with(|h| h.accept = Some("text/html;q=0, application/json")), (true, true));
+        assert_eq!(
+            with(|h| h.accept = Some("text/html;q=0, application/json")),
+            (true, true)
+        );
     }
 }

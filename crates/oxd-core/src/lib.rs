@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod arena;
 pub mod authn;
+pub mod callback;
 pub mod claims;
 pub mod clock;
 pub mod cookie;
@@ -25,4 +27,7 @@ pub mod secret;
 pub mod session;
 pub mod settings;
 pub mod state;
+#[cfg(test)]
+#[allow(missing_docs)]
+mod testing;
 pub mod value;

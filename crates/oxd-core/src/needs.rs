@@ -34,7 +34,10 @@ pub struct Missing {
 impl Missing {
     /// The line that `configtest` prints.
     pub fn line(&self) -> String {
-        format!("{}: {} has {}, but no {} reaches it", self.at, self.place, self.because, self.directive)
+        format!(
+            "{}: {} has {}, but no {} reaches it",
+            self.at, self.place, self.because, self.directive
+        )
     }
 }
 
@@ -79,7 +82,11 @@ pub fn missing(tree: &[Node]) -> Vec<Missing> {
             })
         };
         let unprotected = reaches(&["OxdProtectedCommands"], Some("off"));
-        let wanted = if unprotected { &NEEDS[..CREDENTIALS_FROM] } else { &NEEDS[..] };
+        let wanted = if unprotected {
+            &NEEDS[..CREDENTIALS_FROM]
+        } else {
+            &NEEDS[..]
+        };
         for (directive, providers) in wanted {
             if !reaches(providers, None) {
                 missing.push(Missing {
@@ -119,14 +126,24 @@ pub fn handler_paths(tree: &[Node]) -> Vec<String> {
 pub fn lacks_crypto_key(tree: &[Node]) -> bool {
     let found = all(tree);
     found.iter().filter(|f| is_use(f.node)).any(|user| {
-        !found.iter().any(|f| is(f.node, "OxdCryptoKey") && may_reach(&f.spot, &user.spot))
+        !found
+            .iter()
+            .any(|f| is(f.node, "OxdCryptoKey") && may_reach(&f.spot, &user.spot))
     })
 }
 
 /// The directives of a configuration with their spots.
 fn all(tree: &[Node]) -> Vec<Found<'_>> {
     let mut found = Vec::new();
-    collect(tree, &Spot { host: None, section: None }, &mut 0, &mut found);
+    collect(
+        tree,
+        &Spot {
+            host: None,
+            section: None,
+        },
+        &mut 0,
+        &mut found,
+    );
     found
 }
 
@@ -141,17 +158,26 @@ fn is_use(node: &Node) -> bool {
 fn collect<'t>(nodes: &'t [Node], spot: &Spot, counter: &mut usize, found: &mut Vec<Found<'t>>) {
     for node in nodes {
         let Some(section) = node.name.strip_prefix('<') else {
-            found.push(Found { spot: spot.clone(), node });
+            found.push(Found {
+                spot: spot.clone(),
+                node,
+            });
             continue;
         };
         *counter += 1;
         let inner = if section.eq_ignore_ascii_case("VirtualHost") {
-            Spot { host: Some(*counter), section: None }
+            Spot {
+                host: Some(*counter),
+                section: None,
+            }
         } else if spot.section.is_some() || is_transparent(section) {
             spot.clone()
         } else {
             let opening = format!("{} {}", node.name, node.args.trim().trim_end_matches('>'));
-            Spot { section: Some((*counter, format!("{opening}>"))), ..spot.clone() }
+            Spot {
+                section: Some((*counter, format!("{opening}>"))),
+                ..spot.clone()
+            }
         };
         collect(&node.children, &inner, counter, found);
     }
@@ -159,9 +185,16 @@ fn collect<'t>(nodes: &'t [Node], spot: &Spot, counter: &mut usize, found: &mut 
 
 /// Sections that say when their content counts, not where.
 fn is_transparent(section: &str) -> bool {
-    ["IfModule", "IfDefine", "IfVersion", "IfFile", "IfDirective", "IfSection"]
-        .iter()
-        .any(|name| section.eq_ignore_ascii_case(name))
+    [
+        "IfModule",
+        "IfDefine",
+        "IfVersion",
+        "IfFile",
+        "IfDirective",
+        "IfSection",
+    ]
+    .iter()
+    .any(|name| section.eq_ignore_ascii_case(name))
 }
 
 /// Whether a directive at one spot may count for a request that meets another.
@@ -175,7 +208,9 @@ fn may_reach(from: &Spot, to: &Spot) -> bool {
         (Some((_, from)), Some((_, to))) => match (location(from), location(to)) {
             (Some(outer), Some(inner)) => {
                 let outer = outer.trim_end_matches('/');
-                inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                inner
+                    .strip_prefix(outer)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
             // Directories, files and expressions: only a request shows which of them meet.
             _ => true,
@@ -186,7 +221,9 @@ fn may_reach(from: &Spot, to: &Spot) -> bool {
 }
 
 fn location_is_root(spot: &Spot) -> bool {
-    spot.section.as_ref().is_some_and(|(_, opening)| location(opening).is_none_or(|path| path == "/"))
+    spot.section
+        .as_ref()
+        .is_some_and(|(_, opening)| location(opening).is_none_or(|path| path == "/"))
 }
 
 /// The path of a plain `<Location /path>`.
@@ -194,7 +231,8 @@ fn location(opening: &str) -> Option<&str> {
     let inner = opening.strip_prefix('<')?.strip_suffix('>')?;
     let (name, path) = inner.split_once(char::is_whitespace)?;
     let path = unquoted(path);
-    (name.eq_ignore_ascii_case("Location") && path.starts_with('/') && !path.contains(['*', '?', '['])).then_some(path)
+    (name.eq_ignore_ascii_case("Location") && path.starts_with('/') && !path.contains(['*', '?', '[']))
+        .then_some(path)
 }
 
 fn unquoted(args: &str) -> &str {
@@ -208,7 +246,12 @@ mod tests {
     /// Reads a small configuration.
     fn tree(text: &str) -> Vec<Node> {
         let mut stack = vec![Node::default()];
-        for (line, text) in text.lines().map(str::trim).enumerate().filter(|(_, l)| !l.is_empty()) {
+        for (line, text) in text
+            .lines()
+            .map(str::trim)
+            .enumerate()
+            .filter(|(_, l)| !l.is_empty())
+        {
             if text.starts_with("</") {
                 let node = stack.pop().unwrap();
                 stack.last_mut().unwrap().children.push(node);
@@ -222,7 +265,11 @@ mod tests {
                 line: line as u32 + 1,
                 children: vec![],
             };
-            if name.starts_with('<') { stack.push(node) } else { stack.last_mut().unwrap().children.push(node) }
+            if name.starts_with('<') {
+                stack.push(node)
+            } else {
+                stack.last_mut().unwrap().children.push(node)
+            }
         }
         stack.pop().unwrap().children
     }
@@ -233,13 +280,17 @@ mod tests {
 
     #[test]
     fn a_complete_configuration_lacks_nothing() {
-        assert!(lacking("OxdServer https://oxd\nOxdSite f\n<Location /oxd>\nSetHandler oxd\n</Location>").is_empty());
+        assert!(
+            lacking("OxdServer https://oxd\nOxdSite f\n<Location /oxd>\nSetHandler oxd\n</Location>")
+                .is_empty()
+        );
         assert!(
             lacking("<VirtualHost *:80>\nOxdServer u\n<Location /a>\nAuthType oxd\nOxdSite f\n</Location>\n</VirtualHost>")
                 .is_empty()
         );
         assert!(lacking("<Location /x>\nAuthType Basic\n</Location>\n").is_empty());
-        let unprotected = "OxdServer u\nOxdId i\nOxdProtectedCommands off\n<Location /a>\nAuthType \"oxd\"\n</Location>";
+        let unprotected =
+            "OxdServer u\nOxdId i\nOxdProtectedCommands off\n<Location /a>\nAuthType \"oxd\"\n</Location>";
         assert!(lacking(unprotected).is_empty());
     }
 
@@ -251,7 +302,10 @@ mod tests {
             all[0].line(),
             "httpd.conf:3: <Location /app> has AuthType oxd, but no OxdServer reaches it"
         );
-        assert_eq!(lacking("OxdServer u\nOxdId i\nOxdClientId c\n<Location /a>\nSetHandler oxd\n</Location>").len(), 2);
+        assert_eq!(
+            lacking("OxdServer u\nOxdId i\nOxdClientId c\n<Location /a>\nSetHandler oxd\n</Location>").len(),
+            2
+        );
     }
 
     #[test]
@@ -259,9 +313,11 @@ mod tests {
         let other_host = "<VirtualHost a>\nOxdServer u\nOxdSite f\n</VirtualHost>\n<VirtualHost b>\n<Location /a>\n\
                           AuthType oxd\n</Location>\n</VirtualHost>";
         assert_eq!(lacking(other_host).len(), 5);
-        let other_place = "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /b>\nAuthType oxd\n</Location>";
+        let other_place =
+            "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /b>\nAuthType oxd\n</Location>";
         assert_eq!(lacking(other_place), ["OxdServer"]);
-        let outer_place = "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /a/b>\nAuthType oxd\n</Location>";
+        let outer_place =
+            "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /a/b>\nAuthType oxd\n</Location>";
         assert!(lacking(outer_place).is_empty());
     }
 

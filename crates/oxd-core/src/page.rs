@@ -11,8 +11,8 @@ const STYLE: &str = include_str!("../templates/style.css");
 const TOLD_LIMIT: usize = 300;
 
 static POLICY: Lazy<String> = Lazy::new(|| {
-    let hash = base64_simd::STANDARD
-        .encode_to_string(ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes()));
+    let hash =
+        base64_simd::STANDARD.encode_to_string(ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes()));
     format!(
         "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
@@ -88,7 +88,12 @@ pub fn logged_out(login: &str, warning: Option<&str>) -> String {
 
 /// The handler's own page for a user: the claims, and a way out.
 pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> String {
-    rendered(SignedIn { style: STYLE, user, claims, logout })
+    rendered(SignedIn {
+        style: STYLE,
+        user,
+        claims,
+        logout,
+    })
 }
 
 /// The page for a refusal. `told` is what the provider said, `link` where to try again.
@@ -100,7 +105,11 @@ pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>) -> String {
         text: reason.text(),
         told: told.as_deref(),
         link,
-        label: if reason == Reason::LoginRequired { "Sign in" } else { "Start over" },
+        label: if reason == Reason::LoginRequired {
+            "Sign in"
+        } else {
+            "Start over"
+        },
         code: reason.code(),
     })
 }
@@ -136,7 +145,11 @@ mod tests {
 
     #[test]
     fn pages_are_html_with_a_language_and_one_heading() {
-        for html in [signed_out("/l"), logged_out("/l", Some("w")), error(Reason::StateUnknown, None, Some("/l"))] {
+        for html in [
+            signed_out("/l"),
+            logged_out("/l", Some("w")),
+            error(Reason::StateUnknown, None, Some("/l")),
+        ] {
             assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
             assert_eq!(html.matches("<h1>").count(), 1);
             assert!(html.contains(STYLE.trim_end()));

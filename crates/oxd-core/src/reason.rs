@@ -15,14 +15,21 @@ pub struct Failure {
 impl Failure {
     /// A refusal for this reason.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self {
+            reason,
+            detail: detail.into(),
+        }
     }
 
     /// The line for the error log: code, what happened, what to do.
     pub fn log_line(&self) -> String {
         // Some details quote what came from outside; a line break in them would forge a line of the log.
-        let detail: String =
-            self.detail.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1_000).collect();
+        let detail: String = self
+            .detail
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(1_000)
+            .collect();
         match self.reason.remedy() {
             "" => format!("{}: {detail}", self.reason.code()),
             remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
@@ -239,7 +246,10 @@ impl Reason {
 
     /// Whether the page offers to start the login over.
     pub fn can_start_over(self) -> bool {
-        !matches!(self, Reason::NotFound | Reason::MethodNotAllowed | Reason::NotConfigured)
+        !matches!(
+            self,
+            Reason::NotFound | Reason::MethodNotAllowed | Reason::NotConfigured
+        )
     }
 }
 
@@ -255,7 +265,10 @@ mod tests {
         assert_eq!(codes.len(), Reason::ALL.len());
         for reason in Reason::ALL {
             let own_words = matches!(reason, Reason::NotConfigured | Reason::Internal);
-            assert!(reason.level() != Level::Error || own_words || !reason.remedy().is_empty(), "{reason:?}");
+            assert!(
+                reason.level() != Level::Error || own_words || !reason.remedy().is_empty(),
+                "{reason:?}"
+            );
         }
     }
 

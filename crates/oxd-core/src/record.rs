@@ -168,9 +168,14 @@ impl<'r> Parts<'r> {
             put_varint(&mut out, time);
         }
         let texts = &self.texts;
-        for text in
-            [texts.acr, texts.sid, texts.target, texts.access_token, texts.refresh_token, texts.id_token]
-        {
+        for text in [
+            texts.acr,
+            texts.sid,
+            texts.target,
+            texts.access_token,
+            texts.refresh_token,
+            texts.id_token,
+        ] {
             put_string(&mut out, text);
         }
         out.extend_from_slice(self.claims);
@@ -204,7 +209,13 @@ impl<'r> Iterator for Claims<'r> {
         let name = &reader.terminated(name_len)?[..name_len];
         let text_nul = reader.terminated(text_len)?;
         let json = if kind == Kind::Json { reader.string()? } else { &[] };
-        Some(ClaimView { kind, hidden: kind_byte & HIDDEN != 0, name, text_nul, json })
+        Some(ClaimView {
+            kind,
+            hidden: kind_byte & HIDDEN != 0,
+            name,
+            text_nul,
+            json,
+        })
     }
 }
 
@@ -232,7 +243,12 @@ mod tests {
             ends: 1_800_028_790,
             auth_time: 0,
             access_expires: 1_800_000_300,
-            texts: Texts { acr: b"basic", target: b"/app/", access_token: b"at", ..Texts::default() },
+            texts: Texts {
+                acr: b"basic",
+                target: b"/app/",
+                access_token: b"at",
+                ..Texts::default()
+            },
             claims,
         }
     }
@@ -240,9 +256,20 @@ mod tests {
     #[test]
     fn a_record_reads_back_as_it_was_written() {
         let mut claims = Vec::new();
-        let text = ClaimView { kind: Kind::Text, hidden: false, name: b"sub", text_nul: b"alice\0", json: b"" };
-        let json =
-            ClaimView { kind: Kind::Json, hidden: true, name: b"a-b", text_nul: b"{}\0", json: b"{\"a\":1}" };
+        let text = ClaimView {
+            kind: Kind::Text,
+            hidden: false,
+            name: b"sub",
+            text_nul: b"alice\0",
+            json: b"",
+        };
+        let json = ClaimView {
+            kind: Kind::Json,
+            hidden: true,
+            name: b"a-b",
+            text_nul: b"{}\0",
+            json: b"{\"a\":1}",
+        };
         put_claim(&mut claims, &text);
         put_claim(&mut claims, &json);
         let written = sample(&claims).write();

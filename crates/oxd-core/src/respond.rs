@@ -31,17 +31,32 @@ pub struct Response {
 impl Response {
     /// A redirect: 302 leaves for the provider, 303 turns whatever came into a GET (RFC 9110 section 15.4).
     pub fn redirect(status: u16, location: String) -> Self {
-        Self { status, headers: vec![("Location", location)], cookies: vec![], body: Body::Empty }
+        Self {
+            status,
+            headers: vec![("Location", location)],
+            cookies: vec![],
+            body: Body::Empty,
+        }
     }
 
     /// A page.
     pub fn page(status: u16, html: String) -> Self {
-        Self { status, headers: vec![], cookies: vec![], body: Body::Page(html) }
+        Self {
+            status,
+            headers: vec![],
+            cookies: vec![],
+            body: Body::Page(html),
+        }
     }
 
     /// A JSON answer.
     pub fn json(status: u16, value: &serde_json::Value) -> Self {
-        Self { status, headers: vec![], cookies: vec![], body: Body::Json(value.to_string()) }
+        Self {
+            status,
+            headers: vec![],
+            cookies: vec![],
+            body: Body::Json(value.to_string()),
+        }
     }
 
     /// The same with a cookie more.

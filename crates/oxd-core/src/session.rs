@@ -42,13 +42,21 @@ pub fn open<'b>(
         return None;
     }
     let site = settings.effective_oxd_id()?;
-    let raw = keys.open(Purpose::Session, site, &sealed, buffer(KeyRing::buffer_len(sealed.len())))?;
+    let raw = keys.open(
+        Purpose::Session,
+        site,
+        &sealed,
+        buffer(KeyRing::buffer_len(sealed.len())),
+    )?;
     reopen(settings, now, raw)
 }
 
 /// The session of a record that was opened before, for the same site, if it is alive.
 pub fn reopen<'b>(settings: &Settings<'_>, now: Seconds, raw: &'b [u8]) -> Option<Opened<'b>> {
-    let opened = Opened { parts: Parts::read(raw)?, raw };
+    let opened = Opened {
+        parts: Parts::read(raw)?,
+        raw,
+    };
     let alive = now < opened.ends(settings) && now < opened.parts.seen.saturating_add(settings.idle());
     alive.then_some(opened)
 }
@@ -61,14 +69,19 @@ impl<'b> Opened<'b> {
 
     /// When the session ends at the latest.
     pub fn ends(&self, settings: &Settings<'_>) -> Seconds {
-        self.parts.ends.min(self.parts.issued.saturating_add(settings.lifetime()))
+        self.parts
+            .ends
+            .min(self.parts.issued.saturating_add(settings.lifetime()))
     }
 
     /// Whether the cookie should be written anew, so that the time without a request is measured from now.
     ///
     /// Not at every request: the idle time is exact to this granularity, one to five seconds.
     pub fn is_due(&self, settings: &Settings<'_>, now: Seconds) -> bool {
-        now >= self.parts.seen.saturating_add((settings.idle() / 100).clamp(1, 5))
+        now >= self
+            .parts
+            .seen
+            .saturating_add((settings.idle() / 100).clamp(1, 5))
     }
 
     /// The cookies of the renewed session.
@@ -83,11 +96,20 @@ impl<'b> Opened<'b> {
         let old = &self.parts.texts;
         let texts = Texts {
             access_token: refreshed.access_token.as_bytes(),
-            refresh_token: refreshed.refresh_token.as_deref().map_or(old.refresh_token, str::as_bytes),
+            refresh_token: refreshed
+                .refresh_token
+                .as_deref()
+                .map_or(old.refresh_token, str::as_bytes),
             ..*old
         };
         let access_expires = expiry(now, refreshed.expires_in);
-        Parts { seen: now, access_expires, texts, ..self.parts }.write()
+        Parts {
+            seen: now,
+            access_expires,
+            texts,
+            ..self.parts
+        }
+        .write()
     }
 
     /// The user's name for the application; see [`user_name`].
@@ -112,7 +134,12 @@ pub fn user_name<'r>(parts: &Parts<'r>, settings: &Settings<'_>) -> Option<Cow<'
 }
 
 /// The cookies of a new session, from what oxd answered. `target` is where the login ends.
-pub fn create(ctx: &Ctx<'_>, tokens: &Tokens, merged: &Map<String, Value>, target: &str) -> Result<Vec<String>, Failure> {
+pub fn create(
+    ctx: &Ctx<'_>,
+    tokens: &Tokens,
+    merged: &Map<String, Value>,
+    target: &str,
+) -> Result<Vec<String>, Failure> {
     let now = ctx.facts.now;
     let text = |name: &str| without_nul(merged.get(name).and_then(Value::as_str).unwrap_or_default());
     let (acr, sid, target) = (text("acr"), text("sid"), without_nul(target));
@@ -143,12 +170,19 @@ pub fn create(ctx: &Ctx<'_>, tokens: &Tokens, merged: &Map<String, Value>, targe
 
 /// `expires_in` as a point in time; 0 when it is unknown (oxd says -1).
 fn expiry(now: Seconds, expires_in: Option<i64>) -> Seconds {
-    expires_in.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0).map_or(0, |s| now.saturating_add(s))
+    expires_in
+        .and_then(|s| u64::try_from(s).ok())
+        .filter(|s| *s > 0)
+        .map_or(0, |s| now.saturating_add(s))
 }
 
 /// Texts in a record are handed to C in place, and a NUL would cut them there.
 fn without_nul(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) }
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', ""))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Seals a record and writes its cookies; pieces left over from a longer one are taken away.
@@ -162,8 +196,11 @@ pub fn cookies_for(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Failure>
     let too_large = || {
         Failure::new(
             Reason::SessionTooLarge,
-            format!("a session of {} bytes does not fit into the {} bytes that httpd takes for the Cookie header",
-                sealed.len(), ctx.facts.header_limit),
+            format!(
+                "a session of {} bytes does not fit into the {} bytes that httpd takes for the Cookie header",
+                sealed.len(),
+                ctx.facts.header_limit
+            ),
         )
     };
     let pieces = cookie::cut(name, &sealed).ok_or_else(too_large)?;
@@ -175,14 +212,24 @@ pub fn cookies_for(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Failure>
             None => others += existing.len() + value.len() + 3,
         }
     }
-    let ours: usize = pieces.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+    let ours: usize = pieces
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 3)
+        .sum();
     // A Cookie header over the limit would lock the browser out of the whole site with a 400 from httpd.
     if ours + others + HEADER_SLACK > ctx.facts.header_limit {
         return Err(too_large());
     }
     let attributes = Attributes::for_session(ctx.settings, ctx.facts);
-    let mut lines: Vec<_> = pieces.iter().map(|(name, value)| attributes.set(name, value, None)).collect();
-    lines.extend(stale.iter().map(|index| attributes.clear(&format!("{name}.{index}"))));
+    let mut lines: Vec<_> = pieces
+        .iter()
+        .map(|(name, value)| attributes.set(name, value, None))
+        .collect();
+    lines.extend(
+        stale
+            .iter()
+            .map(|index| attributes.clear(&format!("{name}.{index}"))),
+    );
     Ok(lines)
 }
 

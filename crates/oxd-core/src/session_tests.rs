@@ -1,0 +1,225 @@
+use super::*;
+use crate::settings::SiteFile;
+use crate::testing::{Browser, NOW};
+use serde_json::json;
+
+fn site(id: &str) -> SiteFile {
+    SiteFile {
+        oxd_id: Some(id.into()),
+        client_id: None,
+        client_secret: None,
+        op_host: None,
+        op_configuration_endpoint: None,
+    }
+}
+
+fn is_signed_in(browser: &Browser<'_>) -> bool {
+    let mut buffer = Vec::new();
+    browser.look("/", |ctx| {
+        let cookies = ctx.facts.headers.cookie.unwrap_or_default();
+        open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
+            buffer.resize(len, 0);
+            &mut buffer
+        })
+        .is_some()
+    })
+}
+
+#[test]
+fn a_session_lives_as_long_as_its_idle_time_and_its_lifetime_allow() {
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        ..Settings::default()
+    });
+    browser.log_in("/app");
+    assert!(is_signed_in(&browser));
+    browser.now = NOW + 3599;
+    assert!(is_signed_in(&browser));
+    browser.now = NOW + 3600;
+    assert!(!is_signed_in(&browser));
+
+    browser.settings.session_lifetime = Some(60);
+    browser.now = NOW + 60;
+    assert!(
+        !is_signed_in(&browser),
+        "a shorter lifetime ends sessions that exist already"
+    );
+}
+
+#[test]
+fn use_renews_the_idle_time_but_not_the_lifetime() {
+    let file = site("s");
+    let settings = Settings {
+        site: Some(&file),
+        session_idle: Some(100),
+        session_lifetime: Some(250),
+        ..Settings::default()
+    };
+    let mut browser = Browser::at(settings);
+    browser.log_in("/app");
+    for step in 1..=4 {
+        browser.now = NOW + step * 60;
+        browser.get("/oxd");
+        assert!(is_signed_in(&browser), "after {step} minutes");
+    }
+    browser.now = NOW + 250;
+    assert!(!is_signed_in(&browser));
+}
+
+#[test]
+fn the_cookie_is_not_written_at_every_request() {
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        ..Settings::default()
+    });
+    browser.log_in("/app");
+    assert!(browser.get("/oxd").cookies.is_empty());
+    browser.now += 4;
+    assert!(browser.get("/oxd").cookies.is_empty());
+    browser.now += 1;
+    assert_eq!(browser.get("/oxd").cookies.len(), 1);
+    assert!(browser.get("/oxd").cookies.is_empty());
+}
+
+#[test]
+fn a_session_opens_at_its_own_site_only() {
+    let (file, other) = (site("s"), site("other"));
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        ..Settings::default()
+    });
+    browser.log_in("/app");
+    browser.settings.site = Some(&other);
+    assert!(!is_signed_in(&browser));
+}
+
+#[test]
+fn a_long_session_is_cut_and_a_shorter_one_leaves_no_piece_behind() {
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        ..Settings::default()
+    });
+    browser.oxd.user_info = json!({"sub": "alice", "groups": vec!["x".repeat(40); 80]});
+    assert_eq!(browser.log_in("/app").status, 303);
+    assert!(browser.cookies.iter().any(|(name, _)| name == "oxd_session.1"));
+    assert!(is_signed_in(&browser));
+    let piece = browser
+        .cookies
+        .iter()
+        .position(|(name, _)| name == "oxd_session.1")
+        .unwrap();
+    let kept = browser.cookies.remove(piece);
+    assert!(!is_signed_in(&browser), "half a session is none");
+    browser.cookies.push(kept);
+    browser.oxd.user_info = json!({"sub": "alice"});
+    browser.log_in("/app");
+    assert!(is_signed_in(&browser) && browser.cookies.iter().all(|(name, _)| name != "oxd_session.1"));
+}
+
+#[test]
+fn a_session_that_httpd_would_not_take_back_is_an_error_page() {
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        ..Settings::default()
+    });
+    browser.oxd.user_info = json!({"sub": "alice", "blob": "x".repeat(8000)});
+    let answer = browser.log_in("/app");
+    assert_eq!(answer.status, 500);
+    assert!(!is_signed_in(&browser));
+    assert!(
+        browser
+            .log
+            .0
+            .borrow()
+            .iter()
+            .any(|line| line.contains("session_too_large"))
+    );
+}
+
+#[test]
+fn the_user_name_follows_its_rule() {
+    use crate::settings::RemoteUser;
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        ..Settings::default()
+    });
+    browser.oxd.user_info = json!({"sub": "alice", "email": "alice@example.org"});
+    browser.log_in("/app");
+    let name = |browser: &Browser<'_>| {
+        let page = browser.look("/oxd/session", |ctx| {
+            crate::endpoint::answer(
+                ctx,
+                Some(crate::endpoint::Endpoint::Session),
+                &crate::endpoint::Form::None,
+            )
+        });
+        serde_json::from_slice::<Value>(page.body_bytes()).unwrap()["user"].clone()
+    };
+    assert_eq!(name(&browser), "alice");
+    let rule = |pattern: Option<&str>, replacement: &str| RemoteUser {
+        claim: "email".into(),
+        rewrite: pattern.map(|p| (regex::Regex::new(p).unwrap(), replacement.to_owned())),
+    };
+    for (rule, expected) in [
+        (rule(None, ""), json!("alice@example.org")),
+        (rule(Some("^(.+)@example\\.org$"), "${1}"), json!("alice")),
+        (rule(Some("@example\\.com$"), "${0}"), json!(null)),
+        (
+            RemoteUser {
+                claim: "none".into(),
+                rewrite: None,
+            },
+            json!(null),
+        ),
+    ] {
+        let mut browser_with = Browser::at(Settings {
+            remote_user: Some(&rule),
+            ..browser.settings
+        });
+        browser_with.cookies = browser.cookies.clone();
+        assert_eq!(name(&browser_with), expected, "{rule:?}");
+    }
+}
+
+#[test]
+fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        token_refresh: Some(Some(60)),
+        ..Settings::default()
+    });
+    browser.log_in("/app");
+    let record = |browser: &Browser<'_>| {
+        browser.look("/app", |ctx| {
+            let mut buffer = Vec::new();
+            let session = open(
+                ctx.settings,
+                ctx.keys,
+                ctx.facts.now,
+                ctx.facts.headers.cookie?,
+                |len| {
+                    buffer.resize(len, 0);
+                    &mut buffer
+                },
+            )?;
+            crate::authn::refreshed(ctx, &session)
+        })
+    };
+    assert_eq!(record(&browser), None);
+    browser.now = NOW + 241;
+    let written = record(&browser).unwrap();
+    let parts = Parts::read(&written).unwrap();
+    assert_eq!(
+        (parts.texts.access_token, parts.texts.refresh_token),
+        (&b"new-access"[..], &b"refresh"[..])
+    );
+    assert_eq!((parts.access_expires, parts.issued), (NOW + 541, NOW));
+    browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
+    assert_eq!(record(&browser), None);
+}

@@ -1,34 +1,16 @@
 //! The merged configuration of one place: every value set or unset, and the defaults that stand in for the unset ones.
 //!
 //! [`Settings`] is a plain table of copies and references, because httpd merges it for every request: nothing is
-//! parsed, derived, compiled or allocated here. The values live in an [`Arena`] as long as the configuration does.
+//! parsed, derived, compiled or allocated here. The values live in an [`Arena`](crate::arena::Arena) as long as the configuration does.
 
-use std::any::Any;
 use std::time::Duration;
 
-use elsa::sync::FrozenVec;
 use regex::Regex;
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use crate::crypto::KeyRing;
 use crate::secret::Secret;
-
-/// Keeps parsed values until it is dropped, and hands out references to them.
-#[derive(Default)]
-pub struct Arena {
-    values: FrozenVec<Box<dyn Any + Send + Sync>>,
-}
-
-impl Arena {
-    /// Stores a value for as long as the arena lives.
-    pub fn keep<T: Any + Send + Sync>(&self, value: T) -> &T {
-        match self.values.push_get(Box::new(value)).downcast_ref() {
-            Some(kept) => kept,
-            None => unreachable!("the value just stored has the type it was stored with"),
-        }
-    }
-}
 
 /// Total time for one call to oxd, and the time within it for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -271,12 +253,16 @@ settings! {
 impl<'a> Settings<'a> {
     /// `oxd_id`: the directive's, else the site file's.
     pub fn effective_oxd_id(&self) -> Option<&'a str> {
-        self.oxd_id.map(String::as_str).or_else(|| self.site?.oxd_id.as_deref())
+        self.oxd_id
+            .map(String::as_str)
+            .or_else(|| self.site?.oxd_id.as_deref())
     }
 
     /// `client_id`: the directive's, else the site file's.
     pub fn effective_client_id(&self) -> Option<&'a str> {
-        self.client_id.map(String::as_str).or_else(|| self.site?.client_id.as_deref())
+        self.client_id
+            .map(String::as_str)
+            .or_else(|| self.site?.client_id.as_deref())
     }
 
     /// `client_secret`: the directive's, else the site file's.
@@ -302,8 +288,10 @@ impl<'a> Settings<'a> {
 
     /// `OxdServerTimeout` or its default.
     pub fn timeouts(&self) -> Timeouts {
-        self.server_timeout
-            .unwrap_or(Timeouts { total: Duration::from_secs(10), connect: Duration::from_secs(3) })
+        self.server_timeout.unwrap_or(Timeouts {
+            total: Duration::from_secs(10),
+            connect: Duration::from_secs(3),
+        })
     }
 
     /// `OxdCookieName` or its default.
@@ -347,10 +335,16 @@ mod tests {
     #[test]
     fn an_inner_place_overrides_only_what_it_sets() {
         let (outer_id, inner_id) = ("outer".to_owned(), "inner".to_owned());
-        let outer =
-            Settings { oxd_id: Some(&outer_id), session_idle: Some(60), ..Settings::default() };
-        let inner =
-            Settings { oxd_id: Some(&inner_id), server_verify: Some(false), ..Settings::default() };
+        let outer = Settings {
+            oxd_id: Some(&outer_id),
+            session_idle: Some(60),
+            ..Settings::default()
+        };
+        let inner = Settings {
+            oxd_id: Some(&inner_id),
+            server_verify: Some(false),
+            ..Settings::default()
+        };
         let merged = outer.overlaid_with(&inner);
         assert_eq!(merged.effective_oxd_id(), Some("inner"));
         assert_eq!(merged.idle(), 60);
@@ -367,7 +361,11 @@ mod tests {
             op_configuration_endpoint: None,
         };
         let own = "own".to_owned();
-        let settings = Settings { site: Some(&site), oxd_id: Some(&own), ..Settings::default() };
+        let settings = Settings {
+            site: Some(&site),
+            oxd_id: Some(&own),
+            ..Settings::default()
+        };
         assert_eq!(settings.effective_oxd_id(), Some("own"));
         assert_eq!(settings.effective_client_id(), Some("client-from-file"));
         assert_eq!(settings.effective_provider(), (Some("https://op"), None));
@@ -375,9 +373,15 @@ mod tests {
 
     #[test]
     fn claim_names_select_and_leave_out() {
-        let names = ClaimNames { only: vec!["sub".into(), "email".into()], never: vec![] };
+        let names = ClaimNames {
+            only: vec!["sub".into(), "email".into()],
+            never: vec![],
+        };
         assert!(names.allow(b"email") && !names.allow(b"name"));
-        let names = ClaimNames { only: vec![], never: vec!["email".into()] };
+        let names = ClaimNames {
+            only: vec![],
+            never: vec!["email".into()],
+        };
         assert!(!names.allow(b"email") && names.allow(b"name"));
     }
 }

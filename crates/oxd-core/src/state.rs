@@ -78,7 +78,10 @@ pub fn find(ctx: &Ctx<'_>, state: &str) -> Option<Pending> {
     let sealed = cookie::find(header, cookie_name(state).as_bytes())?;
     let pending = opened(ctx, sealed)?;
     let same: bool = pending.state.as_bytes().ct_eq(state.as_bytes()).into();
-    let in_time = ctx.facts.now < pending.since.saturating_add(ctx.settings.state_timeout_or_default());
+    let in_time = ctx.facts.now
+        < pending
+            .since
+            .saturating_add(ctx.settings.state_timeout_or_default());
     (same && in_time).then_some(pending)
 }
 
@@ -92,7 +95,12 @@ pub fn mark_restart(ctx: &Ctx<'_>) -> Result<String, Failure> {
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
     let sealed = ctx
         .keys
-        .seal(ctx.outside, Purpose::Retry, site, ctx.facts.now.to_string().as_bytes())
+        .seal(
+            ctx.outside,
+            Purpose::Retry,
+            site,
+            ctx.facts.now.to_string().as_bytes(),
+        )
         .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))?;
     Ok(Attributes::for_state(ctx.settings, ctx.facts, false).set(RETRY, &sealed, Some(RETRY_SECONDS)))
 }
@@ -127,12 +135,18 @@ fn under_way(ctx: &Ctx<'_>) -> Vec<UnderWay> {
             let name_text = std::str::from_utf8(name).ok()?;
             let is_state = name_text.starts_with(PREFIX) && name_text != RETRY;
             let since = is_state.then(|| opened(ctx, value))??.since;
-            Some(UnderWay { name: name_text.to_owned(), since, bytes: name.len() + value.len() + 3 })
+            Some(UnderWay {
+                name: name_text.to_owned(),
+                since,
+                bytes: name.len() + value.len() + 3,
+            })
         })
         .collect()
 }
 
 fn opened(ctx: &Ctx<'_>, sealed: &[u8]) -> Option<Pending> {
-    let text = ctx.keys.open_owned(Purpose::State, ctx.settings.effective_oxd_id()?, sealed)?;
+    let text = ctx
+        .keys
+        .open_owned(Purpose::State, ctx.settings.effective_oxd_id()?, sealed)?;
     serde_json::from_slice(&text).ok()
 }

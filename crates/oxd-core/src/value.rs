@@ -16,12 +16,18 @@ pub struct Complaint {
 impl Complaint {
     /// A complaint that repeats the value.
     pub fn about(value: &str, allowed: impl Into<String>) -> Self {
-        Self { value: Some(value.to_owned()), allowed: allowed.into() }
+        Self {
+            value: Some(value.to_owned()),
+            allowed: allowed.into(),
+        }
     }
 
     /// A complaint about a value that must stay unseen.
     pub fn about_secret(allowed: impl Into<String>) -> Self {
-        Self { value: None, allowed: allowed.into() }
+        Self {
+            value: None,
+            allowed: allowed.into(),
+        }
     }
 }
 
@@ -35,9 +41,19 @@ pub fn flag(text: &str) -> Parsed<bool> {
 
 /// One word out of a list, in any case.
 pub fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Parsed<T> {
-    words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, value)| *value).ok_or_else(
-        || Complaint::about(text, format!("one of {}", words.iter().map(|w| w.0).collect::<Vec<_>>().join(", "))),
-    )
+    words
+        .iter()
+        .find(|(word, _)| word.eq_ignore_ascii_case(text))
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            Complaint::about(
+                text,
+                format!(
+                    "one of {}",
+                    words.iter().map(|w| w.0).collect::<Vec<_>>().join(", ")
+                ),
+            )
+        })
 }
 
 /// A time in httpd's units: `500ms`, `30s`, `5min` (or `5mi`), `8h`; a bare number is seconds.
@@ -45,7 +61,11 @@ pub fn time(text: &str, least: Duration, most: Duration) -> Parsed<Duration> {
     let complaint = || {
         Complaint::about(
             text,
-            format!("a time from {} to {}, such as 30s, 5min or 8h", time_text(least), time_text(most)),
+            format!(
+                "a time from {} to {}, such as 30s, 5min or 8h",
+                time_text(least),
+                time_text(most)
+            ),
         )
     };
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -58,8 +78,15 @@ pub fn time(text: &str, least: Duration, most: Duration) -> Parsed<Duration> {
         "h" => 3_600_000,
         _ => return Err(complaint()),
     };
-    let time = number.checked_mul(factor_ms).map(Duration::from_millis).ok_or_else(complaint)?;
-    if time < least || time > most { Err(complaint()) } else { Ok(time) }
+    let time = number
+        .checked_mul(factor_ms)
+        .map(Duration::from_millis)
+        .ok_or_else(complaint)?;
+    if time < least || time > most {
+        Err(complaint())
+    } else {
+        Ok(time)
+    }
 }
 
 /// A duration in the shortest form that [`time`] reads.
@@ -67,9 +94,9 @@ pub fn time_text(time: Duration) -> String {
     let ms = time.as_millis();
     match ms {
         0 => "0s".into(),
-        _ if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
-        _ if ms % 60_000 == 0 => format!("{}min", ms / 60_000),
-        _ if ms % 1_000 == 0 => format!("{}s", ms / 1_000),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}min", ms / 60_000),
+        _ if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
         _ => format!("{ms}ms"),
     }
 }
@@ -85,17 +112,16 @@ pub fn number(text: &str, least: u32, most: u32) -> Parsed<u32> {
 /// Text without control characters, not empty.
 pub fn text(value: &str) -> Parsed<&str> {
     if value.is_empty() || value.chars().any(char::is_control) {
-        return Err(Complaint::about(value, "text without control characters, not empty"));
+        return Err(Complaint::about(
+            value,
+            "text without control characters, not empty",
+        ));
     }
     Ok(value)
 }
 
 /// A list: the arguments and the words within them, each checked.
-pub fn words<'v>(
-    args: &[&'v str],
-    allowed: &str,
-    fits: impl Fn(&str) -> bool,
-) -> Parsed<Vec<&'v str>> {
+pub fn words<'v>(args: &[&'v str], allowed: &str, fits: impl Fn(&str) -> bool) -> Parsed<Vec<&'v str>> {
     let words: Vec<&str> = args.iter().flat_map(|arg| arg.split_ascii_whitespace()).collect();
     if words.is_empty() {
         return Err(Complaint::about("", allowed));
@@ -108,18 +134,28 @@ pub fn words<'v>(
 
 /// Whether a text is a scope token as RFC 6749 section 3.3 has it.
 pub fn is_scope_token(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
 /// Whether a text is a token as RFC 9110 section 5.6.2 has it (cookie names, header names).
 pub fn is_token(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    !word.is_empty()
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// An absolute `http` or `https` URL with a host and without user information; `fragment` says whether it may have one.
 pub fn http_url(text: &str) -> Parsed<Url> {
-    let complaint =
-        || Complaint::about(text, "an absolute http:// or https:// URL without user name, password or fragment");
+    let complaint = || {
+        Complaint::about(
+            text,
+            "an absolute http:// or https:// URL without user name, password or fragment",
+        )
+    };
     if text.chars().any(|c| c.is_control() || c == ' ' || c == '\\') {
         return Err(complaint());
     }
@@ -130,7 +166,11 @@ pub fn http_url(text: &str) -> Parsed<Url> {
     }
     let url = Url::parse(text).map_err(|_| complaint())?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if url.host().is_none() || !plain { Err(complaint()) } else { Ok(url) }
+    if url.host().is_none() || !plain {
+        Err(complaint())
+    } else {
+        Ok(url)
+    }
 }
 
 /// A path that starts with one slash, or an absolute URL.
@@ -143,13 +183,21 @@ pub fn path_or_url(value: &str) -> Parsed<&str> {
         return Ok(value);
     }
     http_url(value).map(|_| value).map_err(|_| {
-        Complaint::about(value, "a path such as /app/ or an absolute http:// or https:// URL")
+        Complaint::about(
+            value,
+            "a path such as /app/ or an absolute http:// or https:// URL",
+        )
     })
 }
 
 /// `host` or `host:port`, lower-cased, as a return address may name it.
 pub fn host_port(word: &str) -> Parsed<String> {
-    let complaint = || Complaint::about(word, "host names, each with an optional :port, without scheme or path");
+    let complaint = || {
+        Complaint::about(
+            word,
+            "host names, each with an optional :port, without scheme or path",
+        )
+    };
     if word.contains(['/', '@', '?', '#', '\\']) {
         return Err(complaint());
     }
@@ -167,11 +215,28 @@ mod tests {
     #[test]
     fn times_have_httpds_units_and_nothing_else() {
         let any = |text| time(text, Duration::ZERO, Duration::from_secs(1_000_000)).ok();
-        for (text, seconds) in [("30s", 30), ("30", 30), ("5min", 300), ("5mi", 300), ("8h", 28_800), ("0", 0)] {
+        for (text, seconds) in [
+            ("30s", 30),
+            ("30", 30),
+            ("5min", 300),
+            ("5mi", 300),
+            ("8h", 28_800),
+            ("0", 0),
+        ] {
             assert_eq!(any(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(any("1500ms"), Some(Duration::from_millis(1500)));
-        for text in ["", "s", "-5s", "300x", "1.5h", "5 min", "99999999999999999999", "18446744073709551615h", "1d"] {
+        for text in [
+            "",
+            "s",
+            "-5s",
+            "300x",
+            "1.5h",
+            "5 min",
+            "99999999999999999999",
+            "18446744073709551615h",
+            "1d",
+        ] {
             assert_eq!(any(text), None, "{text}");
         }
     }
@@ -179,17 +244,33 @@ mod tests {
     #[test]
     fn a_complaint_about_a_time_names_the_bounds() {
         let complaint = time("0s", Duration::from_secs(1), Duration::from_secs(86_400)).unwrap_err();
-        assert_eq!(complaint.allowed, "a time from 1s to 24h, such as 30s, 5min or 8h");
+        assert_eq!(
+            complaint.allowed,
+            "a time from 1s to 24h, such as 30s, 5min or 8h"
+        );
     }
 
     #[test]
     fn urls_are_absolute_and_carry_no_credentials() {
-        for good in ["https://oxd.example:8443", "http://127.0.0.1:8443/prefix/", "https://[::1]:8443/"] {
+        for good in [
+            "https://oxd.example:8443",
+            "http://127.0.0.1:8443/prefix/",
+            "https://[::1]:8443/",
+        ] {
             assert!(http_url(good).is_ok(), "{good}");
         }
-        for bad in ["", "oxd.example", "https:oxd.example", "ftp://x/", "https://", "https://u:p@x/", "https://x/#f",
-            "https://x y/", "https://x\\y", "/path"]
-        {
+        for bad in [
+            "",
+            "oxd.example",
+            "https:oxd.example",
+            "ftp://x/",
+            "https://",
+            "https://u:p@x/",
+            "https://x/#f",
+            "https://x y/",
+            "https://x\\y",
+            "/path",
+        ] {
             assert!(http_url(bad).is_err(), "{bad}");
         }
     }

@@ -51,7 +51,10 @@ pub(super) const TABLE: &[Directive] = &[
                   control characters become spaces.",
         example: "OxdClaims env",
         apply: |s, _, args| {
-            s.claims_as = Some(value::choice(args[0], &[("env", ClaimsAs::Env), ("none", ClaimsAs::None)])?);
+            s.claims_as = Some(value::choice(
+                args[0],
+                &[("env", ClaimsAs::Env), ("none", ClaimsAs::None)],
+            )?);
             Ok(())
         },
     },
@@ -122,9 +125,13 @@ mod tests {
 
     #[test]
     fn replacements_are_httpds() {
-        for (written, expected) in
-            [("$1", "${1}"), ("$1_x", "${1}_x"), ("a$2b", "a${2}b"), ("cost $", "cost $$"), ("${1}", "${1}")]
-        {
+        for (written, expected) in [
+            ("$1", "${1}"),
+            ("$1_x", "${1}_x"),
+            ("a$2b", "a${2}b"),
+            ("cost $", "cost $$"),
+            ("${1}", "${1}"),
+        ] {
             assert_eq!(braced(written), expected);
         }
     }

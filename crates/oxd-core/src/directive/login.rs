@@ -8,8 +8,15 @@ use crate::settings::{AuthParam, UnauthAction};
 use crate::value::{self, Complaint};
 
 /// Parameters that the module or oxd set themselves; one from the configuration would break the login.
-const RESERVED: [&str; 7] =
-    ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "client_secret"];
+const RESERVED: [&str; 7] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "nonce",
+    "client_secret",
+];
 
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
@@ -45,7 +52,9 @@ pub(super) const TABLE: &[Directive] = &[
         details: "In order of preference (OpenID Connect Core 3.1.2.1).",
         example: "OxdAcrValues u2f basic",
         apply: |s, place, args| {
-            let words = value::words(args, "acr names without control characters", |w| value::text(w).is_ok())?;
+            let words = value::words(args, "acr names without control characters", |w| {
+                value::text(w).is_ok()
+            })?;
             s.acr_values = Some(place.arena.keep(words.into_iter().map(str::to_owned).collect()));
             Ok(())
         },
@@ -62,7 +71,12 @@ pub(super) const TABLE: &[Directive] = &[
                   error where it would have to.",
         example: "OxdPrompt login",
         apply: |s, place, args| {
-            let words = [("login", "login"), ("consent", "consent"), ("select_account", "select_account"), ("none", "none")];
+            let words = [
+                ("login", "login"),
+                ("consent", "consent"),
+                ("select_account", "select_account"),
+                ("none", "none"),
+            ];
             let word = value::choice(args[0], &words)?;
             s.prompt = Some(place.arena.keep(word.to_owned()));
             Ok(())
@@ -91,7 +105,10 @@ pub(super) const TABLE: &[Directive] = &[
                 .compile(args[1])
                 .map_err(|why| Complaint::about(args[1], format!("an httpd expression ({why})")))?;
             let mut list = s.auth_params.cloned().unwrap_or_default();
-            list.push(AuthParam { name: name.to_owned(), value: compiled });
+            list.push(AuthParam {
+                name: name.to_owned(),
+                value: compiled,
+            });
             s.auth_params = Some(place.arena.keep(list));
             Ok(())
         },
@@ -109,7 +126,10 @@ pub(super) const TABLE: &[Directive] = &[
         example: "OxdCustomParam tenant blue",
         apply: |s, place, args| {
             if !value::is_token(args[0]) {
-                return Err(Complaint::about(args[0], "a parameter name (letters, digits, - _ .)"));
+                return Err(Complaint::about(
+                    args[0],
+                    "a parameter name (letters, digits, - _ .)",
+                ));
             }
             let mut list = s.custom_params.cloned().unwrap_or_default();
             list.push((args[0].to_owned(), value::text(args[1])?.to_owned()));
@@ -174,7 +194,10 @@ pub(super) const TABLE: &[Directive] = &[
             if words.is_empty() {
                 return Err(Complaint::about("", "host names, each with an optional :port"));
             }
-            let hosts = words.into_iter().map(value::host_port).collect::<Result<Vec<_>, _>>()?;
+            let hosts = words
+                .into_iter()
+                .map(value::host_port)
+                .collect::<Result<Vec<_>, _>>()?;
             s.return_hosts = Some(place.arena.keep(hosts));
             Ok(())
         },

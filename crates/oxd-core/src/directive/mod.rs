@@ -11,7 +11,8 @@ pub use reference::reference_page;
 use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
-use crate::settings::{Arena, Expression, Settings};
+use crate::arena::Arena;
+use crate::settings::{Expression, Settings};
 use crate::value::{Complaint, Parsed};
 
 /// What parsing needs from the world; the Apache layer and the tests provide it.
@@ -100,8 +101,14 @@ impl Directive {
             return Err(format!("{name}: {given} given; allowed: {name} {}", self.syntax));
         }
         (self.apply)(settings, place, args).map_err(|complaint| match complaint {
-            Complaint { value: Some(value), allowed } => {
-                format!("{name}: '{}' is not allowed; allowed: {allowed}", value.escape_debug())
+            Complaint {
+                value: Some(value),
+                allowed,
+            } => {
+                format!(
+                    "{name}: '{}' is not allowed; allowed: {allowed}",
+                    value.escape_debug()
+                )
             }
             Complaint { value: None, allowed } => {
                 format!("{name}: the value (not shown) is not allowed; allowed: {allowed}")
@@ -111,9 +118,8 @@ impl Directive {
 }
 
 /// How many directives there are.
-pub const COUNT: usize = {
-    server::TABLE.len() + login::TABLE.len() + session::TABLE.len() + identity::TABLE.len()
-};
+pub const COUNT: usize =
+    server::TABLE.len() + login::TABLE.len() + session::TABLE.len() + identity::TABLE.len();
 
 /// All directives, in the order of the reference.
 pub static TABLE: [&Directive; COUNT] = {

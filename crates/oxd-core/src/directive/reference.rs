@@ -26,7 +26,12 @@ pub fn reference_page() -> String {
     for (group, title) in GROUPS {
         let entries = || TABLE.iter().filter(move |d| d.group == group);
         // Writing into a String cannot fail.
-        let _ = writeln!(page, "- [{title}](#{}): {}", anchor(title), entries().map(|d| link(d.name())).collect::<Vec<_>>().join(", "));
+        let _ = writeln!(
+            page,
+            "- [{title}](#{}): {}",
+            anchor(title),
+            entries().map(|d| link(d.name())).collect::<Vec<_>>().join(", ")
+        );
     }
     for (group, title) in GROUPS {
         let _ = writeln!(page, "\n## {title}");

@@ -12,17 +12,24 @@ use crate::secret::Secret;
 use crate::settings::{CaFile, Proxy, SiteFile, Timeouts};
 use crate::value::{self, Complaint, Parsed};
 
-const SECRET_FORMS: &str = "text, file:/path, env:NAME or exec:/path arguments, and what it names must not be empty";
+const SECRET_FORMS: &str =
+    "text, file:/path, env:NAME or exec:/path arguments, and what it names must not be empty";
 
 /// A secret as it stands in a directive: text, or where to read it. `Ok(None)` when a command was not run in this pass.
 pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>> {
     let complain = |why: String| Complaint::about_secret(format!("{SECRET_FORMS} ({why})"));
     let found = if let Some(path) = text.strip_prefix("file:") {
-        let bytes = place.env.read_file(path).map_err(|e| complain(format!("{path}: {e}")))?;
+        let bytes = place
+            .env
+            .read_file(path)
+            .map_err(|e| complain(format!("{path}: {e}")))?;
         let text = String::from_utf8(bytes).map_err(|_| complain(format!("{path} is not text")))?;
         text.lines().next().unwrap_or_default().to_owned()
     } else if let Some(name) = text.strip_prefix("env:") {
-        place.env.variable(name).ok_or_else(|| complain(format!("the server's environment has no {name}")))?
+        place
+            .env
+            .variable(name)
+            .ok_or_else(|| complain(format!("the server's environment has no {name}")))?
     } else if let Some(command) = text.strip_prefix("exec:") {
         match place.env.run(command).map_err(complain)? {
             Some(line) => line,
@@ -43,7 +50,9 @@ fn site_file(path: &str, place: &Place<'_, '_>) -> Parsed<SiteFile> {
     let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
     let json: Value = serde_json::from_slice(&bytes)
         .map_err(|e| complain(format!("not JSON: line {}, column {}", e.line(), e.column())))?;
-    let object = json.as_object().ok_or_else(|| complain("not a JSON object".into()))?;
+    let object = json
+        .as_object()
+        .ok_or_else(|| complain("not a JSON object".into()))?;
     let text = |name: &str| match object.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
@@ -73,9 +82,14 @@ fn ca_file(path: &str, place: &Place<'_, '_>) -> Parsed<CaFile> {
         return Err(complain("it holds no certificate".into()));
     }
     for certificate in &certificates {
-        store.add(certificate.clone()).map_err(|e| complain(e.to_string()))?;
+        store
+            .add(certificate.clone())
+            .map_err(|e| complain(e.to_string()))?;
     }
-    Ok(CaFile { path: path.to_owned(), certificates })
+    Ok(CaFile {
+        path: path.to_owned(),
+        certificates,
+    })
 }
 
 pub(super) const TABLE: &[Directive] = &[

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use url::Host;
 
+use super::Directive;
 use super::Group::Session;
 use super::server::secret;
-use super::Directive;
 use crate::crypto::{KeyRing, LEAST_KEY_TEXT};
 use crate::settings::{CookieSecure, SameSite, TrustForwarded};
 use crate::value::{self, Complaint};
@@ -79,7 +79,9 @@ pub(super) const TABLE: &[Directive] = &[
             for arg in args {
                 if let Some(secret) = secret(arg, place)? {
                     if secret.expose().len() < LEAST_KEY_TEXT {
-                        return Err(Complaint::about_secret(format!("keys of at least {LEAST_KEY_TEXT} bytes")));
+                        return Err(Complaint::about_secret(format!(
+                            "keys of at least {LEAST_KEY_TEXT} bytes"
+                        )));
                     }
                     secrets.push(secret);
                 }
@@ -102,7 +104,10 @@ pub(super) const TABLE: &[Directive] = &[
         example: "OxdCookieName oxd_session_blue",
         apply: |s, place, args| {
             if !value::is_token(args[0]) || args[0].starts_with("oxd_state") {
-                return Err(Complaint::about(args[0], "a cookie name (letters, digits, - _ .) other than oxd_state"));
+                return Err(Complaint::about(
+                    args[0],
+                    "a cookie name (letters, digits, - _ .) other than oxd_state",
+                ));
             }
             s.cookie_name = Some(place.arena.keep(args[0].to_owned()));
             Ok(())
@@ -121,7 +126,10 @@ pub(super) const TABLE: &[Directive] = &[
         apply: |s, place, args| {
             let fits = args[0].starts_with('/') && args[0].bytes().all(|b| b.is_ascii_graphic() && b != b';');
             if !fits {
-                return Err(Complaint::about(args[0], "a path that begins with / and has no ;"));
+                return Err(Complaint::about(
+                    args[0],
+                    "a path that begins with / and has no ;",
+                ));
             }
             s.cookie_path = Some(place.arena.keep(args[0].to_owned()));
             Ok(())
@@ -140,7 +148,9 @@ pub(super) const TABLE: &[Directive] = &[
         example: "OxdCookieDomain example.org",
         apply: |s, place, args| {
             let name = args[0].strip_prefix('.').unwrap_or(args[0]);
-            let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+            let is_name = name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
             if !is_name || !matches!(Host::parse(name), Ok(Host::Domain(_))) {
                 return Err(Complaint::about(args[0], "a domain name such as example.org"));
             }
@@ -162,7 +172,11 @@ pub(super) const TABLE: &[Directive] = &[
                   along when the provider sends the browser back.",
         example: "OxdCookieSameSite Strict",
         apply: |s, _, args| {
-            let words = [("Lax", SameSite::Lax), ("Strict", SameSite::Strict), ("None", SameSite::None)];
+            let words = [
+                ("Lax", SameSite::Lax),
+                ("Strict", SameSite::Strict),
+                ("None", SameSite::None),
+            ];
             s.cookie_same_site = Some(value::choice(args[0], &words)?);
             Ok(())
         },
@@ -179,7 +193,11 @@ pub(super) const TABLE: &[Directive] = &[
                   `OxdTrustForwarded` names.",
         example: "OxdCookieSecure On",
         apply: |s, _, args| {
-            let words = [("Auto", CookieSecure::Auto), ("On", CookieSecure::On), ("Off", CookieSecure::Off)];
+            let words = [
+                ("Auto", CookieSecure::Auto),
+                ("On", CookieSecure::On),
+                ("Off", CookieSecure::Off),
+            ];
             s.cookie_secure = Some(value::choice(args[0], &words)?);
             Ok(())
         },
@@ -252,8 +270,10 @@ pub(super) const TABLE: &[Directive] = &[
             s.token_refresh = Some(if args[0].eq_ignore_ascii_case("off") {
                 None
             } else {
-                let time = value::time(args[0], Duration::from_secs(1), LONGEST)
-                    .map_err(|c| Complaint { allowed: format!("Off, or {}", c.allowed), ..c })?;
+                let time = value::time(args[0], Duration::from_secs(1), LONGEST).map_err(|c| Complaint {
+                    allowed: format!("Off, or {}", c.allowed),
+                    ..c
+                })?;
                 Some(time.as_secs())
             });
             Ok(())

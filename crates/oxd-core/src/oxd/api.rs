@@ -41,7 +41,7 @@ pub struct Tokens {
 }
 
 /// `get-access-token-by-refresh-token`
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Refreshed {
     /// The new access token.
     pub access_token: String,

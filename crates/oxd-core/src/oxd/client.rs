@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::{AuthorizationUrl, ClientToken, Commands, ErrorAnswer, LogoutUri, Refreshed, Tokens};
 use super::gate::{Closed, Gate};
+use super::refresh::Flights;
 use super::token::{Fetched, TokenCell};
 use super::{Answer, Credentials, Server, Site, Transport, TransportError, lock};
 use crate::reason::{Failure, Reason};
@@ -21,12 +22,18 @@ pub struct Client<T> {
     tokens: Mutex<HashMap<String, Arc<TokenCell>>>,
     /// One gate per server.
     gates: Mutex<HashMap<String, Arc<Gate>>>,
+    refreshes: Flights,
 }
 
 impl<T: Transport> Client<T> {
     /// A client over a transport.
     pub fn new(transport: T) -> Self {
-        Self { transport, tokens: Mutex::default(), gates: Mutex::default() }
+        Self {
+            transport,
+            tokens: Mutex::default(),
+            gates: Mutex::default(),
+            refreshes: Flights::default(),
+        }
     }
 
     /// The commands for one site.
@@ -41,21 +48,31 @@ impl<T: Transport> Client<T> {
         token: Option<&Secret>,
         body: &Value,
     ) -> Result<Answer, Failure> {
-        let gate = lock(&self.gates).entry(server.url.to_string()).or_default().clone();
+        let gate = lock(&self.gates)
+            .entry(server.url.to_string())
+            .or_default()
+            .clone();
         let at = || server.command_url(command);
-        let _pass = gate.enter(server.max_calls, server.timeouts.connect).map_err(|closed| match closed {
-            Closed::Busy => Failure::new(
-                Reason::OxdBusy,
-                format!("{}: {} calls are under way already", at(), server.max_calls),
-            ),
-            Closed::Resting => {
-                Failure::new(Reason::OxdResting, format!("{}: not called, it could not be reached a moment ago", at()))
-            }
-        })?;
-        let result = self.transport.post(server, command, token.map(Secret::expose), body);
+        let _pass = gate
+            .enter(server.max_calls, server.timeouts.connect)
+            .map_err(|closed| match closed {
+                Closed::Busy => Failure::new(
+                    Reason::OxdBusy,
+                    format!("{}: {} calls are under way already", at(), server.max_calls),
+                ),
+                Closed::Resting => Failure::new(
+                    Reason::OxdResting,
+                    format!("{}: not called, it could not be reached a moment ago", at()),
+                ),
+            })?;
+        let result = self
+            .transport
+            .post(server, command, token.map(Secret::expose), body);
         gate.report(!matches!(result, Err(TransportError::Unreachable(_))));
         result.map_err(|error| match error {
-            TransportError::Unreachable(why) => Failure::new(Reason::OxdUnreachable, format!("{}: {why}", at())),
+            TransportError::Unreachable(why) => {
+                Failure::new(Reason::OxdUnreachable, format!("{}: {why}", at()))
+            }
             TransportError::Timeout(after) => {
                 Failure::new(Reason::OxdTimeout, format!("{}: no answer after {after:?}", at()))
             }
@@ -84,7 +101,10 @@ impl<T: Transport> Client<T> {
             let command = "get-client-token";
             let answer = self.send(server, command, None, &body)?;
             let token: ClientToken = typed(server, command, &answer)?;
-            let lifetime = token.expires_in.and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0);
+            let lifetime = token
+                .expires_in
+                .and_then(|s| u64::try_from(s).ok())
+                .filter(|s| *s > 0);
             Ok(Fetched {
                 token: Secret::new(token.access_token),
                 // A lifetime of centuries would overflow the clock; a day is as good.
@@ -101,7 +121,11 @@ pub struct SiteClient<'c, T> {
 }
 
 impl<T: Transport> SiteClient<'_, T> {
-    fn call<A: DeserializeOwned>(&self, command: &str, mut request: Map<String, Value>) -> Result<A, Failure> {
+    fn call<A: DeserializeOwned>(
+        &self,
+        command: &str,
+        mut request: Map<String, Value>,
+    ) -> Result<A, Failure> {
         request.insert("oxd_id".into(), self.site.oxd_id.into());
         let body = Value::Object(request);
         let server = &self.site.server;
@@ -109,8 +133,17 @@ impl<T: Transport> SiteClient<'_, T> {
             return typed(server, command, &self.client.send(server, command, None, &body)?);
         };
         let cell = {
-            let provider = credentials.op_host.or(credentials.op_configuration_endpoint).unwrap_or_default();
-            let key = [server.url.as_str(), self.site.oxd_id, credentials.client_id, provider].join("\n");
+            let provider = credentials
+                .op_host
+                .or(credentials.op_configuration_endpoint)
+                .unwrap_or_default();
+            let key = [
+                server.url.as_str(),
+                self.site.oxd_id,
+                credentials.client_id,
+                provider,
+            ]
+            .join("\n");
             lock(&self.client.tokens).entry(key).or_default().clone()
         };
         let token = self.client.client_token(server, &cell, credentials)?;
@@ -131,9 +164,16 @@ fn typed<A: DeserializeOwned>(server: &Server<'_>, command: &str, answer: &Answe
     if answer.status == 200 {
         return serde_json::from_slice(&answer.body).map_err(|error| {
             // serde_json's message may quote the value, and with it a token; where it went wrong says enough.
-            let what = if error.is_data() { "a member is missing or has the wrong type" } else { "not JSON" };
+            let what = if error.is_data() {
+                "a member is missing or has the wrong type"
+            } else {
+                "not JSON"
+            };
             let place = format!("line {}, column {}", error.line(), error.column());
-            Failure::new(Reason::OxdAnswer, format!("{} answered 200, but {what} ({place})", at()))
+            Failure::new(
+                Reason::OxdAnswer,
+                format!("{} answered 200, but {what} ({place})", at()),
+            )
         });
     }
     let told: ErrorAnswer = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -149,7 +189,10 @@ fn typed<A: DeserializeOwned>(server: &Server<'_>, command: &str, answer: &Answe
     } else {
         format!("'{}' ({})", told.error, told.error_description)
     };
-    Err(Failure::new(reason, format!("{} answered {} with {said}", at(), answer.status)))
+    Err(Failure::new(
+        reason,
+        format!("{} answered {} with {said}", at(), answer.status),
+    ))
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -165,11 +208,17 @@ impl<T: Transport> Commands for SiteClient<'_, T> {
     }
 
     fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure> {
-        self.call("get-tokens-by-code", object(json!({"code": code, "state": state})))
+        self.call(
+            "get-tokens-by-code",
+            object(json!({"code": code, "state": state})),
+        )
     }
 
     fn user_info(&self, access_token: &str, id_token: &str) -> Result<Map<String, Value>, Failure> {
-        self.call("get-user-info", object(json!({"access_token": access_token, "id_token": id_token})))
+        self.call(
+            "get-user-info",
+            object(json!({"access_token": access_token, "id_token": id_token})),
+        )
     }
 
     fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
@@ -177,8 +226,10 @@ impl<T: Transport> Commands for SiteClient<'_, T> {
     }
 
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
-        let request = json!({"refresh_token": refresh_token, "scope": scope});
-        self.call("get-access-token-by-refresh-token", object(request))
+        self.client.refreshes.share(refresh_token, || {
+            let request = json!({"refresh_token": refresh_token, "scope": scope});
+            self.call("get-access-token-by-refresh-token", object(request))
+        })
     }
 }
 

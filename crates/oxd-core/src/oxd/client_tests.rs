@@ -23,7 +23,10 @@ impl Transport for Scripted {
 }
 
 fn answer(status: u16, body: Value) -> Result<Answer, TransportError> {
-    Ok(Answer { status, body: body.to_string().into_bytes() })
+    Ok(Answer {
+        status,
+        body: body.to_string().into_bytes(),
+    })
 }
 
 /// Runs one `get-logout-uri` against a scripted oxd: the outcome, and the commands that were sent.
@@ -31,21 +34,41 @@ fn run(
     calls: usize,
     script: impl Fn(&str, Option<&str>) -> Result<Answer, TransportError> + Send + Sync + 'static,
 ) -> (Result<String, Reason>, Vec<String>) {
-    let client = Client::new(Scripted { answer: Box::new(script), calls: Mutex::default() });
+    let client = Client::new(Scripted {
+        answer: Box::new(script),
+        calls: Mutex::default(),
+    });
     let (url, secret) = (Url::parse("http://oxd/pre/").unwrap(), Secret::new("s".into()));
-    let timeouts = Timeouts { total: Duration::from_secs(1), connect: Duration::ZERO };
-    let server =
-        Server { url: &url, timeouts, verify: true, ca: None, proxy: &Proxy::Direct, max_calls: 2 };
+    let timeouts = Timeouts {
+        total: Duration::from_secs(1),
+        connect: Duration::ZERO,
+    };
+    let server = Server {
+        url: &url,
+        timeouts,
+        verify: true,
+        ca: None,
+        proxy: &Proxy::Direct,
+        max_calls: 2,
+    };
     let credentials = Credentials {
         client_id: "c",
         client_secret: &secret,
         op_host: Some("https://op"),
         op_configuration_endpoint: None,
     };
-    let site = Site { server, oxd_id: "id", credentials: Some(credentials) };
+    let site = Site {
+        server,
+        oxd_id: "id",
+        credentials: Some(credentials),
+    };
     let mut last = Err(Reason::Internal);
     for _ in 0..calls {
-        last = client.at(site).logout_uri(Map::new()).map(|u| u.uri).map_err(|f| f.reason);
+        last = client
+            .at(site)
+            .logout_uri(Map::new())
+            .map(|u| u.uri)
+            .map_err(|f| f.reason);
     }
     let calls = lock(&client.transport.calls).clone();
     (last, calls)
@@ -64,29 +87,59 @@ fn the_client_token_is_fetched_once_for_many_calls() {
         })
     });
     assert_eq!(result.unwrap(), "https://op/logout");
-    assert_eq!(calls, ["get-client-token", "get-logout-uri", "get-logout-uri", "get-logout-uri"]);
+    assert_eq!(
+        calls,
+        [
+            "get-client-token",
+            "get-logout-uri",
+            "get-logout-uri",
+            "get-logout-uri"
+        ]
+    );
 }
 
 #[test]
 fn a_refused_token_is_renewed_once_and_then_it_is_our_fault() {
-    let (result, calls) =
-        run(1, |command, _| token(command).unwrap_or_else(|| answer(403, json!({"error": "inactive_access_token"}))));
+    let (result, calls) = run(1, |command, _| {
+        token(command).unwrap_or_else(|| answer(403, json!({"error": "inactive_access_token"})))
+    });
     assert_eq!(result.unwrap_err(), Reason::ClientTokenRefused);
-    assert_eq!(calls, ["get-client-token", "get-logout-uri", "get-client-token", "get-logout-uri"]);
+    assert_eq!(
+        calls,
+        [
+            "get-client-token",
+            "get-logout-uri",
+            "get-client-token",
+            "get-logout-uri"
+        ]
+    );
 }
 
 #[test]
 fn every_kind_of_bad_answer_has_its_reason() {
     let bad = |status, body: Value| {
-        run(1, move |command, _| token(command).unwrap_or_else(|| answer(status, body.clone()))).0.unwrap_err()
+        run(1, move |command, _| {
+            token(command).unwrap_or_else(|| answer(status, body.clone()))
+        })
+        .0
+        .unwrap_err()
     };
     assert_eq!(bad(200, json!({})), Reason::OxdAnswer);
     assert_eq!(bad(200, json!([])), Reason::OxdAnswer);
     assert_eq!(bad(302, json!({})), Reason::OxdAnswer);
     assert_eq!(bad(500, json!({"error": "internal_error"})), Reason::OxdAnswer);
-    assert_eq!(bad(400, json!({"error": "bad_request", "error_description": "'code' is invalid."})), Reason::CodeInvalid);
     assert_eq!(
-        bad(400, json!({"error": "bad_request", "error_description": "'state' is not registered."})),
+        bad(
+            400,
+            json!({"error": "bad_request", "error_description": "'code' is invalid."})
+        ),
+        Reason::CodeInvalid
+    );
+    assert_eq!(
+        bad(
+            400,
+            json!({"error": "bad_request", "error_description": "'state' is not registered."})
+        ),
         Reason::StateUnregistered
     );
     assert_eq!(bad(400, json!({"error": "invalid_oxd_id"})), Reason::OxdAnswer);
@@ -95,8 +148,14 @@ fn every_kind_of_bad_answer_has_its_reason() {
 #[test]
 fn transport_errors_have_their_reasons_and_the_breaker_opens() {
     let failing = |error: TransportError| run(1, move |_, _| Err(error.clone())).0.unwrap_err();
-    assert_eq!(failing(TransportError::Unreachable("refused".into())), Reason::OxdUnreachable);
-    assert_eq!(failing(TransportError::Timeout(Duration::from_secs(1))), Reason::OxdTimeout);
+    assert_eq!(
+        failing(TransportError::Unreachable("refused".into())),
+        Reason::OxdUnreachable
+    );
+    assert_eq!(
+        failing(TransportError::Timeout(Duration::from_secs(1))),
+        Reason::OxdTimeout
+    );
     assert_eq!(failing(TransportError::Broken("cut".into())), Reason::OxdAnswer);
     let (last, calls) = run(20, |_, _| Err(TransportError::Unreachable("refused".into())));
     assert_eq!(last.unwrap_err(), Reason::OxdResting);

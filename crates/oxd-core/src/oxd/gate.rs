@@ -67,8 +67,11 @@ impl Gate {
             if left.is_zero() {
                 return Err(Closed::Busy);
             }
-            condition =
-                self.freed.wait_timeout(condition, left).unwrap_or_else(PoisonError::into_inner).0;
+            condition = self
+                .freed
+                .wait_timeout(condition, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 

@@ -70,7 +70,12 @@ impl HttpTransport {
             .enable_all()
             .build()?;
         let crypto = Arc::new(rustls::crypto::ring::default_provider());
-        Ok(Self { runtime, roots, crypto, clients: Mutex::default() })
+        Ok(Self {
+            runtime,
+            roots,
+            crypto,
+            clients: Mutex::default(),
+        })
     }
 
     fn client(&self, server: &Server<'_>) -> Result<reqwest::Client, TransportError> {
@@ -84,7 +89,8 @@ impl HttpTransport {
         if let Some(client) = clients.get(&way) {
             return Ok(client.clone());
         }
-        let broken = |why: String| TransportError::Broken(format!("the HTTP client could not be set up: {why}"));
+        let broken =
+            |why: String| TransportError::Broken(format!("the HTTP client could not be set up: {why}"));
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls(server).map_err(|e| broken(e.to_string()))?)
             .redirect(reqwest::redirect::Policy::none())
@@ -100,10 +106,14 @@ impl HttpTransport {
     }
 
     fn tls(&self, server: &Server<'_>) -> Result<ClientConfig, rustls::Error> {
-        let builder = ClientConfig::builder_with_provider(self.crypto.clone()).with_safe_default_protocol_versions()?;
+        let builder =
+            ClientConfig::builder_with_provider(self.crypto.clone()).with_safe_default_protocol_versions()?;
         if !server.verify {
             let trusting = Arc::new(NoVerification(self.crypto.clone()));
-            return Ok(builder.dangerous().with_custom_certificate_verifier(trusting).with_no_client_auth());
+            return Ok(builder
+                .dangerous()
+                .with_custom_certificate_verifier(trusting)
+                .with_no_client_auth());
         }
         let roots = match server.ca {
             None => self.roots.0.clone(),
@@ -153,7 +163,9 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, TransportE
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(describe)? {
         if body.len() + chunk.len() > ANSWER_LIMIT {
-            return Err(TransportError::Broken(format!("the answer has more than {ANSWER_LIMIT} bytes")));
+            return Err(TransportError::Broken(format!(
+                "the answer has more than {ANSWER_LIMIT} bytes"
+            )));
         }
         body.extend_from_slice(&chunk);
     }
@@ -173,7 +185,11 @@ fn describe(error: reqwest::Error) -> TransportError {
         cause = inner.source();
     }
     let why = words.join(": ");
-    if connecting { TransportError::Unreachable(why) } else { TransportError::Broken(why) }
+    if connecting {
+        TransportError::Unreachable(why)
+    } else {
+        TransportError::Broken(why)
+    }
 }
 
 /// `OxdServerVerify Off`: any certificate will do, but the handshake must still be signed with its key.

@@ -7,6 +7,7 @@ pub mod api;
 pub mod client;
 pub mod gate;
 pub mod http;
+pub mod refresh;
 pub mod token;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -79,7 +80,9 @@ impl<'a> Site<'a> {
             proxy: settings.server_proxy.unwrap_or(&Proxy::Direct),
             max_calls: settings.server_max_calls.unwrap_or(default_max_calls).max(1),
         };
-        let oxd_id = settings.effective_oxd_id().ok_or_else(|| missing("OxdId (or OxdSite)"))?;
+        let oxd_id = settings
+            .effective_oxd_id()
+            .ok_or_else(|| missing("OxdId (or OxdSite)"))?;
         let credentials = if settings.protected_commands.unwrap_or(true) {
             let (op_host, op_configuration_endpoint) = settings.effective_provider();
             if op_host.is_none() && op_configuration_endpoint.is_none() {
@@ -98,7 +101,11 @@ impl<'a> Site<'a> {
         } else {
             None
         };
-        Ok(Self { server, oxd_id, credentials })
+        Ok(Self {
+            server,
+            oxd_id,
+            credentials,
+        })
     }
 }
 

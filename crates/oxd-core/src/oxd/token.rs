@@ -104,7 +104,11 @@ impl TokenCell {
     /// Forgets a token that oxd no longer takes, unless another thread has replaced it already.
     pub fn refuse(&self, token: &Arc<Secret>) {
         let mut slot = lock(&self.slot);
-        if slot.held.as_ref().is_some_and(|held| Arc::ptr_eq(&held.token, token)) {
+        if slot
+            .held
+            .as_ref()
+            .is_some_and(|held| Arc::ptr_eq(&held.token, token))
+        {
             slot.held = None;
         }
     }
@@ -116,7 +120,10 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn fetched(text: &str, seconds: u64) -> Result<Fetched, Failure> {
-        Ok(Fetched { token: Secret::new(text.into()), lifetime: Some(Duration::from_secs(seconds)) })
+        Ok(Fetched {
+            token: Secret::new(text.into()),
+            lifetime: Some(Duration::from_secs(seconds)),
+        })
     }
 
     #[test]
@@ -173,7 +180,9 @@ mod tests {
         let cell = TokenCell::default();
         let first = cell.get(|| fetched("a", 1_000_000)).unwrap();
         lock(&cell.slot).held.as_mut().unwrap().renew_at = Instant::now();
-        let again = cell.get(|| Err(Failure::new(Reason::OxdTimeout, "slow"))).unwrap();
+        let again = cell
+            .get(|| Err(Failure::new(Reason::OxdTimeout, "slow")))
+            .unwrap();
         assert!(Arc::ptr_eq(&first, &again));
     }
 

@@ -1,0 +1,237 @@
+//! The end of a login: steps 4 and 5 of the tutorial (`get-tokens-by-code`, `get-user-info`), and what a callback
+//! meets that belongs to no login of this browser.
+
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use crate::authn::Ctx;
+use crate::claims;
+use crate::clock::{CLOCK_LEEWAY, numeric_date};
+use crate::facts::Level;
+use crate::login::{RESTART_MARK, start_over};
+use crate::oxd::api::Tokens;
+use crate::page;
+use crate::reason::{Failure, Reason};
+use crate::respond::Response;
+use crate::session;
+use crate::settings::SameSite;
+use crate::state::{self, Pending};
+
+/// What the provider sent back, from the query or a form.
+#[derive(Debug, Default)]
+pub struct Returned {
+    code: Vec<String>,
+    state: Vec<String>,
+    error: Vec<String>,
+    description: Option<String>,
+}
+
+impl Returned {
+    /// Reads `application/x-www-form-urlencoded` text.
+    pub fn parse(encoded: &[u8]) -> Self {
+        let mut returned = Self::default();
+        for (name, value) in form_urlencoded::parse(encoded) {
+            let value = value.into_owned();
+            match name.as_ref() {
+                "code" => returned.code.push(value),
+                "state" => returned.state.push(value),
+                "error" => returned.error.push(value),
+                "error_description" => returned.description = Some(value),
+                _ => {}
+            }
+        }
+        returned
+    }
+
+    /// Whether this is an answer of the provider at all.
+    pub fn is_callback(&self) -> bool {
+        !(self.code.is_empty() && self.state.is_empty() && self.error.is_empty())
+    }
+}
+
+/// The provider sent the browser back.
+pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
+    let malformed = |detail: &str| {
+        ctx.refuse(
+            &Failure::new(Reason::CallbackMalformed, detail),
+            None,
+            start_over(ctx, None).as_deref(),
+        )
+    };
+    if returned.code.len() > 1 || returned.state.len() > 1 || returned.error.len() > 1 {
+        return malformed("code, state or error came twice");
+    }
+    let one = |values: &'_ [String]| values.first().filter(|v| !v.is_empty()).cloned();
+    let state = one(&returned.state);
+    let pending = state.as_deref().and_then(|state| state::find(ctx, state));
+    if let Some(error) = one(&returned.error) {
+        return provider_error(ctx, &error, returned.description.as_deref(), pending.as_ref());
+    }
+    let (Some(code), Some(state)) = (one(&returned.code), state) else {
+        return malformed("code or state is missing");
+    };
+    let Some(pending) = pending else {
+        return stale(ctx, &state);
+    };
+    match finish(ctx, &code, &pending) {
+        Ok(response) => response,
+        Err(failure) => {
+            let link = start_over(ctx, Some(&pending.target));
+            let response = ctx.refuse(&failure, None, link.as_deref());
+            // As long as oxd has not seen the code, loading the page again can still complete the login.
+            let unseen = matches!(
+                failure.reason,
+                Reason::OxdUnreachable | Reason::OxdResting | Reason::OxdBusy
+            );
+            if unseen {
+                response
+            } else {
+                response.with_cookie(state::end(ctx, &pending.state))
+            }
+        }
+    }
+}
+
+/// The provider answered with an error (RFC 6749 section 4.1.2.1, OpenID Connect Core 3.1.2.6).
+fn provider_error(
+    ctx: &Ctx<'_>,
+    error: &str,
+    description: Option<&str>,
+    pending: Option<&Pending>,
+) -> Response {
+    let reason = if error == "access_denied" {
+        Reason::AccessDenied
+    } else {
+        Reason::ProviderError
+    };
+    let said = description.unwrap_or_default();
+    let failure = Failure::new(reason, format!("the provider answered {error:?} ({said:?})"));
+    // Anybody can make a link to the callback; only an answer to a login of this browser gets to speak on the page.
+    let told = pending.map(|_| description.filter(|d| !d.trim().is_empty()).unwrap_or(error));
+    let response = ctx.refuse(
+        &failure,
+        told,
+        start_over(ctx, pending.map(|p| p.target.as_str())).as_deref(),
+    );
+    match pending {
+        Some(pending) => response.with_cookie(state::end(ctx, &pending.state)),
+        None => response,
+    }
+}
+
+/// A callback that belongs to no login of this browser: back button, bookmark, a login that took too long, an attack.
+fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
+    let mut buffer = Vec::new();
+    let cookies = ctx.facts.headers.cookie.unwrap_or_default();
+    let session = session::open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
+        buffer.resize(len, 0);
+        &mut buffer
+    });
+    if let Some(session) = session {
+        ctx.log(Level::Debug, || {
+            "a callback without a login in progress: on to the session's address".into()
+        });
+        return Response::redirect(
+            303,
+            String::from_utf8_lossy(session.parts.texts.target).into_owned(),
+        );
+    }
+    let failure = Failure::new(
+        Reason::StateUnknown,
+        "a callback whose state this browser has no login for",
+    );
+    if state.starts_with(RESTART_MARK) || state::was_restarted(ctx) {
+        return ctx.refuse(&failure, None, start_over(ctx, None).as_deref());
+    }
+    match (start_over(ctx, None), state::mark_restart(ctx)) {
+        (Some(login), Ok(mark)) => {
+            ctx.log(Level::Info, || {
+                format!("{}; the login is restarted", failure.log_line())
+            });
+            Response::redirect(302, login).with_cookie(mark)
+        }
+        _ => ctx.refuse(&failure, None, None),
+    }
+}
+
+/// Exchanges the code and makes the session.
+fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Failure> {
+    let tokens = ctx.oxd.tokens_by_code(code, &pending.state)?;
+    let subject = check_id_token(ctx, &tokens, pending)?;
+    let user_info = if ctx.settings.user_info.unwrap_or(true) {
+        let info = ctx.oxd.user_info(&tokens.access_token, &tokens.id_token)?;
+        check_user_info(&info, &subject)?;
+        Some(info)
+    } else {
+        None
+    };
+    let merged = claims::merge(&tokens.id_token_claims, user_info);
+    let mut cookies = session::create(ctx, &tokens, &merged, &pending.target)?;
+    cookies.push(state::end(ctx, &pending.state));
+    cookies.extend(state::unmark(ctx));
+    ctx.log(Level::Debug, || {
+        format!("login of {subject:?} done, on to {}", pending.target)
+    });
+    // With Strict the browser would hold the new cookie back on a redirect: the chain began at the provider.
+    let strict = ctx.settings.cookie_same_site == Some(SameSite::Strict);
+    let mut response = if strict {
+        Response::page(200, page::onward(&pending.target))
+    } else {
+        Response::redirect(303, pending.target.clone())
+    };
+    response.cookies = cookies;
+    Ok(response)
+}
+
+/// oxd has verified signature, issuer and audience; what it cannot know is whose login this is, and the time here.
+fn check_id_token(ctx: &Ctx<'_>, tokens: &Tokens, pending: &Pending) -> Result<String, Failure> {
+    let claims = &tokens.id_token_claims;
+    let nonce = claims.get("nonce").and_then(Value::as_str);
+    if pending.nonce.is_some() && nonce != pending.nonce.as_deref() {
+        return Err(Failure::new(
+            Reason::NonceMismatch,
+            "the id token's nonce is not the one that was sent",
+        ));
+    }
+    let subject = claims
+        .get("sub")
+        .and_then(Value::as_str)
+        .filter(|s| !s.is_empty());
+    let subject = subject.ok_or_else(|| Failure::new(Reason::IdTokenInvalid, "the id token has no sub"))?;
+    let exp = claims
+        .get("exp")
+        .and_then(numeric_date)
+        .ok_or_else(|| Failure::new(Reason::IdTokenInvalid, "the id token has no usable exp"))?;
+    if exp.saturating_add(CLOCK_LEEWAY) <= ctx.facts.now {
+        let detail = format!("the id token ran out {} s ago", ctx.facts.now - exp);
+        return Err(Failure::new(Reason::IdTokenInvalid, detail));
+    }
+    Ok(subject.to_owned())
+}
+
+/// oxd hands on the provider's answer with status 200 even when it is a refusal.
+fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
+    if let Some(error) = info.get("error") {
+        let description = info
+            .get("error_description")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        return Err(Failure::new(
+            Reason::UserInfoError,
+            format!("get-user-info answered {error} ({description})"),
+        ));
+    }
+    match info.get("sub").and_then(Value::as_str) {
+        Some(named) if named == subject => Ok(()),
+        Some(named) => Err(Failure::new(
+            Reason::SubjectMismatch,
+            format!("user info speaks of {named:?}, the id token of {subject:?}"),
+        )),
+        // OpenID Connect Core 5.3.2: sub must always be there.
+        None => Err(Failure::new(Reason::SubjectMismatch, "user info names no sub")),
+    }
+}
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

@@ -1,0 +1,34 @@
+//! Texts that live in a request's pool, and what the module keeps with a request.
+
+use std::ffi::{CStr, c_char};
+
+/// What the module keeps with a request, for subrequests and internal redirects that come from it.
+#[derive(Clone, Copy, Default)]
+pub struct Kept<'r> {
+    /// The session's record, and the site that it was opened for.
+    pub session: Option<(&'r [u8], &'r str)>,
+    /// The `Cookie` header as the browser sent it, where the module has taken its own cookies out of it.
+    pub cookies: Option<&'r CStr>,
+}
+
+/// A NUL-terminated text that lives in the request's pool or longer.
+#[derive(Clone, Copy)]
+pub struct PoolText<'r>(&'r [u8]);
+
+impl<'r> PoolText<'r> {
+    /// A text that ends with a NUL; the bytes must live in the pool. Another NUL within would only cut the text.
+    pub fn terminated(bytes: &'r [u8]) -> Option<Self> {
+        (bytes.last() == Some(&0)).then_some(Self(bytes))
+    }
+
+    /// The text for C.
+    pub fn as_ptr(self) -> *const c_char {
+        self.0.as_ptr().cast()
+    }
+}
+
+impl<'r> From<&'r CStr> for PoolText<'r> {
+    fn from(text: &'r CStr) -> Self {
+        Self(text.to_bytes_with_nul())
+    }
+}
