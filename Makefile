@@ -53,15 +53,16 @@ demo-check: ## start the demo on free ports, sign in and out with curl, stop it
 	cargo build -p oxd-dev
 	@OXD_MODULE=$(MODULE) scripts/demo.sh --check
 
-# One cargo call for all packages: a call for a part of them may choose other
-# features for a dependency, and build it again. The rest runs even when a test
-# fails, so that one run shows everything.
+# One cargo call for all packages, which builds oxd-dev's program along the way: a
+# call for a part of them would choose other features for some dependencies, and
+# build half of them again. The rest runs even when a test fails, so that one run
+# shows everything.
 test: ## every test: units, real httpd, browser, demo, scripts
 	@scripts/need.sh test
 	@$(MAKE) --no-print-directory module
 	@status=0; \
 	OXD_MODULE=$(MODULE) cargo test --workspace --no-fail-fast || status=$$?; \
-	cargo build -p oxd-dev && OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
+	OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
 	exit $$status
 
 test-unit: ## only the tests that need no httpd
@@ -95,7 +96,7 @@ fmt: ## format the Rust sources
 bench: ## instructions per request and requests per second, against httpd alone
 	@scripts/need.sh bench
 	@$(MAKE) --no-print-directory module PROFILE=release
-	cargo build --release -p oxd-dev
+	cargo build -p oxd-dev
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh
 
 # Through a file beside it: a failed run must not leave half a page.

@@ -30,6 +30,7 @@ check=false
 run=''       # the directory of this run
 httpd_pid='' # empty while not running
 oxd_pid=''
+ended_badly=false # whether a server that was told to end did it with an error
 
 say() { printf '%s\n' "$*"; }
 die() { printf 'demo: %s\n' "$*" >&2; exit 1; }
@@ -246,7 +247,7 @@ end_process() {
         fi
         sleep 0.05
     done
-    wait "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || ended_badly=true
 }
 
 # Runs once, however this script ends; a second Ctrl-C does not cut it short.
@@ -321,6 +322,9 @@ if [[ $check == true ]]; then
     # shellcheck source=scripts/demo-walk.sh
     . "$root/scripts/demo-walk.sh"
     walk
+    end_process "$httpd_pid"
+    httpd_pid=''
+    check_end
 else
     check_ports
     start_servers

@@ -54,6 +54,7 @@ needs() {
     lint)
         needs build
         printf 'shellcheck\tlinter for shell scripts\n'
+        printf 'git\tfetches the database of known vulnerabilities\n'
         ;;
     bench)
         needs demo

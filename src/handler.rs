@@ -77,7 +77,10 @@ fn decide<A>(
     let facts = texts.facts(request, settings);
     let world = World(request);
     // The client to oxd is made when a rule first calls it: most decisions need none.
-    let oxd = LazyCommands { settings };
+    let oxd = LazyCommands {
+        settings,
+        path: facts.path,
+    };
     rule(&Ctx {
         settings,
         facts: &facts,
@@ -90,6 +93,7 @@ fn decide<A>(
 /// Commands to the place's site, resolved when one is sent.
 struct LazyCommands<'a> {
     settings: &'a Settings<'a>,
+    path: &'a str,
 }
 
 impl LazyCommands<'_> {
@@ -98,7 +102,8 @@ impl LazyCommands<'_> {
         call: impl FnOnce(&SiteClient<'_, HttpTransport>) -> Result<A, Failure>,
     ) -> Result<A, Failure> {
         let child = child::current()?;
-        let site = Site::of(self.settings, child.default_max_calls)?;
+        let site = Site::of(self.settings, child.default_max_calls)
+            .map_err(|missing| Failure::new(missing.reason, format!("{}: {}", self.path, missing.detail)))?;
         call(&child.client.at(site))
     }
 }

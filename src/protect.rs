@@ -141,6 +141,20 @@ fn renew<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     replaced.unwrap_or(session)
 }
 
+/// The check_authz hook, before mod_authz_core's own: the same rules are heard, but a user whom they do not let in gets
+/// 403. httpd would answer 401, as if another password could help.
+pub fn authorize(request: Request<'_>) -> Status {
+    let Some(config) = request.config().filter(|_| is_word(request.auth_type(), "oxd")) else {
+        return Status::Declined;
+    };
+    match request.rules_decide() {
+        Status::Http(403) if !request.is_subrequest() => {
+            handler::with_context(request, &config.settings, authn::forbidden)
+        }
+        decision => decision,
+    }
+}
+
 /// The access_checker_ex hook, last of all: the handler's own addresses are open to everyone, or nobody could log in
 /// where a whole site is protected. A rule that needs no user (`Require ip`) has been heard by then.
 pub fn open_handler(request: Request<'_>) -> Status {

@@ -32,6 +32,13 @@ pub unsafe extern "C" fn register(_: *mut sys::apr_pool_t) {
             middle,
             sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
         );
+        sys::ap_hook_check_authz(
+            Some(check_authz),
+            ptr::null(),
+            ptr::null(),
+            middle,
+            sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
+        );
         sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
         sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
     }
@@ -65,6 +72,10 @@ unsafe extern "C" fn access_checker(r: *mut sys::request_rec) -> c_int {
 
 unsafe extern "C" fn check_authn(r: *mut sys::request_rec) -> c_int {
     on_request(r, protect::authenticate)
+}
+
+unsafe extern "C" fn check_authz(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::authorize)
 }
 
 unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {

@@ -11,7 +11,7 @@ use super::kept::{Kept, PoolText};
 use super::log::{line_text, raw_level};
 use super::module::{DirConfig, index};
 use super::pool::{Pool, c_text};
-use super::sys;
+use super::{Status, sys};
 
 /// A request during one hook.
 #[derive(Clone, Copy)]
@@ -202,6 +202,18 @@ impl<'r> Request<'r> {
     pub fn auth_name(self) -> Option<&'r CStr> {
         // SAFETY: as for `auth_type`.
         self.text(unsafe { sys::ap_auth_name(self.raw.as_ptr()) })
+    }
+
+    /// What the place's `Require` rules say about the request as it is now, with the user that it has by now.
+    ///
+    /// `Declined` means that they need a user and there is none.
+    pub fn rules_decide(self) -> Status {
+        // SAFETY: the hook runs in the thread of the request, as it did before the user was known.
+        match unsafe { sys::ap_run_access_checker_ex(self.raw.as_ptr()) } {
+            sys::OK => Status::Ok,
+            sys::DECLINED => Status::Declined,
+            status => Status::Http(u16::try_from(status).unwrap_or(500)),
+        }
     }
 
     /// Scheme, host and port of URLs that lead here (`UseCanonicalName` and so on count).

@@ -31,10 +31,7 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next()?;
-        assert!(
-            values.next().is_none(),
-            "{name} stands there twice: {self:#?}"
-        );
+        assert!(values.next().is_none(), "{name} stands there twice: {self:#?}");
         Some(
             value
                 .to_str()
@@ -77,12 +74,21 @@ impl Answer {
     pub fn environment(&self) -> BTreeMap<String, String> {
         self.expect(200);
         let text = self.text();
-        let variables = text
-            .split('\0')
-            .filter_map(|variable| variable.split_once('='));
+        let variables = text.split('\0').filter_map(|variable| variable.split_once('='));
         variables
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect()
+    }
+
+    /// The cookies that the program under `/app/env` was handed, without the provider's own: it
+    /// lives on the same host, and cookies do not know ports.
+    #[track_caller]
+    pub fn cookies_handed_on(&self) -> String {
+        let cookies = self.environment().remove("HTTP_COOKIE").unwrap_or_default();
+        let pairs = cookies
+            .split("; ")
+            .filter(|pair| !pair.starts_with("oxd_dev_session"));
+        pairs.collect::<Vec<_>>().join("; ")
     }
 
     /// Where the answer sends the browser, as an absolute address.
@@ -100,9 +106,7 @@ impl Answer {
     pub fn set_cookies(&self) -> Vec<Cookie> {
         let values = self.headers.get_all("set-cookie").iter();
         let parse = |value: &reqwest::header::HeaderValue| {
-            let text = value
-                .to_str()
-                .unwrap_or_else(|_| panic!("Set-Cookie {value:?}"));
+            let text = value.to_str().unwrap_or_else(|_| panic!("Set-Cookie {value:?}"));
             let cookie = Cookie::parse(text.to_owned());
             cookie.unwrap_or_else(|error| panic!("Set-Cookie {text:?}: {error}"))
         };

@@ -105,7 +105,7 @@ impl Browser {
     pub fn follow_from(&self, mut answer: Answer) -> Answer {
         for _ in 0..REDIRECTS {
             match answer.status {
-                301 | 302 | 303 => answer = self.get(answer.location()),
+                301..=303 => answer = self.get(answer.location()),
                 _ => return answer,
             }
         }
@@ -174,9 +174,7 @@ impl Browser {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, CookieStore> {
-        self.jar
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.jar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -230,14 +228,12 @@ impl Ask<'_> {
     #[track_caller]
     pub fn send(self) -> Answer {
         let url = self.url.clone();
-        self.try_send()
-            .unwrap_or_else(|error| panic!("{url}: {error:?}"))
+        self.try_send().unwrap_or_else(|error| panic!("{url}: {error:?}"))
     }
 
     /// Sends the request; an error when there was no complete answer.
     pub fn try_send(self) -> Result<Answer, reqwest::Error> {
-        let mut request: RequestBuilder =
-            self.browser.client.request(self.method, self.url.clone());
+        let mut request: RequestBuilder = self.browser.client.request(self.method, self.url.clone());
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }

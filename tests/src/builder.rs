@@ -14,6 +14,7 @@ use crate::install::{Install, identity};
 use crate::module::module;
 use crate::port::Port;
 use crate::test_name;
+use crate::wait::WAIT;
 
 /// The multi-processing modules that httpd can run with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +95,8 @@ impl Builder {
     pub fn processes(mut self, processes: u32, threads: u32) -> Builder {
         self.processes = Some(processes);
         self.threads = threads;
-        self
+        // A small server can have all its hands full, and says so.
+        self.allow_log("AH00(161|484|286): server reached MaxRequestWorkers")
     }
 
     /// What `LogLevel` is set to, instead of `warn oxd:debug`.
@@ -195,10 +197,7 @@ impl Builder {
     /// The URL of a path on the virtual host that answers over TLS.
     pub fn tls_url(&self, path: &str) -> String {
         let port = self.tls_port.as_ref().map(Port::number);
-        format!(
-            "https://localhost:{}{path}",
-            port.expect("tls() was called")
-        )
+        format!("https://localhost:{}{path}", port.expect("tls() was called"))
     }
 
     /// Starts httpd and waits until it accepts connections.
@@ -207,16 +206,36 @@ impl Builder {
         Httpd::launch(self)
     }
 
+    /// Starts httpd, which must not succeed, and returns what it said.
+    #[track_caller]
+    pub fn start_fails(self) -> String {
+        self.write_all();
+        let output = self.run("-DFOREGROUND");
+        assert!(
+            !output.ok,
+            "httpd started, and ended without an error: {}",
+            output.output
+        );
+        output.output
+    }
+
     /// Asks httpd what it thinks of the configuration, without starting it.
     pub fn configtest(self) -> ConfigTest {
         self.write_all();
-        let output = Command::new(&Install::get().binary)
-            .arg("-t")
+        self.run("-t")
+    }
+
+    fn run(&self, option: &str) -> ConfigTest {
+        // Should it start after all, it ends after a while.
+        let output = Command::new("timeout")
+            .arg(WAIT.as_secs().to_string())
+            .arg(&Install::get().binary)
+            .arg(option)
             .arg("-f")
             .arg(self.path("httpd.conf"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .output()
-            .unwrap_or_else(|error| panic!("cannot run httpd -t: {error}"));
+            .unwrap_or_else(|error| panic!("cannot run httpd {option}: {error}"));
         let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stdout));
         if let Ok(log) = fs::read_to_string(self.path("error.log")) {
@@ -252,7 +271,7 @@ impl Builder {
             "<!DOCTYPE html><title>other</title><p>other page",
         );
         // NUL between the variables: a claim may hold a line break.
-        let script = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nexec env -0\n";
+        let script = "#!/bin/sh\ncat >/dev/null\nprintf 'Content-Type: text/plain\\n\\n'\nexec env -0\n";
         let script = self.file("cgi-bin/env", script);
         fs::set_permissions(&script, open).expect("permissions of the CGI script");
         self.file("httpd.conf", &self.text());
@@ -298,9 +317,7 @@ impl Builder {
             "setenvif",
             "headers",
         ];
-        let wanted = basic
-            .into_iter()
-            .chain(self.modules.iter().map(String::as_str));
+        let wanted = basic.into_iter().chain(self.modules.iter().map(String::as_str));
         let mut loaded: Vec<&str> = Vec::new();
         for name in wanted {
             if !loaded.contains(&name) {

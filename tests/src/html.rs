@@ -115,9 +115,7 @@ impl Page {
 
     /// All elements with this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Element> {
-        self.elements
-            .iter()
-            .filter(move |element| element.name == name)
+        self.elements.iter().filter(move |element| element.name == name)
     }
 
     /// All elements.
@@ -148,9 +146,7 @@ impl Page {
 
     /// Where the page's links lead.
     pub fn links(&self) -> Vec<&str> {
-        self.all("a")
-            .filter_map(|link| link.attribute("href"))
-            .collect()
+        self.all("a").filter_map(|link| link.attribute("href")).collect()
     }
 
     /// Whether a browser would run something from this page.
@@ -168,10 +164,7 @@ impl Page {
 }
 
 fn add_to_form(form: &mut Form, element: &Element) {
-    let kind = element
-        .attribute("type")
-        .unwrap_or("text")
-        .to_ascii_lowercase();
+    let kind = element.attribute("type").unwrap_or("text").to_ascii_lowercase();
     match (element.name.as_str(), kind.as_str()) {
         ("button", "button" | "reset") | ("input", "button" | "reset") => {}
         ("button", _) | ("input", "submit" | "image") => form.buttons.push(element.clone()),

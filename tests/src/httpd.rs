@@ -6,9 +6,9 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use regex::Regex;
 use tempfile::TempDir;
 
@@ -16,10 +16,17 @@ pub use crate::builder::{Builder, ConfigTest, Mpm};
 use crate::httpd_log::unexpected;
 use crate::install::Install;
 use crate::port::Port;
+use crate::process::{children, has_connections, resident_kib, runs, send};
 use crate::wait::{WAIT, wait_until, within};
 
 /// What httpd writes when it has started or restarted.
 const RUNNING: &str = "resuming normal operations";
+
+/// How long connections may take to end before a restart that is not graceful.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// How long a thread may take from closing its connection to waiting for the next one.
+const FINISH: Duration = Duration::from_millis(30);
 
 /// An httpd of the test's own. When it goes out of scope it is stopped, and the test fails when
 /// it ended badly, lost a child or wrote an unexpected line.
@@ -98,33 +105,42 @@ impl Httpd {
     }
 
     /// Restarts (as `apachectl restart`) and waits until the new configuration serves.
+    ///
+    /// Connections are given a moment to end before: httpd ends its children whatever they do, and
+    /// the event MPM then crashes now and then, whichever modules are loaded, when a thread was
+    /// about to finish a request.
     #[track_caller]
     pub fn restart(&self) {
+        within(QUIET, || (!has_connections(self.port.number())).then_some(()));
+        std::thread::sleep(FINISH);
         self.signal_and_wait(Signal::SIGHUP);
     }
 
-    /// Stops httpd (as `apachectl stop`); a bad end fails the test when this httpd is checked.
+    /// Stops httpd; a bad end fails the test when this httpd is checked.
+    ///
+    /// The children finish first (as with `apachectl graceful-stop`), for the reason that
+    /// [`Httpd::restart`] names. The parent need not look for them by and by, it is told to stop.
     pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else {
             return;
         };
         let pid = process.id();
-        let running = |process: &mut Child| process.try_wait().ok().flatten();
-        let status = match running(&mut process) {
-            Some(status) => {
+        let ended = |process: &mut Child| process.try_wait().ok().flatten();
+        let status = if let Some(status) = ended(&mut process) {
+            self.faults.push(format!("httpd had ended by itself, {status}"));
+            status
+        } else {
+            send(pid, Signal::SIGWINCH);
+            within(WAIT, || {
+                children(pid).into_iter().all(|child| !runs(child)).then_some(())
+            });
+            send(pid, Signal::SIGTERM);
+            within(WAIT, || ended(&mut process)).unwrap_or_else(|| {
                 self.faults
-                    .push(format!("httpd had ended by itself, {status}"));
-                status
-            }
-            None => {
-                send(pid, Signal::SIGTERM);
-                within(WAIT, || running(&mut process)).unwrap_or_else(|| {
-                    self.faults
-                        .push(format!("httpd did not stop within {} s", WAIT.as_secs()));
-                    let _ = process.kill();
-                    process.wait().unwrap_or(ExitStatus::from_raw(0))
-                })
-            }
+                    .push(format!("httpd did not stop within {} s", WAIT.as_secs()));
+                let _ = process.kill();
+                process.wait().unwrap_or(ExitStatus::from_raw(0))
+            })
         };
         if !status.success() {
             self.faults
@@ -151,25 +167,17 @@ impl Httpd {
         self.process.as_ref().map(Child::id).expect("httpd runs")
     }
 
-    /// The child processes there are now, CGI daemon included.
+    /// The child processes there are now.
     pub fn children(&self) -> Vec<u32> {
-        let pid = self.pid();
-        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        let list = list.unwrap_or_default();
-        list.split_whitespace()
-            .filter_map(|pid| pid.parse().ok())
+        children(self.pid())
+            .into_iter()
+            .filter(|child| runs(*child))
             .collect()
     }
 
     /// The parent's resident memory in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.expect("the parent's /proc/PID/status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        number
-            .and_then(|number| number.parse().ok())
-            .expect("a VmRSS line")
+        resident_kib(self.pid())
     }
 
     /// What the error log holds now.
@@ -212,10 +220,7 @@ impl Httpd {
     /// The URL of a path on the virtual host that answers over TLS.
     pub fn tls_url(&self, path: &str) -> String {
         let port = self.tls_port.as_ref().map(Port::number);
-        format!(
-            "https://localhost:{}{path}",
-            port.expect("an httpd with TLS")
-        )
+        format!("https://localhost:{}{path}", port.expect("an httpd with TLS"))
     }
 
     /// A file below the server's root.
@@ -250,14 +255,8 @@ impl Httpd {
         let before = self.times_running();
         send(self.pid(), signal);
         wait_until("httpd to restart", || {
-            let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()));
-            // A parent that died stays as a zombie until it is waited for.
-            let alive = stat.is_ok_and(|stat| !stat.contains(") Z "));
-            assert!(
-                alive,
-                "httpd's parent died at the restart:\n{}",
-                self.error_log()
-            );
+            let alive = runs(self.pid());
+            assert!(alive, "httpd's parent died at the restart:\n{}", self.error_log());
             self.times_running() > before
         });
     }
@@ -312,9 +311,4 @@ impl Drop for Httpd {
             self.end();
         }
     }
-}
-
-fn send(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).expect("a process id");
-    kill(Pid::from_raw(pid), signal).unwrap_or_else(|error| panic!("signal to httpd: {error}"));
 }

@@ -25,9 +25,8 @@ impl Install {
             let binary = binary().unwrap_or_else(|| {
                 panic!("no httpd found: install apache2 (Debian) or httpd, or set OXD_HTTPD")
             });
-            let modules = modules().unwrap_or_else(|| {
-                panic!("no directory of httpd modules found: set OXD_HTTPD_MODULES")
-            });
+            let modules = modules()
+                .unwrap_or_else(|| panic!("no directory of httpd modules found: set OXD_HTTPD_MODULES"));
             let list = Command::new(&binary).arg("-l").output();
             let list = list.unwrap_or_else(|error| panic!("{} -l: {error}", binary.display()));
             let linked = String::from_utf8_lossy(&list.stdout);
@@ -48,9 +47,7 @@ impl Install {
             return Command::new(&self.binary);
         }
         let mut command = Command::new(setpriv);
-        command
-            .args(["--pdeathsig", "TERM", "--"])
-            .arg(&self.binary);
+        command.args(["--pdeathsig", "TERM", "--"]).arg(&self.binary);
         command
     }
 
@@ -60,18 +57,13 @@ impl Install {
             return String::new();
         }
         let file = self.modules.join(format!("mod_{name}.so"));
-        assert!(
-            file.exists(),
-            "httpd's module {} is missing",
-            file.display()
-        );
+        assert!(file.exists(), "httpd's module {} is missing", file.display());
         format!("LoadModule {name}_module \"{}\"\n", file.display())
     }
 
     /// Whether a module of httpd's own can be used here.
     pub fn has(&self, name: &str) -> bool {
-        self.linked.contains(&format!("mod_{name}.c"))
-            || self.modules.join(format!("mod_{name}.so")).exists()
+        self.linked.contains(&format!("mod_{name}.c")) || self.modules.join(format!("mod_{name}.so")).exists()
     }
 }
 
@@ -82,9 +74,7 @@ pub(crate) fn identity() -> String {
         return String::new();
     }
     let exists = |name: &&str| matches!(User::from_name(name), Ok(Some(_)));
-    let user = ["www-data", "apache", "http", "nobody"]
-        .into_iter()
-        .find(exists);
+    let user = ["www-data", "apache", "http", "nobody"].into_iter().find(exists);
     let exists = |name: &&str| matches!(Group::from_name(name), Ok(Some(_)));
     let group = ["www-data", "apache", "http", "nogroup", "nobody"]
         .into_iter()

@@ -17,6 +17,7 @@ mod httpd_log;
 mod install;
 mod module;
 mod port;
+mod process;
 mod raw;
 mod signin;
 mod site;
@@ -40,10 +41,7 @@ pub use webdriver::WebDriver;
 /// The name of the running test as a file name: the test runner names a test's thread after it.
 pub(crate) fn test_name() -> String {
     let thread = std::thread::current();
-    let name = thread
-        .name()
-        .filter(|name| *name != "main")
-        .unwrap_or("bed");
+    let name = thread.name().filter(|name| *name != "main").unwrap_or("bed");
     name.chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect()

@@ -11,7 +11,9 @@ use serde_json::Value;
 pub fn module() -> &'static Path {
     static MODULE: OnceLock<PathBuf> = OnceLock::new();
     MODULE.get_or_init(|| match std::env::var_os("OXD_MODULE") {
-        Some(path) => PathBuf::from(path),
+        Some(path) => Path::new(&path)
+            .canonicalize()
+            .unwrap_or_else(|error| panic!("OXD_MODULE={}: {error}", path.display())),
         None => build(),
     })
 }

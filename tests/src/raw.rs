@@ -46,19 +46,14 @@ fn parse(address: SocketAddr, bytes: &[u8]) -> Answer {
     let end = end.unwrap_or_else(|| panic!("no HTTP answer: {}", String::from_utf8_lossy(bytes)));
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
     let mut headers = HeaderMap::new();
     for line in lines {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         let name = HeaderName::from_bytes(name.as_bytes());
         let name = name.unwrap_or_else(|_| panic!("the header line {line:?}"));
         let value = HeaderValue::from_str(value.trim());
-        headers.append(
-            name,
-            value.unwrap_or_else(|_| panic!("the header line {line:?}")),
-        );
+        headers.append(name, value.unwrap_or_else(|_| panic!("the header line {line:?}")));
     }
     Answer {
         url: Url::parse(&format!("http://{address}/")).expect("an address is a host and a port"),

@@ -32,10 +32,7 @@ impl Approval {
         match self {
             Approval::Redirect(url) => browser.get(url),
             Approval::Post(url, fields) => {
-                let fields: Vec<_> = fields
-                    .iter()
-                    .map(|(n, v)| (n.as_str(), v.as_str()))
-                    .collect();
+                let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
                 // A form that comes from another site's page.
                 browser
                     .ask("POST", url)
@@ -68,11 +65,7 @@ pub fn begin(browser: &Browser, url: impl AsRef<str>) -> Answer {
     answer.expect(302);
     let target = answer.location();
     let leaves = target.query_pairs().any(|(name, _)| name == "client_id");
-    assert!(
-        leaves,
-        "not a redirect to the provider: {}",
-        answer.summary()
-    );
+    assert!(leaves, "not a redirect to the provider: {}", answer.summary());
     answer
 }
 
@@ -111,12 +104,7 @@ pub fn decide(
         } else if let [form] = page.forms() {
             // The form of response_mode=form_post, which a script sends by itself.
             let target = answer.url.join(&form.action).expect("the form's action");
-            assert_ne!(
-                target.origin(),
-                authorization.origin(),
-                "{}",
-                answer.summary()
-            );
+            assert_ne!(target.origin(), authorization.origin(), "{}", answer.summary());
             return Approval::Post(target, form.fields.clone());
         } else {
             panic!("no form to fill in: {}", answer.summary());
@@ -150,10 +138,7 @@ pub fn sign_in_as(browser: &Browser, url: impl AsRef<str>, name: &str, password:
 #[track_caller]
 fn submit(browser: &Browser, page: &Answer, action: &str, fields: &[(String, String)]) -> Answer {
     let target = page.url.join(action).expect("the form's action");
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(n, v)| (n.as_str(), v.as_str()))
-        .collect();
+    let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     browser.post(target, &fields)
 }
 

@@ -85,11 +85,7 @@ impl TestSite {
         match answer.status {
             401 => assert_eq!(session, json!({ "active": false })),
             status => {
-                assert_eq!(
-                    (status, &session["active"]),
-                    (200, &json!(true)),
-                    "{session}"
-                );
+                assert_eq!((status, &session["active"]), (200, &json!(true)), "{session}");
                 return session["user"].as_str().map(str::to_owned);
             }
         }
@@ -98,11 +94,7 @@ impl TestSite {
 
     /// The commands that reached the oxd server since the last [`TestSite::forget_calls`].
     pub fn commands(&self) -> Vec<String> {
-        self.oxd
-            .calls()
-            .into_iter()
-            .map(|call| call.command)
-            .collect()
+        self.oxd.calls().into_iter().map(|call| call.command).collect()
     }
 
     /// Fails the test when the oxd server was called with anything else since the last
@@ -258,13 +250,9 @@ impl SiteBuilder {
             });
         }
         text.push_str(&self.directives);
-        text.push_str(&format!(
-            "<Location {base}>\n    SetHandler oxd\n</Location>\n"
-        ));
+        text.push_str(&format!("<Location {base}>\n    SetHandler oxd\n</Location>\n"));
         if self.protect {
-            text.push_str(
-                "<Location /app>\n    AuthType oxd\n    Require valid-user\n</Location>\n",
-            );
+            text.push_str("<Location /app>\n    AuthType oxd\n    Require valid-user\n</Location>\n");
         }
         for name in &self.others {
             let callback = builder.url(&format!("/{name}/oxd/callback"));

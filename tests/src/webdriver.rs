@@ -112,11 +112,7 @@ impl WebDriver {
     /// Runs a script in the page and returns its value.
     #[track_caller]
     pub fn script(&self, script: &str) -> Value {
-        self.call(
-            "POST",
-            "/execute/sync",
-            &json!({ "script": script, "args": [] }),
-        )
+        self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
     /// Sets the size of the window in CSS pixels.
@@ -136,13 +132,23 @@ impl WebDriver {
         assert!(found.is_some(), "still at {} instead of {part}", self.url());
     }
 
-    /// Keeps a picture of the page below `screenshots` in cargo's target directory.
+    /// Keeps a picture of the whole page below `screenshots` in cargo's target directory.
     #[track_caller]
     pub fn screenshot(&self, page: &str) -> PathBuf {
+        let size = self
+            .script("return [outerWidth, outerHeight, document.documentElement.scrollHeight - innerHeight]");
+        let size = [0, 1, 2].map(|at| size[at].as_i64().unwrap_or_default().max(0) as u32);
+        let [width, height, below] = size;
+        self.resize(width, height + below);
+        let file = self.picture(page);
+        self.resize(width, height);
+        file
+    }
+
+    #[track_caller]
+    fn picture(&self, page: &str) -> PathBuf {
         let picture = self.text_of(&self.call("GET", "/screenshot", &Value::Null));
-        let picture = BASE64_STANDARD
-            .decode(picture)
-            .expect("a picture in base64");
+        let picture = BASE64_STANDARD.decode(picture).expect("a picture in base64");
         let directory = target_dir().join("screenshots");
         fs::create_dir_all(&directory).expect("the directory for screenshots");
         let file = directory.join(format!("{}-{page}.png", self.name));
@@ -176,9 +182,7 @@ impl WebDriver {
 
     fn try_call(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?;
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.session));
+        let mut request = self.client.request(method, format!("{}{path}", self.session));
         if !body.is_null() {
             request = request
                 .header("content-type", "application/json")
@@ -188,11 +192,7 @@ impl WebDriver {
         let ok = response.status().is_success();
         let text = response.text().map_err(|error| error.to_string())?;
         let mut answer: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-        if ok {
-            Ok(answer["value"].take())
-        } else {
-            Err(text)
-        }
+        if ok { Ok(answer["value"].take()) } else { Err(text) }
     }
 }
 
@@ -222,6 +222,8 @@ fn capabilities(profile: &str) -> Value {
     arguments.push(format!("--user-data-dir={profile}"));
     json!({ "capabilities": { "alwaysMatch": {
         "browserName": "chrome",
+        // httpd's certificates in the tests are of an authority that Chromium does not know.
+        "acceptInsecureCerts": true,
         "goog:chromeOptions": { "args": arguments },
         "timeouts": { "pageLoad": 30_000, "implicit": 0 },
     } } })

@@ -155,9 +155,7 @@ fn a_parent_that_ends_by_itself_or_badly_is_noticed() {
     let children = httpd.children();
     signal(httpd.pid(), Signal::SIGKILL);
     let stat = format!("/proc/{}/stat", httpd.pid());
-    wait_until("the end", || {
-        fs::read_to_string(&stat).unwrap().contains(") Z ")
-    });
+    wait_until("the end", || fs::read_to_string(&stat).unwrap().contains(") Z "));
     let verdict = httpd.verdict().unwrap_err();
     assert!(
         verdict.contains("ended by itself") && verdict.contains("ended badly"),
@@ -199,11 +197,7 @@ fn the_browser_keeps_cookies_where_they_belong() {
     let port = httpd.address().port();
     let host = |name: &str, path: &str| format!("http://{name}:{port}{path}");
     let sent = |browser: &Browser, url: &str| {
-        let names: Vec<_> = browser
-            .cookies(url)
-            .into_iter()
-            .map(|(name, _)| name)
-            .collect();
+        let names: Vec<_> = browser.cookies(url).into_iter().map(|(name, _)| name).collect();
         names.join(" ")
     };
     let browser = Browser::new();
@@ -224,9 +218,7 @@ fn the_browser_keeps_cookies_where_they_belong() {
         sent(&browser, "https://www.example.test/x"),
         "safe short whole wide"
     );
-    let echoed = browser
-        .get(host("www.example.test", "/public/env"))
-        .environment();
+    let echoed = browser.get(host("www.example.test", "/public/env")).environment();
     assert_eq!(echoed["HTTP_COOKIE"], "short=5; whole=1; wide=4");
     wait_until("the cookie to end", || {
         sent(&browser, &host("www.example.test", "/x")) == "whole wide"
@@ -248,17 +240,10 @@ fn the_browser_follows_redirects_when_asked_only() {
     let httpd = stock().config("Redirect 303 /from /1k.bin").start();
     let browser = Browser::keeping_connections();
     assert_eq!(
-        browser
-            .get(httpd.url("/from"))
-            .expect(303)
-            .location()
-            .path(),
+        browser.get(httpd.url("/from")).expect(303).location().path(),
         "/1k.bin"
     );
-    assert_eq!(
-        browser.follow(httpd.url("/from")).expect(200).body.len(),
-        1024
-    );
+    assert_eq!(browser.follow(httpd.url("/from")).expect(200).body.len(), 1024);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The whole flow in a real browser, with a picture of every page.
 
-use oxd_tests::{TestSite, WebDriver};
+use oxd_tests::{Authority, TestSite, WebDriver};
 
 /// What a page may do at most, said by the browser itself.
 const COUNT_SCRIPTS: &str = "return document.scripts.length";
@@ -62,11 +62,7 @@ fn a_protected_page_leads_through_the_login_and_back() {
     let window = WebDriver::start("protected");
     let page = site.url("/app/other.html?a=%20b#part");
     window.open(&page);
-    window.wait_for_url(&site.oxd.provider_url());
-    window.fill("[name=username]", "test_user");
-    window.fill("[name=password]", "secret");
-    window.click("#sign-in");
-    window.click("#allow");
+    agree(&window, &site);
     window.wait_for_url(&site.url("/app/other.html?a=%20b"));
     assert!(window.text().contains("other page"), "{}", window.text());
     // Back and reload do not lead into a loop or an error.
@@ -93,4 +89,59 @@ fn errors_are_pages_that_one_can_read() {
     window.screenshot("2-not-agreed");
     window.open(&site.url("/oxd/nonsense"));
     window.screenshot("3-not-found");
+}
+
+/// Signs in at the provider's form, as the demo user, and agrees.
+fn agree(window: &WebDriver, site: &TestSite) {
+    window.wait_for_url(&site.oxd.provider_url());
+    window.fill("[name=username]", "test_user");
+    window.fill("[name=password]", "secret");
+    window.click("#sign-in");
+    window.click("#allow");
+}
+
+/// A site that the browser knows under another name than the provider's, so that what comes from
+/// the provider comes from another site.
+fn across_sites(directives: &str) -> (TestSite, String) {
+    let builder = TestSite::builder().directives(directives);
+    let home = builder.url("").replace("127.0.0.1", "localhost");
+    let callback = format!("{home}/oxd/callback");
+    (builder.redirect_uris(&[&callback]).start(), home)
+}
+
+#[test]
+fn the_provider_may_be_another_site() {
+    for (name, directives) in [("lax", ""), ("strict", "OxdCookieSameSite Strict")] {
+        let (site, home) = across_sites(directives);
+        let window = WebDriver::start(name);
+        let page = format!("{home}/app/other.html");
+        window.open(&page);
+        agree(&window, &site);
+        window.wait_for_url(&page);
+        assert!(window.text().contains("other page"), "{name}: {}", window.text());
+        window.open(&format!("{home}/oxd"));
+        assert!(
+            window.text().contains("test_user@example.org"),
+            "{name}: {}",
+            window.text()
+        );
+    }
+}
+
+#[test]
+fn the_provider_may_be_another_site_and_answer_with_a_form() {
+    let authority = Authority::new();
+    let builder = TestSite::builder().httpd(|httpd| httpd.tls(&authority.certify()));
+    let callback = builder.tls_url("/oxd/callback");
+    let site = builder
+        .redirect_uris(&[&callback])
+        .directives("OxdAuthParam response_mode form_post")
+        .start();
+    let window = WebDriver::start("form-post");
+    let page = site.httpd.tls_url("/app/other.html");
+    window.open(&page);
+    agree(&window, &site);
+    window.click("#continue");
+    window.wait_for_url(&page);
+    assert!(window.text().contains("other page"), "{}", window.text());
 }

@@ -13,6 +13,9 @@ const RESTARTS: usize = 200;
 /// do not hand back every page; what grows with each restart is far beyond this after 200.
 const GROWTH_KIB: u64 = 1024;
 
+/// How many requests users with a session make at least between two restarts.
+const EACH: usize = 20;
+
 struct Load<'a> {
     site: &'a TestSite,
     end: AtomicBool,
@@ -67,9 +70,7 @@ impl Load<'_> {
 
 fn restarts() -> usize {
     let count = std::env::var("OXD_RESTARTS").ok();
-    count.map_or(RESTARTS, |count| {
-        count.parse().expect("OXD_RESTARTS is a number")
-    })
+    count.map_or(RESTARTS, |count| count.parse().expect("OXD_RESTARTS is a number"))
 }
 
 fn restart_under_load(mpm: Mpm, count: usize) {
@@ -92,6 +93,11 @@ fn restart_under_load(mpm: Mpm, count: usize) {
         ];
         let mut early = 0;
         for number in 1..=count {
+            // Every generation of children has work to do.
+            let before = load.requests.load(Ordering::Relaxed);
+            within(WAIT, || {
+                (load.requests.load(Ordering::Relaxed) >= before + EACH).then_some(())
+            });
             site.httpd.graceful();
             // Old children must go, or httpd runs out of slots for new ones.
             let calm = within(WAIT, || (site.httpd.children().len() <= 6).then_some(()));
@@ -127,7 +133,7 @@ fn restart_under_load(mpm: Mpm, count: usize) {
         begun.elapsed().as_secs_f32()
     );
     assert!(
-        requests > count && logins > 0,
+        requests > count * EACH && logins > 0,
         "{requests} requests and {logins} logins are no load"
     );
     assert!(
@@ -153,10 +159,7 @@ fn restarts_that_are_not_graceful_are_survived_too() {
     for _ in 0..10 {
         site.httpd.restart();
         let found = within(Duration::from_secs(10), || {
-            let answer = Browser::new()
-                .ask("GET", site.url("/app/"))
-                .try_send()
-                .ok()?;
+            let answer = Browser::new().ask("GET", site.url("/app/")).try_send().ok()?;
             (answer.status == 302).then_some(())
         });
         assert!(found.is_some(), "no login after a restart");

@@ -60,6 +60,12 @@ pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
     )
 }
 
+/// A user whom the place's rules do not let in.
+pub fn forbidden(ctx: &Ctx<'_>) -> Response {
+    let detail = format!("no Require at {} lets this user in", ctx.facts.path);
+    ctx.refuse(&Failure::new(Reason::Forbidden, detail), None, None)
+}
+
 /// A user without the claim that should become `REMOTE_USER`.
 pub fn nameless(ctx: &Ctx<'_>) -> Response {
     let claim = ctx.settings.remote_user.map_or("sub", |rule| rule.claim.as_str());

@@ -82,11 +82,11 @@ impl Facts<'_> {
 
     /// Whether a script and not a person asks: a redirect to another site would only puzzle it.
     pub fn is_script(&self) -> bool {
-        if let Some(mode) = self.headers.sec_fetch_mode {
-            return !mode.eq_ignore_ascii_case("navigate");
-        }
-        let xhr = |value: &str| value.eq_ignore_ascii_case("XMLHttpRequest");
-        self.headers.x_requested_with.is_some_and(xhr) || !self.accepts_html()
+        let fetches = |mode: &str| !mode.eq_ignore_ascii_case("navigate");
+        let is_xhr = |value: &str| value.eq_ignore_ascii_case("XMLHttpRequest");
+        self.headers.sec_fetch_mode.is_some_and(fetches)
+            || self.headers.x_requested_with.is_some_and(is_xhr)
+            || !self.accepts_html()
     }
 
     /// Whether `Accept` leaves room for an HTML page (absent means anything, RFC 9110 section 12.5.1).
@@ -104,10 +104,8 @@ impl Facts<'_> {
                 .accept
                 .is_some_and(|accept| media_ranges(accept).any(|range| range == kind))
         };
-        if named("text/html") || named("application/xhtml+xml") {
-            return false;
-        }
-        named("application/json") || self.is_script()
+        let wants_page = named("text/html") || named("application/xhtml+xml");
+        self.is_script() || (named("application/json") && !wants_page)
     }
 }
 

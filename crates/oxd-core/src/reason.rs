@@ -203,6 +203,13 @@ reasons! {
         text: "The sign-in service told more about you than this site can keep.",
         remedy: "raise LimitRequestFieldSize, have the provider release fewer claims, or ask for a smaller OxdScope",
     }
+    /// The user's session is fine, but a rule of the place (`Require`) does not let this user in.
+    Forbidden {
+        code: "forbidden", status: 403, level: Info,
+        title: "You cannot see this page",
+        text: "You are signed in, but this page is not open to you.",
+        remedy: "",
+    }
     /// The user lacks the claim that should become the user name.
     NoUserName {
         code: "user_name_missing", status: 403, level: Warning,
@@ -248,7 +255,7 @@ impl Reason {
     pub fn can_start_over(self) -> bool {
         !matches!(
             self,
-            Reason::NotFound | Reason::MethodNotAllowed | Reason::NotConfigured
+            Reason::NotFound | Reason::MethodNotAllowed | Reason::NotConfigured | Reason::Forbidden
         )
     }
 }

@@ -161,7 +161,10 @@ pub fn http_url(text: &str) -> Parsed<Url> {
     }
     // The URL standard would repair "https:host"; an administrator's typing error should be seen instead.
     let lower = text.to_ascii_lowercase();
-    if !lower.starts_with("http://") && !lower.starts_with("https://") {
+    let rest = lower
+        .strip_prefix("http://")
+        .or_else(|| lower.strip_prefix("https://"));
+    if rest.is_none_or(|rest| rest.starts_with('/')) {
         return Err(complaint());
     }
     let url = Url::parse(text).map_err(|_| complaint())?;
@@ -198,7 +201,8 @@ pub fn host_port(word: &str) -> Parsed<String> {
             "host names, each with an optional :port, without scheme or path",
         )
     };
-    if word.contains(['/', '@', '?', '#', '\\']) {
+    // A * would look as if it meant any host, which would be an open redirect.
+    if word.contains(['/', '@', '?', '#', '\\', '*']) {
         return Err(complaint());
     }
     let url = Url::parse(&format!("http://{word}/")).map_err(|_| complaint())?;
@@ -278,7 +282,7 @@ mod tests {
     #[test]
     fn hosts_are_hosts() {
         assert_eq!(host_port("App.Example:8080").unwrap(), "app.example:8080");
-        for bad in ["https://x", "x/y", "u@x", "x:99999", ""] {
+        for bad in ["https://x", "x/y", "u@x", "x:99999", "", "*", "*.x"] {
             assert!(host_port(bad).is_err(), "{bad}");
         }
     }

@@ -67,9 +67,7 @@ fn the_same_at_the_login_address() {
         "code=x&state=",
     ] {
         let browser = Browser::new();
-        browser
-            .get(site.url(&format!("/oxd/login?{query}")))
-            .expect(400);
+        browser.get(site.url(&format!("/oxd/login?{query}"))).expect(400);
     }
     site.expect_commands(&[]);
 }
@@ -85,10 +83,7 @@ fn a_form_is_held_to_the_same() {
     let Approval::Post(url, fields) = &approval else {
         panic!("not a form: {approval:?}")
     };
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(n, v)| (n.as_str(), v.as_str()))
-        .collect();
+    let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     let twice = [&fields[..], &fields[..]].concat();
     site.forget_calls();
     let copy = browser.copy();
@@ -121,12 +116,7 @@ fn a_user_who_does_not_agree_is_told_so() {
     let site = TestSite::start();
     let browser = Browser::new();
     let start = begin(&browser, site.url("/app/"));
-    let refusal = decide(
-        &browser,
-        &start.location(),
-        ("test_user", "secret"),
-        "cancel",
-    );
+    let refusal = decide(&browser, &start.location(), ("test_user", "secret"), "cancel");
     assert_eq!(value(&refusal, "error"), "access_denied");
     site.forget_calls();
     let answer = refusal.deliver(&browser);
@@ -145,6 +135,7 @@ fn a_user_who_does_not_agree_is_told_so() {
 #[test]
 fn the_providers_errors_are_shown_and_cannot_do_harm() {
     let site = TestSite::start();
+    site.httpd.allow_log(r"\[oxd:warn\] .* provider_error");
     for (error, description) in [
         ("login_required", "please sign in"),
         ("server_error", "<script>alert(1)</script>"),
@@ -181,6 +172,7 @@ fn the_providers_errors_are_shown_and_cannot_do_harm() {
 #[test]
 fn an_error_together_with_a_code_is_no_sign_in() {
     let site = TestSite::start();
+    site.httpd.allow_log(r"\[oxd:warn\] .* provider_error");
     let browser = Browser::new();
     let start = begin(&browser, site.url("/app/"));
     let approval = approve(&browser, &start.location());
@@ -213,17 +205,13 @@ fn oxd_may_choose_the_state_itself() {
         theirs.as_ref(),
         "the oxd server has a state of its own"
     );
-    approve(&browser, &start.location())
-        .deliver(&browser)
-        .expect(303);
+    approve(&browser, &start.location()).deliver(&browser).expect(303);
     assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));
 }
 
 #[test]
 fn oxd_may_choose_the_nonce_itself() {
-    let site = TestSite::builder()
-        .oxd(|oxd| oxd.ignore_nonce = true)
-        .start();
+    let site = TestSite::builder().oxd(|oxd| oxd.ignore_nonce = true).start();
     let browser = Browser::new();
     sign_in(&browser, site.url("/app/")).page.expect(200);
     assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));

@@ -1,8 +1,6 @@
 //! Callbacks at the wrong time or in the wrong place: no session, and oxd is not asked.
 
-use oxd_tests::{
-    Answer, Approval, Browser, DEMO_SUB, TestSite, approve, begin, sign_in, wait_until,
-};
+use oxd_tests::{Answer, Approval, Browser, DEMO_SUB, TestSite, approve, begin, sign_in, wait_until};
 
 fn to_the_callback(site: &TestSite) -> (Browser, Approval) {
     let browser = Browser::new();
@@ -71,6 +69,7 @@ fn with_a_state_that_was_used() {
     browser.forget("oxd_session");
     expect_restart(&site, &browser, |browser| approval.deliver(browser));
     // Even where the state cookie was kept back, the code is worth nothing: oxd refuses it.
+    site.httpd.allow_log(r"\[oxd:warn\] .* state_unregistered");
     let answer = approval.deliver(&before);
     assert!((400..500).contains(&answer.status), "{}", answer.summary());
     assert!(answer.given_cookies("oxd_session").is_empty());
@@ -144,9 +143,7 @@ fn after_the_states_time() {
     let (browser, approval) = to_the_callback(&site);
     let (name, value) = browser.cookies_named("oxd_state.", site.url("/")).remove(0);
     wait_until("the browser to forget the state", || {
-        browser
-            .cookies_named("oxd_state.", site.url("/"))
-            .is_empty()
+        browser.cookies_named("oxd_state.", site.url("/")).is_empty()
     });
     // A browser that keeps it longer does not win anything.
     expect_restart(&site, &browser, |browser| {
@@ -229,9 +226,7 @@ fn a_state_that_oxd_forgot_can_be_started_over() {
     let answer = approval.deliver(&browser);
     let page = answer.expect(400).page();
     assert!(
-        page.links()
-            .iter()
-            .any(|link| link.starts_with("/oxd/login")),
+        page.links().iter().any(|link| link.starts_with("/oxd/login")),
         "{:?}",
         page.links()
     );

@@ -88,10 +88,7 @@ fn the_administrator_may_want_a_login_always_or_never() {
     let script = browser
         .ask("GET", site.url("/app/other.html"))
         .header("sec-fetch-mode", "cors");
-    assert_eq!(
-        script.send().expect(302).given_cookies("oxd_state.").len(),
-        1
-    );
+    assert_eq!(script.send().expect(302).given_cookies("oxd_state.").len(), 1);
     site.forget_calls();
     let page = browser.get(site.url("/app/1k.bin"));
     assert!(page.expect(401).set_cookies().is_empty());
@@ -109,15 +106,9 @@ fn a_post_without_a_session_is_not_lost_silently() {
     let site = TestSite::start();
     let answer = Browser::new().post(site.url("/app/env"), &[("a", "1")]);
     // Either way the application does not see it.
-    assert!(
-        matches!(answer.status, 302 | 303 | 401),
-        "{}",
-        answer.summary()
-    );
+    assert!(matches!(answer.status, 302 | 303 | 401), "{}", answer.summary());
     let browser = site.signed_in();
-    let environment = browser
-        .post(site.url("/app/env"), &[("a", "1")])
-        .environment();
+    let environment = browser.post(site.url("/app/env"), &[("a", "1")]).environment();
     assert_eq!(environment["REQUEST_METHOD"], "POST");
     assert_eq!(environment["CONTENT_LENGTH"], "3");
 }

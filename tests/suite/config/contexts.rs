@@ -61,10 +61,7 @@ fn every_directive_stands_in_server_vhost_and_location() {
         ("<Location /x>", "</Location>"),
         ("<Directory \"${DOCROOT}\">", "</Directory>"),
         ("<If \"true\">", "</If>"),
-        (
-            "<VirtualHost *:80>\n<Location /x>",
-            "</Location>\n</VirtualHost>",
-        ),
+        ("<VirtualHost *:80>\n<Location /x>", "</Location>\n</VirtualHost>"),
     ] {
         let httpd = Httpd::builder();
         httpd.file("site.json", "{\"oxd_id\":\"a\"}");
@@ -93,9 +90,7 @@ fn htaccess_holds_those_that_may_be_delegated() {
     httpd.file("ca.pem", &oxd_tests::Authority::new().certificate_pem);
     let httpd = httpd.start();
     for (number, (line, delegated)) in LINES.iter().enumerate() {
-        let status = Browser::new()
-            .get(httpd.url(&format!("/h{number}/")))
-            .status;
+        let status = Browser::new().get(httpd.url(&format!("/h{number}/"))).status;
         assert_eq!(status, if *delegated { 200 } else { 500 }, "{line}");
     }
 }
@@ -114,10 +109,7 @@ fn htaccess_needs_to_be_allowed() {
 #[test]
 fn htaccess_may_protect_and_decide() {
     let builder = TestSite::builder().unprotected().httpd(|httpd| {
-        httpd.file(
-            "docroot/app/.htaccess",
-            "AuthType oxd\nRequire valid-user\n",
-        );
+        httpd.file("docroot/app/.htaccess", "AuthType oxd\nRequire valid-user\n");
         httpd.file("docroot/app/deep/index.html", "deep");
         httpd.file("docroot/app/deep/.htaccess", "OxdUnauthAction 401\n");
         httpd
@@ -178,12 +170,7 @@ fn two_sites_live_on_one_server() {
 #[test]
 fn virtual_hosts_are_sites_of_their_own() {
     let builder = TestSite::builder();
-    let port = builder
-        .url("")
-        .rsplit(':')
-        .next()
-        .expect("a port")
-        .to_owned();
+    let port = builder.url("").rsplit(':').next().expect("a port").to_owned();
     let host = |name: &str, path: &str| format!("http://{name}.test:{port}{path}");
     let site = builder
         .redirect_uris(&[&host("one", "/oxd/callback")])

@@ -47,11 +47,7 @@ fn configtest_names_what_a_location_lacks() {
             ),
         ] {
             let test = httpd().config(&format!("{text}{location}")).configtest();
-            let place = if location == PROTECTED {
-                "/app"
-            } else {
-                "/oxd"
-            };
+            let place = if location == PROTECTED { "/app" } else { "/oxd" };
             let named = |line: &str| line.contains(missing) && line.contains(place);
             if test.ok || !test.output.lines().any(named) {
                 wrong.push(format!(
@@ -69,17 +65,13 @@ fn a_site_file_may_lack_what_directives_say() {
     let httpd = httpd();
     httpd.file("part.json", "{\"oxd_id\":\"an-id\",\"client_id\":\"a\"}");
     let text = "OxdSite ${ROOT}/part.json\nOxdClientSecret b\nOxdOpHost https://op.example.org\n";
-    let test = httpd
-        .config(&format!("{SERVER}{text}{PROTECTED}"))
-        .configtest();
+    let test = httpd.config(&format!("{SERVER}{text}{PROTECTED}")).configtest();
     assert!(test.ok, "{}", test.output);
 }
 
 #[test]
 fn single_directives_override_the_site_file() {
-    let site = TestSite::builder()
-        .directives("OxdClientSecret wrong")
-        .start();
+    let site = TestSite::builder().directives("OxdClientSecret wrong").start();
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     Browser::new().get(site.url("/app/")).expect(502);
     let calls = site.oxd.calls();
@@ -91,18 +83,12 @@ fn single_directives_override_the_site_file() {
 fn where_only_a_request_can_know_it_gets_500_and_one_line() {
     let httpd = httpd().allow_log(r"\[oxd:error\]");
     httpd.file("docroot/late/index.html", "never seen");
-    httpd.file(
-        "docroot/late/.htaccess",
-        "AuthType oxd\nRequire valid-user\n",
-    );
+    httpd.file("docroot/late/.htaccess", "AuthType oxd\nRequire valid-user\n");
     let httpd = httpd.start();
     let answer = Browser::new().get(httpd.url("/late/"));
     assert!(!answer.expect(500).text().contains("never seen"));
     let log = httpd.error_log();
-    let lines: Vec<_> = log
-        .lines()
-        .filter(|line| line.contains("[oxd:error]"))
-        .collect();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("[oxd:error]")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(
         lines[0].contains("OxdServer") && lines[0].contains("/late"),

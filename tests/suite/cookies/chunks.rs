@@ -36,18 +36,24 @@ fn a_large_session_is_cut_into_cookies_that_browsers_keep() {
     let browser = Browser::new();
     let walk = sign_in_as(&browser, site.url("/app/env"), "big", "secret");
     let cookies = walk.callback.given_cookies("oxd_session");
-    let names: Vec<_> = cookies
-        .iter()
-        .map(|cookie| cookie.name().to_owned())
-        .collect();
-    assert_eq!(names, ["oxd_session", "oxd_session.1"]);
+    let names: Vec<_> = cookies.iter().map(|cookie| cookie.name().to_owned()).collect();
+    assert!(names.len() > 1, "{names:?}");
+    for (number, name) in names.iter().enumerate() {
+        let expected = if number == 0 {
+            "oxd_session".into()
+        } else {
+            format!("oxd_session.{number}")
+        };
+        assert_eq!(*name, expected);
+    }
     for value in walk.callback.headers.get_all("set-cookie") {
         assert!(value.len() <= 4096, "a cookie of {} bytes", value.len());
     }
     let environment = walk.page.environment();
     assert_eq!(environment["OXD_CLAIM_text"], noise(4500));
-    assert!(
-        !environment.contains_key("HTTP_COOKIE"),
+    assert_eq!(
+        walk.page.cookies_handed_on(),
+        "",
         "no chunk reaches the application"
     );
     assert_eq!(site.user(&browser).as_deref(), Some("sub-of-big"));
@@ -76,9 +82,7 @@ fn half_of_the_chunks_is_no_session() {
             .cookie_field(field)
             .send()
             .status;
-        let session = browser
-            .ask("GET", site.url("/oxd/session"))
-            .cookie_field(field);
+        let session = browser.ask("GET", site.url("/oxd/session")).cookie_field(field);
         (app, session.send().status)
     };
     assert_eq!(ask(&field(&chunks)), (200, 200));
@@ -120,9 +124,7 @@ fn chunk_numbers_from_the_client_cost_nothing() {
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     let own = own.join("; ");
-    let many: String = (1..8000)
-        .map(|n| format!("; oxd_session.{n}=AAAA"))
-        .collect();
+    let many: String = (1..8000).map(|n| format!("; oxd_session.{n}=AAAA")).collect();
     for field in [
         "oxd_session.1=A",
         "oxd_session=2.A; oxd_session.1=A",
@@ -138,10 +140,7 @@ fn chunk_numbers_from_the_client_cost_nothing() {
         &format!("oxd_session=8000.AAAA{many}"),
     ] {
         let answer = Browser::new();
-        let answer = answer
-            .ask("GET", site.url("/app/"))
-            .cookie_field(field)
-            .send();
+        let answer = answer.ask("GET", site.url("/app/")).cookie_field(field).send();
         let short: String = field.chars().take(100).collect();
         assert_eq!(answer.status, 302, "{short}: {}", answer.summary());
     }
@@ -165,7 +164,7 @@ fn a_smaller_session_takes_the_larger_ones_place() {
     let small = user("small", json!({ "name": "Small" }));
     let site = TestSite::builder().users(vec![big(4500), small]).start();
     let browser = signed_in(&site);
-    assert_eq!(browser.cookies_named("oxd_session", site.url("/")).len(), 2);
+    assert!(browser.cookies_named("oxd_session", site.url("/")).len() > 1);
     site.oxd.forget_provider_sessions();
     let walk = sign_in_as(
         &browser,
@@ -186,11 +185,7 @@ fn a_session_that_no_browser_could_bring_back_is_an_error_and_no_loop() {
     let credentials = ("big", "secret");
     let approval = oxd_tests::decide(&browser, &start.location(), credentials, "allow");
     let callback = approval.deliver(&browser);
-    assert!(
-        (500..600).contains(&callback.status),
-        "{}",
-        callback.summary()
-    );
+    assert!((500..600).contains(&callback.status), "{}", callback.summary());
     assert!(callback.given_cookies("oxd_session").is_empty());
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     // The browser is not locked out.

@@ -18,9 +18,7 @@ fn a_random_key_is_kept_across_graceful_restarts_only() {
     let browser = site.signed_in();
     let notices = |site: &TestSite| {
         let log = site.httpd.error_log();
-        log.lines()
-            .filter(|line| line.contains("OxdCryptoKey"))
-            .count()
+        log.lines().filter(|line| line.contains("OxdCryptoKey")).count()
     };
     assert_eq!(notices(&site), 1, "one notice:\n{}", site.httpd.error_log());
     for _ in 0..3 {
@@ -77,8 +75,7 @@ fn keys_are_rotated() {
     let late = site.signed_in();
     let end = |site: &TestSite| {
         let both = format!("OxdCryptoKey {NEW} {OLD}");
-        site.httpd
-            .edit_config(&both, &format!("OxdCryptoKey {NEW}"));
+        site.httpd.edit_config(&both, &format!("OxdCryptoKey {NEW}"));
         site.httpd.graceful();
     };
     end(&site);
@@ -133,9 +130,7 @@ fn two_servers_with_the_same_key_share_their_users() {
         Httpd::builder()
             .define("OXD", &site.oxd.url())
             .define("FIRST", &site.httpd.root().display().to_string())
-            .config(&format!(
-                "OxdServer \"${{OXD}}\"\nOxdSite \"${{FIRST}}/site.json\"\n"
-            ))
+            .config("OxdServer \"${OXD}\"\nOxdSite \"${FIRST}/site.json\"")
             .config(&format!(
                 "OxdCryptoKey {key}\n<Location /oxd>\nSetHandler oxd\n</Location>"
             ))

@@ -23,25 +23,15 @@ fn status(site: &TestSite, field: &str) -> u16 {
 
 #[test]
 fn a_session_ends_with_its_lifetime_used_or_not() {
-    let site = TestSite::builder()
-        .directives("OxdSessionLifetime 3s")
-        .start();
+    let site = TestSite::builder().directives("OxdSessionLifetime 3s").start();
     let browser = site.signed_in();
     let begun = Instant::now();
     assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));
     let first = field(&browser, &site);
     // Whatever cookie the browser holds, and whatever it is given meanwhile.
     wait_until("the session to end", || site.user(&browser).is_none());
-    assert!(
-        begun.elapsed() >= Duration::from_secs(1),
-        "{:?}",
-        begun.elapsed()
-    );
-    assert!(
-        begun.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     assert_eq!(status(&site, &first), 401);
     browser.get(site.url("/app/")).expect(302);
 }

@@ -28,11 +28,7 @@ fn gone_and_back(mpm: Mpm) {
 
     let begun = Instant::now();
     expect_unavailable(&Browser::new().get(site.url("/app/")));
-    assert!(
-        begun.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     expect_unavailable(&approval.deliver(&halfway.copy()));
     assert_eq!(site.user(&halfway), None);
     for path in ["/app/", "/app/env", "/oxd", "/oxd/session"] {
@@ -65,7 +61,13 @@ fn a_logout_works_while_oxd_is_gone() {
     let browser = site.signed_in();
     site.oxd.stop();
     let page = browser.follow(site.url("/oxd/logoutme"));
-    assert_eq!(page.expect(200).url.path(), "/oxd/logout");
+    assert!(
+        page.expect(200)
+            .page()
+            .text()
+            .to_lowercase()
+            .contains("signed out")
+    );
     assert_eq!(site.user(&browser), None);
 }
 
@@ -92,33 +94,23 @@ fn no_connection_is_waited_for_longer_than_the_connect_time() {
     socket.listen(0).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let mut waiting = Vec::new();
-    while let Ok(stream) =
-        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))
-    {
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
         waiting.push(stream);
         assert!(waiting.len() < 100, "the queue does not fill");
     }
     let site = TestSite::builder()
-        .directives(&format!(
-            "OxdServer http://{address}\nOxdServerTimeout 20s 1s"
-        ))
+        .directives(&format!("OxdServer http://{address}\nOxdServerTimeout 20s 1s"))
         .start();
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     let begun = Instant::now();
     let answer = Browser::new().get(site.url("/app/"));
-    assert!(
-        begun.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(matches!(answer.status, 503 | 504), "{}", answer.summary());
 }
 
 #[test]
 fn an_answer_that_drips_in_is_bounded_by_the_total_time() {
-    let site = TestSite::builder()
-        .directives("OxdServerTimeout 2s 1s")
-        .start();
+    let site = TestSite::builder().directives("OxdServerTimeout 2s 1s").start();
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     begin(&Browser::new(), site.url("/app/"));
     site.oxd.fault(
@@ -143,34 +135,22 @@ fn one_call_too_many_is_turned_away_and_other_pages_are_not_held_up() {
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     let inside = site.signed_in();
     site.forget_calls();
-    site.oxd.fault(
-        "get-authorization-url",
-        Fault::Delay(Duration::from_secs(6)),
-    );
+    site.oxd
+        .fault("get-authorization-url", Fault::Delay(Duration::from_secs(6)));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| Browser::new().get(site.url("/app/")).status);
-        wait_until("the first call", || {
-            site.oxd.count("get-authorization-url") == 1
-        });
+        wait_until("the first call", || site.oxd.count("get-authorization-url") == 1);
         let begun = Instant::now();
         let crowd: Vec<_> = (0..6)
             .map(|_| scope.spawn(|| expect_unavailable(&Browser::new().get(site.url("/app/")))))
             .collect();
         inside.get(site.url("/app/")).expect(200);
         Browser::new().get(site.url("/1k.bin")).expect(200);
-        assert!(
-            begun.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         for visitor in crowd {
             visitor.join().expect("turned away");
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(5),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
         assert_eq!(first.join().expect("the first one"), 302);
     });
     assert_eq!(site.oxd.count("get-authorization-url"), 1);
@@ -185,10 +165,8 @@ fn by_default_half_of_the_threads_can_wait_for_oxd() {
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     begin(&Browser::new(), site.url("/app/"));
     site.forget_calls();
-    site.oxd.fault(
-        "get-authorization-url",
-        Fault::Delay(Duration::from_secs(6)),
-    );
+    site.oxd
+        .fault("get-authorization-url", Fault::Delay(Duration::from_secs(6)));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let visits: Vec<_> = (0..7)
             .map(|_| scope.spawn(|| Browser::new().get(site.url("/app/")).status))

@@ -5,9 +5,7 @@ use oxd_tests::{Browser, TestSite, approve, begin, sign_in};
 use serde_json::json;
 
 fn site() -> TestSite {
-    TestSite::builder()
-        .httpd(|httpd| httpd.processes(1, 16))
-        .start()
+    TestSite::builder().httpd(|httpd| httpd.processes(1, 16)).start()
 }
 
 fn forbidden(error: &str) -> Fault {
@@ -120,15 +118,10 @@ fn are_replaced_once_for_all_threads() {
 
 #[test]
 fn are_not_to_be_had_with_wrong_credentials() {
-    let site = TestSite::builder()
-        .directives("OxdClientSecret wrong")
-        .start();
+    let site = TestSite::builder().directives("OxdClientSecret wrong").start();
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     let answer = Browser::new().get(site.url("/app/"));
     assert!(answer.expect(502).set_cookies().is_empty());
-    assert!(
-        !answer.text().contains("wrong"),
-        "the page tells nothing of it"
-    );
+    assert!(!answer.text().contains("wrong"), "the page tells nothing of it");
     site.expect_commands(&["get-client-token"]);
 }

@@ -8,16 +8,10 @@ use oxd_tests::{Browser, Mpm, TestSite, begin, sign_in};
 
 #[test]
 fn a_login_costs_four_calls_then_three_a_request_none_and_a_logout_one() {
-    let site = TestSite::builder()
-        .httpd(|httpd| httpd.processes(1, 16))
-        .start();
+    let site = TestSite::builder().httpd(|httpd| httpd.processes(1, 16)).start();
     let browser = Browser::new();
     sign_in(&browser, site.url("/app/"));
-    let login = [
-        "get-authorization-url",
-        "get-tokens-by-code",
-        "get-user-info",
-    ];
+    let login = ["get-authorization-url", "get-tokens-by-code", "get-user-info"];
     site.expect_commands(&[&["get-client-token"], &login[..]].concat());
 
     site.forget_calls();

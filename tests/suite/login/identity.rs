@@ -32,12 +32,10 @@ fn claims_of_every_kind_become_text() {
         ("list", "a,b c,3"),
         ("empty_list", ""),
         ("odd_name_x_y_z", "renamed"),
-        ("two_lines", "a\nb"),
+        ("two_lines", "a b"),
         ("https___example_org_claim", "uri"),
     ] {
-        let found = environment
-            .get(&format!("OXD_CLAIM_{name}"))
-            .map(String::as_str);
+        let found = environment.get(&format!("OXD_CLAIM_{name}")).map(String::as_str);
         assert_eq!(found, Some(value), "{name} in {environment:#?}");
     }
     let object: serde_json::Value =
@@ -95,14 +93,10 @@ fn claims_can_be_kept_back() {
     let site = TestSite::builder()
         .config("<Location /app>\nOxdClaims none\n</Location>")
         .start();
-    let environment = sign_in(&Browser::new(), site.url("/app/env"))
-        .page
-        .environment();
+    let environment = sign_in(&Browser::new(), site.url("/app/env")).page.environment();
     assert_eq!(environment["REMOTE_USER"], DEMO_SUB);
     assert!(
-        !environment
-            .keys()
-            .any(|name| name.starts_with("OXD_CLAIM_")),
+        !environment.keys().any(|name| name.starts_with("OXD_CLAIM_")),
         "{environment:#?}"
     );
 }
@@ -121,10 +115,7 @@ fn what_the_client_says_about_itself_is_removed() {
             .header("x-harmless", "kept")
             .send();
         let environment = answer.environment();
-        let forged: Vec<_> = environment
-            .iter()
-            .filter(|(_, value)| *value == "root")
-            .collect();
+        let forged: Vec<_> = environment.iter().filter(|(_, value)| *value == "root").collect();
         assert!(forged.is_empty(), "{path}: {forged:?}");
         assert_eq!(environment["HTTP_X_HARMLESS"], "kept");
     }
@@ -138,8 +129,8 @@ fn other_cookies_reach_the_application() {
     browser.set_cookie("z=2; Path=/", site.url("/"));
     browser.set_cookie("oxd_sessionx=3; Path=/", site.url("/"));
     begin(&Browser::new(), site.url("/app/"));
-    let environment = browser.get(site.url("/app/env")).environment();
-    assert_eq!(environment["HTTP_COOKIE"], "a=1; oxd_sessionx=3; z=2");
+    let page = browser.get(site.url("/app/env"));
+    assert_eq!(page.cookies_handed_on(), "a=1; oxd_sessionx=3; z=2");
 }
 
 #[test]

@@ -19,10 +19,7 @@ fn six_steps(mpm: Mpm) {
 
     let page = browser.get(url(""));
     let page = page.expect(200).page();
-    let sign_in = page
-        .links()
-        .into_iter()
-        .find(|link| link.contains("/login"));
+    let sign_in = page.links().into_iter().find(|link| link.contains("/login"));
     let sign_in = sign_in.unwrap_or_else(|| panic!("a sign-in link in {:?}", page.links()));
 
     // 2 and 3. A client token and the authorization URL.

@@ -24,6 +24,7 @@ cat <<PAGE
 <body>
 <main>
 <h1>Hello, $(escape "${OXD_CLAIM_name:-${REMOTE_USER:-nobody}}")</h1>
+<p><a class="button" href="/oxd/logoutme">Sign out</a></p>
 <p>This page is protected, and a CGI script made it. mod_oxd put the following into the
 script’s environment; another application finds it in the same place.</p>
 <table>
@@ -36,7 +37,6 @@ done
 cat <<'PAGE'
 </tbody>
 </table>
-<p><a class="button" href="/oxd/logoutme">Sign out</a></p>
 <p><a href="/">Back to the public page</a></p>
 </main>
 </body>

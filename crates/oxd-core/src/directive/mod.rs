@@ -111,7 +111,7 @@ impl Directive {
                 )
             }
             Complaint { value: None, allowed } => {
-                format!("{name}: the value (not shown) is not allowed; allowed: {allowed}")
+                format!("{name}: the value (not shown, as it is a secret) is not allowed; allowed: {allowed}")
             }
         })
     }

@@ -17,19 +17,28 @@ const SECRET_FORMS: &str =
 
 /// A secret as it stands in a directive: text, or where to read it. `Ok(None)` when a command was not run in this pass.
 pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>> {
-    let complain = |why: String| Complaint::about_secret(format!("{SECRET_FORMS} ({why})"));
+    // Where a secret is found is no secret, except for the arguments of a command.
+    let reference = match text.split_once(':') {
+        Some(("file" | "env", _)) => Some(text),
+        Some(("exec", command)) => Some(command.split_ascii_whitespace().next().unwrap_or_default()),
+        _ => None,
+    };
+    let complain = |why: String| {
+        let allowed = format!("{SECRET_FORMS} ({why})");
+        match reference {
+            Some(reference) => Complaint::about(reference, allowed),
+            None => Complaint::about_secret(allowed),
+        }
+    };
     let found = if let Some(path) = text.strip_prefix("file:") {
-        let bytes = place
-            .env
-            .read_file(path)
-            .map_err(|e| complain(format!("{path}: {e}")))?;
-        let text = String::from_utf8(bytes).map_err(|_| complain(format!("{path} is not text")))?;
+        let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| complain("it is not text".into()))?;
         text.lines().next().unwrap_or_default().to_owned()
     } else if let Some(name) = text.strip_prefix("env:") {
         place
             .env
             .variable(name)
-            .ok_or_else(|| complain(format!("the server's environment has no {name}")))?
+            .ok_or_else(|| complain("the server's environment does not have it".into()))?
     } else if let Some(command) = text.strip_prefix("exec:") {
         match place.env.run(command).map_err(complain)? {
             Some(line) => line,
