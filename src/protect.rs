@@ -215,7 +215,9 @@ pub fn hide_cookies(request: Request<'_>) -> Status {
         others.push(b'=');
         others.extend_from_slice(value);
     }
-    request.keep(Kept {
+    // Subrequests share the table of headers with the request that they came from: what is taken out here is missing
+    // there too, so it is kept where all of them find it.
+    request.first().keep(Kept {
         session: None,
         cookies: Some(header),
     });

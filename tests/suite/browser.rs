@@ -145,3 +145,28 @@ fn the_provider_may_be_another_site_and_answer_with_a_form() {
     window.wait_for_url(&page);
     assert!(window.text().contains("other page"), "{}", window.text());
 }
+
+#[test]
+fn http_2_makes_no_difference() {
+    let authority = Authority::new();
+    let builder = TestSite::builder().httpd(|httpd| {
+        httpd
+            .tls(&authority.certify())
+            .load("http2")
+            .config("Protocols h2 http/1.1")
+    });
+    let callback = builder.tls_url("/oxd/callback");
+    let site = builder.redirect_uris(&[&callback]).start();
+    let window = WebDriver::start("http2");
+    window.open(&site.httpd.tls_url("/app/other.html"));
+    agree(&window, &site);
+    window.wait_for_url("/app/other.html");
+    window.open(&site.httpd.tls_url("/oxd"));
+    assert!(
+        window.text().contains("test_user@example.org"),
+        "{}",
+        window.text()
+    );
+    let protocol = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
+    assert_eq!(window.script(protocol), "h2");
+}

@@ -3,6 +3,7 @@
 mod faults {
     pub(crate) mod answers;
     pub(crate) mod outage;
+    pub(crate) mod proxy;
     pub(crate) mod tls;
     pub(crate) mod tokens;
 }

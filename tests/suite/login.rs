@@ -5,5 +5,6 @@ mod login {
     pub(crate) mod endpoints;
     pub(crate) mod flow;
     pub(crate) mod identity;
+    pub(crate) mod refresh;
     pub(crate) mod tutorial;
 }

@@ -204,3 +204,50 @@ fn the_page_asked_for_is_kept_to_the_letter() {
         assert!(walk.callback.given_cookies("evil").is_empty());
     }
 }
+
+#[test]
+fn odd_hosts_are_survived() {
+    let site = TestSite::start();
+    for host in [
+        "",
+        " ",
+        "[",
+        "]",
+        "[]",
+        "[::1",
+        "::1",
+        "[::1]",
+        "[::1]:80",
+        "[v1.x]",
+        "a b",
+        "a@b",
+        "a/b",
+        "a\\b",
+        "host:99999",
+        "host:x",
+        ":80",
+        "..",
+        "-",
+        "%00",
+        "xn--",
+        "\u{fc}",
+        "evil.test",
+        &"h".repeat(5000),
+    ] {
+        for path in [
+            "/app/",
+            "/oxd/login",
+            "/oxd/login?return_to=/app/",
+            "/oxd",
+            "/oxd/logoutme",
+        ] {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            let answer = raw(site.httpd.address(), request.as_bytes());
+            let fine = answer.status < 500;
+            assert!(fine, "{path} with Host {host:?}: {}", answer.summary());
+        }
+    }
+    for request in ["GET /app/ HTTP/1.0\r\n\r\n", "GET /oxd/login HTTP/1.0\r\n\r\n"] {
+        raw(site.httpd.address(), request.as_bytes()).expect(302);
+    }
+}

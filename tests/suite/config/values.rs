@@ -218,6 +218,8 @@ fn bad_values_of_the_session_are_refused() {
         ),
         ("OxdTrustForwarded", "\"\"", "X-Forwarded-Proto.*X-Forwarded-Host"),
         ("OxdSessionMax", "0", NUMBER),
+        // No store of this version can count.
+        ("OxdSessionMax", "3", "(?i)store"),
         ("OxdSessionMax", "some", NUMBER),
         ("OxdTokenRefresh", "often", TIME),
         ("OxdTokenRefresh", "-1s", TIME),

@@ -145,7 +145,7 @@ fn only_the_users_named_come_in() {
     site.forget_calls();
     browser.get(site.url("/app/other.html")).expect(403);
     site.expect_commands(&[]);
-    site.httpd.allow_log("authorization failure for");
+    site.httpd.allow_log("client denied by server configuration");
     // Without a session, the user may be the right one: the login comes first.
     begin(&Browser::new(), site.url("/app/other.html"));
 }
@@ -170,4 +170,39 @@ fn one_users_session_is_not_anothers() {
             assert_eq!(environment["OXD_CLAIM_sub"], sub);
         }
     }
+}
+
+#[test]
+fn a_place_that_is_open_to_some_needs_no_login_of_them() {
+    let open = "<Location /app>\n<RequireAny>\nRequire ip 127.0.0.1\nRequire valid-user\n</RequireAny>\n\
+                </Location>\n";
+    let site = TestSite::builder().config(open).start();
+    let browser = Browser::new();
+    let environment = browser.get(site.url("/app/env")).environment();
+    assert!(!environment.contains_key("REMOTE_USER"), "{environment:#?}");
+    site.expect_commands(&[]);
+    // And a place that is closed to some is closed whoever they are.
+    let closed = "<Location /app>\n<RequireAll>\nRequire not ip 127.0.0.1\nRequire valid-user\n\
+                  </RequireAll>\n</Location>\n";
+    let site = TestSite::builder().config(closed).start();
+    site.httpd.allow_log("client denied by server configuration");
+    let answer = Browser::new().get(site.url("/app/"));
+    assert!(matches!(answer.status, 302 | 403), "{}", answer.summary());
+}
+
+#[test]
+fn a_user_without_the_claim_for_the_name_is_not_let_in() {
+    let users = vec![user("plain", json!({ "name": "Plain" }))];
+    let site = TestSite::builder()
+        .users(users)
+        .directives("OxdRemoteUser employee_number")
+        .start();
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    let browser = Browser::new();
+    let walk = oxd_tests::sign_in_as(&browser, site.url("/app/env"), "plain", "secret");
+    assert!(matches!(walk.page.status, 403 | 500), "{}", walk.page.summary());
+    assert!(
+        !walk.page.text().contains("SCRIPT_NAME"),
+        "the application was not run"
+    );
 }
