@@ -16,6 +16,9 @@ use crate::answer::{Answer, Cookie};
 /// How many redirects in a row a browser follows before it calls them a loop.
 const REDIRECTS: usize = 20;
 
+/// The largest cookie that browsers keep, name and value together.
+const COOKIE: usize = 4096;
+
 /// The header fields that Chromium sends when somebody types an address or follows a link.
 const NAVIGATION: [(&str, &str); 5] = [
     (
@@ -255,7 +258,9 @@ impl Ask<'_> {
             body: response.bytes()?.to_vec(),
         };
         if self.stored {
-            let cookies: Vec<Cookie> = answer.set_cookies();
+            let mut cookies: Vec<Cookie> = answer.set_cookies();
+            // Browsers do not take larger ones, and do not say so.
+            cookies.retain(|cookie| cookie.name().len() + cookie.value().len() <= COOKIE);
             self.browser
                 .lock()
                 .store_response_cookies(cookies.into_iter(), &answer.url);

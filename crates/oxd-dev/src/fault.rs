@@ -140,10 +140,7 @@ impl Faults {
         let queue = queues.entry(command.to_owned()).or_default();
         // A fault without a limit never ends: a later one takes its place, or it
         // would never be met.
-        if queue
-            .back()
-            .is_some_and(|last| !matches!(last, Fault::Times(..)))
-        {
+        if queue.back().is_some_and(|last| !matches!(last, Fault::Times(..))) {
             queue.pop_back();
         }
         queue.push_back(fault);

@@ -48,11 +48,7 @@ enum State {
 
 impl Listener {
     /// Serves on an address that is bound already.
-    pub(crate) fn open(
-        socket: TcpSocket,
-        router: Router,
-        tls: Option<TlsAcceptor>,
-    ) -> io::Result<Listener> {
+    pub(crate) fn open(socket: TcpSocket, router: Router, tls: Option<TlsAcceptor>) -> io::Result<Listener> {
         let address = socket.local_addr()?;
         let state = State::Closed(Some(socket));
         let mut listener = Listener {
@@ -106,12 +102,7 @@ impl Listener {
         };
         let listener = socket.listen(1024)?;
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(accept(
-            listener,
-            self.router.clone(),
-            self.tls.clone(),
-            stopped,
-        ));
+        let task = tokio::spawn(accept(listener, self.router.clone(), self.tls.clone(), stopped));
         self.state = State::Open { stop, task };
         Ok(())
     }

@@ -47,12 +47,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE", requires = "issuer")]
     issuer_ca: Option<PathBuf>,
     /// A client known to that provider; without it the client is registered dynamically
-    #[arg(
-        long,
-        value_name = "ID",
-        requires = "issuer",
-        requires = "client_secret"
-    )]
+    #[arg(long, value_name = "ID", requires = "issuer", requires = "client_secret")]
     client_id: Option<String>,
     /// The secret of that client
     #[arg(long, value_name = "SECRET", requires = "client_id")]
@@ -103,10 +98,7 @@ fn run(arguments: Arguments) -> Result<(), String> {
 fn options(arguments: &Arguments) -> Result<Options, String> {
     let provider = match &arguments.issuer {
         Some(issuer) => {
-            let client = arguments
-                .client_id
-                .clone()
-                .zip(arguments.client_secret.clone());
+            let client = arguments.client_id.clone().zip(arguments.client_secret.clone());
             Provider::External {
                 issuer: issuer.clone(),
                 client,
@@ -126,11 +118,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
     };
     let mut options = Options {
         listen: arguments.listen,
-        tls: if arguments.tls {
-            Tls::SelfSigned
-        } else {
-            Tls::Off
-        },
+        tls: if arguments.tls { Tls::SelfSigned } else { Tls::Off },
         provider,
         protect_commands: !arguments.no_protect,
         log: true,
@@ -145,14 +133,13 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
 
 fn users(file: &Path) -> Result<Vec<User>, String> {
     let bad = |why: &str| format!("{}: {why}", file.display());
-    let list: Vec<Value> =
-        serde_json::from_str(&read(file)?).map_err(|why| bad(&why.to_string()))?;
+    let list: Vec<Value> = serde_json::from_str(&read(file)?).map_err(|why| bad(&why.to_string()))?;
     let text = |user: &Value, member: &str| user.get(member)?.as_str().map(str::to_owned);
     list.iter()
         .map(|user| {
             let name = text(user, "name").ok_or_else(|| bad("a user without a name"))?;
-            let password = text(user, "password")
-                .ok_or_else(|| bad(&format!("the user {name} has no password")))?;
+            let password =
+                text(user, "password").ok_or_else(|| bad(&format!("the user {name} has no password")))?;
             let claims = user.get("claims").cloned().unwrap_or_default();
             Ok(User::new(&name, &password, claims))
         })

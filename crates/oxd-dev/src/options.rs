@@ -110,9 +110,7 @@ impl Default for ProviderOptions {
             end_session: true,
             refresh_tokens: true,
             claims_in_id_token: false,
-            acrs: ["basic", "otp", "u2f", "super_gluu"]
-                .map(String::from)
-                .to_vec(),
+            acrs: ["basic", "otp", "u2f", "super_gluu"].map(String::from).to_vec(),
         }
     }
 }

@@ -209,9 +209,7 @@ fn on<T: Send + 'static>(runtime: &Runtime, work: impl Future<Output = T> + Send
         // Nobody waits any more only if the waiting thread is gone.
         let _ = done.send(work.await);
     });
-    result
-        .recv()
-        .expect("the stand-in's own work does not panic")
+    result.recv().expect("the stand-in's own work does not panic")
 }
 
 fn check(options: &Options) -> Result<(), Error> {
@@ -277,10 +275,7 @@ async fn assemble(options: Options) -> Result<DevServer, Error> {
     })
 }
 
-fn built_in(
-    options: &ProviderOptions,
-    clock: &Clock,
-) -> Result<(Arc<Op>, Arc<Mutex<Listener>>), Error> {
+fn built_in(options: &ProviderOptions, clock: &Clock) -> Result<(Arc<Op>, Arc<Mutex<Listener>>), Error> {
     let listen = |why| Error::ProviderListen(options.listen, why);
     let socket = Listener::bind(options.listen).map_err(listen)?;
     let address = reachable(socket.local_addr().map_err(listen)?);

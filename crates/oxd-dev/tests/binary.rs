@@ -36,12 +36,7 @@ impl Drop for Folder {
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_oxd-dev"));
-    command.args([
-        "--listen",
-        "127.0.0.1:0",
-        "--provider-listen",
-        "127.0.0.1:0",
-    ]);
+    command.args(["--listen", "127.0.0.1:0", "--provider-listen", "127.0.0.1:0"]);
     command.stderr(Stdio::piped());
     command
 }
@@ -88,10 +83,7 @@ async fn it_registers_a_site_serves_and_stops_on_sigterm() {
     let registered: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(registered["op_host"], urls["provider_url"]);
     let secret = registered["client_secret"].as_str().unwrap();
-    assert_eq!(
-        fs::metadata(&site).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(&site).unwrap().permissions().mode() & 0o777, 0o600);
 
     let _ = rustls::crypto::ring::default_provider().install_default();
     let root = reqwest::Certificate::from_pem(&fs::read(&cert).unwrap()).unwrap();
@@ -109,19 +101,11 @@ async fn it_registers_a_site_serves_and_stops_on_sigterm() {
     let token = http.post(format!("{url}/get-client-token")).body(body);
     let token = answer(token).await.unwrap().ok();
 
-    let kill = Command::new("kill")
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
+    let kill = Command::new("kill").arg(child.id().to_string()).status().unwrap();
     assert!(kill.success());
     assert!(child.wait().unwrap().success());
     let mut log = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .unwrap();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     assert!(log.contains("stand-in"), "{log}");
     assert!(
         log.lines()
@@ -134,10 +118,7 @@ async fn it_registers_a_site_serves_and_stops_on_sigterm() {
         "{log}"
     );
     assert!(!log.contains(secret), "{log}");
-    assert!(
-        !log.contains(token["access_token"].as_str().unwrap()),
-        "{log}"
-    );
+    assert!(!log.contains(token["access_token"].as_str().unwrap()), "{log}");
 }
 
 #[test]

@@ -70,24 +70,16 @@ async fn client_tokens_expire() {
     let bed = Bed::new();
     let body = json!({ "oxd_id": bed.oxd_id() }).to_string();
     let bearer = bed.bearer().await;
-    bed.post("get-logout-uri", body.clone(), Some(&bearer))
-        .await
-        .ok();
+    bed.post("get-logout-uri", body.clone(), Some(&bearer)).await.ok();
     bed.server.advance(Duration::from_secs(298));
-    bed.post("get-logout-uri", body.clone(), Some(&bearer))
-        .await
-        .ok();
+    bed.post("get-logout-uri", body.clone(), Some(&bearer)).await.ok();
     bed.server.advance(Duration::from_secs(2));
-    let answer = bed
-        .post("get-logout-uri", body.clone(), Some(&bearer))
-        .await;
+    let answer = bed.post("get-logout-uri", body.clone(), Some(&bearer)).await;
     answer.is_error(403, "inactive_access_token");
 
     let bearer = bed.bearer().await;
     bed.server.expire_client_tokens();
-    let answer = bed
-        .post("get-logout-uri", body.clone(), Some(&bearer))
-        .await;
+    let answer = bed.post("get-logout-uri", body.clone(), Some(&bearer)).await;
     answer.is_error(403, "inactive_access_token");
     let bearer = bed.bearer().await;
     bed.post("get-logout-uri", body, Some(&bearer)).await.ok();
@@ -101,9 +93,7 @@ async fn protection_can_be_off() {
     });
     let body = json!({ "oxd_id": bed.oxd_id() }).to_string();
     bed.post("get-authorization-url", body, None).await.ok();
-    let answer = bed
-        .post("get-authorization-url", "{}".to_owned(), None)
-        .await;
+    let answer = bed.post("get-authorization-url", "{}".to_owned(), None).await;
     answer.is_error(400, "bad_request");
 }
 
@@ -119,10 +109,7 @@ async fn client_tokens_are_for_the_right_credentials() {
     assert_eq!(token["expires_in"], 299);
     assert_eq!(token["scope"], json!(["openid", "oxd"]));
     assert_eq!(token["refresh_token"], Value::Null);
-    let endpoint = format!(
-        "{}/.well-known/openid-configuration",
-        bed.server.provider_url()
-    );
+    let endpoint = format!("{}/.well-known/openid-configuration", bed.server.provider_url());
     ask(&|body| {
         body["op_host"] = Value::Null;
         body["op_configuration_endpoint"] = json!(endpoint);
@@ -160,9 +147,7 @@ async fn unknown_and_missing_sites() {
             .post(command, r#"{"oxd_id":"unknown"}"#.to_owned(), None)
             .await;
         answer.is_error(400, "invalid_oxd_id");
-        let answer = bed
-            .post(command, r#"{"oxd_id":" "}"#.to_owned(), None)
-            .await;
+        let answer = bed.post(command, r#"{"oxd_id":" "}"#.to_owned(), None).await;
         answer.is_error(400, "bad_request");
     }
     // The same with protection on.
@@ -191,11 +176,7 @@ async fn parameters_that_are_missing_or_wrong() {
         ),
         ("get-user-info", json!({}), "bad_request"),
         ("introspect-access-token", json!({}), "bad_request"),
-        (
-            "get-access-token-by-refresh-token",
-            json!({}),
-            "bad_request",
-        ),
+        ("get-access-token-by-refresh-token", json!({}), "bad_request"),
         (
             "get-authorization-url",
             json!({ "redirect_uri": "no uri" }),
@@ -260,9 +241,7 @@ async fn bodies_that_are_no_json_object_get_plain_text() {
         r#"{"scope": "openid"}"#,
     ] {
         let body = match body {
-            r#"{"scope": "openid"}"# => {
-                json!({ "oxd_id": bed.oxd_id(), "scope": "openid" }).to_string()
-            }
+            r#"{"scope": "openid"}"# => json!({ "oxd_id": bed.oxd_id(), "scope": "openid" }).to_string(),
             r#"{"oxd_id": 7}"# => json!({ "redirect_uris": 7 }).to_string(),
             other => other.to_owned(),
         };
@@ -313,10 +292,7 @@ async fn existing_clients_are_taken_as_they_are() {
 async fn methods_paths_and_media_types() {
     let bed = Bed::new();
     let url = |path: &str| format!("{}/{path}", bed.server.url());
-    let health = answer(bed.http.get(url("health-check")))
-        .await
-        .unwrap()
-        .ok();
+    let health = answer(bed.http.get(url("health-check"))).await.unwrap().ok();
     assert_eq!(
         (&health["application"], &health["status"]),
         (&json!("oxd"), &json!("running"))
@@ -358,13 +334,7 @@ async fn calls_are_noted_in_order() {
     );
     assert_eq!(calls[0].body["client_id"], bed.site["client_id"]);
     assert_eq!(calls[0].authorization, None);
-    assert!(
-        calls[1]
-            .authorization
-            .as_ref()
-            .unwrap()
-            .starts_with("Bearer ")
-    );
+    assert!(calls[1].authorization.as_ref().unwrap().starts_with("Bearer "));
     assert_eq!(calls[4].body, json!("no json"));
     assert_eq!(bed.server.count("get-client-token"), 2);
     assert_eq!(bed.server.total(), 5);

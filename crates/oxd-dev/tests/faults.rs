@@ -65,10 +65,7 @@ async fn faults_are_for_one_command_and_can_be_cleared() {
     bed.server.fault("*", Fault::WrongShape(json!([1, 2])));
     assert_eq!(ask(&bed).await.unwrap().ok(), json!([1, 2]));
     let body = bed.credentials().to_string();
-    assert_eq!(
-        bed.post("get-client-token", body, None).await.ok(),
-        json!([1, 2])
-    );
+    assert_eq!(bed.post("get-client-token", body, None).await.ok(), json!([1, 2]));
 }
 
 #[tokio::test]
@@ -104,8 +101,7 @@ async fn drop_closes_without_an_answer() {
             tls,
             ..Options::default()
         });
-        bed.server
-            .fault(COMMAND, Fault::Times(1, Box::new(Fault::Drop)));
+        bed.server.fault(COMMAND, Fault::Times(1, Box::new(Fault::Drop)));
         let why = ask(&bed).await.unwrap_err();
         assert!(
             why.is_request() && !why.is_timeout() && !why.is_connect(),
@@ -130,10 +126,8 @@ async fn huge_is_json_of_that_size() {
 #[tokio::test]
 async fn redirect_leads_elsewhere() {
     let bed = Bed::new();
-    bed.server.fault(
-        COMMAND,
-        Fault::Redirect("http://127.0.0.1:1/trap".to_owned()),
-    );
+    bed.server
+        .fault(COMMAND, Fault::Redirect("http://127.0.0.1:1/trap".to_owned()));
     let url = format!("{}/{COMMAND}", bed.server.url());
     let response = bed.http.post(url).body("{}").send().await.unwrap();
     assert_eq!(response.status(), 302);
@@ -166,10 +160,7 @@ async fn patch_and_remove_change_the_real_answer() {
     );
     let tokens = bed.tokens(&Browser::new(&bed)).await;
     let claims = &tokens["id_token_claims"];
-    assert_eq!(
-        (&claims["nonce"], &claims["exp"]),
-        (&json!("other"), &json!(1))
-    );
+    assert_eq!((&claims["nonce"], &claims["exp"]), (&json!("other"), &json!(1)));
     assert!(claims["sub"].is_string());
     assert!(claims.get("acr").is_none());
     assert!(tokens.get("refresh_token").is_none());

@@ -54,12 +54,7 @@ const REQUIRED: [(&str, &[&str]); 11] = [
     ("get-jwks", &["keys"]),
     (
         "get-discovery",
-        &[
-            "issuer",
-            "authorization_endpoint",
-            "token_endpoint",
-            "jwks_uri",
-        ],
+        &["issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"],
     ),
 ];
 
@@ -70,10 +65,7 @@ fn holds_required(command: &str, answer: &Value) {
         .find(|(name, _)| *name == command)
         .expect("in the table");
     for member in *members {
-        assert!(
-            answer.get(member).is_some(),
-            "{command} lacks {member}: {answer}"
-        );
+        assert!(answer.get(member).is_some(), "{command} lacks {member}: {answer}");
     }
 }
 
@@ -110,10 +102,7 @@ async fn a_user_signs_in_and_out() {
         "{page:?}"
     );
     let page = browser.enter(&page).await;
-    assert!(
-        page.has_button("allow") && page.has_button("cancel"),
-        "{page:?}"
-    );
+    assert!(page.has_button("allow") && page.has_button("cancel"), "{page:?}");
     let back = browser.press(&page, "allow", &[]).await;
     assert!(back.location.as_ref().unwrap().starts_with(CALLBACK));
     let back = back.query();
@@ -173,19 +162,13 @@ async fn every_other_answer_holds_what_the_description_requires() {
             "introspect-access-token",
             json!({ "access_token": tokens["access_token"] }),
         ),
-        (
-            "introspect-access-token",
-            json!({ "access_token": "unknown" }),
-        ),
+        ("introspect-access-token", json!({ "access_token": "unknown" })),
         (
             "get-access-token-by-refresh-token",
             json!({ "refresh_token": tokens["refresh_token"], "scope": ["openid", "email"] }),
         ),
         ("get-jwks", json!({ "op_host": bed.server.provider_url() })),
-        (
-            "get-discovery",
-            json!({ "op_host": bed.server.provider_url() }),
-        ),
+        ("get-discovery", json!({ "op_host": bed.server.provider_url() })),
         ("register-site", json!({ "redirect_uris": [CALLBACK] })),
         ("get-client-token", bed.credentials()),
         ("update-site", json!({ "client_name": "Changed" })),
@@ -203,10 +186,7 @@ async fn refreshing_rotates_and_the_new_token_works() {
     let tokens = bed.tokens(&Browser::new(&bed)).await;
     let refresh = |token: &Value| json!({ "refresh_token": token, "scope": ["openid", "email"] });
     let command = "get-access-token-by-refresh-token";
-    let first = bed
-        .command(command, refresh(&tokens["refresh_token"]))
-        .await
-        .ok();
+    let first = bed.command(command, refresh(&tokens["refresh_token"])).await.ok();
     assert_eq!(first["scope"], json!(["openid", "email"]));
     let info = json!({ "access_token": first["access_token"] });
     let info = bed.command("get-user-info", info).await.ok();
@@ -216,9 +196,7 @@ async fn refreshing_rotates_and_the_new_token_works() {
         "the new token has the scope asked for only"
     );
     // The old one was rotated away; using it again revokes the new ones too.
-    let again = bed
-        .command(command, refresh(&tokens["refresh_token"]))
-        .await;
+    let again = bed.command(command, refresh(&tokens["refresh_token"])).await;
     again.is_error(500, "internal_error");
     let again = bed.command(command, refresh(&first["refresh_token"])).await;
     again.is_error(500, "internal_error");
@@ -229,10 +207,7 @@ async fn introspection_tells_active_from_inactive() {
     let bed = Bed::new();
     let tokens = bed.tokens(&Browser::new(&bed)).await;
     let body = json!({ "access_token": tokens["access_token"] });
-    let answer = bed
-        .command("introspect-access-token", body.clone())
-        .await
-        .ok();
+    let answer = bed.command("introspect-access-token", body.clone()).await.ok();
     assert_eq!(answer["active"], true);
     assert_eq!(answer["client_id"], bed.site["client_id"]);
     assert_eq!(answer["username"], "test_user");
@@ -276,14 +251,9 @@ async fn user_info_compares_the_subject_of_an_id_token() {
 async fn the_second_redirect_uri_gets_the_code_but_not_the_tokens() {
     let bed = Bed::new();
     let browser = Browser::new(&bed);
-    let url = bed
-        .authorization_url(json!({ "redirect_uri": SECOND }))
-        .await;
+    let url = bed.authorization_url(json!({ "redirect_uri": SECOND })).await;
     let page = browser.sign_in(&url).await;
-    assert!(
-        page.location.as_ref().unwrap().starts_with(SECOND),
-        "{page:?}"
-    );
+    assert!(page.location.as_ref().unwrap().starts_with(SECOND), "{page:?}");
     let back = page.query();
     assert_eq!(back["kept"], "1");
     // oxd exchanges with the first registered one, and the provider compares.
@@ -301,10 +271,7 @@ async fn a_state_lives_for_its_lifetime_only() {
     bed.server.advance(Duration::from_secs(301));
     let answer = bed.command("get-tokens-by-code", body).await;
     answer.is_error(400, "bad_request");
-    assert_eq!(
-        answer.json["error_description"],
-        "'state' is not registered."
-    );
+    assert_eq!(answer.json["error_description"], "'state' is not registered.");
 }
 
 #[tokio::test]

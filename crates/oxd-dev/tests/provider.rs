@@ -97,10 +97,7 @@ async fn acr_values_ask_for_a_stronger_sign_in() {
         let back = bed.code(&browser, json!({ "acr_values": values })).await;
         let body = json!({ "code": back["code"], "state": back["state"] });
         let tokens = bed.command("get-tokens-by-code", body).await.ok();
-        tokens["id_token_claims"]["acr"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        tokens["id_token_claims"]["acr"].as_str().unwrap().to_owned()
     };
     assert_eq!(acr(json!([])).await, "basic");
     assert_eq!(acr(json!(["unheard_of", "otp", "u2f"])).await, "otp");
@@ -144,9 +141,7 @@ async fn wrong_passwords_and_login_hints() {
         .await;
     let page = browser.follow(&url).await;
     assert!(
-        page.form()
-            .1
-            .contains(&("username".to_owned(), hint.to_owned())),
+        page.form().1.contains(&("username".to_owned(), hint.to_owned())),
         "{page:?}"
     );
     assert!(!page.body.contains("<b>"));
@@ -228,10 +223,7 @@ async fn requests_that_cannot_be_sent_back_get_a_page() {
     }
     let good = format!("client_id={id}&redirect_uri={CALLBACK}");
     for (query, error) in [
-        (
-            "response_type=token&scope=openid",
-            "unsupported_response_type",
-        ),
+        ("response_type=token&scope=openid", "unsupported_response_type"),
         ("scope=openid", "invalid_request"),
         ("response_type=code&scope=email", "invalid_scope"),
         (
@@ -294,10 +286,7 @@ async fn a_hint_of_another_session_is_not_enough() {
     bed.code(&one, json!({})).await;
     let tokens = bed.tokens(&other).await;
     let hint = tokens["id_token"].as_str().unwrap();
-    let end = format!(
-        "{}/end_session?id_token_hint={hint}",
-        bed.server.provider_url()
-    );
+    let end = format!("{}/end_session?id_token_hint={hint}", bed.server.provider_url());
     assert!(one.get(&end).await.has_button("sign-out"));
 }
 

@@ -53,30 +53,18 @@ async fn codes_expire_and_belong_to_an_address() {
     let browser = Browser::new(&bed);
     let grant = ("grant_type", "authorization_code");
     let back = bed.code(&browser, json!({})).await;
-    let fields = [
-        grant,
-        ("code", back["code"].as_str()),
-        ("redirect_uri", SECOND),
-    ];
+    let fields = [grant, ("code", back["code"].as_str()), ("redirect_uri", SECOND)];
     assert_eq!(token(&bed, &fields).await["error"], "invalid_grant");
     let back = bed.code(&browser, json!({})).await;
     bed.server.advance(Duration::from_secs(61));
-    let fields = [
-        grant,
-        ("code", back["code"].as_str()),
-        ("redirect_uri", CALLBACK),
-    ];
+    let fields = [grant, ("code", back["code"].as_str()), ("redirect_uri", CALLBACK)];
     assert_eq!(token(&bed, &fields).await["error"], "invalid_grant");
 }
 
 #[tokio::test]
 async fn the_token_endpoint_knows_its_clients_and_grants() {
     let bed = Bed::new();
-    let granted = token(
-        &bed,
-        &[("grant_type", "client_credentials"), ("scope", "oxd x")],
-    )
-    .await;
+    let granted = token(&bed, &[("grant_type", "client_credentials"), ("scope", "oxd x")]).await;
     assert_eq!(
         (&granted["scope"], granted.get("id_token")),
         (&json!("oxd"), None)
@@ -85,10 +73,7 @@ async fn the_token_endpoint_knows_its_clients_and_grants() {
         (vec![], "invalid_request"),
         (vec![("grant_type", "password")], "unsupported_grant_type"),
         (vec![("grant_type", "refresh_token")], "invalid_request"),
-        (
-            vec![("grant_type", "a"), ("grant_type", "b")],
-            "invalid_request",
-        ),
+        (vec![("grant_type", "a"), ("grant_type", "b")], "invalid_request"),
     ] {
         assert_eq!(token(&bed, &fields).await["error"], error, "{fields:?}");
     }

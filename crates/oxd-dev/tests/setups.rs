@@ -15,10 +15,7 @@ async fn state_and_nonce_can_be_its_own() {
     };
     let bed = Bed::with(options);
     let back = bed
-        .code(
-            &Browser::new(&bed),
-            json!({ "state": "mine", "nonce": "mine" }),
-        )
+        .code(&Browser::new(&bed), json!({ "state": "mine", "nonce": "mine" }))
         .await;
     assert_ne!(back["state"], "mine");
     let body = json!({ "code": back["code"], "state": "mine" });
@@ -68,10 +65,7 @@ async fn another_provider_works_with_dynamic_and_static_clients() {
     let known = other.register(&[CALLBACK, SECOND], &[]);
     // oxd takes an issuer with and without a slash for the same.
     let issuer = format!("{}/", other.provider_url());
-    let clients = [
-        None,
-        Some((known.client_id.clone(), known.client_secret.clone())),
-    ];
+    let clients = [None, Some((known.client_id.clone(), known.client_secret.clone()))];
     for client in clients {
         let provider = Provider::External {
             issuer: issuer.clone(),

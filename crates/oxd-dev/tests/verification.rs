@@ -66,10 +66,7 @@ async fn jwks(State(rogue): State<Arc<Rogue>>) -> Json<Value> {
     Json(rogue.keys.clone())
 }
 
-async fn token(
-    State(rogue): State<Arc<Rogue>>,
-    Form(_): Form<HashMap<String, String>>,
-) -> Json<Value> {
+async fn token(State(rogue): State<Arc<Rogue>>, Form(_): Form<HashMap<String, String>>) -> Json<Value> {
     Json(rogue.tokens.lock().unwrap().clone())
 }
 
@@ -93,10 +90,7 @@ async fn id_tokens_are_verified() {
     });
     bed.site = bed.post("register-site", body.to_string(), None).await.ok();
 
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let good = json!({
         "iss": rogue.issuer,
         "sub": "somebody",
@@ -115,11 +109,8 @@ async fn id_tokens_are_verified() {
         });
         let body = json!({ "state": "known", "nonce": "known" });
         bed.command("get-authorization-url", body).await.ok();
-        bed.command(
-            "get-tokens-by-code",
-            json!({ "code": "any", "state": "known" }),
-        )
-        .await
+        bed.command("get-tokens-by-code", json!({ "code": "any", "state": "known" }))
+            .await
     };
     let signed = |claims: &Value| bed.server.sign(claims, "JWT");
 
@@ -131,11 +122,7 @@ async fn id_tokens_are_verified() {
     );
 
     for (claim, value, error) in [
-        (
-            "iss",
-            json!("http://127.0.0.1:1"),
-            "invalid_id_token_bad_issuer",
-        ),
+        ("iss", json!("http://127.0.0.1:1"), "invalid_id_token_bad_issuer"),
         ("aud", json!("them"), "invalid_id_token_bad_audience"),
         ("aud", json!([]), "invalid_id_token_bad_audience"),
         ("exp", json!(now - 1), "invalid_id_token_expired"),
@@ -156,10 +143,7 @@ async fn id_tokens_are_verified() {
 
     // A signature over something else; the keys are asked for once more before giving up.
     let before = rogue.keys_asked.load(Ordering::Relaxed);
-    let (one, other) = (
-        signed(&good).unwrap(),
-        signed(&json!({ "sub": "x" })).unwrap(),
-    );
+    let (one, other) = (signed(&good).unwrap(), signed(&json!({ "sub": "x" })).unwrap());
     let swapped = format!(
         "{}.{}",
         one.rsplit_once('.').unwrap().0,

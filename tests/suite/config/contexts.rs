@@ -3,7 +3,7 @@
 use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, begin, sign_in};
 
 /// One good line for each directive, and whether `.htaccess` may hold it.
-const LINES: [(&str, bool); 43] = [
+const LINES: [(&str, bool); 44] = [
     ("OxdServer http://127.0.0.1:1", false),
     ("OxdSite ${ROOT}/site.json", false),
     ("OxdId an-id", false),
@@ -35,6 +35,7 @@ const LINES: [(&str, bool); 43] = [
     ("OxdSessionStore cookie", false),
     ("OxdSessionLifetime 8h", false),
     ("OxdSessionIdle 1h", false),
+    ("OxdTokenRefresh 30s", false),
     ("OxdCryptoKey \"0123456789abcdef0123456789abcdef\"", false),
     ("OxdCookieName a", false),
     ("OxdCookiePath /", false),

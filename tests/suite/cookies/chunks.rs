@@ -191,3 +191,49 @@ fn a_session_that_no_browser_could_bring_back_is_an_error_and_no_loop() {
     // The browser is not locked out.
     browser.get(site.url("/oxd")).expect(200);
 }
+
+#[test]
+fn long_addresses_do_not_lock_the_browser_out() {
+    let site = TestSite::start();
+    for length in [1000, 2500, 3500, 6000] {
+        let browser = Browser::new();
+        let page = site.url(&format!("/app/env?q={}", "x".repeat(length)));
+        for _ in 0..10 {
+            oxd_tests::begin(&browser, &page);
+        }
+        browser.get(site.url("/1k.bin")).expect(200);
+        // Back to that page or, where no cookie can hold its address, to another one.
+        let walk = oxd_tests::sign_in(&browser, &page);
+        assert!(
+            walk.callback.location().as_str().starts_with(&site.url("/")),
+            "{length}"
+        );
+        assert_eq!(
+            site.user(&browser).as_deref(),
+            Some(oxd_tests::DEMO_SUB),
+            "{length}"
+        );
+        if length <= 1000 {
+            assert_eq!(walk.callback.location().as_str(), page);
+        }
+    }
+}
+
+#[test]
+fn logins_begun_beside_a_large_session_do_not_lock_the_browser_out() {
+    // As large as a session can be on this server.
+    let fits = (2000..6000).step_by(250).rev().find_map(|length| {
+        let site = site(length).start();
+        site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+        let browser = Browser::new();
+        let start = oxd_tests::begin(&browser, site.url("/app/"));
+        let decision = oxd_tests::decide(&browser, &start.location(), ("big", "secret"), "allow");
+        (decision.deliver(&browser).status == 303).then_some((site, browser))
+    });
+    let (site, browser) = fits.expect("some session fits");
+    for number in 0..10 {
+        let start = browser.get(site.url("/oxd/login?return_to=/app/other.html"));
+        assert!(start.status == 302, "login {number}: {}", start.summary());
+        browser.get(site.url("/app/")).expect(200);
+    }
+}

@@ -131,6 +131,12 @@ fn other_cookies_reach_the_application() {
     begin(&Browser::new(), site.url("/app/"));
     let page = browser.get(site.url("/app/env"));
     assert_eq!(page.cookies_handed_on(), "a=1; oxd_sessionx=3; z=2");
+    // Those that are no more than a name, or quoted, as they came.
+    let own = browser.cookies_named("oxd_session", site.url("/")).remove(0);
+    assert_eq!(own.0, "oxd_session");
+    let field = format!("a=1; flag; oxd_session={}; b=\"x y\"; c==", own.1);
+    let ask = browser.ask("GET", site.url("/app/env")).cookie_field(&field);
+    assert_eq!(ask.send().cookies_handed_on(), "a=1; flag; b=\"x y\"; c==");
 }
 
 #[test]

@@ -76,13 +76,9 @@ impl Failure {
     }
 }
 
-pub(crate) const INTERNAL: Failure = Failure::api(
-    500,
-    "internal_error",
-    "Unknown internal server error occurs.",
-);
-pub(crate) const NO_OXD_ID: Failure =
-    Failure::api(400, "bad_request", "'oxd_id' is empty or not specified.");
+pub(crate) const INTERNAL: Failure =
+    Failure::api(500, "internal_error", "Unknown internal server error occurs.");
+pub(crate) const NO_OXD_ID: Failure = Failure::api(400, "bad_request", "'oxd_id' is empty or not specified.");
 pub(crate) const UNKNOWN_OXD_ID: Failure = Failure::api(
     400,
     "invalid_oxd_id",
@@ -93,23 +89,14 @@ pub(crate) const UNKNOWN_AUTHORIZATION_OXD_ID: Failure = Failure::api(
     "authorization_oxd_id_not_found",
     "There is no site with the oxd_id of the AuthorizationOxdId header.",
 );
-pub(crate) const NO_CODE: Failure =
-    Failure::api(400, "bad_request", "'code' is empty or not specified.");
+pub(crate) const NO_CODE: Failure = Failure::api(400, "bad_request", "'code' is empty or not specified.");
 pub(crate) const BAD_CODE: Failure = Failure::api(400, "bad_request", "'code' is invalid.");
-pub(crate) const NO_STATE: Failure =
-    Failure::api(400, "bad_request", "'state' is empty or not specified.");
-pub(crate) const BAD_STATE: Failure =
-    Failure::api(400, "bad_request", "'state' is not registered.");
-pub(crate) const NO_REFRESH_TOKEN: Failure = Failure::api(
-    400,
-    "bad_request",
-    "'refresh_token' is empty or not specified.",
-);
-pub(crate) const NO_ACCESS_TOKEN_PARAMETER: Failure = Failure::api(
-    400,
-    "bad_request",
-    "'access_token' is empty or not specified.",
-);
+pub(crate) const NO_STATE: Failure = Failure::api(400, "bad_request", "'state' is empty or not specified.");
+pub(crate) const BAD_STATE: Failure = Failure::api(400, "bad_request", "'state' is not registered.");
+pub(crate) const NO_REFRESH_TOKEN: Failure =
+    Failure::api(400, "bad_request", "'refresh_token' is empty or not specified.");
+pub(crate) const NO_ACCESS_TOKEN_PARAMETER: Failure =
+    Failure::api(400, "bad_request", "'access_token' is empty or not specified.");
 pub(crate) const BAD_REDIRECT_URI: Failure = Failure::api(
     400,
     "invalid_redirect_uri",
@@ -135,8 +122,7 @@ pub(crate) const BAD_OP_CONFIGURATION_ENDPOINT: Failure = Failure::api(
     "invalid_op_configuration_endpoint",
     "op_configuration_endpoint does not end with /.well-known/openid-configuration.",
 );
-pub(crate) const NO_CLIENT_ID: Failure =
-    Failure::api(400, "invalid_client_id", "client_id is required.");
+pub(crate) const NO_CLIENT_ID: Failure = Failure::api(400, "invalid_client_id", "client_id is required.");
 pub(crate) const NO_CLIENT_SECRET: Failure =
     Failure::api(400, "invalid_client_secret", "client_secret is required.");
 pub(crate) const BLANK_TOKEN: Failure = Failure::api(

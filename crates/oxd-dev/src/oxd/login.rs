@@ -2,9 +2,8 @@
 
 use super::failure::{
     BAD_AT_HASH, BAD_AUDIENCE, BAD_CODE, BAD_ID_TOKEN, BAD_ISSUER, BAD_NONCE, BAD_REDIRECT_URI,
-    BAD_SIGNATURE, BAD_STATE, BAD_SUBJECT, EXPIRED_ID_TOKEN, Failure, INTERNAL,
-    NO_ACCESS_TOKEN_PARAMETER, NO_CODE, NO_END_SESSION, NO_ID_TOKEN, NO_STATE,
-    REDIRECT_URI_NOT_REGISTERED,
+    BAD_SIGNATURE, BAD_STATE, BAD_SUBJECT, EXPIRED_ID_TOKEN, Failure, INTERNAL, NO_ACCESS_TOKEN_PARAMETER,
+    NO_CODE, NO_END_SESSION, NO_ID_TOKEN, NO_STATE, REDIRECT_URI_NOT_REGISTERED,
 };
 use super::op::{Metadata, RelyingParty};
 use super::{Oxd, given, op};
@@ -34,10 +33,7 @@ pub(crate) struct AuthorizationUrlParams {
 
 /// `get-authorization-url`. The URL is put together as the real one does it: client id and
 /// redirect URI stand in it raw, lists are joined with `+`.
-pub(crate) async fn authorization_url(
-    oxd: &Oxd,
-    params: AuthorizationUrlParams,
-) -> Result<Value, Failure> {
+pub(crate) async fn authorization_url(oxd: &Oxd, params: AuthorizationUrlParams) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
     let metadata = oxd.op.metadata(&site.site.op_host).await?;
     let redirect_uri = match given(&params.redirect_uri) {
@@ -109,9 +105,7 @@ fn joined(list: &[String]) -> String {
 }
 
 fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Parameters of `get-tokens-by-code`.
@@ -125,10 +119,7 @@ pub(crate) struct TokensByCodeParams {
 /// `get-tokens-by-code`. Like the real one it asks whether the state and the ID token's nonce
 /// are known, not whose they are; it exchanges with the first registered redirect URI
 /// whichever was used; and it forgets the state only when all went well.
-pub(crate) async fn tokens_by_code(
-    oxd: &Oxd,
-    params: TokensByCodeParams,
-) -> Result<Value, Failure> {
+pub(crate) async fn tokens_by_code(oxd: &Oxd, params: TokensByCodeParams) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
     let code = given(&params.code).ok_or(NO_CODE)?;
     let state = given(&params.state).ok_or(NO_STATE)?;
@@ -137,9 +128,8 @@ pub(crate) async fn tokens_by_code(
     }
     let host = &site.site.op_host;
     let metadata = oxd.op.metadata(host).await?;
-    let client = |metadata: &Metadata| {
-        op::relying_party(metadata, &site.site.client_id, &site.site.client_secret)
-    };
+    let client =
+        |metadata: &Metadata| op::relying_party(metadata, &site.site.client_id, &site.site.client_secret);
     let first = RedirectUrl::new(site.redirect_uris[0].clone());
     let first = first.map_err(|why| BAD_REDIRECT_URI.because(why))?;
     let tokens = client(&metadata)
@@ -209,9 +199,7 @@ fn verify(oxd: &Oxd, client: &RelyingParty, tokens: &CoreTokenResponse) -> Resul
         failure.because(op::chain(&why))
     })?;
     if let Some(expected) = claims.access_token_hash() {
-        let algorithm = id_token
-            .signing_alg()
-            .map_err(|why| BAD_ID_TOKEN.because(why))?;
+        let algorithm = id_token.signing_alg().map_err(|why| BAD_ID_TOKEN.because(why))?;
         let key = id_token
             .signing_key(&verifier)
             .map_err(|why| BAD_SIGNATURE.because(why))?;
@@ -283,10 +271,7 @@ pub(crate) struct LogoutUriParams {
 pub(crate) async fn logout_uri(oxd: &Oxd, params: LogoutUriParams) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
     let metadata = oxd.op.metadata(&site.site.op_host).await?;
-    let endpoint = metadata
-        .additional_metadata()
-        .end_session_endpoint
-        .as_deref();
+    let endpoint = metadata.additional_metadata().end_session_endpoint.as_deref();
     let mut uri = endpoint.ok_or(NO_END_SESSION)?.to_owned();
     let registered = site.post_logout_redirect_uris.first().map(String::as_str);
     let parameters = [

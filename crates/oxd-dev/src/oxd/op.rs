@@ -6,13 +6,12 @@ use super::{Oxd, given};
 use crate::util::lock;
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
-    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
-    CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+    CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode,
+    CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::{
     AdditionalProviderMetadata, AsyncHttpClient, AuthType, ClientId, ClientSecret, DiscoveryError,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl,
-    ProviderMetadata,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, ProviderMetadata,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -55,12 +54,7 @@ impl Http {
 
     /// A GET whose answer is JSON.
     pub(crate) async fn json(&self, url: &str) -> Result<Value, String> {
-        let answer = self
-            .0
-            .get(url)
-            .send()
-            .await
-            .map_err(|why| why.to_string())?;
+        let answer = self.0.get(url).send().await.map_err(|why| why.to_string())?;
         let status = answer.status();
         let body = answer.bytes().await.map_err(|why| why.to_string())?;
         if !status.is_success() {
@@ -152,8 +146,7 @@ impl Providers {
     }
 
     async fn discover(&self, op_host: &str) -> Result<Metadata, Failure> {
-        let issuer =
-            |text: &str| IssuerUrl::new(text.to_owned()).map_err(|why| BAD_OP.because(why));
+        let issuer = |text: &str| IssuerUrl::new(text.to_owned()).map_err(|why| BAD_OP.because(why));
         match Metadata::discover_async(issuer(op_host)?, &self.http).await {
             Ok(metadata) => Ok(metadata),
             Err(DiscoveryError::Validation(_)) => {
@@ -235,11 +228,7 @@ pub(crate) async fn discovery(oxd: &Oxd, params: AboutProvider) -> Result<Value,
 pub(crate) async fn jwks(oxd: &Oxd, params: AboutProvider) -> Result<Value, Failure> {
     let metadata = oxd.op.metadata(&params.host(oxd)?).await?;
     let url = metadata.jwks_uri().to_string();
-    oxd.op
-        .http
-        .json(&url)
-        .await
-        .map_err(|why| INTERNAL.because(why))
+    oxd.op.http.json(&url).await.map_err(|why| INTERNAL.because(why))
 }
 
 /// An error with its causes on one line.

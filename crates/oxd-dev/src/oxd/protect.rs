@@ -8,12 +8,7 @@ use super::{Oxd, Request};
 use crate::util::lock;
 
 /// Commands that work without a client token.
-pub(crate) const OPEN: [&str; 4] = [
-    "register-site",
-    "get-client-token",
-    "get-discovery",
-    "get-issuer",
-];
+pub(crate) const OPEN: [&str; 4] = ["register-site", "get-client-token", "get-discovery", "get-issuer"];
 
 /// Checks the `Authorization` header in the order of the real one: blank, unknown site,
 /// inactive, scope, client.
@@ -46,9 +41,7 @@ pub(crate) fn check(oxd: &Oxd, request: &Request) -> Result<(), Failure> {
         None if request.command == "get-jwks" => None,
         None => return Err(NO_OXD_ID),
     };
-    let record = store
-        .active_token(&oxd.clock, token)
-        .ok_or(INACTIVE_TOKEN)?;
+    let record = store.active_token(&oxd.clock, token).ok_or(INACTIVE_TOKEN)?;
     if !record.scope.iter().any(|scope| scope == "oxd") {
         return Err(INSUFFICIENT_SCOPE);
     }

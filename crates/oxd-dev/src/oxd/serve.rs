@@ -47,9 +47,7 @@ async fn handle(State(oxd): State<Arc<Oxd>>, request: axum::extract::Request) ->
     let begun = Instant::now();
     let (parts, body) = request.into_parts();
     let command = parts.uri.path().trim_start_matches('/').to_owned();
-    let body = axum::body::to_bytes(body, BODY_LIMIT)
-        .await
-        .unwrap_or_default();
+    let body = axum::body::to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
     let ticket = oxd.calls.add(Call {
         command: command.clone(),
         body: noted(&body),
@@ -194,18 +192,14 @@ async fn replaced(instead: &Instead) -> Response {
 
 fn respond(status: u16, media_type: &str, body: Body) -> Response {
     let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(media_type) = HeaderValue::try_from(media_type) {
         response.headers_mut().insert(CONTENT_TYPE, media_type);
     }
     response
 }
 
-fn trickle(
-    bytes: Bytes,
-    interval: Duration,
-) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
+fn trickle(bytes: Bytes, interval: Duration) -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(bytes, move |mut rest| async move {
         if rest.is_empty() {
             return None;
@@ -245,8 +239,7 @@ fn noted(body: &Bytes) -> Value {
     if body.is_empty() {
         return Value::Null;
     }
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
 fn header(parts: &Parts, name: &str) -> Option<String> {

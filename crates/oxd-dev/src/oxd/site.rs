@@ -10,8 +10,8 @@ use crate::Provider;
 use crate::util::{lock, random_uuid};
 use openidconnect::core::{
     CoreApplicationType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey,
-    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
-    CoreRegisterErrorResponseType, CoreResponseType, CoreSubjectIdentifierType,
+    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreRegisterErrorResponseType,
+    CoreResponseType, CoreSubjectIdentifierType,
 };
 use openidconnect::registration::{
     AdditionalClientMetadata, ClientRegistrationRequest, EmptyAdditionalClientRegistrationResponse,
@@ -79,11 +79,7 @@ pub(crate) async fn register(oxd: &Oxd, params: RegisterSite) -> Result<Site, Fa
         } if *issuer == host => Some(client),
         _ => None,
     };
-    let site = match (
-        given(&params.client_id),
-        given(&params.client_secret),
-        configured,
-    ) {
+    let site = match (given(&params.client_id), given(&params.client_secret), configured) {
         (Some(id), Some(secret), _) => existing(&host, id, secret, &params),
         (Some(_), None, _) => return Err(NO_CLIENT_SECRET),
         (None, Some(_), _) => return Err(NO_CLIENT_ID),
@@ -96,9 +92,7 @@ pub(crate) async fn register(oxd: &Oxd, params: RegisterSite) -> Result<Site, Fa
         post_logout_redirect_uris: params.post_logout_redirect_uris.unwrap_or_default(),
         scope: params.scope.unwrap_or_else(|| vec!["openid".to_owned()]),
         acr_values: params.acr_values.unwrap_or_default(),
-        response_types: params
-            .response_types
-            .unwrap_or_else(|| vec!["code".to_owned()]),
+        response_types: params.response_types.unwrap_or_else(|| vec!["code".to_owned()]),
     });
     Ok(site)
 }
@@ -124,9 +118,7 @@ async fn dynamic(
     params: &RegisterSite,
 ) -> Result<Site, Failure> {
     let metadata = oxd.op.metadata(host).await?;
-    let endpoint = metadata
-        .registration_endpoint()
-        .ok_or(NO_REGISTRATION_ENDPOINT)?;
+    let endpoint = metadata.registration_endpoint().ok_or(NO_REGISTRATION_ENDPOINT)?;
     let uris = redirect_uris
         .iter()
         .map(|uri| RedirectUrl::new(uri.clone()).map_err(|why| BAD_REDIRECT_URI.because(why)))
@@ -144,14 +136,11 @@ async fn dynamic(
     let name = given(&params.client_name).map_or(format!("oxd client {oxd_id}"), str::to_owned);
     let mut request = RegistrationRequest::new(uris, more)
         .set_client_name(Some(
-            [(None, ClientName::new(name.clone()))]
-                .into_iter()
-                .collect(),
+            [(None, ClientName::new(name.clone()))].into_iter().collect(),
         ))
         .set_grant_types(Some(grant_types(params)));
     if let Some(types) = &params.response_types {
-        request =
-            request.set_response_types(Some(types.iter().map(|t| response_type(t)).collect()));
+        request = request.set_response_types(Some(types.iter().map(|t| response_type(t)).collect()));
     }
     let answer = request
         .register_async(endpoint, &oxd.op.http)
@@ -172,9 +161,7 @@ async fn dynamic(
             .registration_client_uri()
             .map(|uri| uri.as_str().to_owned()),
         client_id_issued_at: answer.client_id_issued_at().map(|time| time.timestamp()),
-        client_secret_expires_at: answer
-            .client_secret_expires_at()
-            .map(|time| time.timestamp()),
+        client_secret_expires_at: answer.client_secret_expires_at().map(|time| time.timestamp()),
     })
 }
 
@@ -203,9 +190,7 @@ fn response_type(text: &str) -> ResponseTypes<CoreResponseType> {
 }
 
 fn redirect_uris(uris: Option<&[String]>) -> Result<Vec<String>, Failure> {
-    let uris = uris
-        .filter(|uris| !uris.is_empty())
-        .ok_or(BAD_REDIRECT_URI)?;
+    let uris = uris.filter(|uris| !uris.is_empty()).ok_or(BAD_REDIRECT_URI)?;
     for uri in uris {
         let url = url::Url::parse(uri).map_err(|why| BAD_REDIRECT_URI.because(why))?;
         if url.fragment().is_some() {

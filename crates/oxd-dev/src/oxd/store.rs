@@ -64,8 +64,7 @@ impl Store {
     }
 
     pub(crate) fn put_site(&mut self, registration: Registration) {
-        self.sites
-            .insert(registration.site.oxd_id.clone(), registration);
+        self.sites.insert(registration.site.oxd_id.clone(), registration);
     }
 
     pub(crate) fn remove_site(&mut self, oxd_id: &str) {
@@ -74,9 +73,7 @@ impl Store {
 
     pub(crate) fn site_of_client(&self, client_id: &str, secret: &str) -> Option<&Registration> {
         let right = |site: &Site| site.client_id == client_id && site.client_secret == secret;
-        self.sites
-            .values()
-            .find(|registration| right(&registration.site))
+        self.sites.values().find(|registration| right(&registration.site))
     }
 
     pub(crate) fn issue_token(
@@ -107,9 +104,7 @@ impl Store {
     }
 
     pub(crate) fn expire_tokens(&mut self) {
-        self.tokens
-            .values_mut()
-            .for_each(|record| record.revoked = true);
+        self.tokens.values_mut().for_each(|record| record.revoked = true);
     }
 
     pub(crate) fn put_state(&mut self, clock: &Clock, state: &str) {

@@ -1,8 +1,7 @@
 //! `get-client-token`, `get-access-token-by-refresh-token`, `introspect-access-token`.
 
 use super::failure::{
-    BAD_OP, Failure, INTERNAL, NO_ACCESS_TOKEN_PARAMETER, NO_CLIENT_ID, NO_CLIENT_SECRET,
-    NO_REFRESH_TOKEN,
+    BAD_OP, Failure, INTERNAL, NO_ACCESS_TOKEN_PARAMETER, NO_CLIENT_ID, NO_CLIENT_SECRET, NO_REFRESH_TOKEN,
 };
 use super::{Oxd, given, op};
 use crate::util::{encode, lock};
@@ -136,10 +135,7 @@ pub(crate) async fn introspect(oxd: &Oxd, params: IntrospectParams) -> Result<Va
         })));
     }
     let metadata = oxd.op.metadata(&site.site.op_host).await?;
-    let endpoint = metadata
-        .additional_metadata()
-        .introspection_endpoint
-        .as_deref();
+    let endpoint = metadata.additional_metadata().introspection_endpoint.as_deref();
     let endpoint = endpoint.ok_or(INTERNAL.because("no introspection_endpoint"))?;
     // Ids and secrets are form-encoded before they become Basic (RFC 6749, section 2.3.1).
     let answer = oxd

@@ -12,11 +12,7 @@ use http::HeaderMap;
 use std::collections::HashMap;
 use std::time::Duration;
 
-pub(super) async fn get(
-    State(op): Shared,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(super) async fn get(State(op): Shared, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     op.authorize(&headers, query.as_deref().unwrap_or_default())
 }
 
@@ -55,16 +51,12 @@ impl Op {
 
     fn addressed(&self, given: &HashMap<String, String>) -> Result<AuthRequest, &'static str> {
         let state = lock(&self.state);
-        let client_id = given
-            .get("client_id")
-            .ok_or("The client did not name itself.")?;
+        let client_id = given.get("client_id").ok_or("The client did not name itself.")?;
         let client = state
             .clients
             .get(client_id)
             .ok_or("The client is not registered here.")?;
-        let redirect_uri = given
-            .get("redirect_uri")
-            .ok_or("There is no redirect_uri.")?;
+        let redirect_uri = given.get("redirect_uri").ok_or("There is no redirect_uri.")?;
         if !client.redirect_uris.contains(redirect_uri) {
             return Err("The redirect_uri is not one that the client registered.");
         }
@@ -75,12 +67,8 @@ impl Op {
             scope: words("scope"),
             state: given.get("state").cloned(),
             nonce: given.get("nonce").cloned(),
-            form_post: given
-                .get("response_mode")
-                .is_some_and(|mode| mode == "form_post"),
-            acr: words("acr_values")
-                .into_iter()
-                .find(|acr| self.supports(acr)),
+            form_post: given.get("response_mode").is_some_and(|mode| mode == "form_post"),
+            acr: words("acr_values").into_iter().find(|acr| self.supports(acr)),
             login_hint: given.get("login_hint").cloned(),
             prompt_consent: words("prompt").iter().any(|prompt| prompt == "consent"),
         })
@@ -107,20 +95,11 @@ impl Op {
             return Err(("request_not_supported", "request objects are not supported"));
         }
         if given.contains_key("request_uri") {
-            return Err((
-                "request_uri_not_supported",
-                "request objects are not supported",
-            ));
+            return Err(("request_uri_not_supported", "request objects are not supported"));
         }
-        let prompts = given
-            .get("prompt")
-            .map(|text| list(text))
-            .unwrap_or_default();
+        let prompts = given.get("prompt").map(|text| list(text)).unwrap_or_default();
         let known = ["none", "login", "consent", "select_account"];
-        if !prompts
-            .iter()
-            .all(|prompt| known.contains(&prompt.as_str()))
-        {
+        if !prompts.iter().all(|prompt| known.contains(&prompt.as_str())) {
             return Err(("invalid_request", "an unknown prompt"));
         }
         let has = |name: &str| prompts.iter().any(|prompt| prompt == name);
@@ -136,10 +115,7 @@ impl Op {
             none: has("none"),
             sign_in: has("login") || has("select_account"),
             max_age,
-            acr_values: given
-                .get("acr_values")
-                .map(|text| list(text))
-                .unwrap_or_default(),
+            acr_values: given.get("acr_values").map(|text| list(text)).unwrap_or_default(),
         })
     }
 
@@ -153,8 +129,7 @@ impl Op {
             .as_ref()
             .and_then(|id| lock(&self.state).browsers.get(id).cloned());
         let session = browser.as_ref().and_then(|browser| browser.session.clone());
-        let good =
-            session.filter(|session| !wishes.sign_in && self.fits(session, &request, wishes));
+        let good = session.filter(|session| !wishes.sign_in && self.fits(session, &request, wishes));
         if wishes.none {
             return match (good, browser) {
                 (Some(session), Some(browser)) if self.agreed(&browser, &request) => {
@@ -165,9 +140,7 @@ impl Op {
                     "consent_required",
                     "the user has not agreed to this client yet",
                 ),
-                (None, _) => {
-                    self.back_error(&request, "login_required", "the user is not signed in")
-                }
+                (None, _) => self.back_error(&request, "login_required", "the user is not signed in"),
             };
         }
         let (browser_id, fresh) = match (id, &browser) {
@@ -189,9 +162,7 @@ impl Op {
         if !fresh {
             return answer;
         }
-        lock(&self.state)
-            .browsers
-            .insert(browser_id.clone(), browser);
+        lock(&self.state).browsers.insert(browser_id.clone(), browser);
         self.with_cookie(answer, &browser_id)
     }
 

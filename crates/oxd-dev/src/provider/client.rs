@@ -48,10 +48,7 @@ pub(super) async fn register(State(op): Shared, body: String) -> Response {
     };
     let client = Client {
         // In the look of Gluu's: characters that clients must carry along unharmed.
-        id: format!(
-            "@!DEV!0008!{}",
-            random(9).replace(['-', '_'], ".").to_uppercase()
-        ),
+        id: format!("@!DEV!0008!{}", random(9).replace(['-', '_'], ".").to_uppercase()),
         secret: random(24),
         name: metadata
             .client_name
@@ -67,11 +64,7 @@ pub(super) async fn register(State(op): Shared, body: String) -> Response {
 }
 
 /// `GET /register/{id}` (RFC 7592, 2.1).
-pub(super) async fn read(
-    State(op): Shared,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn read(State(op): Shared, Path(id): Path<String>, headers: HeaderMap) -> Response {
     match owned(&op, &id, &headers) {
         Some(client) => json_answer(200, &described(&op, &client)),
         None => json_error(401, "invalid_token", "not the token of this registration"),
@@ -171,9 +164,7 @@ fn basic(header: &str) -> Option<(String, String)> {
 fn form_decoded(text: &str) -> String {
     let pair = format!("{text}=");
     let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();
-    decoded
-        .map(|(name, _)| name.into_owned())
-        .unwrap_or_default()
+    decoded.map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
 /// The words of a list parameter such as `scope`.
@@ -188,10 +179,7 @@ mod tests {
     #[test]
     fn basic_credentials_are_form_decoded() {
         let header = format!("Basic {}", STANDARD.encode("%40%21id+x:s%3Acret"));
-        assert_eq!(
-            basic(&header),
-            Some(("@!id x".to_owned(), "s:cret".to_owned()))
-        );
+        assert_eq!(basic(&header), Some(("@!id x".to_owned(), "s:cret".to_owned())));
         assert_eq!(basic("Bearer abc"), None);
         assert_eq!(basic("Basic ###"), None);
     }

@@ -9,11 +9,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use std::collections::HashMap;
 
-pub(super) async fn get(
-    State(op): Shared,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(super) async fn get(State(op): Shared, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     op.end_session(&headers, query.as_deref().unwrap_or_default())
 }
 
@@ -47,10 +43,7 @@ impl Op {
         let id = self.browser(headers);
         let session = id.as_ref().and_then(|id| {
             let state = lock(&self.state);
-            state
-                .browsers
-                .get(id)
-                .and_then(|browser| browser.session.clone())
+            state.browsers.get(id).and_then(|browser| browser.session.clone())
         });
         let action = given.get("action").map(String::as_str);
         if action == Some("cancel") {
@@ -86,9 +79,7 @@ impl Op {
         given: &HashMap<String, String>,
         hint: Option<&Value>,
     ) -> Result<Option<String>, &'static str> {
-        let hinted = hint
-            .and_then(|claims| claims.get("aud"))
-            .and_then(Value::as_str);
+        let hinted = hint.and_then(|claims| claims.get("aud")).and_then(Value::as_str);
         let named = given.get("client_id").map(String::as_str);
         if let (Some(hinted), Some(named)) = (hinted, named)
             && hinted != named

@@ -37,8 +37,8 @@ impl SigningKey {
 
     fn generate() -> Result<SigningKey, Error> {
         let crypto = |why: &dyn std::fmt::Display| Error::Crypto(format!("RSA key: {why}"));
-        let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, BITS)
-            .map_err(|why| crypto(&why))?;
+        let private =
+            rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, BITS).map_err(|why| crypto(&why))?;
         let der = private.to_pkcs8_der().map_err(|why| crypto(&why))?;
         let pair = KeyPair::from_pkcs8(der.as_bytes()).map_err(|why| crypto(&why))?;
         let modulus = private.n().to_bytes_be();
@@ -92,11 +92,7 @@ impl SigningKey {
             n: &self.modulus,
             e: &self.exponent,
         }
-        .verify(
-            &RSA_PKCS1_2048_8192_SHA256,
-            signed.as_bytes(),
-            &unb64(signature)?,
-        )
+        .verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &unb64(signature)?)
         .ok()?;
         crate::util::jwt_payload(jwt)
     }

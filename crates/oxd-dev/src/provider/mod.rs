@@ -89,31 +89,19 @@ pub(crate) fn router(op: Arc<Op>) -> Router {
         .route("/", get(pages::home))
         .route("/style.css", get(pages::style))
         .route("/favicon.ico", get(pages::no_icon))
-        .route(
-            "/.well-known/openid-configuration",
-            get(metadata::discovery),
-        )
+        .route("/.well-known/openid-configuration", get(metadata::discovery))
         .route("/jwks", get(metadata::jwks))
         .route("/register", post(client::register))
         .route("/register/{id}", get(client::read).put(client::update))
         .route("/authorize", get(authorize::get).post(authorize::post))
         .route("/sign-in", get(sign_in::page_handler).post(sign_in::submit))
-        .route(
-            "/consent",
-            get(sign_in::consent_page).post(sign_in::consent),
-        )
+        .route("/consent", get(sign_in::consent_page).post(sign_in::consent))
         .route("/token", post(token::endpoint))
-        .route(
-            "/userinfo",
-            get(userinfo::endpoint).post(userinfo::endpoint),
-        )
+        .route("/userinfo", get(userinfo::endpoint).post(userinfo::endpoint))
         .route("/introspect", post(userinfo::introspect));
     if op.options.end_session {
         router = router
-            .route(
-                "/end_session",
-                get(end_session::get).post(end_session::post),
-            )
+            .route("/end_session", get(end_session::get).post(end_session::post))
             .route("/signed-out", get(pages::signed_out));
     }
     router.fallback(pages::not_found).with_state(op)

@@ -15,8 +15,7 @@ use std::collections::HashMap;
 
 /// Pages load one stylesheet and nothing else. There is no `form-action`: browsers apply it
 /// to the redirects after a form too, and those lead to the client.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Parameters by name. One that comes twice is an error (RFC 6749, 3.1).
 pub(super) fn parameters(encoded: &str) -> Result<HashMap<String, String>, String> {
@@ -32,8 +31,7 @@ pub(super) fn parameters(encoded: &str) -> Result<HashMap<String, String>, Strin
 
 fn answer(status: u16, media_type: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fixed: [(HeaderName, &'static str); 4] = [
         (CONTENT_TYPE, media_type),
         (CACHE_CONTROL, "no-store"),
@@ -63,19 +61,14 @@ pub(super) fn json_error(status: u16, error: &str, description: &str) -> Respons
 pub(super) fn page(status: u16, markup: Markup) -> Response {
     let mut response = answer(status, "text/html; charset=utf-8", markup.into_string());
     let policy = HeaderValue::from_static(POLICY);
-    response
-        .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, policy);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 
 /// A redirect by GET. An address that cannot stand in a header gets a page instead.
 pub(super) fn redirect(to: &str) -> Response {
     let Ok(to) = HeaderValue::try_from(to) else {
-        return page(
-            400,
-            pages::problem("The address to return to cannot be used."),
-        );
+        return page(400, pages::problem("The address to return to cannot be used."));
     };
     let mut response = answer(303, "text/plain", String::new());
     response.headers_mut().insert(LOCATION, to);
@@ -105,10 +98,7 @@ impl Op {
         }
         match with_query(&request.redirect_uri, &fields) {
             Some(url) => redirect(&url),
-            None => page(
-                400,
-                pages::problem("The address to return to cannot be used."),
-            ),
+            None => page(400, pages::problem("The address to return to cannot be used.")),
         }
     }
 

@@ -10,8 +10,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use std::collections::HashMap;
 
-const STALE: &str =
-    "This sign-in is not under way any more. Go back to the application and start again.";
+const STALE: &str = "This sign-in is not under way any more. Go back to the application and start again.";
 
 /// `GET /sign-in?request=...`
 pub(super) async fn page_handler(
@@ -33,13 +32,7 @@ pub(super) async fn submit(State(op): Shared, headers: HeaderMap, body: String) 
     if waiting.cancelled() {
         return op.refuse(&waiting, "the user cancelled the sign-in");
     }
-    let field = |name: &str| {
-        waiting
-            .fields
-            .get(name)
-            .map(String::as_str)
-            .unwrap_or_default()
-    };
+    let field = |name: &str| waiting.fields.get(name).map(String::as_str).unwrap_or_default();
     let (name, password) = (field("username"), field("password"));
     let known = |user: &&crate::User| user.name == name && user.password == password;
     let Some(user) = op.options.users.iter().find(known) else {
@@ -99,10 +92,7 @@ pub(super) async fn consent(State(op): Shared, headers: HeaderMap, body: String)
         .get("action")
         .is_none_or(|action| action != "allow")
     {
-        return page(
-            400,
-            pages::problem("Neither “Allow” nor “Cancel” was chosen."),
-        );
+        return page(400, pages::problem("Neither “Allow” nor “Cancel” was chosen."));
     }
     let request = &waiting.pending.request;
     {
@@ -129,9 +119,7 @@ struct Waiting {
 
 impl Waiting {
     fn cancelled(&self) -> bool {
-        self.fields
-            .get("action")
-            .is_some_and(|action| action == "cancel")
+        self.fields.get("action").is_some_and(|action| action == "cancel")
     }
 }
 
@@ -145,8 +133,7 @@ impl Op {
         let state = lock(&self.state);
         let pending = state.pending.get(&id)?.clone();
         let browser = state.browsers.get(&browser_id)?.clone();
-        let good =
-            pending.browser == browser_id && !self.clock.is_over(pending.since, PENDING_LIFETIME);
+        let good = pending.browser == browser_id && !self.clock.is_over(pending.since, PENDING_LIFETIME);
         good.then_some(Waiting {
             id,
             pending,
@@ -168,10 +155,7 @@ impl Op {
         let request = &waiting.pending.request;
         let client = self.client_name(&request.client_id);
         let name = tried.or(request.login_hint.as_deref()).unwrap_or_default();
-        page(
-            200,
-            pages::sign_in(&waiting.id, &client, name, tried.is_some()),
-        )
+        page(200, pages::sign_in(&waiting.id, &client, name, tried.is_some()))
     }
 
     fn refuse(&self, waiting: &Waiting, why: &str) -> Response {

@@ -97,10 +97,8 @@ impl State {
     /// Revokes all tokens of a grant (RFC 6749, 4.1.2 and RFC 9700, 4.14.2: a code or a
     /// rotated refresh token that comes twice was stolen).
     pub(crate) fn revoke(&mut self, grant: &str) {
-        self.access_tokens
-            .retain(|_, issued| issued.grant.id != grant);
-        self.refresh_tokens
-            .retain(|_, issued| issued.grant.id != grant);
+        self.access_tokens.retain(|_, issued| issued.grant.id != grant);
+        self.refresh_tokens.retain(|_, issued| issued.grant.id != grant);
     }
 
     /// The grant behind an access token that works.
@@ -138,10 +136,7 @@ const SCOPED: [(&str, &[&str]); 4] = [
 ];
 
 /// The user's claims that this scope releases. Claims outside the standard's lists always are.
-pub(crate) fn released(
-    user: &User,
-    scope: &[String],
-) -> serde_json::Map<String, serde_json::Value> {
+pub(crate) fn released(user: &User, scope: &[String]) -> serde_json::Map<String, serde_json::Value> {
     let granted = |claim: &str| {
         let mut owners = SCOPED
             .iter()

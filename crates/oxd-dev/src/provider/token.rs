@@ -42,9 +42,7 @@ type Outcome = Result<Value, (&'static str, &'static str)>;
 impl Op {
     /// RFC 6749, 4.1.3. A code that comes twice takes all its tokens with it.
     fn by_code(&self, client: &Client, form: &HashMap<String, String>) -> Outcome {
-        let code = form
-            .get("code")
-            .ok_or(("invalid_request", "code is missing"))?;
+        let code = form.get("code").ok_or(("invalid_request", "code is missing"))?;
         let mut state = lock(&self.state);
         let issued = state.codes.get(code).cloned();
         let issued = issued.filter(|issued| issued.grant.client_id == client.id);
@@ -120,9 +118,7 @@ impl Op {
             issued_at: unix_now(),
             used: false,
         };
-        state
-            .access_tokens
-            .insert(access_token.clone(), issued(&grant));
+        state.access_tokens.insert(access_token.clone(), issued(&grant));
         let mut answer = json!({
             "access_token": access_token,
             "token_type": "Bearer",
@@ -132,9 +128,7 @@ impl Op {
         if grant.session.is_some() {
             if self.options.refresh_tokens {
                 let refresh_token = random(24);
-                state
-                    .refresh_tokens
-                    .insert(refresh_token.clone(), issued(&grant));
+                state.refresh_tokens.insert(refresh_token.clone(), issued(&grant));
                 answer["refresh_token"] = json!(refresh_token);
             }
             let claims = self.id_token_claims(&grant, &access_token);
@@ -147,11 +141,7 @@ impl Op {
     /// OpenID Connect Core 1.0, section 2 and 3.1.3.6.
     fn id_token_claims(&self, grant: &Grant, access_token: &str) -> Option<Value> {
         let session = grant.session.as_ref()?;
-        let user = self
-            .options
-            .users
-            .iter()
-            .find(|user| user.name == session.user)?;
+        let user = self.options.users.iter().find(|user| user.name == session.user)?;
         let mut claims = match self.options.claims_in_id_token {
             true => released(user, &grant.scope),
             false => Map::new(),

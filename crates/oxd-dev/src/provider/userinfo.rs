@@ -13,16 +13,11 @@ use serde_json::{Value, json};
 
 /// `GET` and `POST /userinfo` with a bearer token in the header (RFC 6750, 2.1).
 pub(super) async fn endpoint(State(op): Shared, headers: HeaderMap) -> Response {
-    let header = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|header| header.strip_prefix("Bearer "));
     match token.map(|token| op.user_info(token)) {
         None => refused("invalid_request", "an access token is missing"),
-        Some(None) => refused(
-            "invalid_token",
-            "the access token has expired or is unknown",
-        ),
+        Some(None) => refused("invalid_token", "the access token has expired or is unknown"),
         Some(Some(claims)) => json_answer(200, &claims),
     }
 }
@@ -58,11 +53,7 @@ impl Op {
         let lifetime = self.options.access_token_lifetime;
         let grant = &state.active(&self.clock, token, lifetime)?.grant;
         let session = grant.session.as_ref()?;
-        let user = self
-            .options
-            .users
-            .iter()
-            .find(|user| user.name == session.user)?;
+        let user = self.options.users.iter().find(|user| user.name == session.user)?;
         Some(Value::Object(released(user, &grant.scope)))
     }
 
@@ -74,12 +65,8 @@ impl Op {
         };
         let grant = &issued.grant;
         let session = grant.session.as_ref();
-        let user = session.and_then(|session| {
-            self.options
-                .users
-                .iter()
-                .find(|user| user.name == session.user)
-        });
+        let user =
+            session.and_then(|session| self.options.users.iter().find(|user| user.name == session.user));
         json!({
             "active": true,
             "client_id": grant.client_id,

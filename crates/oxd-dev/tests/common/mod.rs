@@ -60,9 +60,9 @@ pub fn client(server: &DevServer) -> reqwest::Client {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .timeout(SOON);
-    let roots = server.ca_pem().map(|pem| {
-        reqwest::Certificate::from_pem(pem.as_bytes()).expect("ca_pem is a certificate")
-    });
+    let roots = server
+        .ca_pem()
+        .map(|pem| reqwest::Certificate::from_pem(pem.as_bytes()).expect("ca_pem is a certificate"));
     builder.tls_certs_only(roots).build().unwrap()
 }
 
@@ -96,10 +96,7 @@ impl Bed {
     /// A POST of anything.
     pub async fn post(&self, command: &str, body: String, token: Option<&str>) -> Answer {
         let url = format!("{}/{command}", self.server.url());
-        let mut request = self
-            .http
-            .post(url)
-            .header("content-type", "application/json");
+        let mut request = self.http.post(url).header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", token);
         }
@@ -247,11 +244,7 @@ impl Browser {
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect()
         };
-        let response = request
-            .header("cookie", cookies.join("; "))
-            .send()
-            .await
-            .unwrap();
+        let response = request.header("cookie", cookies.join("; ")).send().await.unwrap();
         for cookie in response.headers().get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
@@ -311,9 +304,7 @@ impl Browser {
         let page = self.send(request).await;
         let origin = url::Url::parse(&url).unwrap().origin();
         match page.location.clone() {
-            Some(next) if url::Url::parse(&next).unwrap().origin() == origin => {
-                self.follow(&next).await
-            }
+            Some(next) if url::Url::parse(&next).unwrap().origin() == origin => self.follow(&next).await,
             _ => page,
         }
     }
