@@ -10,6 +10,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_core.h>
+#include <mod_auth.h>
 #include <ap_expr.h>
 #include <ap_mpm.h>
 #include <apr_strings.h>

@@ -16,8 +16,9 @@ use oxd_core::state;
 use crate::child;
 use crate::ffi::Status;
 use crate::ffi::hooks::is_word;
-use crate::ffi::kept::{Kept, PoolText};
+use crate::ffi::kept::PoolText;
 use crate::ffi::request::{Request, Table};
+use crate::ffi::rules;
 use crate::handler;
 
 /// What the environment names of claims begin with.
@@ -42,6 +43,21 @@ pub fn keys<'a>(settings: &Settings<'a>) -> &'a KeyRing {
     settings.crypto_key.unwrap_or_else(|| child::random_keys())
 }
 
+/// The session of a request for a rule or an expression, wherever it is asked; it is found once and kept.
+pub fn session_of<'r>(request: Request<'r>) -> Option<Opened<'r>> {
+    request.keep(|kept| kept.asked = true);
+    let settings = &request.config().filter(|config| config.configured)?.settings;
+    let session = find(request, settings, keys(settings))?;
+    keep(request, settings, &session);
+    Some(session)
+}
+
+fn keep<'r>(request: Request<'r>, settings: &Settings<'r>, session: &Opened<'r>) {
+    if let Some(site) = settings.effective_oxd_id() {
+        request.keep(|kept| kept.session = Some((session.record(), site)));
+    }
+}
+
 /// The session of a request: of the one it came from, or of its cookies.
 fn find<'r>(request: Request<'r>, settings: &Settings<'r>, keys: &KeyRing) -> Option<Opened<'r>> {
     let kept = request.kept();
@@ -63,12 +79,7 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     if wants_cookie || authn::may_refresh(settings, &session, request.seconds()) {
         session = renew(request, settings, session);
     }
-    if let Some(site) = settings.effective_oxd_id() {
-        request.keep(Kept {
-            session: Some((session.record(), site)),
-            cookies: None,
-        });
-    }
+    keep(request, settings, &session);
     let user = match session.user(settings) {
         Some(Cow::Borrowed(text)) => PoolText::terminated(text),
         Some(Cow::Owned(text)) => Some(request.pool().text(&text).into()),
@@ -155,6 +166,34 @@ pub fn authorize(request: Request<'_>) -> Status {
     }
 }
 
+/// The access_checker_ex hook, before mod_authz_core's: rules that ask for a claim without asking for a user
+/// (`Require expr "oxd_claim(...)"`).
+///
+/// httpd hears the rules once before anybody is signed in. mod_authz_core knows of its own expressions that they need a
+/// user; of ours it does not, and would refuse a visitor who only has to sign in, or let a user in without a name.
+pub fn before_rules(request: Request<'_>) -> Status {
+    let ours = is_word(request.auth_type(), "oxd") && !request.has_user();
+    if !ours || !rules::claims_in_expressions() || request.own_kept().is_some_and(|kept| kept.deciding) {
+        return Status::Declined;
+    }
+    if is_word(request.configured_handler(), "oxd") {
+        return Status::Declined;
+    }
+    request.keep(|kept| (kept.deciding, kept.asked) = (true, true));
+    // With a session at hand, the rules need to be heard only once, with its user.
+    if session_of(request).is_none() {
+        request.keep(|kept| kept.asked = false);
+        let decision = request.rules_decide();
+        if !request.own_kept().is_some_and(|kept| kept.asked) {
+            return decision;
+        }
+    }
+    match authenticate(request) {
+        Status::Ok => authorize(request),
+        other => other,
+    }
+}
+
 /// The access_checker_ex hook, last of all: the handler's own addresses are open to everyone, or nobody could log in
 /// where a whole site is protected. A rule that needs no user (`Require ip`) has been heard by then.
 pub fn open_handler(request: Request<'_>) -> Status {
@@ -202,25 +241,12 @@ pub fn hide_cookies(request: Request<'_>) -> Status {
                 .strip_prefix(own)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
     };
-    let bytes = header.to_bytes();
-    if !cookie::all(bytes).any(|(name, _)| is_own(name)) {
+    let Some(others) = cookie::without(header.to_bytes(), is_own) else {
         return Status::Declined;
-    }
-    let mut others = Vec::with_capacity(bytes.len());
-    for (name, value) in cookie::all(bytes).filter(|(name, _)| !is_own(name)) {
-        if !others.is_empty() {
-            others.extend_from_slice(b"; ");
-        }
-        others.extend_from_slice(name);
-        others.push(b'=');
-        others.extend_from_slice(value);
-    }
+    };
     // Subrequests share the table of headers with the request that they came from: what is taken out here is missing
     // there too, so it is kept where all of them find it.
-    request.first().keep(Kept {
-        session: None,
-        cookies: Some(header),
-    });
+    request.first().keep(|kept| kept.cookies = Some(header));
     if others.is_empty() {
         request.unset(Table::HeadersIn, c"Cookie");
     } else {

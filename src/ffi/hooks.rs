@@ -8,11 +8,11 @@ use oxd_core::facts::Level;
 use super::config::Servers;
 use super::log::ServerLog;
 use super::request::Request;
-use super::{Status, guard, sys};
+use super::{Status, guard, rules, sys};
 use crate::{handler, protect, startup};
 
 /// Registers everything; httpd calls it each time it loads the module.
-pub unsafe extern "C" fn register(_: *mut sys::apr_pool_t) {
+pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
     guard::install_panic_hook();
     // Our cookies and look-alike headers must be gone before anything that copies headers for a backend, but after
     // everything that may still choose the handler.
@@ -25,6 +25,7 @@ pub unsafe extern "C" fn register(_: *mut sys::apr_pool_t) {
         sys::ap_hook_post_config(Some(post_config), ptr::null(), ptr::null(), middle);
         sys::ap_hook_header_parser(Some(header_parser), ptr::null(), ptr::null(), first);
         sys::ap_hook_access_checker_ex(Some(access_checker), ptr::null(), ptr::null(), last);
+        sys::ap_hook_access_checker_ex(Some(before_rules), ptr::null(), ptr::null(), middle);
         sys::ap_hook_check_authn(
             Some(check_authn),
             ptr::null(),
@@ -39,6 +40,8 @@ pub unsafe extern "C" fn register(_: *mut sys::apr_pool_t) {
             middle,
             sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
         );
+        sys::ap_hook_expr_lookup(Some(rules::find_function), ptr::null(), ptr::null(), middle);
+        rules::register(pool);
         sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
         sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
     }
@@ -68,6 +71,10 @@ unsafe extern "C" fn header_parser(r: *mut sys::request_rec) -> c_int {
 
 unsafe extern "C" fn access_checker(r: *mut sys::request_rec) -> c_int {
     on_request(r, protect::open_handler)
+}
+
+unsafe extern "C" fn before_rules(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::before_rules)
 }
 
 unsafe extern "C" fn check_authn(r: *mut sys::request_rec) -> c_int {

@@ -13,6 +13,7 @@ pub mod module;
 pub mod pool;
 pub mod process;
 pub mod request;
+pub mod rules;
 
 /// The bindings that `build.rs` made.
 #[allow(

@@ -87,7 +87,8 @@ impl<'r> Request<'r> {
         kept
     }
 
-    fn own_kept(self) -> Option<Kept<'r>> {
+    /// What was kept with this request itself.
+    pub fn own_kept(self) -> Option<Kept<'r>> {
         let vector = self.rec().request_config.cast::<*mut c_void>();
         // SAFETY: as for `config`; `keep` is the only writer.
         unsafe {
@@ -99,16 +100,13 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Keeps something with this request; what it does not name stays.
-    pub fn keep(self, new: Kept<'r>) {
-        let old = self.own_kept().unwrap_or_default();
-        let merged = Kept {
-            session: new.session.or(old.session),
-            cookies: new.cookies.or(old.cookies),
-        };
+    /// Changes what is kept with this request alone.
+    pub fn keep(self, change: impl FnOnce(&mut Kept<'r>)) {
+        let mut kept = self.own_kept().unwrap_or_default();
+        change(&mut kept);
         let vector = self.rec().request_config.cast::<*mut c_void>();
         if !vector.is_null() {
-            let place = self.pool().place(merged).as_ptr();
+            let place = self.pool().place(kept).as_ptr();
             // SAFETY: as for `config`; the value lives in the request's pool like everything that it points at.
             unsafe { *vector.add(index()) = place.cast() }
         }
@@ -291,6 +289,11 @@ impl<'r> Request<'r> {
     pub fn set_user(mut self, user: PoolText<'r>) {
         // SAFETY: only this thread uses the request; httpd only reads the text.
         unsafe { self.raw.as_mut().user = user.as_ptr().cast_mut() }
+    }
+
+    /// Whether the request has a user by now.
+    pub fn has_user(self) -> bool {
+        !self.rec().user.is_null()
     }
 
     /// Sets `AUTH_TYPE`.

@@ -5,6 +5,7 @@ mod login {
     pub(crate) mod endpoints;
     pub(crate) mod flow;
     pub(crate) mod identity;
+    pub(crate) mod neighbours;
     pub(crate) mod refresh;
     pub(crate) mod tutorial;
 }

@@ -95,6 +95,15 @@ pub fn claim_json(claim: &ClaimView<'_>) -> Value {
     }
 }
 
+/// A value in the form that the environment has.
+pub fn env_text(value: &Value) -> String {
+    if value.is_null() {
+        String::new()
+    } else {
+        text_form(value).1
+    }
+}
+
 /// The text that stands for a value in the environment, and how it relates to the value.
 fn text_form(value: &Value) -> (Kind, String) {
     match value {

@@ -27,6 +27,24 @@ pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     })
 }
 
+/// A header without the cookies whose names `unwanted` names; `None` when there is none of them. What is no pair stays:
+/// browsers do keep cookies without a name.
+pub fn without(header: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let is_unwanted =
+        |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|equals| unwanted(pair[..equals].trim_ascii()));
+    if !pairs(header).any(is_unwanted) {
+        return None;
+    }
+    let mut kept = Vec::with_capacity(header.len());
+    for pair in pairs(header).filter(|pair| !pair.is_empty() && !is_unwanted(pair)) {
+        if !kept.is_empty() {
+            kept.extend_from_slice(b"; ");
+        }
+        kept.extend_from_slice(pair.trim_ascii_end());
+    }
+    Some(kept)
+}
+
 /// What stands between the semicolons, without the white space before it.
 fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(header);
@@ -178,6 +196,18 @@ mod tests {
                 "{header}"
             );
         }
+    }
+
+    #[test]
+    fn other_cookies_stay_as_they_are() {
+        let own = |name: &[u8]| name.starts_with(b"oxd");
+        let without = |header: &str| without(header.as_bytes(), own).map(|h| String::from_utf8(h).unwrap());
+        assert_eq!(
+            without("a=1; flag; oxd_s=x; b=\"x y\"; c=="),
+            Some("a=1; flag; b=\"x y\"; c==".into())
+        );
+        assert_eq!(without("a=1; oxd"), None);
+        assert_eq!(without("oxd_s=x"), Some(String::new()));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod page;
 pub mod reason;
 pub mod record;
 pub mod respond;
+pub mod rule;
 pub mod secret;
 pub mod session;
 pub mod settings;

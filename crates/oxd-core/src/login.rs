@@ -130,7 +130,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str) -> Result<Response, Failure> {
         form_post,
     };
     let mut response = Response::redirect(302, url.to_string());
-    response.cookies = state::begin(ctx, &pending)?;
+    response.cookies = state::begin(ctx, pending)?;
     ctx.log(Level::Debug, || format!("login started, to end at {target}"));
     Ok(response)
 }

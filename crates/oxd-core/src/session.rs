@@ -13,11 +13,13 @@ use crate::oxd::api::{Refreshed, Tokens};
 use crate::reason::{Failure, Reason};
 use crate::record::{Parts, Texts};
 use crate::settings::Settings;
+use crate::state;
 
 /// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
 const LONGEST: usize = cookie::most_chunks() * 4096;
-/// What a request's `Cookie` header may hold besides our cookies and those seen now, in bytes.
-const HEADER_SLACK: usize = 256;
+/// What a request's `Cookie` header may hold besides the session and the cookies seen now, in bytes: room for one login
+/// in progress.
+const HEADER_SLACK: usize = 1_024;
 
 /// A session that a request brought along.
 #[derive(Debug)]
@@ -204,12 +206,18 @@ pub fn cookies_for(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Failure>
         )
     };
     let pieces = cookie::cut(name, &sealed).ok_or_else(too_large)?;
-    let (mut stale, mut others) = (Vec::new(), 0);
+    let (mut stale, mut logins) = (Vec::new(), Vec::new());
+    let (mut others, mut in_logins) = (0, 0);
     for (existing, value) in cookie::all(ctx.facts.headers.cookie.unwrap_or_default()) {
+        let bytes = existing.len() + value.len() + 3;
         match piece_index(existing, name) {
             Some(index) if index >= pieces.len() => stale.push(index),
             Some(_) => {}
-            None => others += existing.len() + value.len() + 3,
+            None if existing.starts_with(state::PREFIX.as_bytes()) => {
+                in_logins += bytes;
+                logins.push(String::from_utf8_lossy(existing));
+            }
+            None => others += bytes,
         }
     }
     let ours: usize = pieces
@@ -230,6 +238,10 @@ pub fn cookies_for(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Failure>
             .iter()
             .map(|index| attributes.clear(&format!("{name}.{index}"))),
     );
+    // The session goes before logins that other tabs have under way: those can be started again.
+    if ours + others + in_logins + HEADER_SLACK > ctx.facts.header_limit {
+        lines.extend(logins.iter().map(|login| attributes.clear(login)));
+    }
     Ok(lines)
 }
 

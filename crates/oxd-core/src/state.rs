@@ -8,6 +8,7 @@ use crate::authn::Ctx;
 use crate::clock::Seconds;
 use crate::cookie::{self, Attributes};
 use crate::crypto::{Purpose, sha256_text};
+use crate::login::fallback_address;
 use crate::reason::{Failure, Reason};
 
 /// What the names of all state cookies begin with.
@@ -19,6 +20,8 @@ const RETRY_SECONDS: Seconds = 60;
 /// All state cookies of a browser together, in bytes: httpd refuses a `Cookie` header over 8190 bytes by default, and
 /// the session needs most of that.
 const TOTAL_LIMIT: usize = 3_000;
+/// What is left free in the `Cookie` header for cookies of the application, in bytes.
+const SLACK: usize = 128;
 
 /// A login in progress.
 #[derive(Serialize, Deserialize, Debug, PartialEq)]
@@ -46,30 +49,49 @@ fn cookie_name(state: &str) -> String {
 }
 
 /// The cookie of a new login, and those that take older ones away when there are too many.
-pub fn begin(ctx: &Ctx<'_>, pending: &Pending) -> Result<Vec<String>, Failure> {
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let text = serde_json::to_vec(pending).map_err(|e| Failure::new(Reason::Internal, e.to_string()))?;
-    let sealed = ctx
-        .keys
-        .seal(ctx.outside, Purpose::State, site, &text)
-        .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))?;
+///
+/// Where even the new one does not fit beside a large session, it goes without its return address.
+pub fn begin(ctx: &Ctx<'_>, mut pending: Pending) -> Result<Vec<String>, Failure> {
+    let name = cookie_name(&pending.state);
+    let mut earlier = under_way(ctx);
+    let header = ctx.facts.headers.cookie.map_or(0, <[u8]>::len);
+    let others = header - earlier.iter().map(|login| login.bytes).sum::<usize>().min(header);
+    let room = ctx
+        .facts
+        .header_limit
+        .saturating_sub(others + SLACK)
+        .min(TOTAL_LIMIT);
+
+    let mut sealed = sealed(ctx, &pending)?;
+    if name.len() + sealed.len() > room {
+        pending.target = fallback_address(ctx);
+        sealed = self::sealed(ctx, &pending)?;
+    }
     let lifetime = ctx.settings.state_timeout_or_default();
     let attributes = Attributes::for_state(ctx.settings, ctx.facts, pending.form_post);
-    let name = cookie_name(&pending.state);
     let mut lines = vec![attributes.set(&name, &sealed, Some(lifetime))];
 
-    let mut earlier = under_way(ctx);
+    // Newest first; browsers send cookies of one path in the order in which they got them (RFC 6265 section 5.4).
+    earlier.reverse();
     earlier.sort_by_key(|login| std::cmp::Reverse(login.since));
     let most = ctx.settings.state_max.unwrap_or(8) as usize;
     let mut total = name.len() + sealed.len();
     for (index, login) in earlier.iter().enumerate() {
         total += login.bytes;
         let too_old = login.since.saturating_add(lifetime) <= ctx.facts.now;
-        if too_old || index + 1 >= most || total > TOTAL_LIMIT {
+        if too_old || index + 1 >= most || total > room {
             lines.push(attributes.clear(&login.name));
         }
     }
     Ok(lines)
+}
+
+fn sealed(ctx: &Ctx<'_>, pending: &Pending) -> Result<String, Failure> {
+    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
+    let text = serde_json::to_vec(pending).map_err(|e| Failure::new(Reason::Internal, e.to_string()))?;
+    ctx.keys
+        .seal(ctx.outside, Purpose::State, site, &text)
+        .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))
 }
 
 /// The login that a returned state belongs to, if this browser has it under way at this site and in time.

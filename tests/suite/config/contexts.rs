@@ -79,9 +79,7 @@ fn every_directive_stands_in_server_vhost_and_location() {
 
 #[test]
 fn htaccess_holds_those_that_may_be_delegated() {
-    let httpd = Httpd::builder()
-        .allow_log(r"\[core:alert\] .*/h[0-9]+/\.htaccess: Oxd\w+ not allowed")
-        .define("UNUSED", "");
+    let httpd = Httpd::builder().allow_log(r"\[core:alert\] .*/h[0-9]+/\.htaccess: Oxd\w+ not allowed");
     for (number, (line, _)) in LINES.iter().enumerate() {
         httpd.file(&format!("docroot/h{number}/index.html"), "seen");
         let line = line.replace("${ROOT}", &httpd.path("").display().to_string());
@@ -184,7 +182,7 @@ fn virtual_hosts_are_sites_of_their_own() {
     let walk = sign_in(&browser, host("one", "/app/env"));
     assert_eq!(walk.page.environment()["REMOTE_USER"], DEMO_SUB);
     browser.get(host("two", "/app/")).expect(401);
-    drop(site);
+    site.httpd.finish();
 }
 
 #[test]

@@ -141,7 +141,6 @@ fn two_servers_with_the_same_key_share_their_users() {
     let environment = browser.get(same.url("/app/env")).environment();
     assert_eq!(environment["REMOTE_USER"], DEMO_SUB);
     let other = second(NEW);
-    other.file("unused");
     browser.get(other.url("/app/env")).expect(302);
     // A login may begin on one and end on the other, as behind a load balancer.
     let fresh = Browser::new();

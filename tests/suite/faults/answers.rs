@@ -332,17 +332,11 @@ fn a_logout_that_oxd_cannot_help_with_still_counts() {
     for (what, fault, _) in troubles() {
         let site = site();
         let browser = site.signed_in();
-        let cookies = browser.copy();
         site.oxd.fault("get-logout-uri", fault);
         let answer = browser.get(site.url("/oxd/logoutme"));
-        assert!(
-            answer.status < 500 || answer.status > 501,
-            "{what}: {}",
-            answer.summary()
-        );
+        assert!(answer.status != 500, "{what}: {}", answer.summary());
         assert_eq!(browser.cookies_named("oxd_session", site.url("/")), [], "{what}");
         assert_eq!(site.user(&browser), None, "{what}");
-        drop(cookies);
     }
 }
 
