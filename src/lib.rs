@@ -8,6 +8,7 @@ mod child;
 #[allow(unsafe_code)]
 mod ffi;
 mod handler;
+mod identity;
 mod outside;
 mod protect;
 mod startup;

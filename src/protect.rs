@@ -1,16 +1,13 @@
 //! Protected places: `AuthType oxd`. From a request with a session to the identity that the application gets.
 
 use std::borrow::Cow;
-use std::ffi::CStr;
 
 use oxd_core::authn::{self, Ctx};
-use oxd_core::claims;
 use oxd_core::cookie;
 use oxd_core::crypto::KeyRing;
 use oxd_core::endpoint;
-use oxd_core::record::Parts;
 use oxd_core::session::{self, Opened};
-use oxd_core::settings::{ClaimsAs, Settings};
+use oxd_core::settings::{Settings, UnauthAction};
 use oxd_core::state;
 
 use crate::child;
@@ -20,9 +17,7 @@ use crate::ffi::kept::PoolText;
 use crate::ffi::request::{Request, Table};
 use crate::ffi::rules;
 use crate::handler;
-
-/// What the environment names of claims begin with.
-const PREFIX: &[u8] = b"OXD_CLAIM_";
+use crate::identity;
 
 /// The check_authn hook: `AuthType oxd`.
 pub fn authenticate(request: Request<'_>) -> Status {
@@ -33,9 +28,19 @@ pub fn authenticate(request: Request<'_>) -> Status {
     match find(request, settings, keys(settings)) {
         Some(session) => admit(request, settings, session),
         // Nobody follows the redirect of a subrequest; the main request, if it is protected, has sent its own.
-        None if request.is_subrequest() => Status::Http(401),
+        None if request.is_subrequest() && !passes(settings) => Status::Http(401),
+        None if passes(settings) => {
+            // mod_authz_user wants a name, whatever it is; `finish` takes the empty one away again.
+            request.set_user(c"".into());
+            Status::Ok
+        }
         None => handler::with_context(request, settings, authn::unauthenticated),
     }
+}
+
+/// Whether requests without a session go on here.
+fn passes(settings: &Settings<'_>) -> bool {
+    settings.unauth_action == Some(UnauthAction::Pass)
 }
 
 /// The keys of a place.
@@ -90,40 +95,8 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     };
     request.set_user(user);
     request.set_auth_type(c"oxd");
-    if settings.claims_as.unwrap_or(ClaimsAs::Env) == ClaimsAs::Env {
-        publish(request, settings, &session.parts);
-    }
-    let texts = &session.parts.texts;
-    if !texts.acr.is_empty() {
-        request.add(Table::Environment, c"OXD_ACR", request.pool().text(texts.acr));
-    }
-    let ends = request.pool().text(session.ends(settings).to_string().as_bytes());
-    request.add(Table::Environment, c"OXD_SESSION_EXPIRES", ends);
+    identity::publish(request, settings, &session);
     Status::Ok
-}
-
-/// Puts the claims into the environment, in place: only the names are written anew.
-fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, parts: &Parts<'r>) {
-    let allowed = |name: &[u8]| settings.claim_names.is_none_or(|names| names.allow(name));
-    let shown = || {
-        parts
-            .claims()
-            .filter(|claim| !claim.hidden && allowed(claim.name))
-    };
-    // One piece of memory for all names.
-    let space: usize = shown().map(|claim| PREFIX.len() + claim.name.len() + 1).sum();
-    let mut names = request.pool().bytes(space);
-    for claim in shown() {
-        let (name, rest) = names.split_at_mut(PREFIX.len() + claim.name.len() + 1);
-        names = rest;
-        name[..PREFIX.len()].copy_from_slice(PREFIX);
-        for (place, byte) in name[PREFIX.len()..].iter_mut().zip(claims::env_name(claim.name)) {
-            *place = byte;
-        }
-        if let (Some(name), Some(text)) = (PoolText::terminated(name), PoolText::terminated(claim.text_nul)) {
-            request.add(Table::Environment, name, text);
-        }
-    }
 }
 
 /// Writes the session's cookie anew, with fresh tokens where they are wanted. What fails leaves the session as it is.
@@ -159,11 +132,25 @@ pub fn authorize(request: Request<'_>) -> Status {
         return Status::Declined;
     };
     match request.rules_decide() {
-        Status::Http(403) if !request.is_subrequest() => {
-            handler::with_context(request, &config.settings, authn::forbidden)
-        }
+        Status::Http(403) if !request.is_subrequest() => refuse(request, &config.settings),
         decision => decision,
     }
+}
+
+/// Answers a user whom the rules do not let in.
+fn refuse(request: Request<'_>, settings: &Settings<'_>) -> Status {
+    let wanted = request.own_kept().and_then(|kept| kept.wanted_acr);
+    let session = request
+        .kept()
+        .session
+        .and_then(|(record, _)| session::reopen(settings, request.seconds(), record));
+    if session.is_none() && passes(settings) {
+        // Nobody is signed in, so that no rule about users can be met: here a sign-in is what helps.
+        return handler::with_context(request, settings, authn::unauthenticated);
+    }
+    handler::with_context(request, settings, |ctx| {
+        authn::unauthorized(ctx, session.as_ref().map(|s| &s.parts), wanted)
+    })
 }
 
 /// The access_checker_ex hook, before mod_authz_core's: rules that ask for a claim without asking for a user
@@ -201,30 +188,29 @@ pub fn open_handler(request: Request<'_>) -> Status {
     if is_ours { Status::Ok } else { Status::Declined }
 }
 
-/// The header_parser hook: identity headers that the client sent itself are gone before anyone reads them.
-pub fn remove_look_alikes(request: Request<'_>) -> Status {
-    if request.config().is_some_and(|config| config.configured) {
-        for name in request.header_names() {
-            if is_look_alike(name) {
-                request.unset(Table::HeadersIn, name);
+/// The fixups hook, last of all: what is left to do before the content.
+pub fn finish(request: Request<'_>) -> Status {
+    let Some(config) = request.config().filter(|config| config.configured) else {
+        return Status::Declined;
+    };
+    if passes(&config.settings) && is_word(request.auth_type(), "oxd") && !is_word(request.handler(), "oxd") {
+        if request.has_empty_user() {
+            request.unset_user();
+        } else if !request.has_user() {
+            // No rule needed a user (`Require all granted`), so that httpd has not asked for one.
+            if let Some(session) = session_of(request) {
+                return match admit(request, &config.settings, session) {
+                    Status::Ok => hide_cookies(request),
+                    other => other,
+                };
             }
         }
     }
-    Status::Declined
+    hide_cookies(request)
 }
 
-/// `Oxd-Claim-...` in any case, with dashes or underscores.
-fn is_look_alike(name: &CStr) -> bool {
-    let name = name.to_bytes();
-    name.len() > PREFIX.len() - 1
-        && name
-            .iter()
-            .zip(PREFIX)
-            .all(|(b, p)| b.to_ascii_uppercase() == *p || (*p == b'_' && *b == b'-'))
-}
-
-/// The fixups hook, last of all: a backend, a CGI script or a proxied server does not see the module's own cookies.
-pub fn hide_cookies(request: Request<'_>) -> Status {
+/// The last step of all: a backend, a CGI script or a proxied server does not see the module's own cookies.
+fn hide_cookies(request: Request<'_>) -> Status {
     let Some(config) = request.config().filter(|config| config.configured) else {
         return Status::Declined;
     };

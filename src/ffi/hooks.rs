@@ -9,7 +9,7 @@ use super::config::Servers;
 use super::log::ServerLog;
 use super::request::Request;
 use super::{Status, guard, rules, sys};
-use crate::{handler, protect, startup};
+use crate::{handler, identity, protect, startup};
 
 /// Registers everything; httpd calls it each time it loads the module.
 pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
@@ -66,7 +66,7 @@ fn on_request(raw: *mut sys::request_rec, body: impl FnOnce(Request<'_>) -> Stat
 }
 
 unsafe extern "C" fn header_parser(r: *mut sys::request_rec) -> c_int {
-    on_request(r, protect::remove_look_alikes)
+    on_request(r, identity::remove_look_alikes)
 }
 
 unsafe extern "C" fn access_checker(r: *mut sys::request_rec) -> c_int {
@@ -86,7 +86,7 @@ unsafe extern "C" fn check_authz(r: *mut sys::request_rec) -> c_int {
 }
 
 unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
-    on_request(r, protect::hide_cookies)
+    on_request(r, protect::finish)
 }
 
 unsafe extern "C" fn content_handler(r: *mut sys::request_rec) -> c_int {

@@ -296,6 +296,17 @@ impl<'r> Request<'r> {
         !self.rec().user.is_null()
     }
 
+    /// Whether the request has a user without a name.
+    pub fn has_empty_user(self) -> bool {
+        self.text(self.rec().user).is_some_and(CStr::is_empty)
+    }
+
+    /// Takes the user away again.
+    pub fn unset_user(mut self) {
+        // SAFETY: as for `set_user`.
+        unsafe { self.raw.as_mut().user = ptr::null_mut() }
+    }
+
     /// Sets `AUTH_TYPE`.
     pub fn set_auth_type(mut self, name: &'static CStr) {
         // SAFETY: as for `set_user`.

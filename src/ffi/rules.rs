@@ -149,7 +149,18 @@ unsafe extern "C" fn check_acr(
 ) -> sys::authz_status {
     // SAFETY: as for `check_claim`.
     let rule = unsafe { parsed.cast::<AcrRule>().as_ref() };
-    check(r, |parts| rule.is_some_and(|rule| rule.holds(parts)))
+    let Some(rule) = rule else {
+        return sys::authz_status_AUTHZ_DENIED;
+    };
+    let answer = check(r, |parts| rule.holds(parts));
+    if answer == sys::authz_status_AUTHZ_DENIED {
+        // SAFETY: httpd asks in the thread of the request; the rule lives as long as the configuration, and longer than
+        // the request.
+        if let Some(request) = unsafe { Request::from_raw(r) } {
+            request.keep(|kept| kept.wanted_acr = Some(&rule.values));
+        }
+    }
+    answer
 }
 
 /// Set when an expression with `oxd_claim` was read, and never unset: it only spares others a second look at rules.

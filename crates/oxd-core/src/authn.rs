@@ -6,9 +6,10 @@ use crate::facts::{Facts, Level, Outside};
 use crate::login;
 use crate::oxd::api::Commands;
 use crate::reason::{Failure, Reason};
+use crate::record::Parts;
 use crate::respond::Response;
 use crate::session::Opened;
-use crate::settings::{Settings, UnauthAction};
+use crate::settings::{Settings, UnauthAction, UnautzAction};
 
 /// Everything that a rule looks at.
 #[derive(Clone, Copy)]
@@ -43,10 +44,11 @@ impl Ctx<'_> {
 pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
     let action = ctx.settings.unauth_action.unwrap_or(UnauthAction::Auto);
     let log_in = match action {
+        UnauthAction::Status(status) if status != 401 => return Response::bare(status),
         UnauthAction::Auto => ctx.facts.method.can_be_repeated() && !ctx.facts.is_script(),
         // What a form has sent would be lost without a word: even here it gets 401 instead.
         UnauthAction::Login => ctx.facts.method.can_be_repeated(),
-        UnauthAction::Unauthorized => false,
+        UnauthAction::Status(_) | UnauthAction::Pass => false,
     };
     let target = login::own_address(ctx);
     if log_in {
@@ -60,10 +62,55 @@ pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
     )
 }
 
-/// A user whom the place's rules do not let in.
-pub fn forbidden(ctx: &Ctx<'_>) -> Response {
+/// The answer to a user whom the place's rules do not let in (`OxdUnautzAction`). `wanted` are the values of an unmet
+/// `Require oxd-acr`.
+pub fn unauthorized(ctx: &Ctx<'_>, session: Option<&Parts<'_>>, wanted: Option<&[String]>) -> Response {
+    let default = if wanted.is_some() {
+        UnautzAction::Login
+    } else {
+        UnautzAction::Status(403)
+    };
+    match ctx.settings.unautz_action.unwrap_or(default) {
+        UnautzAction::Login => step_up(ctx, session, wanted.unwrap_or_default()),
+        UnautzAction::Status(401) => {
+            ctx.refuse(&Failure::new(Reason::LoginRequired, "not let in"), None, None)
+        }
+        UnautzAction::Status(_) => forbidden(ctx),
+    }
+}
+
+fn forbidden(ctx: &Ctx<'_>) -> Response {
     let detail = format!("no Require at {} lets this user in", ctx.facts.path);
     ctx.refuse(&Failure::new(Reason::Forbidden, detail), None, None)
+}
+
+/// Sends the user to log in again, unless that was tried and has not helped, or cannot help who asks.
+fn step_up(ctx: &Ctx<'_>, session: Option<&Parts<'_>>, wanted: &[String]) -> Response {
+    let asked = if wanted.is_empty() {
+        vec![login::ANY_ACR.to_owned()]
+    } else {
+        wanted.to_vec()
+    };
+    let refused = session.map_or(&b""[..], |parts| parts.texts.refused);
+    let tried = |acr: &String| refused.split(|b| *b == b' ').any(|word| word == acr.as_bytes());
+    let hopeless = asked.iter().all(tried);
+    if !hopeless && ctx.facts.method.can_be_repeated() && !ctx.facts.is_script() {
+        return login::start_with(ctx, login::own_address(ctx), &asked);
+    }
+    if wanted.is_empty() {
+        return forbidden(ctx);
+    }
+    let detail = format!(
+        "{} needs one of the acr values {}",
+        ctx.facts.path,
+        wanted.join(" ")
+    );
+    let link = login::login_link(ctx, &login::own_address(ctx));
+    ctx.refuse(
+        &Failure::new(Reason::AcrNotMet, detail),
+        Some(&wanted.join(", ")),
+        link.as_deref(),
+    )
 }
 
 /// A user without the claim that should become `REMOTE_USER`.

@@ -166,7 +166,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
         None
     };
     let merged = claims::merge(&tokens.id_token_claims, user_info);
-    let mut cookies = session::create(ctx, &tokens, &merged, &pending.target)?;
+    let mut cookies = session::create(ctx, &tokens, &merged, pending)?;
     cookies.push(state::end(ctx, &pending.state));
     cookies.extend(state::unmark(ctx));
     ctx.log(Level::Debug, || {

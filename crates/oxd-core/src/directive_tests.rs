@@ -149,6 +149,22 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
         &[&["https://h/cb"]],
         &[&["/cb"], &["https://h/#f"]],
     ),
+    ("OxdUnautzAction", &[&["403"], &["login"]], &[&["404"], &["pass"]]),
+    (
+        "OxdClaimHeader",
+        &[&["X-User", "sub"], &["X-G", "groups", "json"]],
+        &[
+            &["X User", "sub"],
+            &["Host", "sub"],
+            &["X-G", "g", "xml"],
+            &["X-G"],
+        ],
+    ),
+    (
+        "OxdPassTokens",
+        &[&["none"], &["access_token", "expires"]],
+        &[&["all"], &["none", "expires"]],
+    ),
     (
         "OxdUnauthAction",
         &[&["auto"], &["login"], &["401"]],
@@ -200,7 +216,7 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
         &[&["email"], &["email", "^(.+)@x$"], &["email", "^(.+)@x$", "$1"]],
         &[&[""], &["email", "("]],
     ),
-    ("OxdClaims", &[&["none"]], &[&["all"]]),
+    ("OxdClaims", &[&["none"], &["headers"], &["both"]], &[&["all"]]),
     ("OxdClaimNames", &[&["a", "b"], &["!c"]], &[&["!"], &[" "]]),
     (
         "OxdPostLogoutRedirectUri",

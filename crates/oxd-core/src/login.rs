@@ -83,15 +83,23 @@ pub fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
     }
 }
 
+/// Stands for any authentication in what a step-up asks for: the user only has to log in again.
+pub const ANY_ACR: &str = "*";
+
 /// Starts a login: asks oxd for the address at the provider and sends the browser there.
 pub fn start(ctx: &Ctx<'_>, target: String) -> Response {
-    match try_start(ctx, &target) {
+    start_with(ctx, target, &[])
+}
+
+/// Starts a login that must end with one of these acr values, in place of `OxdAcrValues` (step-up).
+pub fn start_with(ctx: &Ctx<'_>, target: String, step_up: &[String]) -> Response {
+    match try_start(ctx, &target, step_up) {
         Ok(response) => response,
         Err(failure) => ctx.refuse(&failure, None, Some(&target)),
     }
 }
 
-fn try_start(ctx: &Ctx<'_>, target: &str) -> Result<Response, Failure> {
+fn try_start(ctx: &Ctx<'_>, target: &str, step_up: &[String]) -> Result<Response, Failure> {
     let random = || {
         random_text(ctx.outside, RANDOM_BYTES)
             .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))
@@ -102,7 +110,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str) -> Result<Response, Failure> {
     } else {
         state.insert(0, 's');
     }
-    let (request, form_post) = authorization_request(ctx, &state, &random()?)?;
+    let (request, form_post) = authorization_request(ctx, &state, &random()?, step_up)?;
     let answer = ctx.oxd.authorization_url(request)?;
     let broken = |what: &str| {
         Failure::new(
@@ -128,6 +136,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str) -> Result<Response, Failure> {
         target: target.to_owned(),
         since: ctx.facts.now,
         form_post,
+        step_up: step_up.to_vec(),
     };
     let mut response = Response::redirect(302, url.to_string());
     response.cookies = state::begin(ctx, pending)?;
@@ -140,13 +149,17 @@ fn authorization_request(
     ctx: &Ctx<'_>,
     state: &str,
     nonce: &str,
+    step_up: &[String],
 ) -> Result<(Map<String, Value>, bool), Failure> {
     let settings = ctx.settings;
     let mut request = Map::new();
     request.insert("scope".into(), settings.scopes().into());
     request.insert("state".into(), state.into());
     request.insert("nonce".into(), nonce.into());
-    if let Some(acr) = settings.acr_values {
+    let wanted: Vec<&String> = step_up.iter().filter(|acr| *acr != ANY_ACR).collect();
+    if !wanted.is_empty() {
+        request.insert("acr_values".into(), json!(wanted));
+    } else if let Some(acr) = settings.acr_values {
         request.insert("acr_values".into(), json!(acr));
     }
     if let Some(prompt) = settings.prompt {

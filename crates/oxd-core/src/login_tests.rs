@@ -352,7 +352,7 @@ fn scripts_and_forms_are_not_sent_away() {
     assert_eq!(ask(login, Method::Get, "application/json"), 302);
     assert_eq!(ask(login, Method::Post, "text/html"), 401);
     assert_eq!(
-        ask(Some(UnauthAction::Unauthorized), Method::Get, "text/html"),
+        ask(Some(UnauthAction::Status(401)), Method::Get, "text/html"),
         401
     );
 }

@@ -210,6 +210,13 @@ reasons! {
         text: "You are signed in, but this page is not open to you.",
         remedy: "",
     }
+    /// The user authenticated again, but still not in the way that the place asks for.
+    AcrNotMet {
+        code: "acr_not_met", status: 403, level: Info,
+        title: "A stronger sign-in is needed",
+        text: "This page asks for a way of signing in that the sign-in service did not use.",
+        remedy: "check that the provider offers the acr values that Require oxd-acr names",
+    }
     /// The user lacks the claim that should become the user name.
     NoUserName {
         code: "user_name_missing", status: 403, level: Warning,

@@ -1,7 +1,7 @@
 //! The binary form of a session, made to be used in place.
 //!
 //! ```text
-//! seen: u64 LE | issued, ends, auth_time, access_expires: varint (0: unknown) | 6 strings | claims to the end
+//! seen: u64 LE | issued, ends, auth_time, access_expires: varint (0: unknown) | 8 strings | claims to the end
 //! string: length varint | bytes | NUL
 //! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
 //! ```
@@ -16,6 +16,10 @@ use crate::clock::Seconds;
 pub struct Texts<'r> {
     /// The `acr` of the id token, or empty.
     pub acr: &'r [u8],
+    /// Every `acr` that the user authenticated with, each with its time: lines of `acr seconds`.
+    pub acrs: &'r [u8],
+    /// What a step-up asked for and the provider did not deliver: words, `*` for any.
+    pub refused: &'r [u8],
     /// The provider's session id (`sid`), or empty.
     pub sid: &'r [u8],
     /// Where the login that made the session ended.
@@ -162,6 +166,8 @@ impl<'r> Parts<'r> {
             access_expires: reader.varint()?,
             texts: Texts {
                 acr: reader.string()?,
+                acrs: reader.string()?,
+                refused: reader.string()?,
                 sid: reader.string()?,
                 target: reader.string()?,
                 access_token: reader.string()?,
@@ -182,6 +188,8 @@ impl<'r> Parts<'r> {
         let texts = &self.texts;
         for text in [
             texts.acr,
+            texts.acrs,
+            texts.refused,
             texts.sid,
             texts.target,
             texts.access_token,

@@ -39,6 +39,16 @@ impl Response {
         }
     }
 
+    /// A status for which httpd writes the page.
+    pub fn bare(status: u16) -> Self {
+        Self {
+            status,
+            headers: vec![],
+            cookies: vec![],
+            body: Body::Empty,
+        }
+    }
+
     /// A page.
     pub fn page(status: u16, html: String) -> Self {
         Self {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::claims::claim_json;
 use crate::record::{ClaimView, Kind, Parts};
+use crate::settings::HeaderFormat;
 
 /// `Require oxd-claim`
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl ClaimRule {
     }
 }
 
-/// `Require oxd-acr`
+/// `Require oxd-acr`: a session remembers every authentication of its user, and one of them is enough.
 #[derive(Debug)]
 pub struct AcrRule {
     /// The session must have been authenticated with one of these.
@@ -94,9 +95,13 @@ impl AcrRule {
 
     /// Whether the session was authenticated with one of the values.
     pub fn holds(&self, parts: &Parts<'_>) -> bool {
-        self.values
-            .iter()
-            .any(|value| value.as_bytes() == parts.texts.acr)
+        let texts = &parts.texts;
+        let history = texts
+            .acrs
+            .split(|b| *b == b'\n')
+            .filter_map(|line| line.split(|b| *b == b' ').next());
+        let mut met = std::iter::once(texts.acr).chain(history);
+        met.any(|acr| self.values.iter().any(|value| value.as_bytes() == acr))
     }
 }
 
@@ -106,6 +111,26 @@ pub fn claim_text<'r>(parts: &Parts<'r>, path: &str) -> Option<Cow<'r, [u8]>> {
         Found::Claim(claim) => Some(Cow::Borrowed(claim.text_nul)),
         Found::Member(value) => Some(Cow::Owned(crate::claims::env_text(&value).into_bytes())),
     }
+}
+
+/// A claim as `OxdClaimHeader` writes it; `None` without the claim.
+pub fn header_value(parts: &Parts<'_>, path: &str, format: HeaderFormat) -> Option<Vec<u8>> {
+    let found = find(parts, path)?;
+    let text = |found: Found<'_>| match found {
+        Found::Claim(claim) => claim.text().to_vec(),
+        Found::Member(value) => crate::claims::env_text(&value).into_bytes(),
+    };
+    Some(match format {
+        HeaderFormat::Text => text(found),
+        HeaderFormat::Json => match found {
+            Found::Claim(claim) => claim_json(&claim).to_string().into_bytes(),
+            Found::Member(value) => value.to_string().into_bytes(),
+        },
+        HeaderFormat::Base64 => base64_simd::STANDARD.encode_to_string(text(found)).into_bytes(),
+        HeaderFormat::Base64Url => base64_simd::URL_SAFE_NO_PAD
+            .encode_to_string(text(found))
+            .into_bytes(),
+    })
 }
 
 enum Found<'r> {
@@ -247,6 +272,17 @@ mod tests {
         assert!(AcrRule::parse(&words("basic u2f")).unwrap().holds(&parts));
         assert!(!AcrRule::parse(&words("basic")).unwrap().holds(&parts));
         assert!(!AcrRule::parse(&words("basic")).unwrap().holds(&Parts::default()));
+        let texts = Texts {
+            acr: b"u2f",
+            acrs: b"basic 1800000000\nu2f 1800000100",
+            ..Texts::default()
+        };
+        let remembered = Parts {
+            texts,
+            ..Parts::default()
+        };
+        assert!(AcrRule::parse(&words("basic")).unwrap().holds(&remembered));
+        assert!(!AcrRule::parse(&words("1800000000")).unwrap().holds(&remembered));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::oxd::api::{Refreshed, Tokens};
 use crate::reason::{Failure, Reason};
 use crate::record::{Parts, Texts};
 use crate::settings::Settings;
-use crate::state;
+use crate::state::{self, Pending};
 
 /// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
 const LONGEST: usize = cookie::most_chunks() * 4096;
@@ -135,16 +135,25 @@ pub fn user_name<'r>(parts: &Parts<'r>, settings: &Settings<'_>) -> Option<Cow<'
     (!user.is_empty()).then(|| Cow::Owned(user.into_bytes()))
 }
 
-/// The cookies of a new session, from what oxd answered. `target` is where the login ends.
+/// The cookies of a new session, from what oxd answered. The login in progress says where it ends.
 pub fn create(
     ctx: &Ctx<'_>,
     tokens: &Tokens,
     merged: &Map<String, Value>,
-    target: &str,
+    pending: &Pending,
 ) -> Result<Vec<String>, Failure> {
     let now = ctx.facts.now;
     let text = |name: &str| without_nul(merged.get(name).and_then(Value::as_str).unwrap_or_default());
-    let (acr, sid, target) = (text("acr"), text("sid"), without_nul(target));
+    let (acr, sid, target) = (text("acr"), text("sid"), without_nul(&pending.target));
+    let acrs = authentications(ctx, merged, &acr);
+    // What this login was asked for and has not brought; asking again would loop.
+    let refused: Vec<&str> = pending
+        .step_up
+        .iter()
+        .map(String::as_str)
+        .filter(|wanted| *wanted != acr)
+        .collect();
+    let refused = without_nul(&refused.join(" ")).into_owned();
     let (access, refresh, id) = (
         without_nul(&tokens.access_token),
         without_nul(tokens.refresh_token.as_deref().unwrap_or_default()),
@@ -159,6 +168,8 @@ pub fn create(
         access_expires: expiry(now, tokens.expires_in),
         texts: Texts {
             acr: acr.as_bytes(),
+            acrs: acrs.as_bytes(),
+            refused: refused.as_bytes(),
             sid: sid.as_bytes(),
             target: target.as_bytes(),
             access_token: access.as_bytes(),
@@ -168,6 +179,37 @@ pub fn create(
         claims: &encoded,
     };
     cookies_for(ctx, &parts.write())
+}
+
+/// Every acr that this user has authenticated with: those of the session that the browser has, if it is the same
+/// user's, and the new one.
+fn authentications(ctx: &Ctx<'_>, merged: &Map<String, Value>, acr: &str) -> String {
+    let mut buffer = Vec::new();
+    let cookies = ctx.facts.headers.cookie.unwrap_or_default();
+    let earlier = open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
+        buffer.resize(len, 0);
+        &mut buffer
+    });
+    let same_user = |parts: &Parts<'_>| {
+        ["sub", "iss"].iter().all(|name| {
+            let claim = parts.claims().find(|claim| claim.name == name.as_bytes());
+            claim.map(|claim| claims::claim_json(&claim)) == merged.get(*name).cloned()
+        })
+    };
+    let mut lines: Vec<String> = match earlier.filter(|session| same_user(&session.parts)) {
+        Some(session) => String::from_utf8_lossy(session.parts.texts.acrs)
+            .lines()
+            .map(str::to_owned)
+            .collect(),
+        None => Vec::new(),
+    };
+    if !acr.is_empty() && !acr.contains(char::is_whitespace) {
+        lines.retain(|line| line.split(' ').next() != Some(acr));
+        lines.push(format!("{acr} {}", ctx.facts.now));
+    }
+    // As many as any provider has ways of authenticating; the cookie must not grow with every login.
+    let surplus = lines.len().saturating_sub(8);
+    lines.split_off(surplus).join("\n")
 }
 
 /// `expires_in` as a point in time; 0 when it is unknown (oxd says -1).

@@ -3,6 +3,7 @@
 //! [`Settings`] is a plain table of copies and references, because httpd merges it for every request: nothing is
 //! parsed, derived, compiled or allocated here. The values live in an [`Arena`](crate::arena::Arena) as long as the configuration does.
 
+use std::ffi::CString;
 use std::time::Duration;
 
 use regex::Regex;
@@ -74,8 +75,56 @@ pub enum UnauthAction {
     Auto,
     /// Everything that a login can bring back is sent to log in.
     Login,
-    /// 401.
-    Unauthorized,
+    /// This status: 401, 403, 404, 407 or 410.
+    Status(u16),
+    /// The request goes on without a user.
+    Pass,
+}
+
+/// `OxdUnautzAction`: what a signed-in user meets whom the rules do not let in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UnautzAction {
+    /// This status: 401 or 403.
+    Status(u16),
+    /// Another login, once: with the authentication that a rule asks for, where one does (step-up).
+    Login,
+}
+
+/// `OxdClaimHeader`: a claim in a request header of the administrator's choice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimHeader {
+    /// The header's name, NUL-terminated.
+    pub name: CString,
+    /// The claim, or a path into it.
+    pub claim: String,
+    /// How it is written.
+    pub format: HeaderFormat,
+}
+
+/// How a claim is written into a header.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HeaderFormat {
+    /// As in the environment.
+    Text,
+    /// As JSON.
+    Json,
+    /// The text in base64 (RFC 4648 section 4).
+    Base64,
+    /// The text in base64url without padding (RFC 4648 section 5).
+    Base64Url,
+}
+
+/// `OxdPassTokens`: what the application gets of the tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PassTokens {
+    /// `OXD_ACCESS_TOKEN`
+    pub access_token: bool,
+    /// `OXD_ID_TOKEN`
+    pub id_token: bool,
+    /// `OXD_REFRESH_TOKEN`
+    pub refresh_token: bool,
+    /// `OXD_ACCESS_TOKEN_EXPIRES`
+    pub expires: bool,
 }
 
 /// `SameSite` of the session cookie (RFC 6265bis section 5.6.7).
@@ -127,6 +176,10 @@ pub struct RemoteUser {
 pub enum ClaimsAs {
     /// `OXD_CLAIM_<name>` in the environment.
     Env,
+    /// `Oxd-Claim-<Name>` request headers.
+    Headers,
+    /// Both.
+    Both,
     /// Not at all; `REMOTE_USER` stays.
     None,
 }
@@ -138,6 +191,18 @@ pub struct ClaimNames {
     pub only: Vec<String>,
     /// Never these (`!name`).
     pub never: Vec<String>,
+}
+
+impl ClaimsAs {
+    /// Whether claims go into the environment.
+    pub fn in_env(self) -> bool {
+        matches!(self, ClaimsAs::Env | ClaimsAs::Both)
+    }
+
+    /// Whether claims go into request headers.
+    pub fn in_headers(self) -> bool {
+        matches!(self, ClaimsAs::Headers | ClaimsAs::Both)
+    }
 }
 
 impl ClaimNames {
@@ -242,6 +307,12 @@ settings! {
     claims_as: ClaimsAs,
     /// `OxdClaimNames`
     claim_names: &'a ClaimNames,
+    /// `OxdClaimHeader`
+    claim_headers: &'a Vec<ClaimHeader>,
+    /// `OxdPassTokens`
+    pass_tokens: PassTokens,
+    /// `OxdUnautzAction`
+    unautz_action: UnautzAction,
     /// `OxdPostLogoutRedirectUri`
     post_logout_redirect_uri: &'a String,
     /// `OxdUnauthAction`

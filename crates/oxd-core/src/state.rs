@@ -41,6 +41,9 @@ pub struct Pending {
     /// Whether the provider answers with a form (`response_mode=form_post`).
     #[serde(rename = "f", default)]
     pub form_post: bool,
+    /// The acr values that a step-up asks for.
+    #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
+    pub step_up: Vec<String>,
 }
 
 fn cookie_name(state: &str) -> String {

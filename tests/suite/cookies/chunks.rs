@@ -32,7 +32,7 @@ fn signed_in(site: &TestSite) -> Browser {
 
 #[test]
 fn a_large_session_is_cut_into_cookies_that_browsers_keep() {
-    let site = site(4500).start();
+    let site = site(3000).start();
     let browser = Browser::new();
     let walk = sign_in_as(&browser, site.url("/app/env"), "big", "secret");
     let cookies = walk.callback.given_cookies("oxd_session");
@@ -50,7 +50,7 @@ fn a_large_session_is_cut_into_cookies_that_browsers_keep() {
         assert!(value.len() <= 4096, "a cookie of {} bytes", value.len());
     }
     let environment = walk.page.environment();
-    assert_eq!(environment["OXD_CLAIM_text"], noise(4500));
+    assert_eq!(environment["OXD_CLAIM_text"], noise(3000));
     assert_eq!(
         walk.page.cookies_handed_on(),
         "",
@@ -116,7 +116,7 @@ fn half_of_the_chunks_is_no_session() {
 
 #[test]
 fn chunk_numbers_from_the_client_cost_nothing() {
-    let site = site(4500).config("LimitRequestFieldSize 200000").start();
+    let site = site(3000).config("LimitRequestFieldSize 200000").start();
     let browser = signed_in(&site);
     let chunks = browser.cookies_named("oxd_session", site.url("/"));
     let own: Vec<_> = chunks
@@ -162,7 +162,7 @@ fn chunk_numbers_from_the_client_cost_nothing() {
 #[test]
 fn a_smaller_session_takes_the_larger_ones_place() {
     let small = user("small", json!({ "name": "Small" }));
-    let site = TestSite::builder().users(vec![big(4500), small]).start();
+    let site = TestSite::builder().users(vec![big(3000), small]).start();
     let browser = signed_in(&site);
     assert!(browser.cookies_named("oxd_session", site.url("/")).len() > 1);
     site.oxd.forget_provider_sessions();

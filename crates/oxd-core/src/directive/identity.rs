@@ -1,10 +1,12 @@
 //! What the application gets, and leaving.
 
+use std::ffi::CString;
+
 use regex::Regex;
 
 use super::Directive;
 use super::Group::{Identity, Logout};
-use crate::settings::{ClaimNames, ClaimsAs, RemoteUser};
+use crate::settings::{ClaimHeader, ClaimNames, ClaimsAs, HeaderFormat, PassTokens, RemoteUser};
 use crate::value::{self, Complaint};
 
 pub(super) const TABLE: &[Directive] = &[
@@ -43,18 +45,23 @@ pub(super) const TABLE: &[Directive] = &[
         group: Identity,
         htaccess: true,
         arguments: 1..=1,
-        syntax: "env | none",
+        syntax: "env | headers | both | none",
         default: "env",
         summary: c"How the application gets the claims",
         details: "`env`: as `OXD_CLAIM_<name>` in the environment; characters other than letters, digits and `_` in \
                   the name become `_`. Arrays are joined with `,`, objects are JSON, booleans `true` and `false`; \
-                  control characters become spaces.",
+                  control characters become spaces. `headers`: as request \
+                  headers `Oxd-Claim-<Name>`, where other characters become `-`, for a backend behind a proxy. Headers \
+                  of that kind that a client sends itself are removed, with a session or without.",
         example: "OxdClaims env",
         apply: |s, _, args| {
-            s.claims_as = Some(value::choice(
-                args[0],
-                &[("env", ClaimsAs::Env), ("none", ClaimsAs::None)],
-            )?);
+            let words = [
+                ("env", ClaimsAs::Env),
+                ("headers", ClaimsAs::Headers),
+                ("both", ClaimsAs::Both),
+                ("none", ClaimsAs::None),
+            ];
+            s.claims_as = Some(value::choice(args[0], &words)?);
             Ok(())
         },
     },
@@ -81,6 +88,91 @@ pub(super) const TABLE: &[Directive] = &[
                 }
             }
             s.claim_names = Some(place.arena.keep(names));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdClaimHeader",
+        group: Identity,
+        htaccess: true,
+        arguments: 2..=3,
+        syntax: "HEADER CLAIM [text | json | base64 | base64url]",
+        default: "none",
+        summary: c"Claim in a request header of one's own; may repeat",
+        details: "For backends that expect a header of a certain name. The claim may be a path (`address.country`). What \
+                  a client sends under that name, in any spelling, is removed. A place that has the directive itself \
+                  does not inherit those of outer places.",
+        example: "OxdClaimHeader X-Groups groups json",
+        apply: |s, place, args| {
+            let taken = [
+                "cookie",
+                "host",
+                "authorization",
+                "content-length",
+                "transfer-encoding",
+                "connection",
+            ];
+            let name = args[0];
+            if !value::is_token(name) || taken.iter().any(|t| t.eq_ignore_ascii_case(name)) {
+                let allowed = format!(
+                    "a header name (letters, digits, - _) other than {}",
+                    taken.join(", ")
+                );
+                return Err(Complaint::about(name, allowed));
+            }
+            let format = match args.get(2) {
+                None => HeaderFormat::Text,
+                Some(word) => value::choice(
+                    word,
+                    &[
+                        ("text", HeaderFormat::Text),
+                        ("json", HeaderFormat::Json),
+                        ("base64", HeaderFormat::Base64),
+                        ("base64url", HeaderFormat::Base64Url),
+                    ],
+                )?,
+            };
+            let claim = value::text(args[1])?.to_owned();
+            let name = CString::new(name).map_err(|_| Complaint::about(name, "a header name"))?;
+            let mut list = s.claim_headers.cloned().unwrap_or_default();
+            list.push(ClaimHeader { name, claim, format });
+            s.claim_headers = Some(place.arena.keep(list));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdPassTokens",
+        group: Identity,
+        htaccess: true,
+        arguments: 1..=4,
+        syntax: "none | access_token id_token refresh_token expires",
+        default: "none",
+        summary: c"Tokens that the application gets",
+        details: "As `OXD_ACCESS_TOKEN`, `OXD_ID_TOKEN`, `OXD_REFRESH_TOKEN` and `OXD_ACCESS_TOKEN_EXPIRES` (Unix seconds) \
+                  in the environment. Whoever has a token can use it: hand on only what the application needs.",
+        example: "OxdPassTokens access_token expires",
+        apply: |s, _, args| {
+            let mut pass = PassTokens::default();
+            for word in args {
+                let names = [
+                    ("access_token", 0),
+                    ("id_token", 1),
+                    ("refresh_token", 2),
+                    ("expires", 3),
+                    ("none", 4),
+                ];
+                match value::choice(word, &names)? {
+                    0 => pass.access_token = true,
+                    1 => pass.id_token = true,
+                    2 => pass.refresh_token = true,
+                    3 => pass.expires = true,
+                    _ if args.len() > 1 => {
+                        return Err(Complaint::about(word, "none alone, or names of tokens"));
+                    }
+                    _ => {}
+                }
+            }
+            s.pass_tokens = Some(pass);
             Ok(())
         },
     },

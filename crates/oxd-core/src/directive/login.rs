@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Directive;
 use super::Group::Login;
-use crate::settings::{AuthParam, UnauthAction};
+use crate::settings::{AuthParam, UnauthAction, UnautzAction};
 use crate::value::{self, Complaint};
 
 /// Parameters that the module or oxd set themselves; one from the configuration would break the login.
@@ -160,12 +160,14 @@ pub(super) const TABLE: &[Directive] = &[
         group: Login,
         htaccess: true,
         arguments: 1..=1,
-        syntax: "auto | login | 401",
+        syntax: "auto | login | 401 | 403 | 404 | 407 | 410 | pass",
         default: "auto",
         summary: c"What a request without a session meets",
         details: "`auto` sends navigations to log in and answers scripts with 401. `login` sends everything to log in \
-                  that a login can bring back (GET and HEAD). `401` answers 401 with a page that has a sign-in link. \
-                  A request that carries a form gets 401 in any case, as its content would be lost.",
+                  that a login can bring back (GET and HEAD). A number answers with that status, 401 with a page that has a \
+                  sign-in link. A request that carries a form is not sent to log in but gets 401, as its content would \
+                  be lost. With `pass` the request goes on without a user; with a session, the identity is handed on, \
+                  under `Require all granted` as well: for public pages that greet a signed-in user.",
         example: "OxdUnauthAction 401",
         apply: |s, _, args| {
             s.unauth_action = Some(value::choice(
@@ -173,9 +175,36 @@ pub(super) const TABLE: &[Directive] = &[
                 &[
                     ("auto", UnauthAction::Auto),
                     ("login", UnauthAction::Login),
-                    ("401", UnauthAction::Unauthorized),
+                    ("401", UnauthAction::Status(401)),
+                    ("403", UnauthAction::Status(403)),
+                    ("404", UnauthAction::Status(404)),
+                    ("407", UnauthAction::Status(407)),
+                    ("410", UnauthAction::Status(410)),
+                    ("pass", UnauthAction::Pass),
                 ],
             )?);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdUnautzAction",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=1,
+        syntax: "403 | 401 | login",
+        default: "login where the unmet rule is oxd-acr, else 403",
+        summary: c"What a signed-in user meets whom the rules do not let in",
+        details: "`login` sends the user to log in again, with the `acr_values` that an unmet `Require oxd-acr` asks for \
+                  (step-up), and once: a user whom the provider still did not authenticate in that way gets a page that \
+                  names what is missing.",
+        example: "OxdUnautzAction 403",
+        apply: |s, _, args| {
+            let words = [
+                ("403", UnautzAction::Status(403)),
+                ("401", UnautzAction::Status(401)),
+                ("login", UnautzAction::Login),
+            ];
+            s.unautz_action = Some(value::choice(args[0], &words)?);
             Ok(())
         },
     },
