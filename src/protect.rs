@@ -26,14 +26,17 @@ pub fn authenticate(request: Request<'_>) -> Status {
     };
     let settings = &config.settings;
     match find(request, settings, keys(settings)) {
-        Some(session) => admit(request, settings, session),
-        // Nobody follows the redirect of a subrequest; the main request, if it is protected, has sent its own.
-        None if request.is_subrequest() && !passes(settings) => Status::Http(401),
-        None if passes(settings) => {
+        Some(session) if !authn::is_aged(settings, &session.parts, request.seconds()) => {
+            admit(request, settings, session)
+        }
+        _ if passes(settings) => {
             // mod_authz_user wants a name, whatever it is; `finish` takes the empty one away again.
             request.set_user(c"".into());
             Status::Ok
         }
+        // Nobody follows the redirect of a subrequest; the main request, if it is protected, has sent its own.
+        _ if request.is_subrequest() => Status::Http(401),
+        Some(_) => handler::with_context(request, settings, authn::aged),
         None => handler::with_context(request, settings, authn::unauthenticated),
     }
 }

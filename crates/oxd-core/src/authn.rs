@@ -1,9 +1,9 @@
 //! What a protected place answers to a request without a session, and what keeps a session's tokens fresh.
 
-use crate::clock::Seconds;
+use crate::clock::{CLOCK_LEEWAY, Seconds};
 use crate::crypto::KeyRing;
 use crate::facts::{Facts, Level, Outside};
-use crate::login;
+use crate::login::{self, Wish};
 use crate::oxd::api::Commands;
 use crate::reason::{Failure, Reason};
 use crate::record::Parts;
@@ -40,8 +40,32 @@ impl Ctx<'_> {
     }
 }
 
+/// Whether a session's user authenticated longer ago than the place allows (`OxdMaxAge`).
+///
+/// A login that has just ended counts as fresh for a while whatever the provider says, or a provider that is a little
+/// behind would be asked again and again.
+pub fn is_aged(settings: &Settings<'_>, parts: &Parts<'_>, now: Seconds) -> bool {
+    settings.max_age.is_some_and(|age| {
+        let since = if parts.auth_time == 0 {
+            parts.issued
+        } else {
+            parts.auth_time
+        };
+        now > since.saturating_add(age) && now >= parts.issued.saturating_add(age.min(CLOCK_LEEWAY))
+    })
+}
+
 /// The answer to a request without a session (`OxdUnauthAction`).
 pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
+    sign_in(ctx, false)
+}
+
+/// The answer to a request whose session has become too old for the place: the provider may still know the user.
+pub fn aged(ctx: &Ctx<'_>) -> Response {
+    sign_in(ctx, true)
+}
+
+fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
     let action = ctx.settings.unauth_action.unwrap_or(UnauthAction::Auto);
     let log_in = match action {
         UnauthAction::Status(status) if status != 401 => return Response::bare(status),
@@ -52,7 +76,14 @@ pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
     };
     let target = login::own_address(ctx);
     if log_in {
-        return login::start(ctx, target);
+        return login::start_with(
+            ctx,
+            target,
+            Wish {
+                silent,
+                ..Wish::default()
+            },
+        );
     }
     let link = login::login_link(ctx, &target);
     ctx.refuse(
@@ -95,7 +126,11 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&Parts<'_>>, wanted: &[String]) -> Res
     let tried = |acr: &String| refused.split(|b| *b == b' ').any(|word| word == acr.as_bytes());
     let hopeless = asked.iter().all(tried);
     if !hopeless && ctx.facts.method.can_be_repeated() && !ctx.facts.is_script() {
-        return login::start_with(ctx, login::own_address(ctx), &asked);
+        let wish = Wish {
+            acr: &asked,
+            ..Wish::default()
+        };
+        return login::start_with(ctx, login::own_address(ctx), wish);
     }
     if wanted.is_empty() {
         return forbidden(ctx);
@@ -147,3 +182,7 @@ pub fn refreshed(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "age_tests.rs"]
+mod age_tests;

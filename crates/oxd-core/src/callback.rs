@@ -8,7 +8,7 @@ use crate::authn::Ctx;
 use crate::claims;
 use crate::clock::{CLOCK_LEEWAY, numeric_date};
 use crate::facts::Level;
-use crate::login::{RESTART_MARK, start_over};
+use crate::login::{self, RESTART_MARK, Wish, start_over};
 use crate::oxd::api::Tokens;
 use crate::page;
 use crate::reason::{Failure, Reason};
@@ -99,6 +99,18 @@ fn provider_error(
     description: Option<&str>,
     pending: Option<&Pending>,
 ) -> Response {
+    if let Some(pending) = pending.filter(|pending| pending.silent && needs_a_page(error)) {
+        ctx.log(Level::Debug, || {
+            format!("the provider has to ask the user ({error}): a visible login")
+        });
+        let wish = Wish {
+            acr: &pending.step_up,
+            silent: false,
+            max_age: pending.max_age,
+        };
+        return login::start_with(ctx, pending.target.clone(), wish)
+            .with_cookie(state::end(ctx, &pending.state));
+    }
     let reason = if error == "access_denied" {
         Reason::AccessDenied
     } else {
@@ -117,6 +129,17 @@ fn provider_error(
         Some(pending) => response.with_cookie(state::end(ctx, &pending.state)),
         None => response,
     }
+}
+
+/// Errors by which a provider says that it cannot answer without showing a page (OpenID Connect Core 3.1.2.6).
+fn needs_a_page(error: &str) -> bool {
+    [
+        "login_required",
+        "interaction_required",
+        "consent_required",
+        "account_selection_required",
+    ]
+    .contains(&error)
 }
 
 /// A callback that belongs to no login of this browser: back button, bookmark, a login that took too long, an attack.
@@ -205,6 +228,22 @@ fn check_id_token(ctx: &Ctx<'_>, tokens: &Tokens, pending: &Pending) -> Result<S
     if exp.saturating_add(CLOCK_LEEWAY) <= ctx.facts.now {
         let detail = format!("the id token ran out {} s ago", ctx.facts.now - exp);
         return Err(Failure::new(Reason::IdTokenInvalid, detail));
+    }
+    if let Some(age) = pending.max_age {
+        let since = claims.get("auth_time").and_then(numeric_date);
+        let since = since.ok_or_else(|| {
+            Failure::new(
+                Reason::IdTokenInvalid,
+                "OxdMaxAge was asked for, but the id token has no auth_time",
+            )
+        })?;
+        if since.saturating_add(age).saturating_add(CLOCK_LEEWAY) < ctx.facts.now {
+            let detail = format!(
+                "the user authenticated {} s ago, OxdMaxAge allows {age}",
+                ctx.facts.now - since
+            );
+            return Err(Failure::new(Reason::IdTokenInvalid, detail));
+        }
     }
     Ok(subject.to_owned())
 }

@@ -149,6 +149,7 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
         &[&["https://h/cb"]],
         &[&["/cb"], &["https://h/#f"]],
     ),
+    ("OxdMaxAge", &[&["30min"], &["1"]], &[&["0"], &["soon"]]),
     ("OxdUnautzAction", &[&["403"], &["login"]], &[&["404"], &["pass"]]),
     (
         "OxdClaimHeader",

@@ -88,18 +88,29 @@ pub const ANY_ACR: &str = "*";
 
 /// Starts a login: asks oxd for the address at the provider and sends the browser there.
 pub fn start(ctx: &Ctx<'_>, target: String) -> Response {
-    start_with(ctx, target, &[])
+    start_with(ctx, target, Wish::default())
 }
 
-/// Starts a login that must end with one of these acr values, in place of `OxdAcrValues` (step-up).
-pub fn start_with(ctx: &Ctx<'_>, target: String, step_up: &[String]) -> Response {
-    match try_start(ctx, &target, step_up) {
+/// What a login is to bring beyond what the directives say.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Wish<'w> {
+    /// One of these acr values, in place of `OxdAcrValues` (step-up).
+    pub acr: &'w [String],
+    /// The provider is asked to show no page (`prompt=none`, OpenID Connect Core 3.1.2.1).
+    pub silent: bool,
+    /// `OxdMaxAge` of the place that the login began at, where this is another one.
+    pub max_age: Option<u64>,
+}
+
+/// Starts a login with a wish.
+pub fn start_with(ctx: &Ctx<'_>, target: String, wish: Wish<'_>) -> Response {
+    match try_start(ctx, &target, wish) {
         Ok(response) => response,
         Err(failure) => ctx.refuse(&failure, None, Some(&target)),
     }
 }
 
-fn try_start(ctx: &Ctx<'_>, target: &str, step_up: &[String]) -> Result<Response, Failure> {
+fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Failure> {
     let random = || {
         random_text(ctx.outside, RANDOM_BYTES)
             .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))
@@ -110,7 +121,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, step_up: &[String]) -> Result<Response
     } else {
         state.insert(0, 's');
     }
-    let (request, form_post) = authorization_request(ctx, &state, &random()?, step_up)?;
+    let (request, form_post) = authorization_request(ctx, &state, &random()?, wish)?;
     let answer = ctx.oxd.authorization_url(request)?;
     let broken = |what: &str| {
         Failure::new(
@@ -136,7 +147,9 @@ fn try_start(ctx: &Ctx<'_>, target: &str, step_up: &[String]) -> Result<Response
         target: target.to_owned(),
         since: ctx.facts.now,
         form_post,
-        step_up: step_up.to_vec(),
+        step_up: wish.acr.to_vec(),
+        max_age: wish.max_age.or(ctx.settings.max_age),
+        silent: wish.silent,
     };
     let mut response = Response::redirect(302, url.to_string());
     response.cookies = state::begin(ctx, pending)?;
@@ -149,20 +162,22 @@ fn authorization_request(
     ctx: &Ctx<'_>,
     state: &str,
     nonce: &str,
-    step_up: &[String],
+    wish: Wish<'_>,
 ) -> Result<(Map<String, Value>, bool), Failure> {
     let settings = ctx.settings;
     let mut request = Map::new();
     request.insert("scope".into(), settings.scopes().into());
     request.insert("state".into(), state.into());
     request.insert("nonce".into(), nonce.into());
-    let wanted: Vec<&String> = step_up.iter().filter(|acr| *acr != ANY_ACR).collect();
+    let wanted: Vec<&String> = wish.acr.iter().filter(|acr| *acr != ANY_ACR).collect();
     if !wanted.is_empty() {
         request.insert("acr_values".into(), json!(wanted));
     } else if let Some(acr) = settings.acr_values {
         request.insert("acr_values".into(), json!(acr));
     }
-    if let Some(prompt) = settings.prompt {
+    if wish.silent {
+        request.insert("prompt".into(), "none".into());
+    } else if let Some(prompt) = settings.prompt {
         request.insert("prompt".into(), prompt.as_str().into());
     }
     if let Some(uri) = settings.redirect_uri {
@@ -177,6 +192,9 @@ fn authorization_request(
     }
     let mut form_post = false;
     let mut params = Map::new();
+    if let Some(age) = wish.max_age.or(settings.max_age) {
+        params.insert("max_age".into(), age.to_string().into());
+    }
     for param in settings.auth_params.into_iter().flatten() {
         let value = ctx.outside.evaluate(param.value).map_err(|why| {
             Failure::new(

@@ -311,6 +311,8 @@ settings! {
     claim_headers: &'a Vec<ClaimHeader>,
     /// `OxdPassTokens`
     pass_tokens: PassTokens,
+    /// `OxdMaxAge`, in seconds
+    max_age: u64,
     /// `OxdUnautzAction`
     unautz_action: UnautzAction,
     /// `OxdPostLogoutRedirectUri`

@@ -44,6 +44,12 @@ pub struct Pending {
     /// The acr values that a step-up asks for.
     #[serde(rename = "a", default, skip_serializing_if = "Vec::is_empty")]
     pub step_up: Vec<String>,
+    /// `OxdMaxAge` of the place that the login began at, in seconds.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Seconds>,
+    /// Whether the provider was asked to show no page.
+    #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
 }
 
 fn cookie_name(state: &str) -> String {

@@ -1,6 +1,6 @@
 //! What a request meets that may not come in: `OxdUnauthAction`, `OxdUnautzAction`, step-up.
 
-use oxd_tests::{Browser, DEMO_SUB, TestSite, approve, begin, sign_in};
+use oxd_tests::{Browser, DEMO_SUB, TestSite, WAIT, approve, begin, sign_in, within};
 use url::Url;
 
 /// What oxd was asked to put into the last authorization request.
@@ -141,4 +141,32 @@ fn scripts_are_not_sent_to_a_stronger_sign_in() {
         .send();
     assert_eq!(answer.expect(403).json()["error"], "acr_not_met");
     site.expect_commands(&[]);
+}
+
+#[test]
+fn a_session_that_is_too_old_is_renewed_without_a_word_and_then_visibly() {
+    let site = TestSite::builder()
+        .config("<Location /app/env>\nOxdMaxAge 2s\n</Location>")
+        .start();
+    let browser = site.signed_in();
+    let mut last = browser.get(site.url("/app/env"));
+    let leave = within(WAIT, || {
+        last = browser.get(site.url("/app/env"));
+        (last.status == 302).then(|| last.clone())
+    });
+    let leave = leave.expect("the session becomes too old").location();
+    let prompt = |url: &Url| {
+        url.query_pairs()
+            .find(|(name, _)| name == "prompt")
+            .map(|(_, v)| v.into_owned())
+    };
+    assert_eq!(prompt(&leave).as_deref(), Some("none"));
+    // The provider's own session is as old, so that it would have to ask.
+    let refused = approve(&browser, &leave).deliver(&browser);
+    let again = refused.expect(302).location();
+    assert_eq!(prompt(&again), None);
+    let callback = approve(&browser, &again).deliver(&browser);
+    let environment = browser.get(callback.expect(303).location()).environment();
+    assert_eq!(environment["REMOTE_USER"], DEMO_SUB);
+    browser.get(site.url("/app/")).expect(200);
 }

@@ -156,6 +156,23 @@ pub(super) const TABLE: &[Directive] = &[
         },
     },
     Directive {
+        name: c"OxdMaxAge",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=1,
+        syntax: "TIME",
+        default: "none",
+        summary: c"How long ago the user may have authenticated at the provider",
+        details: "Sent as `max_age`. A session whose `auth_time` is older has to log in again: first without a word \
+                  (`prompt=none`), as the user may have authenticated anew elsewhere, then visibly. An id token that is \
+                  older at login makes no session.",
+        example: "OxdMaxAge 30min",
+        apply: |s, _, args| {
+            s.max_age = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
+            Ok(())
+        },
+    },
+    Directive {
         name: c"OxdUnauthAction",
         group: Login,
         htaccess: true,
