@@ -48,8 +48,10 @@ needs() {
     test)
         needs demo
         browser_packages || exit 1
+        provider_packages
         # Without a font a browser shows no text; Chromium only recommends one.
         printf 'fonts-liberation\tfont for the browser\n'
+        printf 'strace\tlists what a request asks of the system\n'
         ;;
     lint)
         needs build
@@ -89,6 +91,12 @@ browser_packages() {
         say "package and the chromedriver of the same version. NEED=skip goes on without."
         exit 1
     fi
+}
+
+# Node from elsewhere is as good, and Debian's npm brings hundreds of packages.
+provider_packages() {
+    command -v node >/dev/null || printf 'nodejs\truns the certified provider for the tests\n'
+    command -v npm >/dev/null || printf 'npm\tfetches the certified provider\n'
 }
 
 # --- Rust --------------------------------------------------------------------

@@ -121,6 +121,15 @@ impl Commands for LazyCommands<'_> {
         self.at_site(|site| site.user_info(access_token, id_token))
     }
 
+    fn user_info_again(
+        &self,
+        access_token: &str,
+        id_token: &str,
+        since: u64,
+    ) -> Result<Map<String, Value>, Failure> {
+        self.at_site(|site| site.user_info_again(access_token, id_token, since))
+    }
+
     fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
         self.at_site(|site| site.logout_uri(request))
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use oxd_core::authn::{self, Ctx};
+use oxd_core::authn::{self, Ctx, Refresh};
 use oxd_core::cookie;
 use oxd_core::crypto::KeyRing;
 use oxd_core::endpoint;
@@ -85,7 +85,11 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     let mut session = session;
     let wants_cookie = !request.is_subrequest() && session.is_due(settings, request.seconds());
     if wants_cookie || authn::may_refresh(settings, &session, request.seconds()) {
-        session = renew(request, settings, session);
+        match renew(request, settings, session) {
+            Some(renewed) => session = renewed,
+            None if request.is_subrequest() => return Status::Http(401),
+            None => return handler::with_context(request, settings, authn::ended),
+        }
     }
     keep(request, settings, &session);
     let user = match session.user(settings) {
@@ -102,17 +106,16 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     Status::Ok
 }
 
-/// Writes the session's cookie anew, with fresh tokens where they are wanted. What fails leaves the session as it is.
-fn renew<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>) -> Opened<'r> {
-    let mut refreshed = None;
+/// Writes the session's cookie anew, with fresh tokens and claims where they are wanted. What fails leaves the session
+/// as it is; `None` when the provider has ended it.
+fn renew<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>) -> Option<Opened<'r>> {
+    let mut outcome = Refresh::Unchanged;
     handler::in_context(request, settings, |ctx: &Ctx<'_>| {
-        let cookies = match authn::refreshed(ctx, &session) {
-            Some(record) => {
-                let cookies = session::cookies_for(ctx, &record).unwrap_or_default();
-                refreshed = Some(record);
-                cookies
-            }
-            None => endpoint::renewal(ctx, &session),
+        outcome = authn::refresh(ctx, &session);
+        let cookies = match &outcome {
+            Refresh::Changed(record) => session::cookies_for(ctx, record).unwrap_or_default(),
+            Refresh::Unchanged => endpoint::renewal(ctx, &session),
+            Refresh::Ended => Vec::new(),
         };
         if !cookies.is_empty() {
             handler::send_cookies(request, &cookies);
@@ -120,12 +123,15 @@ fn renew<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
             request.add(Table::ErrHeadersOut, c"Cache-Control", c"private");
         }
     });
-    let replaced = refreshed.and_then(|record| {
-        let place = request.pool().bytes(record.len());
-        place.copy_from_slice(&record);
-        session::reopen(settings, request.seconds(), place)
-    });
-    replaced.unwrap_or(session)
+    match outcome {
+        Refresh::Unchanged => Some(session),
+        Refresh::Ended => None,
+        Refresh::Changed(record) => {
+            let place = request.pool().bytes(record.len());
+            place.copy_from_slice(&record);
+            Some(session::reopen(settings, request.seconds(), place).unwrap_or(session))
+        }
+    }
 }
 
 /// The check_authz hook, before mod_authz_core's own: the same rules are heard, but a user whom they do not let in gets

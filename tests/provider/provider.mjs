@@ -9,6 +9,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import Provider, { interactionPolicy } from 'oidc-provider';
 
+// Standard output is for the one line below; the package has remarks of its own.
+console.log = console.info = console.error;
+
 const { users, acrs, access_token_lifetime, id_token_lifetime } = JSON.parse(process.argv[2]);
 
 // OpenID Connect Core 1.0, 5.4; all other claims of a user go with `openid`.
@@ -118,8 +121,7 @@ async function interact(request, response) {
     answer = await decided(step, new URLSearchParams(body));
   }
   if (typeof answer === 'object') {
-    // A consent comes on top of the login before it, a login again in place of it.
-    await provider.interactionFinished(request, response, answer, { mergeWithLastSubmission: true });
+    await provider.interactionFinished(request, response, answer);
     return;
   }
   response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' });
@@ -135,5 +137,5 @@ server.on('request', (request, response) => {
   });
 });
 
-console.log(JSON.stringify({ issuer }));
+process.stdout.write(`${JSON.stringify({ issuer })}\n`);
 process.stdin.resume().on('end', () => process.exit());

@@ -6,6 +6,7 @@ use oxd_dev::{DevServer, Options, Provider, ProviderOptions, Site, Tls, User};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
+use crate::certified::CertifiedProvider;
 use crate::httpd::{Builder, Httpd, Mpm};
 use crate::signin::sign_in;
 
@@ -20,6 +21,8 @@ pub struct TestSite {
     pub oxd: DevServer,
     /// What `register-site` answered.
     pub site: Site,
+    /// The certified provider, when the site signs in there.
+    _certified: Option<CertifiedProvider>,
 }
 
 /// Describes a [`TestSite`].
@@ -27,6 +30,7 @@ pub struct SiteBuilder {
     builder: Builder,
     options: Options,
     provider: ProviderOptions,
+    certified: bool,
     base: String,
     redirect_uris: Vec<String>,
     directives: String,
@@ -49,6 +53,7 @@ impl TestSite {
             builder,
             options: Options::default(),
             provider: ProviderOptions::default(),
+            certified: false,
             base: "/oxd".to_owned(),
             redirect_uris: Vec::new(),
             directives: String::new(),
@@ -144,6 +149,13 @@ impl SiteBuilder {
         self.provider(|provider| provider.id_token_lifetime = lifetime)
     }
 
+    /// The certified provider `oidc-provider` behind the oxd server instead of the one of oxd-dev.
+    /// Of what [`SiteBuilder::provider`] says, users, `acr` values and lifetimes count.
+    pub fn certified(mut self) -> SiteBuilder {
+        self.certified = true;
+        self
+    }
+
     /// Who can sign in, instead of the demo user.
     pub fn users(self, users: Vec<User>) -> SiteBuilder {
         self.provider(|provider| provider.users = users)
@@ -212,16 +224,24 @@ impl SiteBuilder {
 
     /// Starts the oxd server, registers the site and starts httpd.
     pub fn start(self) -> TestSite {
-        let (builder, oxd, site) = self.prepare();
+        let certified = self.certified.then(|| CertifiedProvider::start(&self.provider));
+        let (builder, oxd, site) = self.prepare(certified.as_ref());
         TestSite {
             httpd: builder.start(),
             oxd,
             site,
+            _certified: certified,
         }
     }
 
-    fn prepare(mut self) -> (Builder, DevServer, Site) {
-        self.options.provider = Provider::BuiltIn(self.provider);
+    fn prepare(mut self, certified: Option<&CertifiedProvider>) -> (Builder, DevServer, Site) {
+        self.options.provider = match certified {
+            Some(certified) => Provider::External {
+                issuer: certified.issuer().to_owned(),
+                client: None,
+            },
+            None => Provider::BuiltIn(self.provider),
+        };
         let oxd = DevServer::start(self.options);
         let oxd = oxd.unwrap_or_else(|error| panic!("the development oxd server: {error}"));
         let (builder, base) = (self.builder, self.base);

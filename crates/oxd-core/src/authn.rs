@@ -1,5 +1,9 @@
 //! What a protected place answers to a request without a session, and what keeps a session's tokens fresh.
 
+use serde_json::Value;
+
+use crate::callback;
+use crate::claims;
 use crate::clock::{CLOCK_LEEWAY, Seconds};
 use crate::crypto::KeyRing;
 use crate::facts::{Facts, Level, Outside};
@@ -8,7 +12,7 @@ use crate::oxd::api::Commands;
 use crate::reason::{Failure, Reason};
 use crate::record::Parts;
 use crate::respond::Response;
-use crate::session::Opened;
+use crate::session::{self, Opened};
 use crate::settings::{Settings, UnauthAction, UnautzAction};
 
 /// Everything that a rule looks at.
@@ -156,31 +160,97 @@ pub fn nameless(ctx: &Ctx<'_>) -> Response {
 }
 
 /// Whether `OxdTokenRefresh` asks for a fresh access token now.
-pub fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) -> bool {
-    let parts = &session.parts;
+fn wants_tokens(settings: &Settings<'_>, parts: &Parts<'_>, now: Seconds) -> bool {
     settings.token_refresh.flatten().is_some_and(|ahead| {
         let due = parts.access_expires != 0 && parts.access_expires <= now.saturating_add(ahead);
         due && !parts.texts.refresh_token.is_empty()
     })
 }
 
-/// A session's record with a fresh access token, when `OxdTokenRefresh` asks for one now.
-///
-/// A refusal or a dead oxd leaves the session as it is.
-pub fn refreshed(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<Vec<u8>> {
-    if !may_refresh(ctx.settings, session, ctx.facts.now) {
-        return None;
-    }
-    let token = std::str::from_utf8(session.parts.texts.refresh_token).ok()?;
-    match ctx.oxd.refresh(token, &ctx.settings.scopes()) {
-        Ok(new) => Some(session.with_tokens(ctx.facts.now, &new)),
-        Err(failure) => {
-            ctx.log(failure.reason.level(), || {
-                format!("the access token was not refreshed: {}", failure.log_line())
-            });
-            None
+/// Whether `OxdUserInfo` asks for fresh claims now.
+fn wants_claims(settings: &Settings<'_>, parts: &Parts<'_>, now: Seconds) -> bool {
+    let every = settings.user_info_every.flatten();
+    every.is_some_and(|every| now >= parts.informed.saturating_add(every))
+}
+
+/// Whether a request of this session may have to call oxd.
+pub fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) -> bool {
+    wants_tokens(settings, &session.parts, now) || wants_claims(settings, &session.parts, now)
+}
+
+/// What became of a session that was to be refreshed.
+#[derive(Debug, PartialEq)]
+pub enum Refresh {
+    /// Nothing was wanted, or oxd failed: the session stays as it is.
+    Unchanged,
+    /// Its new record.
+    Changed(Vec<u8>),
+    /// The provider has ended it.
+    Ended,
+}
+
+/// Brings a session's tokens and claims up to date, as far as that is wanted now.
+pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Refresh {
+    let now = ctx.facts.now;
+    let log = |what: &str, failure: &Failure| {
+        ctx.log(failure.reason.level(), || {
+            format!("{what} were not refreshed: {}", failure.log_line())
+        });
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut record = None;
+    if wants_tokens(ctx.settings, &session.parts, now) {
+        let token = text(session.parts.texts.refresh_token);
+        match ctx.oxd.refresh(&token, &ctx.settings.scopes()) {
+            Ok(new) => record = Some(session.with_tokens(now, &new)),
+            Err(failure) => {
+                log("the session's tokens", &failure);
+                if failure.reason == Reason::RefreshRefused {
+                    return Refresh::Ended;
+                }
+            }
         }
     }
+    if wants_claims(ctx.settings, &session.parts, now) {
+        let parts = record.as_deref().and_then(Parts::read).unwrap_or(session.parts);
+        match fresh_claims(
+            ctx,
+            &parts,
+            &text(parts.texts.access_token),
+            &text(parts.texts.id_token),
+        ) {
+            Ok(claims) => {
+                record = Some(
+                    Parts {
+                        seen: now,
+                        informed: now,
+                        claims: &claims,
+                        ..parts
+                    }
+                    .write(),
+                )
+            }
+            Err(failure) => log("the session's claims", &failure),
+        }
+    }
+    record.map_or(Refresh::Unchanged, Refresh::Changed)
+}
+
+/// The claims of the session's id token with what user info says now.
+fn fresh_claims(ctx: &Ctx<'_>, parts: &Parts<'_>, access: &str, id_token: &str) -> Result<Vec<u8>, Failure> {
+    let info = ctx.oxd.user_info_again(access, id_token, parts.informed)?;
+    let whole = claims::of_id_token(id_token).filter(|claims| claims.contains_key("sub"));
+    let base = whole.unwrap_or_else(|| claims::to_json(parts));
+    let subject = base.get("sub").and_then(Value::as_str).unwrap_or_default();
+    callback::check_user_info(&info, subject)?;
+    Ok(claims::encode(&claims::merge(&base, Some(info))))
+}
+
+/// The answer to a request whose session the provider has ended.
+pub fn ended(ctx: &Ctx<'_>) -> Response {
+    let mut response = unauthenticated(ctx);
+    response.cookies.extend(session::end(ctx));
+    response
 }
 
 #[cfg(test)]

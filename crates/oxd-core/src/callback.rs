@@ -249,7 +249,7 @@ fn check_id_token(ctx: &Ctx<'_>, tokens: &Tokens, pending: &Pending) -> Result<S
 }
 
 /// oxd hands on the provider's answer with status 200 even when it is a refusal.
-fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
+pub fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
     if let Some(error) = info.get("error") {
         let description = info
             .get("error_description")

@@ -183,7 +183,11 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
     ),
     ("OxdStateTimeout", &[&["5min"]], &[&["0"], &["x"]]),
     ("OxdStateMax", &[&["1"], &["32"]], &[&["0"], &["33"], &["x"]]),
-    ("OxdUserInfo", &[&["Off"]], &[&["60"]]),
+    (
+        "OxdUserInfo",
+        &[&["Off"], &["On", "10min"]],
+        &[&["60"], &["Off", "60"], &["On", "often"]],
+    ),
     ("OxdSessionStore", &[&["cookie"]], &[&["file"], &["redis:h:1"]]),
     ("OxdSessionLifetime", &[&["8h"]], &[&["0"], &["8x"], &["1e300"]]),
     ("OxdSessionIdle", &[&["90"]], &[&["-5"]]),

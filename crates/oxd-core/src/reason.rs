@@ -203,6 +203,11 @@ reasons! {
         text: "The sign-in service told more about you than this site can keep.",
         remedy: "raise LimitRequestFieldSize, have the provider release fewer claims, or ask for a smaller OxdScope",
     }
+    /// The provider takes the session's refresh token no longer: it has ended the session on its side.
+    RefreshRefused {
+        code: "refresh_refused", status: 401, level: Info,
+        title: "Please sign in", text: "Your session at the sign-in service has ended.", remedy: "",
+    }
     /// The user's session is fine, but a rule of the place (`Require`) does not let this user in.
     Forbidden {
         code: "forbidden", status: 403, level: Info,

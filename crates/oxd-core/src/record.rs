@@ -1,7 +1,7 @@
 //! The binary form of a session, made to be used in place.
 //!
 //! ```text
-//! seen: u64 LE | issued, ends, auth_time, access_expires: varint (0: unknown) | 8 strings | claims to the end
+//! seen: u64 LE | issued, ends, auth_time, access_expires (0: unknown), informed: varint | 8 strings | claims to the end
 //! string: length varint | bytes | NUL
 //! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
 //! ```
@@ -45,6 +45,8 @@ pub struct Parts<'r> {
     pub auth_time: Seconds,
     /// When the access token runs out; 0: unknown.
     pub access_expires: Seconds,
+    /// When user info was last asked for.
+    pub informed: Seconds,
     /// The strings.
     pub texts: Texts<'r>,
     /// The claims, one after the other.
@@ -164,6 +166,7 @@ impl<'r> Parts<'r> {
             ends: reader.varint()?,
             auth_time: reader.varint()?,
             access_expires: reader.varint()?,
+            informed: reader.varint()?,
             texts: Texts {
                 acr: reader.string()?,
                 acrs: reader.string()?,
@@ -182,7 +185,13 @@ impl<'r> Parts<'r> {
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.claims.len() + self.texts.id_token.len());
         out.extend_from_slice(&self.seen.to_le_bytes());
-        for time in [self.issued, self.ends, self.auth_time, self.access_expires] {
+        for time in [
+            self.issued,
+            self.ends,
+            self.auth_time,
+            self.access_expires,
+            self.informed,
+        ] {
             put_varint(&mut out, time);
         }
         let texts = &self.texts;
@@ -263,6 +272,7 @@ mod tests {
             ends: 1_800_028_790,
             auth_time: 0,
             access_expires: 1_800_000_300,
+            informed: 1_799_999_990,
             texts: Texts {
                 acr: b"basic",
                 target: b"/app/",

@@ -97,10 +97,12 @@ impl Response {
         }
         let mut answer = if facts.wants_json() {
             let description = told.map_or_else(|| reason.text().to_owned(), str::to_owned);
-            Self::json(
-                reason.status(),
-                &serde_json::json!({"error": reason.code(), "error_description": description}),
-            )
+            let mut body = serde_json::json!({"error": reason.code(), "error_description": description});
+            if let (401, Some(login)) = (reason.status(), start_over) {
+                // A script cannot follow a login, but it can send the user there.
+                body["login"] = login.into();
+            }
+            Self::json(reason.status(), &body)
         } else {
             let link = start_over.filter(|_| reason.can_start_over());
             Self::page(reason.status(), page::error(reason, told, link))

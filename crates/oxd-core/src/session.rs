@@ -166,6 +166,7 @@ pub fn create(
         ends: now.saturating_add(ctx.settings.lifetime()),
         auth_time: merged.get("auth_time").and_then(numeric_date).unwrap_or(0),
         access_expires: expiry(now, tokens.expires_in),
+        informed: now,
         texts: Texts {
             acr: acr.as_bytes(),
             acrs: acrs.as_bytes(),

@@ -208,7 +208,10 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
                     &mut buffer
                 },
             )?;
-            crate::authn::refreshed(ctx, &session)
+            match crate::authn::refresh(ctx, &session) {
+                crate::authn::Refresh::Changed(record) => Some(record),
+                _ => None,
+            }
         })
     };
     assert_eq!(record(&browser), None);
@@ -222,4 +225,69 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
     assert_eq!((parts.access_expires, parts.issued), (NOW + 541, NOW));
     browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
     assert_eq!(record(&browser), None);
+}
+
+/// What refreshing does to the browser's session.
+fn refresh(browser: &Browser<'_>) -> crate::authn::Refresh {
+    let mut buffer = Vec::new();
+    browser.look("/app", |ctx| {
+        let cookies = ctx.facts.headers.cookie.unwrap_or_default();
+        let session = open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
+            buffer.resize(len, 0);
+            &mut buffer
+        });
+        crate::authn::refresh(ctx, &session.unwrap())
+    })
+}
+
+#[test]
+fn a_refused_refresh_ends_the_session() {
+    use crate::authn::Refresh;
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        token_refresh: Some(Some(60)),
+        ..Settings::default()
+    });
+    browser.log_in("/app");
+    browser.now = NOW + 241;
+    browser.oxd.failure = Some(("refresh", Reason::RefreshRefused));
+    assert_eq!(refresh(&browser), Refresh::Ended);
+    let answer = browser.ask("/app", crate::authn::ended);
+    assert_eq!(answer.status, 302, "a new login");
+    assert!(!is_signed_in(&browser));
+}
+
+#[test]
+fn claims_are_brought_up_to_date_when_they_are_old() {
+    use crate::authn::Refresh;
+    let file = site("s");
+    let settings = Settings {
+        site: Some(&file),
+        user_info_every: Some(Some(100)),
+        ..Settings::default()
+    };
+    let mut browser = Browser::at(settings);
+    browser.log_in("/app");
+    browser.now = NOW + 99;
+    assert_eq!(refresh(&browser), Refresh::Unchanged);
+    browser.now = NOW + 100;
+    browser.oxd.user_info = json!({"sub": "alice", "name": "Alice B."});
+    let Refresh::Changed(record) = refresh(&browser) else {
+        panic!("new claims")
+    };
+    let parts = Parts::read(&record).unwrap();
+    assert_eq!(crate::claims::to_json(&parts)["name"], "Alice B.");
+    assert_eq!((parts.informed, parts.issued), (NOW + 100, NOW));
+    for bad in [
+        json!({"sub": "bob"}),
+        json!({"sub": "alice", "error": "invalid_token"}),
+    ] {
+        browser.oxd.user_info = bad;
+        assert_eq!(
+            refresh(&browser),
+            Refresh::Unchanged,
+            "whoever else this is about"
+        );
+    }
 }

@@ -279,6 +279,8 @@ settings! {
     state_max: u32,
     /// `OxdUserInfo`
     user_info: bool,
+    /// The interval of `OxdUserInfo`, in seconds; `Some(None)` is an explicit lack of one
+    user_info_every: Option<u64>,
     /// `OxdSessionLifetime`, in seconds
     session_lifetime: u64,
     /// `OxdSessionIdle`, in seconds

@@ -1,8 +1,10 @@
 //! Headers and tokens that the application gets, and headers that it must not get.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use oxd_tests::{Browser, TestSite, sign_in_as, user};
+use oxd_dev::Fault;
+use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, sign_in_as, user, wait_until};
 use serde_json::json;
 
 fn environment(directives: &str) -> BTreeMap<String, String> {
@@ -119,20 +121,27 @@ const LOOK_ALIKES: [&str; 20] = [
 
 #[test]
 fn headers_that_a_client_makes_up_reach_nobody() {
+    let backend = Httpd::builder().without_module().start();
+    let proxy = format!(
+        "ProxyPass /app/backend {0}\nProxyPass /public/backend {0}\n",
+        backend.url("/public/env")
+    );
     let site = TestSite::builder()
         .directives("OxdClaimHeader X-User sub")
+        .httpd(|httpd| httpd.load("proxy").load("proxy_http"))
+        .config(&proxy)
         .config(
-            "<Location /app/env>\nOxdClaims none\n</Location>\n\
+            "<Location /public/backend>\nAuthType oxd\nOxdUnauthAction pass\nRequire all granted\n</Location>\n\
+             <Location /app/env>\nOxdClaims none\n</Location>\n\
              <Location /public/env>\nAuthType oxd\nOxdUnauthAction pass\nRequire all granted\n</Location>",
         )
         .start();
     let signed_in = site.signed_in();
     for (browser, path, user) in [
-        (
-            &signed_in,
-            "/app/env",
-            Some("7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11"),
-        ),
+        (&signed_in, "/app/env", Some(DEMO_SUB)),
+        (&signed_in, "/app/backend", Some(DEMO_SUB)),
+        (&signed_in, "/public/backend", Some(DEMO_SUB)),
+        (&Browser::new(), "/public/backend", None),
         (&Browser::new(), "/public/env", None),
     ] {
         for name in LOOK_ALIKES {
@@ -150,4 +159,48 @@ fn headers_that_a_client_makes_up_reach_nobody() {
             );
         }
     }
+}
+
+#[test]
+fn claims_follow_the_provider_in_the_interval() {
+    let site = TestSite::builder().directives("OxdUserInfo On 1s").start();
+    let browser = site.signed_in();
+    site.oxd
+        .fault("get-user-info", Fault::Patch(json!({"department": "moved"})));
+    wait_until("the new claim", || {
+        let environment = browser.get(site.url("/app/env")).environment();
+        environment
+            .get("OXD_CLAIM_department")
+            .is_some_and(|value| value == "moved")
+    });
+    // A failing oxd, or one that speaks of somebody else, changes nothing.
+    site.httpd
+        .allow_log(r"\[oxd:error\] .*(claims were not refreshed)");
+    site.forget_calls();
+    site.oxd
+        .fault("get-user-info", Fault::Patch(json!({"sub": "somebody else"})));
+    wait_until("another call", || {
+        browser.get(site.url("/app/env")).expect(200);
+        site.oxd.count("get-user-info") > 0
+    });
+    let environment = browser.get(site.url("/app/env")).environment();
+    assert_eq!(environment["OXD_CLAIM_department"], "moved");
+}
+
+#[test]
+fn a_session_whose_refresh_token_is_refused_signs_in_anew() {
+    let site = TestSite::builder()
+        .provider(|provider| provider.access_token_lifetime = Duration::from_secs(2))
+        .directives("OxdTokenRefresh 1s")
+        .start();
+    let browser = site.signed_in();
+    let refusal = json!({"error": "invalid_grant", "error_description": "gone"}).to_string();
+    let fault = Fault::Status {
+        code: 400,
+        body: refusal,
+        content_type: "application/json".into(),
+    };
+    site.oxd.fault("get-access-token-by-refresh-token", fault);
+    wait_until("a new login", || browser.get(site.url("/app/env")).status == 302);
+    assert_eq!(site.user(&browser), None);
 }

@@ -299,14 +299,23 @@ pub(super) const TABLE: &[Directive] = &[
         name: c"OxdUserInfo",
         group: Login,
         htaccess: false,
-        arguments: 1..=1,
-        syntax: "On | Off",
-        default: "On",
-        summary: c"Whether get-user-info is called at login",
-        details: "`Off` saves a call where the id token says all that is needed.",
-        example: "OxdUserInfo On",
+        arguments: 1..=2,
+        syntax: "On | Off [INTERVAL]",
+        default: "On, at login only",
+        summary: c"Whether get-user-info is called, and how often",
+        details: "`Off` saves a call where the id token says all that is needed. With an interval the claims of a session \
+                  are brought up to date when they are older than that and a request comes; where oxd fails, they stay \
+                  as they are. The provider answers only as long as the access token works: see `OxdTokenRefresh`.",
+        example: "OxdUserInfo On 10min",
         apply: |s, _, args| {
-            s.user_info = Some(value::flag(args[0])?);
+            let on = value::flag(args[0])?;
+            let every = match args.get(1) {
+                None => None,
+                Some(_) if !on => return Err(Complaint::about("Off", "On before an interval")),
+                Some(text) => Some(value::time(text, Duration::from_secs(1), LONGEST)?.as_secs()),
+            };
+            s.user_info = Some(on);
+            s.user_info_every = Some(every);
             Ok(())
         },
     },

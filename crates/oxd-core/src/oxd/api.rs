@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::clock::Seconds;
 use crate::reason::Failure;
 
 /// `get-client-token`
@@ -81,6 +82,16 @@ pub trait Commands {
     fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure>;
     /// `get-user-info`; the provider's answer as it is, which may hold an `error` member.
     fn user_info(&self, access_token: &str, id_token: &str) -> Result<Map<String, Value>, Failure>;
+    /// `get-user-info` for a session that asked last at `since`; requests of the same session share the answer.
+    fn user_info_again(
+        &self,
+        access_token: &str,
+        id_token: &str,
+        since: Seconds,
+    ) -> Result<Map<String, Value>, Failure> {
+        let _ = since;
+        self.user_info(access_token, id_token)
+    }
     /// `get-logout-uri` with the members that the caller has put together (without `oxd_id`).
     fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure>;
     /// `get-access-token-by-refresh-token`

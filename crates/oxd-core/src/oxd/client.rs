@@ -12,8 +12,11 @@ use super::gate::{Closed, Gate};
 use super::refresh::Flights;
 use super::token::{Fetched, TokenCell};
 use super::{Answer, Credentials, Server, Site, Transport, TransportError, lock};
+use crate::clock::Seconds;
 use crate::reason::{Failure, Reason};
 use crate::secret::Secret;
+
+const REFRESH: &str = "get-access-token-by-refresh-token";
 
 /// What one child process shares between all its threads.
 pub struct Client<T> {
@@ -22,7 +25,8 @@ pub struct Client<T> {
     tokens: Mutex<HashMap<String, Arc<TokenCell>>>,
     /// One gate per server.
     gates: Mutex<HashMap<String, Arc<Gate>>>,
-    refreshes: Flights,
+    refreshes: Flights<Refreshed>,
+    user_infos: Flights<Map<String, Value>>,
 }
 
 impl<T: Transport> Client<T> {
@@ -33,6 +37,7 @@ impl<T: Transport> Client<T> {
             tokens: Mutex::default(),
             gates: Mutex::default(),
             refreshes: Flights::default(),
+            user_infos: Flights::default(),
         }
     }
 
@@ -158,6 +163,10 @@ impl<T: Transport> SiteClient<'_, T> {
     }
 }
 
+fn text_of(answer: &Answer) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(&answer.body)
+}
+
 /// Reads an answer, or says which refusal it stands for.
 fn typed<A: DeserializeOwned>(server: &Server<'_>, command: &str, answer: &Answer) -> Result<A, Failure> {
     let at = || server.command_url(command);
@@ -179,6 +188,10 @@ fn typed<A: DeserializeOwned>(server: &Server<'_>, command: &str, answer: &Answe
     let told: ErrorAnswer = serde_json::from_slice(&answer.body).unwrap_or_default();
     let description = told.error_description.to_ascii_lowercase();
     let reason = match answer.status {
+        // oxd says it in its own words or in those of the provider (RFC 6749 section 5.2).
+        _ if command == REFRESH && (answer.status == 400 || text_of(answer).contains("invalid_grant")) => {
+            Reason::RefreshRefused
+        }
         400 if description.contains("'code'") => Reason::CodeInvalid,
         400 if description.contains("'state'") => Reason::StateUnregistered,
         403 => Reason::ClientTokenRefused,
@@ -221,6 +234,19 @@ impl<T: Transport> Commands for SiteClient<'_, T> {
         )
     }
 
+    fn user_info_again(
+        &self,
+        access_token: &str,
+        id_token: &str,
+        since: Seconds,
+    ) -> Result<Map<String, Value>, Failure> {
+        self.client
+            .user_infos
+            .share(&format!("{since} {access_token}"), || {
+                self.user_info(access_token, id_token)
+            })
+    }
+
     fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
         self.call("get-logout-uri", request)
     }
@@ -228,7 +254,7 @@ impl<T: Transport> Commands for SiteClient<'_, T> {
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
         self.client.refreshes.share(refresh_token, || {
             let request = json!({"refresh_token": refresh_token, "scope": scope});
-            self.call("get-access-token-by-refresh-token", object(request))
+            self.call(REFRESH, object(request))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! One refresh of a session's tokens, shared by all requests that want it.
+//! One refresh of a session's tokens or claims, shared by all requests that want it.
 //!
 //! A provider that rotates refresh tokens takes each only once: a second use would end the whole grant. Requests that
 //! still carry the old cookie therefore get the answer that the first of them got.
@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::api::Refreshed;
 use super::lock;
 use crate::crypto::sha256_text;
 use crate::reason::{Failure, Reason};
@@ -17,26 +16,28 @@ const SHARED_FOR: Duration = Duration::from_secs(60);
 /// How long a failure is shared, so that a failing oxd is not asked again by each request.
 const FAILED_FOR: Duration = Duration::from_secs(10);
 
-type Outcome = Result<Refreshed, (Reason, String)>;
+type Outcome<A> = Result<A, (Reason, String)>;
 
-#[derive(Default)]
-struct Flight {
-    outcome: Mutex<Option<(Instant, Outcome)>>,
+struct Flight<A> {
+    outcome: Mutex<Option<(Instant, Outcome<A>)>>,
 }
 
 /// The refreshes of one child process.
-#[derive(Default)]
-pub struct Flights {
-    by_token: Mutex<HashMap<String, Arc<Flight>>>,
+pub struct Flights<A> {
+    by_token: Mutex<HashMap<String, Arc<Flight<A>>>>,
 }
 
-impl Flights {
-    /// The answer for a refresh token: that of an earlier request, or the one that `refresh` gets now.
-    pub fn share(
-        &self,
-        refresh_token: &str,
-        refresh: impl FnOnce() -> Result<Refreshed, Failure>,
-    ) -> Result<Refreshed, Failure> {
+impl<A> Default for Flights<A> {
+    fn default() -> Self {
+        Self {
+            by_token: Mutex::default(),
+        }
+    }
+}
+
+impl<A: Clone> Flights<A> {
+    /// The answer for a token: that of an earlier request, or the one that `refresh` gets now.
+    pub fn share(&self, token: &str, refresh: impl FnOnce() -> Result<A, Failure>) -> Result<A, Failure> {
         let flight = {
             let mut flights = lock(&self.by_token);
             flights.retain(|_, flight| match flight.outcome.try_lock() {
@@ -45,8 +46,12 @@ impl Flights {
                 Err(_) => true,
             });
             flights
-                .entry(sha256_text(refresh_token.as_bytes()))
-                .or_default()
+                .entry(sha256_text(token.as_bytes()))
+                .or_insert_with(|| {
+                    Arc::new(Flight {
+                        outcome: Mutex::new(None),
+                    })
+                })
                 .clone()
         };
         let mut place = lock(&flight.outcome);
@@ -59,20 +64,21 @@ impl Flights {
         let outcome = refresh();
         let shared = outcome
             .as_ref()
-            .map(Refreshed::clone)
+            .map(A::clone)
             .map_err(|f| (f.reason, f.detail.clone()));
         *place = Some((Instant::now(), shared));
         outcome
     }
 }
 
-fn is_fresh(known: &(Instant, Outcome)) -> bool {
+fn is_fresh<A>(known: &(Instant, Outcome<A>)) -> bool {
     known.0.elapsed() < if known.1.is_ok() { SHARED_FOR } else { FAILED_FOR }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oxd::api::Refreshed;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn refreshed(token: &str) -> Refreshed {

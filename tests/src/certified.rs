@@ -1,0 +1,143 @@
+//! The certified OpenID Provider of npm's `oidc-provider`, in a process of its own.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use nix::fcntl::{Flock, FlockArg};
+use oxd_dev::ProviderOptions;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::module::target_dir;
+
+/// What is installed and run, from `tests/provider`.
+const FILES: [(&str, &str); 3] = [
+    ("package.json", include_str!("../provider/package.json")),
+    (LOCK, include_str!("../provider/package-lock.json")),
+    (PROGRAM, include_str!("../provider/provider.mjs")),
+];
+const LOCK: &str = "package-lock.json";
+const PROGRAM: &str = "provider.mjs";
+
+/// A running `oidc-provider`, which knows whom oxd-dev's own provider would know. Gone when dropped.
+pub struct CertifiedProvider {
+    node: Child,
+    issuer: String,
+    complaints: NamedTempFile,
+}
+
+impl CertifiedProvider {
+    /// Starts it on a free port, installing it before if need be. Of the options, users, `acr`
+    /// values and lifetimes count.
+    #[track_caller]
+    pub fn start(options: &ProviderOptions) -> CertifiedProvider {
+        let users = options
+            .users
+            .iter()
+            .map(|user| json!({ "name": user.name, "password": user.password, "claims": user.claims }));
+        let settings = json!({
+            "users": users.collect::<Vec<_>>(),
+            "acrs": options.acrs,
+            "access_token_lifetime": options.access_token_lifetime.as_secs(),
+            "id_token_lifetime": options.id_token_lifetime.as_secs(),
+        });
+        let complaints = NamedTempFile::new().expect("a file for the provider's complaints");
+        let node = Command::new("node")
+            .arg(installed().join(PROGRAM))
+            .arg(settings.to_string())
+            // It ends with its standard input, even when this process is killed.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(complaints.reopen().expect("the file for the complaints"))
+            .spawn()
+            .unwrap_or_else(|error| panic!("node (package nodejs, 18 or newer): {error}"));
+        let mut provider = CertifiedProvider {
+            node,
+            issuer: String::new(),
+            complaints,
+        };
+        let output = provider.node.stdout.take().expect("the provider's output");
+        let mut line = String::new();
+        // Ends without a line when the provider does.
+        let read = BufReader::new(output).read_line(&mut line);
+        read.expect("the provider's output");
+        let ready: Value = serde_json::from_str(&line).unwrap_or_default();
+        let Some(issuer) = ready["issuer"].as_str() else {
+            // What it complained about follows when it is dropped.
+            panic!("the certified provider does not start: {line}");
+        };
+        issuer.clone_into(&mut provider.issuer);
+        provider
+    }
+
+    /// Its issuer, which is where it listens.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+}
+
+impl Drop for CertifiedProvider {
+    fn drop(&mut self) {
+        let _ = self.node.kill();
+        let _ = self.node.wait();
+        if std::thread::panicking() {
+            let complaints = fs::read_to_string(self.complaints.path()).unwrap_or_default();
+            eprintln!("the certified provider said:\n{complaints}");
+        }
+    }
+}
+
+/// The directory with the provider and its packages, installed once.
+fn installed() -> &'static Path {
+    static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
+    INSTALLED.get_or_init(install)
+}
+
+fn install() -> PathBuf {
+    let directory = target_dir().join("oidc-provider");
+    let fail = |what: &Path, why: std::io::Error| -> ! { panic!("{}: {why}", what.display()) };
+    fs::create_dir_all(&directory).unwrap_or_else(|error| fail(&directory, error));
+    // One suite installs, the others that run at the same time wait for it.
+    let gate = directory.join("lock");
+    let gate = File::create(&gate).unwrap_or_else(|error| fail(&gate, error));
+    let _gate = Flock::lock(gate, FlockArg::LockExclusive).expect("the lock on the packages");
+    for (name, text) in FILES {
+        let file = directory.join(name);
+        if !holds(&file, text) {
+            // In one step: another suite may be starting the old one.
+            let new = directory.join("new");
+            fs::write(&new, text).unwrap_or_else(|error| fail(&new, error));
+            fs::rename(&new, &file).unwrap_or_else(|error| fail(&file, error));
+        }
+    }
+    // A copy of the list that was installed, written when all of it is there.
+    let done = directory.join("node_modules/.oxd-tests");
+    let (_, list) = FILES[1];
+    if !holds(&done, list) {
+        fetch(&directory);
+        fs::write(&done, list).unwrap_or_else(|error| fail(&done, error));
+    }
+    directory
+}
+
+fn holds(file: &Path, text: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|found| found == text)
+}
+
+fn fetch(directory: &Path) {
+    let output = Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("npm (package npm): {error}"));
+    assert!(
+        output.status.success(),
+        "npm cannot install the certified provider:\n{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

@@ -1,0 +1,243 @@
+//! `docs/RECIPES.md`: every configuration in it is read by httpd, and some are walked through.
+
+use std::fs;
+
+use oxd_tests::{Browser, Builder, DEMO_SUB, Httpd, TestSite, begin, sign_in};
+use serde_json::json;
+
+/// Modules that one recipe or another needs, besides those that the bed always loads.
+const MODULES: [&str; 3] = ["proxy", "proxy_http", "include"];
+
+/// How the block for a directory's own file begins.
+const HTACCESS: &str = "# .htaccess\n";
+
+/// The blocks of the page in one language, each with the heading that it stands under.
+fn blocks(language: &str) -> Vec<(String, String)> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RECIPES.md");
+    let page = fs::read_to_string(page).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let fence = format!("```{language}");
+    let (mut heading, mut found) = (String::new(), Vec::new());
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        if let Some(title) = line.strip_prefix("## ") {
+            title.clone_into(&mut heading);
+        } else if line == fence {
+            let block = lines.by_ref().take_while(|line| *line != "```");
+            let block: String = block.flat_map(|line| [line, "\n"]).collect();
+            found.push((heading.clone(), block));
+        }
+    }
+    found
+}
+
+/// One of the recipes, for a site of the test's own.
+#[track_caller]
+fn recipe(heading: &str, holds: &str) -> String {
+    let found = blocks("apache").into_iter();
+    let mut found = found.filter(|(title, block)| title == heading && block.contains(holds));
+    let (_, block) = found
+        .next()
+        .unwrap_or_else(|| panic!("no {holds:?} below {heading:?}"));
+    block
+}
+
+/// Puts the files of the test in the place of the recipes' ones.
+fn at_home(block: &str) -> String {
+    block
+        .replace("/etc/apache2/oxd/", "${ROOT}/oxd/")
+        .replace("/var/www/html", "${DOCROOT}")
+        .replace(" logs/", " ${ROOT}/")
+}
+
+fn with_files(builder: Builder) -> Builder {
+    for name in ["site", "blue", "green"] {
+        let site = json!({
+            "oxd_id": format!("id-of-{name}"), "client_id": "client", "client_secret": "secret",
+            "op_host": "https://op.example.org",
+        });
+        builder.file(&format!("oxd/{name}.json"), &site.to_string());
+    }
+    builder.file("oxd/key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    builder.file("oxd/oxd-server.pem", &oxd_tests::Authority::new().certificate_pem);
+    MODULES.into_iter().fold(builder, Builder::load)
+}
+
+#[test]
+fn httpd_reads_every_configuration() {
+    let blocks = blocks("apache");
+    let (_, server) = &blocks[0];
+    assert!(blocks.len() > 15 && server.contains("OxdServer "), "{server}");
+    let mut wrong = Vec::new();
+    for (heading, block) in &blocks[1..] {
+        if block.starts_with(HTACCESS) {
+            continue;
+        }
+        let builder = with_files(Httpd::builder()).config(&at_home(server));
+        let test = builder.config(&at_home(block)).configtest();
+        if !test.ok || test.output.contains("[oxd:warn]") || test.output.contains("[oxd:error]") {
+            wrong.push(format!("{heading}:\n{block}{}", test.output));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let test = with_files(Httpd::builder()).config(&at_home(server)).configtest();
+    assert!(test.ok, "{}", test.output);
+}
+
+#[test]
+fn a_directorys_own_file_is_obeyed() {
+    let block = blocks("apache")
+        .into_iter()
+        .find(|(_, block)| block.starts_with(HTACCESS));
+    let (_, block) = block.expect("a recipe for .htaccess");
+    let place = recipe(".htaccess", "AllowOverride");
+    let builder = TestSite::builder().config(&at_home(&place)).httpd(|httpd| {
+        httpd.file(
+            "docroot/team/.htaccess",
+            &block.replace("groups team", "groups staff"),
+        );
+        httpd.file("docroot/team/page.html", "the team's page");
+        httpd
+    });
+    let site = builder.start();
+    let page = sign_in(&Browser::new(), site.url("/team/page.html")).page;
+    assert_eq!(page.expect(200).text(), "the team's page");
+}
+
+#[test]
+fn a_single_page_application_is_told_and_comes_back() {
+    let block = recipe("A single-page application with an API", "/api");
+    let builder = TestSite::builder().config(&block).httpd(|httpd| {
+        httpd.file("docroot/api/things", "things");
+        httpd.file("docroot/spa/index.html", "the application");
+        httpd
+    });
+    let site = builder.start();
+    let browser = Browser::new();
+    let fetch = |path: &str| {
+        let ask = browser.ask("GET", site.url(path));
+        ask.header("accept", "application/json")
+            .header("sec-fetch-mode", "cors")
+            .header("sec-fetch-dest", "empty")
+            .send()
+    };
+    browser.get(site.url("/spa/")).expect(200);
+    let refused = fetch("/api/things");
+    assert_eq!(refused.expect(401).json()["error"], "login_required");
+    assert!(refused.set_cookies().is_empty(), "{}", refused.summary());
+    assert_eq!(fetch("/oxd/session").expect(401).json(), json!({"active": false}));
+    site.expect_commands(&[]);
+
+    let page = sign_in(&browser, site.url("/oxd/login?return_to=%2Fspa%2F%3Fitem%3D7")).page;
+    assert_eq!(page.url.as_str(), site.url("/spa/?item=7"));
+    assert_eq!(page.expect(200).text(), "the application");
+    let session = fetch("/oxd/session").expect(200).json();
+    assert_eq!(
+        (&session["active"], &session["user"]),
+        (&json!(true), &json!(DEMO_SUB))
+    );
+    assert_eq!(session["claims"]["email"], "test_user@example.org");
+    assert!(session["expires_at"].is_u64(), "{session}");
+    assert_eq!(fetch("/api/things").expect(200).text(), "things");
+    // A login that names no place ends at the application.
+    let page = sign_in(&Browser::new(), site.url("/oxd/login")).page;
+    assert_eq!(page.url.as_str(), site.url("/spa/"));
+}
+
+#[test]
+fn a_public_page_greets_whom_it_knows() {
+    let block = recipe("Public pages that greet a signed-in user", "INCLUDES");
+    let (_, page) = blocks("html").remove(0);
+    let builder = TestSite::builder().config(&block).httpd(|httpd| {
+        httpd.file("docroot/welcome/index.html", &page);
+        httpd.load("include")
+    });
+    let site = builder.start();
+    let stranger = Browser::new().get(site.url("/welcome/"));
+    let text = stranger.expect(200).text();
+    assert!(text.contains("Sign in") && !text.contains("Hello"), "{text}");
+    assert!(stranger.set_cookies().is_empty(), "{}", stranger.summary());
+    site.expect_commands(&[]);
+
+    let browser = Browser::new();
+    let page = sign_in(&browser, site.url("/oxd/login?return_to=/welcome/")).page;
+    let text = page.expect(200).text();
+    assert!(
+        text.contains("Hello Test User!") && !text.contains("Sign in"),
+        "{text}"
+    );
+    let kept = page.header("cache-control").unwrap_or_default();
+    assert!(kept.contains("private"), "{}", page.summary());
+}
+
+#[test]
+fn a_whole_site_is_protected_and_can_still_be_entered() {
+    let block = recipe("A whole site", "acme-challenge");
+    let builder = TestSite::builder().unprotected().config(&block).httpd(|httpd| {
+        httpd.file("docroot/.well-known/acme-challenge/token", "token");
+        httpd.file("docroot/robots.txt", "robots");
+        httpd
+    });
+    let site = builder.start();
+    let stranger = Browser::new();
+    for (path, text) in [
+        ("/.well-known/acme-challenge/token", "token"),
+        ("/robots.txt", "robots"),
+    ] {
+        assert_eq!(stranger.get(site.url(path)).expect(200).text(), text);
+    }
+    stranger.get(site.url("/oxd")).expect(200);
+    stranger.get(site.url("/oxd/session")).expect(401);
+    site.expect_commands(&[]);
+    for path in ["/", "/1k.bin", "/robots.txt.bak", "/.well-known/other", "/oxdx"] {
+        begin(&stranger, site.url(path));
+    }
+    let browser = Browser::new();
+    let page = sign_in(&browser, site.url("/app/other.html")).page;
+    assert!(page.expect(200).text().contains("other page"));
+    assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));
+    browser.get(site.url("/oxd/logoutme")).expect(303);
+    begin(&browser, site.url("/"));
+}
+
+#[test]
+fn a_whole_backend_is_protected_and_the_handler_is_kept_from_it() {
+    let block = recipe("A whole site", "ProxyPass");
+    let backend = Httpd::builder().without_module().start();
+    let block = block.replace("http://127.0.0.1:8080/", &backend.url("/public/"));
+    let builder = TestSite::builder().unprotected().config(&block);
+    let site = builder
+        .httpd(|httpd| httpd.load("proxy").load("proxy_http"))
+        .start();
+    Browser::new().get(site.url("/oxd/session")).expect(401);
+    let browser = Browser::new();
+    let environment = sign_in(&browser, site.url("/env")).page.environment();
+    assert_eq!(environment["HTTP_OXD_CLAIM_SUB"], DEMO_SUB);
+    assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));
+}
+
+#[test]
+fn the_access_log_names_user_and_claim() {
+    let heading = "The user in the access log";
+    let claim = at_home(&recipe(heading, "OXD_CLAIM_email")).replace("access.log", "claim.log");
+    let email = at_home(&recipe(heading, "SetEnvIfExpr")).replace("access.log", "email.log");
+    let site = TestSite::builder().config(&claim).config(&email).start();
+    let browser = Browser::new();
+    sign_in(&browser, site.url("/app/other.html")).page.expect(200);
+    browser.get(site.url("/1k.bin")).expect(200);
+    let says = |log: &str, path: &str, user: &str, email: &str| {
+        let said = || {
+            let text = fs::read_to_string(site.httpd.file(log)).unwrap_or_default();
+            let ends = format!("200 1024 \"{email}\"");
+            text.lines().any(|line| {
+                line.contains(&format!(" {user} ["))
+                    && line.contains(path)
+                    && (line.ends_with(&ends) || line.ends_with(&format!("\"{email}\"")))
+            })
+        };
+        oxd_tests::wait_until(&format!("{log} to name {email} at {path}"), said);
+    };
+    says("claim.log", "/app/other.html", DEMO_SUB, "test_user@example.org");
+    says("claim.log", "/1k.bin", "-", "-");
+    says("email.log", "/app/other.html", DEMO_SUB, "test_user@example.org");
+    says("email.log", "/1k.bin", "-", "test_user@example.org");
+}
