@@ -70,6 +70,8 @@ impl<'r> Texts<'r> {
                 accept: header(c"Accept"),
                 content_type: header(c"Content-Type"),
                 sec_fetch_mode: header(c"Sec-Fetch-Mode"),
+                sec_fetch_site: header(c"Sec-Fetch-Site"),
+                origin: header(c"Origin"),
                 x_requested_with: header(c"X-Requested-With"),
                 x_forwarded_proto: header(c"X-Forwarded-Proto"),
                 x_forwarded_host: header(c"X-Forwarded-Host"),

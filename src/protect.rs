@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use oxd_core::authn::{self, Ctx, Refresh};
 use oxd_core::cookie;
 use oxd_core::crypto::KeyRing;
-use oxd_core::endpoint;
+use oxd_core::endpoint::{self, Form};
+use oxd_core::preserve;
+use oxd_core::respond::Response;
 use oxd_core::session::{self, Opened};
 use oxd_core::settings::{Settings, UnauthAction};
 use oxd_core::state;
@@ -36,9 +38,27 @@ pub fn authenticate(request: Request<'_>) -> Status {
         }
         // Nobody follows the redirect of a subrequest; the main request, if it is protected, has sent its own.
         _ if request.is_subrequest() => Status::Http(401),
-        Some(_) => handler::with_context(request, settings, authn::aged),
-        None => handler::with_context(request, settings, authn::unauthenticated),
+        Some(_) => sign_in(request, settings, authn::aged),
+        None => sign_in(request, settings, authn::unauthenticated),
     }
+}
+
+/// Answers a request that needs a sign-in first; a form that came with it is kept where that is asked for.
+fn sign_in(request: Request<'_>, settings: &Settings<'_>, answer: fn(&Ctx<'_>) -> Response) -> Status {
+    let form = match preserve::limit(settings, request.method()).map(|limit| request.read_body(limit)) {
+        None => Form::None,
+        Some(Ok(Some(bytes))) => Form::Read(bytes),
+        Some(Ok(None)) => Form::TooLarge,
+        Some(Err(status)) => return Status::Http(status),
+    };
+    handler::with_context(request, settings, |ctx| {
+        let kept = if matches!(form, Form::None) {
+            None
+        } else {
+            preserve::offer(ctx, &form)
+        };
+        kept.unwrap_or_else(|| answer(ctx))
+    })
 }
 
 /// Whether requests without a session go on here.

@@ -225,19 +225,109 @@ fn the_access_log_names_user_and_claim() {
     sign_in(&browser, site.url("/app/other.html")).page.expect(200);
     browser.get(site.url("/1k.bin")).expect(200);
     let says = |log: &str, path: &str, user: &str, email: &str| {
-        let said = || {
+        oxd_tests::wait_until(&format!("{log} to name {user} and {email} at {path}"), || {
             let text = fs::read_to_string(site.httpd.file(log)).unwrap_or_default();
-            let ends = format!("200 1024 \"{email}\"");
-            text.lines().any(|line| {
-                line.contains(&format!(" {user} ["))
-                    && line.contains(path)
-                    && (line.ends_with(&ends) || line.ends_with(&format!("\"{email}\"")))
-            })
-        };
-        oxd_tests::wait_until(&format!("{log} to name {email} at {path}"), said);
+            let (begins, ends) = (format!(" {user} ["), format!(" \"{email}\""));
+            let fits = |line: &str| line.contains(&begins) && line.contains(path) && line.ends_with(&ends);
+            text.lines().any(fits)
+        });
     };
     says("claim.log", "/app/other.html", DEMO_SUB, "test_user@example.org");
     says("claim.log", "/1k.bin", "-", "-");
     says("email.log", "/app/other.html", DEMO_SUB, "test_user@example.org");
     says("email.log", "/1k.bin", "-", "test_user@example.org");
+}
+
+#[test]
+fn a_backend_gets_the_headers_that_the_recipes_promise() {
+    let backend = Httpd::builder().without_module().start();
+    let to = |block: String| {
+        let block = block.replace("http://127.0.0.1:8080/app", &backend.url("/public/env"));
+        block.replace("http://127.0.0.1:8080/shop", &backend.url("/public/env"))
+    };
+    let heading = "An application behind a reverse proxy";
+    let site = TestSite::builder()
+        .unprotected()
+        .config(&to(recipe(heading, "ProxyPass")))
+        .config(&to(recipe("Public pages that greet a signed-in user", "ProxyPass")))
+        // The second block of that recipe, in a place of its own.
+        .config(&recipe(heading, "RequestHeader").replace("/app", "/public/env"))
+        .httpd(|httpd| httpd.load("proxy").load("proxy_http"))
+        .start();
+    let forged = Browser::new();
+    let forged = forged
+        .ask("GET", site.url("/shop"))
+        .header("X-Visitor_Name", "root");
+    assert!(!forged.send().environment().contains_key("HTTP_X_VISITOR_NAME"));
+    let browser = Browser::new();
+    let environment = sign_in(&browser, site.url("/app")).page.environment();
+    assert_eq!(environment["HTTP_X_REMOTE_USER"], DEMO_SUB);
+    assert_eq!(environment["HTTP_OXD_CLAIM_NAME"], "Test User");
+    assert_eq!(environment["HTTP_OXD_CLAIM_EMAIL"], "test_user@example.org");
+    assert_eq!(environment["HTTP_OXD_CLAIM_GROUPS"], "staff,demo");
+    assert!(
+        !environment.contains_key("HTTP_OXD_CLAIM_SUB"),
+        "{environment:#?}"
+    );
+    let environment = browser.get(site.url("/shop")).environment();
+    assert_eq!(environment["HTTP_X_VISITOR_NAME"], "Test User");
+    let environment = browser.get(site.url("/public/env")).environment();
+    let shown = &environment["HTTP_X_DISPLAY_NAME"];
+    assert_eq!(shown, "Test User <test_user@example.org>");
+}
+
+#[test]
+fn groups_and_stronger_sign_ins_let_in_whom_they_name() {
+    let groups = "Groups and other claims";
+    let stronger = recipe("A stronger sign-in for a part of the site", "/app/admin>");
+    let builder = TestSite::builder()
+        .unprotected()
+        .config(&recipe(groups, "/intranet"))
+        .config(&recipe(groups, "/payroll"))
+        .config(&recipe(groups, "/wiki"))
+        .config(&stronger)
+        .config(
+            &stronger
+                .replace("/app", "/staff")
+                .replace("groups admins", "groups staff"),
+        );
+    let site = builder
+        .httpd(|httpd| {
+            for place in ["intranet", "payroll", "wiki", "app/admin", "staff/admin"] {
+                httpd.file(&format!("docroot/{place}/page.html"), place);
+            }
+            httpd.allow_log("client denied by server configuration")
+        })
+        .start();
+    let browser = Browser::new();
+    let page = sign_in(&browser, site.url("/intranet/page.html")).page;
+    assert_eq!(page.expect(200).text(), "intranet");
+    browser.get(site.url("/payroll/page.html")).expect(403);
+    browser.get(site.url("/wiki/page.html")).expect(200);
+    browser
+        .post(site.url("/wiki/page.html"), &[("a", "b")])
+        .expect(403);
+    // No second factor makes a demo user an admin; a member of the staff is asked for one.
+    site.forget_calls();
+    browser.get(site.url("/app/admin/page.html")).expect(403);
+    site.expect_commands(&[]);
+    let page = sign_in(&browser, site.url("/staff/admin/page.html")).page;
+    assert_eq!(page.expect(200).text(), "staff/admin");
+}
+
+#[test]
+fn two_sites_below_one_host_keep_a_session_each() {
+    let block = recipe("Several sites on one server", "OxdCookieName");
+    let builder = TestSite::builder().another_site("blue").another_site("green");
+    let site = builder
+        .config(&block.replace("/etc/apache2/oxd/", "${ROOT}/"))
+        .start();
+    let browser = Browser::new();
+    sign_in(&browser, site.url("/blue/app/")).page.expect(200);
+    sign_in(&browser, site.url("/green/app/")).page.expect(200);
+    browser.get(site.url("/blue/app/")).expect(200);
+    let cookies = browser.cookies(site.url("/"));
+    let names = cookies.iter().map(|(name, _)| name.as_str());
+    let ours: Vec<_> = names.filter(|name| !name.starts_with("oxd_dev")).collect();
+    assert_eq!(ours, ["oxd_blue", "oxd_green"]);
 }

@@ -105,7 +105,7 @@ fn a_request_that_becomes_several_is_one_to_the_module() {
         .into_iter()
         .filter(|(path, ..)| !["/shorter", "/missing"].contains(path))
     {
-        // Each with the same old cookie.
+        // Each with the same old cookie; the two left out are another request inside httpd, after a redirect.
         let answer = browser.copy().get(site.url(&format!("/app{path}")));
         assert!(
             answer.expect(status).text().contains(text),

@@ -150,6 +150,11 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
         &[&["/cb"], &["https://h/#f"]],
     ),
     ("OxdMaxAge", &[&["30min"], &["1"]], &[&["0"], &["soon"]]),
+    (
+        "OxdPostPreserve",
+        &[&["On"], &["On", "128K"], &["Off"]],
+        &[&["maybe"], &["On", "2M"], &["On", "lots"], &["Off", "1K"]],
+    ),
     ("OxdUnautzAction", &[&["403"], &["login"]], &[&["404"], &["pass"]]),
     (
         "OxdClaimHeader",

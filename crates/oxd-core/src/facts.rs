@@ -36,6 +36,10 @@ pub struct Headers<'r> {
     pub content_type: Option<&'r str>,
     /// `Sec-Fetch-Mode` (Fetch Metadata Request Headers)
     pub sec_fetch_mode: Option<&'r str>,
+    /// `Sec-Fetch-Site`
+    pub sec_fetch_site: Option<&'r str>,
+    /// `Origin` (RFC 6454 section 7)
+    pub origin: Option<&'r str>,
     /// `X-Requested-With`
     pub x_requested_with: Option<&'r str>,
     /// `X-Forwarded-Proto`

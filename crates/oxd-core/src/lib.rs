@@ -20,6 +20,7 @@ pub mod login;
 pub mod needs;
 pub mod oxd;
 pub mod page;
+pub mod preserve;
 pub mod reason;
 pub mod record;
 pub mod respond;

@@ -56,6 +56,16 @@ struct Error<'p> {
 }
 
 #[derive(Template)]
+#[template(path = "kept_form.html")]
+struct KeptForm<'p> {
+    style: &'static str,
+    sign_in: &'p str,
+    target: &'p str,
+    encoding: &'p str,
+    fields: &'p [(String, String)],
+}
+
+#[derive(Template)]
 #[template(path = "onward.html")]
 struct Onward<'p> {
     style: &'static str,
@@ -114,6 +124,17 @@ pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>) -> String {
     })
 }
 
+/// The page that keeps a form while the user signs in. `encoding` is the form's own.
+pub fn kept_form(sign_in: &str, target: &str, encoding: &str, fields: &[(String, String)]) -> String {
+    rendered(KeptForm {
+        style: STYLE,
+        sign_in,
+        target,
+        encoding,
+        fields,
+    })
+}
+
 /// A page that leads on by itself: with `SameSite=Strict` a redirect would still count as coming from the provider,
 /// and the browser would not send the new session cookie along.
 pub fn onward(target: &str) -> String {
@@ -137,6 +158,7 @@ mod tests {
             signed_in(evil, &[(evil.into(), evil.into())], evil),
             signed_out(evil),
             onward(evil),
+            kept_form(evil, evil, evil, &[(evil.into(), evil.into())]),
         ] {
             assert!(!html.contains("<script"), "{html}");
             assert!(!html.contains("x')"), "{html}");

@@ -83,6 +83,14 @@ impl Response {
         self
     }
 
+    /// The same with the challenge that RFC 9110 section 11.6.1 wants with 401; browsers show no dialogue for a scheme
+    /// that they do not know.
+    #[must_use]
+    pub fn with_challenge(self, realm: Option<&str>) -> Self {
+        let realm = realm.unwrap_or("sign-in").replace(['"', '\\'], "");
+        self.with_header("WWW-Authenticate", format!("oxd realm=\"{realm}\""))
+    }
+
     /// The answer to a refusal: a page, or JSON for who asks for it; the log gets its line.
     pub fn refusal(
         failure: &Failure,
@@ -111,9 +119,7 @@ impl Response {
             answer = answer.with_header("Retry-After", seconds.to_string());
         }
         if reason.status() == 401 {
-            // RFC 9110 section 11.6.1 wants a challenge; browsers show no dialogue for a scheme they do not know.
-            let realm = facts.realm.unwrap_or("sign-in").replace(['"', '\\'], "");
-            answer = answer.with_header("WWW-Authenticate", format!("oxd realm=\"{realm}\""));
+            answer = answer.with_challenge(facts.realm);
         }
         answer
     }

@@ -277,7 +277,7 @@ fn claims_are_brought_up_to_date_when_they_are_old() {
         panic!("new claims")
     };
     let parts = Parts::read(&record).unwrap();
-    assert_eq!(crate::claims::to_json(&parts)["name"], "Alice B.");
+    assert_eq!(claims::to_json(&parts)["name"], "Alice B.");
     assert_eq!((parts.informed, parts.issued), (NOW + 100, NOW));
     for bad in [
         json!({"sub": "bob"}),

@@ -315,6 +315,8 @@ settings! {
     pass_tokens: PassTokens,
     /// `OxdMaxAge`, in seconds
     max_age: u64,
+    /// `OxdPostPreserve`: the largest form, in bytes; `Some(None)` is an explicit `Off`
+    post_preserve: Option<usize>,
     /// `OxdUnautzAction`
     unautz_action: UnautzAction,
     /// `OxdPostLogoutRedirectUri`

@@ -109,6 +109,28 @@ pub fn number(text: &str, least: u32, most: u32) -> Parsed<u32> {
         .ok_or_else(|| Complaint::about(text, format!("a whole number from {least} to {most}")))
 }
 
+/// A size in bytes: a number with an optional `K` or `M` (1024, 1024 times 1024) behind it.
+pub fn size(text: &str, least: usize, most: usize) -> Parsed<usize> {
+    let (number, factor) = match text.strip_suffix(['K', 'k']) {
+        Some(number) => (number, 1024),
+        None => text
+            .strip_suffix(['M', 'm'])
+            .map_or((text, 1), |number| (number, 1024 * 1024)),
+    };
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let size = number
+        .parse::<usize>()
+        .ok()
+        .filter(|_| digits)
+        .and_then(|n| n.checked_mul(factor));
+    size.filter(|size| (least..=most).contains(size)).ok_or_else(|| {
+        Complaint::about(
+            text,
+            format!("a size from {least} to {most} bytes, such as 65536, 64K or 1M"),
+        )
+    })
+}
+
 /// Text without control characters, not empty.
 pub fn text(value: &str) -> Parsed<&str> {
     if value.is_empty() || value.chars().any(char::is_control) {
@@ -276,6 +298,26 @@ mod tests {
             "/path",
         ] {
             assert!(http_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_bytes_with_a_unit() {
+        for (text, bytes) in [("1024", 1024), ("64K", 65_536), ("1m", 1_048_576)] {
+            assert_eq!(size(text, 1, 1 << 21).ok(), Some(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "K",
+            "-1",
+            "+1",
+            "64KB",
+            "99999999999999999999",
+            "18446744073709551615K",
+            "3M",
+            "0",
+        ] {
+            assert!(size(text, 1, 1 << 21).is_err(), "{text}");
         }
     }
 

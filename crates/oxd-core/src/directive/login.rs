@@ -226,6 +226,30 @@ pub(super) const TABLE: &[Directive] = &[
         },
     },
     Directive {
+        name: c"OxdPostPreserve",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=2,
+        syntax: "On | Off [SIZE]",
+        default: "Off, 64K",
+        summary: c"Whether a form that is sent after the session has ended survives the login",
+        details: "The answer is then a page that holds what was entered: the user signs in in a new window, comes back \
+                  and sends it. Nothing is kept on the server, no other site can read it, and a form that another site \
+                  has sent is not offered. Text fields survive; a form with files, one larger than SIZE, or one that is \
+                  not UTF-8 gets 401 as without the directive, so that nothing is lost without a word.",
+        example: "OxdPostPreserve On 128K",
+        apply: |s, _, args| {
+            let on = value::flag(args[0])?;
+            let limit = match args.get(1) {
+                None => crate::preserve::DEFAULT_LIMIT,
+                Some(_) if !on => return Err(Complaint::about("Off", "On before a size")),
+                Some(text) => value::size(text, 1, 1 << 20)?,
+            };
+            s.post_preserve = Some(on.then_some(limit));
+            Ok(())
+        },
+    },
+    Directive {
         name: c"OxdReturnTo",
         group: Login,
         htaccess: false,
