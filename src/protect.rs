@@ -103,7 +103,9 @@ fn find<'r>(request: Request<'r>, settings: &Settings<'r>, keys: &KeyRing) -> Op
 /// Lets the request in with the session's identity.
 fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>) -> Status {
     let mut session = session;
-    let wants_cookie = !request.is_subrequest() && session.is_due(settings, request.seconds());
+    // An internal redirect takes the headers of the answer along, and what was written into them.
+    let is_due = session.is_due(settings, request.seconds());
+    let wants_cookie = is_due && !request.is_subrequest() && !request.kept().renewed;
     if wants_cookie || authn::may_refresh(settings, &session, request.seconds()) {
         match renew(request, settings, session) {
             Some(renewed) => session = renewed,
@@ -139,6 +141,7 @@ fn renew<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
         };
         if !cookies.is_empty() {
             handler::send_cookies(request, &cookies);
+            request.keep(|kept| kept.renewed = true);
             // A cache that keeps this answer for others would hand them the session.
             request.add(Table::ErrHeadersOut, c"Cache-Control", c"private");
         }

@@ -9,6 +9,8 @@ pub struct Kept<'r> {
     pub session: Option<(&'r [u8], &'r str)>,
     /// The `Cookie` header as the browser sent it, where the module has taken its own cookies out of it.
     pub cookies: Option<&'r CStr>,
+    /// Whether the session's cookie was written anew already.
+    pub renewed: bool,
     /// The values of a `Require oxd-acr` that was not met.
     pub wanted_acr: Option<&'r [String]>,
     /// Whether the rules are being heard before anybody is signed in.

@@ -81,6 +81,7 @@ impl<'r> Request<'r> {
             if let Some(own) = request.own_kept() {
                 kept.session = kept.session.or(own.session);
                 kept.cookies = kept.cookies.or(own.cookies);
+                kept.renewed |= own.renewed;
             }
             at = request.origin();
         }

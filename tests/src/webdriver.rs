@@ -103,6 +103,17 @@ impl WebDriver {
         );
     }
 
+    /// Turns to another window, counted from 0 in the order in which they were opened.
+    #[track_caller]
+    pub fn turn_to(&self, window: usize) {
+        let handle = within(WAIT, || {
+            let handles = self.call("GET", "/window/handles", &Value::Null);
+            handles.get(window).cloned()
+        });
+        let handle = handle.unwrap_or_else(|| panic!("there is no window {window}"));
+        self.call("POST", "/window", &json!({ "handle": handle }));
+    }
+
     /// Goes back, as the button does.
     #[track_caller]
     pub fn back(&self) {

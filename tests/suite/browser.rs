@@ -1,6 +1,9 @@
 //! The whole flow in a real browser, with a picture of every page.
 
-use oxd_tests::{Authority, TestSite, WebDriver};
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use oxd_tests::{Authority, TestSite, WebDriver, wait_until};
 
 /// What a page may do at most, said by the browser itself.
 const COUNT_SCRIPTS: &str = "return document.scripts.length";
@@ -169,4 +172,36 @@ fn http_2_makes_no_difference() {
     );
     let protocol = "return performance.getEntriesByType('navigation')[0].nextHopProtocol";
     assert_eq!(window.script(protocol), "h2");
+}
+
+#[test]
+fn what_somebody_has_entered_survives_the_sign_in() {
+    let site = TestSite::builder()
+        .directives("OxdPostPreserve On")
+        .httpd(|httpd| {
+            let form = "<form method=post action=/app/echo><textarea name=t></textarea><button id=go>Go</button></form>";
+            httpd.file("docroot/form.html", form);
+            let echo = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nreceived '\ncat\n";
+            let program = httpd.file("cgi-bin/echo", echo);
+            set_permissions(program, Permissions::from_mode(0o755)).expect("a program");
+            httpd.config("ScriptAlias /app/echo \"${ROOT}/cgi-bin/echo\"")
+        })
+        .start();
+    let window = WebDriver::start("form");
+    window.open(&site.url("/form.html"));
+    window.fill("textarea", "a long text\nwith <b>lines</b>");
+    window.click("#go");
+    window.screenshot("1-kept");
+    window.click("#sign-in");
+    window.turn_to(1);
+    agree(&window, &site);
+    window.wait_for_url(&site.url("/oxd"));
+    window.turn_to(0);
+    window.click("#send");
+    // The address stays the same; what the application answers tells that the form has arrived.
+    wait_until("the application", || window.text().contains("received"));
+    assert_eq!(
+        window.text(),
+        "received t=a+long+text%0D%0Awith+%3Cb%3Elines%3C%2Fb%3E"
+    );
 }

@@ -122,7 +122,10 @@ fn a_single_page_application_is_told_and_comes_back() {
     };
     browser.get(site.url("/spa/")).expect(200);
     let refused = fetch("/api/things");
-    assert_eq!(refused.expect(401).json()["error"], "login_required");
+    let body = refused.expect(401).json();
+    assert_eq!(body["error"], "login_required");
+    let login = body["login"].as_str().expect("where to sign in");
+    assert!(login.contains("/oxd/login"), "{body}");
     assert!(refused.set_cookies().is_empty(), "{}", refused.summary());
     assert_eq!(fetch("/oxd/session").expect(401).json(), json!({"active": false}));
     site.expect_commands(&[]);
