@@ -28,9 +28,7 @@ pub fn authenticate(request: Request<'_>) -> Status {
     };
     let settings = &config.settings;
     match find(request, settings, keys(settings)) {
-        Some(session) if !authn::is_aged(settings, &session.parts, request.seconds()) => {
-            admit(request, settings, session)
-        }
+        Some(session) if is_fresh(request, settings, &session) => admit(request, settings, session),
         _ if passes(settings) => {
             // mod_authz_user wants a name, whatever it is; `finish` takes the empty one away again.
             request.set_user(c"".into());
@@ -41,6 +39,11 @@ pub fn authenticate(request: Request<'_>) -> Status {
         Some(_) => sign_in(request, settings, authn::aged),
         None => sign_in(request, settings, authn::unauthenticated),
     }
+}
+
+/// Whether a session is young enough for the place (`OxdMaxAge`).
+fn is_fresh(request: Request<'_>, settings: &Settings<'_>, session: &Opened<'_>) -> bool {
+    !authn::is_aged(settings, &session.parts, request.seconds())
 }
 
 /// Answers a request that needs a sign-in first; a form that came with it is kept where that is asked for.
@@ -175,7 +178,8 @@ fn refuse(request: Request<'_>, settings: &Settings<'_>) -> Status {
     let session = request
         .kept()
         .session
-        .and_then(|(record, _)| session::reopen(settings, request.seconds(), record));
+        .and_then(|(record, _)| session::reopen(settings, request.seconds(), record))
+        .filter(|session| is_fresh(request, settings, session));
     if session.is_none() && passes(settings) {
         // Nobody is signed in, so that no rule about users can be met: here a sign-in is what helps.
         return handler::with_context(request, settings, authn::unauthenticated);
@@ -230,7 +234,8 @@ pub fn finish(request: Request<'_>) -> Status {
             request.unset_user();
         } else if !request.has_user() {
             // No rule needed a user (`Require all granted`), so that httpd has not asked for one.
-            if let Some(session) = session_of(request) {
+            let session = session_of(request);
+            if let Some(session) = session.filter(|s| is_fresh(request, &config.settings, s)) {
                 return match admit(request, &config.settings, session) {
                     Status::Ok => hide_cookies(request),
                     other => other,

@@ -101,6 +101,10 @@ fn check(r: *mut sys::request_rec, holds: impl FnOnce(&Parts<'_>) -> bool) -> sy
             if !request.has_user() {
                 return sys::authz_status_AUTHZ_DENIED_NO_USER;
             }
+            // Somebody whom `OxdUnauthAction pass` lets go on; a session at hand may be too old for the place.
+            if request.has_empty_user() {
+                return sys::authz_status_AUTHZ_DENIED;
+            }
             match protect::session_of(request) {
                 Some(session) if holds(&session.parts) => sys::authz_status_AUTHZ_GRANTED,
                 _ => sys::authz_status_AUTHZ_DENIED,

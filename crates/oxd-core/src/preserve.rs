@@ -12,7 +12,7 @@ use crate::facts::{Level, Method};
 use crate::login;
 use crate::page;
 use crate::respond::Response;
-use crate::settings::Settings;
+use crate::settings::{Settings, UnauthAction};
 
 /// The largest form that is kept unless the directive says otherwise, in bytes.
 pub const DEFAULT_LIMIT: usize = 64 * 1024;
@@ -21,10 +21,12 @@ const MOST_FIELDS: usize = 1_000;
 
 /// How many bytes of a request's form the place wants to keep; `None` when this is no request that it keeps.
 pub fn limit(settings: &Settings<'_>, method: Method) -> Option<usize> {
+    // A place that answers 403, 404 and so on does not want its visitors to sign in.
+    let hidden = matches!(settings.unauth_action, Some(UnauthAction::Status(status)) if status != 401);
     settings
         .post_preserve
         .flatten()
-        .filter(|_| method == Method::Post)
+        .filter(|_| method == Method::Post && !hidden)
 }
 
 /// The page that keeps the form, or `None` where the form cannot or must not be kept: the usual 401 then says so.

@@ -150,3 +150,10 @@ fn a_form_is_kept_only_where_and_as_far_as_that_is_asked_for() {
         site.expect_commands(&[]);
     }
 }
+
+#[test]
+fn a_place_that_hides_offers_no_sign_in() {
+    let site = site("OxdPostPreserve On\nOxdUnauthAction 404");
+    let answer = send(&site, &Browser::new(), &FORM);
+    assert!(answer.expect(404).page().form_with_button("send").is_none());
+}

@@ -170,3 +170,23 @@ fn a_session_that_is_too_old_is_renewed_without_a_word_and_then_visibly() {
     assert_eq!(environment["REMOTE_USER"], DEMO_SUB);
     browser.get(site.url("/app/")).expect(200);
 }
+
+#[test]
+fn a_session_that_is_too_old_is_nobodys_where_strangers_may_pass() {
+    let config = format!(
+        "<Location /app/env>\nOxdUnauthAction pass\nOxdMaxAge 3s\nRequire all granted\n</Location>\n\
+         <Location /app/other.html>\nOxdUnauthAction pass\nOxdMaxAge 3s\nRequire oxd-claim sub {DEMO_SUB}\n</Location>"
+    );
+    let site = TestSite::builder().httpd(|httpd| httpd.allow_log("client denied by server configuration"));
+    let site = site.config(&config).start();
+    let browser = site.signed_in();
+    browser.get(site.url("/app/other.html")).expect(200);
+    let is_old = || browser.get(site.url("/app/other.html")).status == 401;
+    within(WAIT, || is_old().then_some(())).expect("the session becomes too old");
+    let environment = browser.get(site.url("/app/env")).environment();
+    assert!(!environment.contains_key("REMOTE_USER"), "{environment:#?}");
+    assert!(
+        !environment.keys().any(|name| name.starts_with("OXD_")),
+        "{environment:#?}"
+    );
+}
