@@ -204,3 +204,38 @@ fn a_session_whose_refresh_token_is_refused_signs_in_anew() {
     wait_until("a new login", || browser.get(site.url("/app/env")).status == 302);
     assert_eq!(site.user(&browser), None);
 }
+
+#[test]
+fn trailers_reach_nobody_as_headers() {
+    let backend = Httpd::builder().without_module().start();
+    let proxy = format!(
+        "MergeTrailers On\nProxyPass /app/backend {}",
+        backend.url("/public/env")
+    );
+    let site = TestSite::builder()
+        .httpd(|httpd| httpd.load("proxy").load("proxy_http"))
+        .config(&proxy)
+        .config("<Location /app>\nOxdClaims none\n</Location>")
+        .start();
+    let browser = site.signed_in();
+    let cookies = browser.cookies(site.url("/"));
+    let cookies: Vec<_> = cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    for path in ["/app/env", "/app/backend"] {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {}\r\nTrailer: Oxd-Claim-Sub\r\n\
+             Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\nOxd-Claim-Sub: forged\r\n\r\n",
+            site.httpd.address(),
+            cookies.join("; ")
+        );
+        let environment = oxd_tests::raw(site.httpd.address(), request.as_bytes()).environment();
+        assert_eq!(environment["REQUEST_METHOD"], "POST", "{path}");
+        let forged: Vec<_> = environment
+            .iter()
+            .filter(|(_, value)| *value == "forged")
+            .collect();
+        assert!(forged.is_empty(), "{path}: {forged:?}");
+    }
+}

@@ -236,6 +236,26 @@ fn expressions_know_the_claims_everywhere() {
 }
 
 #[test]
+fn rewriting_and_logging_may_ask_for_claims() {
+    let site = site()
+        .httpd(|httpd| httpd.load("rewrite").load("setenvif"))
+        .config(
+            "<Location /app/env>\nRewriteEngine On\n\
+             RewriteCond expr \"oxd_claim('groups') =~ /staff/\"\nRewriteRule ^ - [E=STAFF:yes]\n\
+             RewriteCond expr \"oxd_claim('groups') =~ /boss/\"\nRewriteRule ^ - [E=BOSS:yes]\n\
+             SetEnvIfExpr \"oxd_claim('level') -gt 2\" HIGH=yes\n</Location>",
+        )
+        .start();
+    let page = sign_in_as(&Browser::new(), site.url("/app/env"), "ann", "secret").page;
+    let environment = page.environment();
+    let of = |name: &str| environment.get(name).map(String::as_str);
+    assert_eq!(
+        (of("STAFF"), of("BOSS"), of("HIGH")),
+        (Some("yes"), None, Some("yes"))
+    );
+}
+
+#[test]
 fn rules_that_cannot_be_read_fail_configtest() {
     for (rule, said) in [
         ("oxd-claim", "at least one value"),
