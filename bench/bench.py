@@ -21,237 +21,29 @@ Prints a table, and writes results.json and results.md.
 
 import argparse
 import contextlib
-import html.parser
-import http.client
-import http.cookiejar
 import json
 import os
 import pathlib
 import platform
 import re
 import shutil
-import signal
-import socket
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.parse
 import urllib.request
 
-USER, PASSWORD = "test_user", "secret"
-FILE_SIZE = 1024
-START_SECONDS = 120  # httpd under valgrind is slow to start
-STOP_SECONDS = 60  # and callgrind writes its file when it ends
-
-
-class Failure(Exception):
-    """Something did not go as it has to; the text is for the person at the terminal."""
-
-
-# --- httpd ---------------------------------------------------------------------
-
-
-class Apache:
-    """What is known of the installed httpd."""
-
-    def __init__(self):
-        apxs = shutil.which("apxs") or shutil.which("apxs2")
-        if not apxs:
-            raise Failure("apxs is missing (package apache2-dev)")
-
-        def ask(name):
-            return subprocess.check_output([apxs, "-q", name], text=True).strip()
-
-        self.modules = pathlib.Path(ask("LIBEXECDIR"))
-        self.binary = str(pathlib.Path(ask("SBINDIR")) / ask("PROGNAME"))
-        self.built_in = subprocess.check_output([self.binary, "-l"], text=True)
-        version = subprocess.check_output([self.binary, "-v"], text=True)
-        self.version = re.search(r"Apache/([\d.]+)", version).group(1)
-
-    def load_module(self, name):
-        """The LoadModule line, or nothing when it is built in."""
-        if f"mod_{name}.c" in self.built_in:
-            return ""
-        return f'LoadModule {name}_module "{self.modules}/mod_{name}.so"\n'
-
-    def has(self, name):
-        return (self.modules / f"mod_{name}.so").exists()
-
-
-# What Debian turns on in a new httpd. A leaner one would make every ratio larger,
-# and is not what people run.
-USUAL_MODULES = (
-    "unixd log_config logio access_compat alias auth_basic authn_core authn_file authz_core "
-    "authz_host authz_user autoindex deflate dir env filter mime negotiation reqtimeout "
-    "setenvif status"
-).split()
-
-
-class Httpd:
-    """One httpd with a configuration and a directory of its own."""
-
-    def __init__(self, apache, directory, name, mpm, site_config, port=None):
-        self.apache = apache
-        self.mpm = mpm
-        self.port = port or free_port()
-        self.directory = directory / f"{name}-{mpm}"
-        self.directory.mkdir(exist_ok=True)
-        # Under valgrind the process that has become www-data writes here.
-        self.directory.chmod(0o777)
-        self.config = self.directory / "httpd.conf"
-        self.config.write_text(self._config(directory, site_config))
-        self.process = None
-
-    def _config(self, shared, site_config):
-        load = "".join(map(self.apache.load_module, [f"mpm_{self.mpm}", *USUAL_MODULES]))
-        run_as = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
-        return f"""
-ServerRoot "{self.directory}"
-DefaultRuntimeDir "{self.directory}"
-PidFile "{self.directory}/httpd.pid"
-ServerName 127.0.0.1:{self.port}
-Listen 127.0.0.1:{self.port}
-{load}{run_as}
-ErrorLog "{self.directory}/error.log"
-LogLevel warn
-LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
-CustomLog "{self.directory}/access.log" combined
-TypesConfig /dev/null
-AddType text/plain .txt
-AddOutputFilterByType DEFLATE text/html
-RequestReadTimeout header=0 body=0
-KeepAlive On
-MaxKeepAliveRequests 0
-KeepAliveTimeout 300
-Timeout 300
-DocumentRoot "{shared}/htdocs"
-<Directory />
-    AllowOverride None
-</Directory>
-{site_config}
-"""
-
-    @property
-    def base(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self, *arguments, under=()):
-        """Starts httpd in the foreground, `under` another program if given."""
-        log = open(self.directory / "output.log", "wb")
-        command = [*under, self.apache.binary, "-d", self.directory, "-f", self.config, *arguments]
-        self.process = subprocess.Popen(
-            [str(word) for word in command],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )
-        wait_for_port(self.port, self.process, f"httpd ({self.directory.name})", self.logs)
-        return self
-
-    def logs(self):
-        return tail(self.directory / "output.log") + tail(self.directory / "error.log")
-
-    def stop(self):
-        end(self.process)
-
-
-def start_oxd_dev(binary, directory, redirect_uris, logout_uri):
-    """The development oxd server with a registered site; answers (process, facts)."""
-    port, provider_port = free_port(), free_port()
-    site, cert, ready = directory / "site.json", directory / "oxd-cert.pem", directory / "oxd-ready"
-    command = [binary, "--listen", f"127.0.0.1:{port}", "--tls", "--cert-out", cert,
-               "--provider-listen", f"127.0.0.1:{provider_port}", "--register-site", site,
-               "--post-logout-redirect-uri", logout_uri, "--ready-file", ready]
-    for uri in redirect_uris:
-        command += ["--redirect-uri", uri]
-    log_path = directory / "oxd-dev.log"
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        stdin=subprocess.DEVNULL, stdout=open(log_path, "wb"), stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 30
-    while not ready.exists():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise Failure("the development oxd server does not start:\n" + tail(log_path))
-        time.sleep(0.05)
-    return process, {"port": port, "provider": f"http://127.0.0.1:{provider_port}", "site": site, "cert": cert}
-
-
-# --- a browser, as far as it is needed --------------------------------------------
-
-
-class Forms(html.parser.HTMLParser):
-    """Finds the forms of a page: (action, {name: value})."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.found = []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        if tag == "form":
-            self.found.append((attrs.get("action") or "", {}))
-        elif tag in ("input", "button") and self.found and attrs.get("name"):
-            fields = self.found[-1][1]
-            kind = attrs.get("type", "text")
-            if kind == "password":
-                fields[attrs["name"]] = PASSWORD
-            elif kind in ("text", "email"):
-                fields[attrs["name"]] = USER
-            elif kind in ("hidden", "submit", "checkbox") or tag == "button":
-                # Of several buttons the first is the one that goes on.
-                fields.setdefault(attrs["name"], attrs.get("value", "on"))
-
-
-def sign_in(url):
-    """Opens a protected page, signs in, and answers the Cookie header for that page."""
-    jar = http.cookiejar.CookieJar()
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
-    browser.addheaders = [("Accept", "text/html"), ("User-Agent", "bench")]
-    answer = browser.open(url, timeout=120)
-    for _ in range(5):
-        page, where = answer.read().decode(), answer.geturl()
-        if where == url:
-            request = urllib.request.Request(url)
-            jar.add_cookie_header(request)
-            return session_cookies(request.get_header("Cookie"))
-        forms = Forms(page).found
-        if not forms:
-            raise Failure(f"signing in ended at {where} without a form")
-        action, fields = forms[0]
-        body = urllib.parse.urlencode(fields).encode()
-        answer = browser.open(urllib.parse.urljoin(where, action), body, timeout=120)
-    raise Failure(f"signing in did not lead back to {url}")
-
-
-def session_cookies(header):
-    """Without the provider's own cookie: it came from the same host name, as none would in life."""
-    ours = [c for c in header.split("; ") if c.startswith(("oxd_session", "mod_auth_openidc_session"))]
-    if not ours:
-        raise Failure(f"no session cookie among: {header}")
-    return "; ".join(ours)
-
-
-class Client:
-    """One connection, kept open; each answer is checked."""
-
-    def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        self.connection.connect()
-        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def get(self, path, cookie):
-        headers = {"Accept": "text/html", "User-Agent": "bench"}
-        if cookie:
-            headers["Cookie"] = cookie
-        self.connection.request("GET", path, headers=headers)
-        answer = self.connection.getresponse()
-        body = answer.read()
-        if answer.status != 200 or len(body) != FILE_SIZE:
-            raise Failure(f"{path}: status {answer.status}, {len(body)} bytes")
+from bed import (
+    Apache,
+    Client,
+    FILE_SIZE,
+    Failure,
+    Httpd,
+    end,
+    free_port,
+    sign_in,
+    start_oxd_dev,
+)
 
 
 # --- what is compared --------------------------------------------------------------
@@ -420,43 +212,6 @@ def requests_per_second(bed, chosen, rounds, seconds, connections):
                 figure = wrk(running[variant.site], variant, cookies[variant.site], seconds, connections)
                 figures[variant.key].append(figure)
     return figures
-
-
-# --- small helpers -----------------------------------------------------------------
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_port(port, process, name, logs):
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise Failure(f"{name} ended as soon as it was started:\n{logs()}")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise Failure(f"{name} is not ready after {START_SECONDS} seconds:\n{logs()}")
-
-
-def end(process):
-    if process is None or process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def tail(path, lines=15):
-    if not path.exists():
-        return ""
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) + "\n"
 
 
 # --- the report --------------------------------------------------------------------
