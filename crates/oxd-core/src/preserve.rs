@@ -61,7 +61,9 @@ pub fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
 fn is_of_this_site(ctx: &Ctx<'_>) -> bool {
     let headers = &ctx.facts.headers;
     let own = ctx.facts.origin(ctx.settings).url_of("");
-    let origin = headers.origin.map(|origin| origin.eq_ignore_ascii_case(&own));
+    // Our own pages send no referrer, and browsers then say "null" here: the kept form itself, sent too early.
+    let named = headers.origin.filter(|origin| *origin != "null");
+    let origin = named.map(|origin| origin.eq_ignore_ascii_case(&own));
     let site = headers
         .sec_fetch_site
         .map(|site| site.eq_ignore_ascii_case("same-origin"));

@@ -94,6 +94,7 @@ fn a_form_that_another_site_has_sent_is_not_offered() {
     for (origin, fetch_site) in [
         ("https://evil.example", "cross-site"),
         ("null", "cross-site"),
+        ("null", "same-site"),
         ("https://evil.example", "same-origin"),
         (origin.as_str(), "same-site"),
         (origin.as_str(), "cross-site"),

@@ -105,7 +105,17 @@ impl<T: Transport> Client<T> {
             }
             let command = "get-client-token";
             let answer = self.send(server, command, None, &body)?;
-            let token: ClientToken = typed(server, command, &answer)?;
+            let token: ClientToken = typed(server, command, &answer).map_err(|failure| {
+                // This is how oxd answers wrong credentials; what to do about them helps more than «see oxd's log».
+                if answer.status == 500 && text_of(&answer).contains("internal_error") {
+                    Failure {
+                        reason: Reason::ClientTokenRefused,
+                        ..failure
+                    }
+                } else {
+                    failure
+                }
+            })?;
             let lifetime = token
                 .expires_in
                 .and_then(|s| u64::try_from(s).ok())

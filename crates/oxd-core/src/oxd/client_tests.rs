@@ -161,3 +161,17 @@ fn transport_errors_have_their_reasons_and_the_breaker_opens() {
     assert_eq!(last.unwrap_err(), Reason::OxdResting);
     assert_eq!(calls.len(), 5);
 }
+
+#[test]
+fn wrong_credentials_are_told_from_other_trouble() {
+    let (result, calls) = run(1, |_, _| {
+        answer(
+            500,
+            json!({"error": "internal_error", "error_description": "Unknown"}),
+        )
+    });
+    assert_eq!(result.unwrap_err(), Reason::ClientTokenRefused);
+    assert_eq!(calls, ["get-client-token"]);
+    let (result, _) = run(1, |_, _| answer(500, json!({"error": "op_is_down"})));
+    assert_eq!(result.unwrap_err(), Reason::OxdAnswer);
+}
