@@ -169,15 +169,28 @@ fn an_http_session_is_not_renewed_or_replaced_by_every_request() {
 fn several_tabs_sign_in_side_by_side() {
     let site = TestSite::start();
     let browser = Browser::new();
-    let pages = ["/app/", "/app/other.html", "/app/1k.bin"].map(|path| site.url(path));
+    let paths = ["/app/", "/app/other.html", "/app/1k.bin", "/app/env?tab=4"];
+    let pages = paths.map(|path| site.url(path));
     let starts = pages.each_ref().map(|page| begin(&browser, page));
-    assert_eq!(browser.cookies_named("oxd_state.", &pages[0]).len(), 3);
+    assert_eq!(browser.cookies_named("oxd_state.", &pages[0]).len(), 4);
     for (page, start) in pages.iter().zip(&starts).rev() {
         let callback = approve(&browser, &start.location()).deliver(&browser);
         assert_eq!(callback.expect(303).location().as_str(), page);
     }
     browser.get(&pages[1]).expect(200);
     assert_eq!(browser.cookies_named("oxd_state.", &pages[0]), []);
+}
+
+#[test]
+fn thirty_half_done_logins_leave_eight_state_cookies() {
+    let site = TestSite::start();
+    let browser = Browser::new();
+    for _ in 0..30 {
+        begin(&browser, site.url("/app/"));
+        assert!(browser.cookies_named("oxd_state.", site.url("/")).len() <= 8);
+    }
+    assert_eq!(browser.cookies_named("oxd_state.", site.url("/")).len(), 8);
+    begin(&browser, site.url("/app/other.html"));
 }
 
 #[test]
