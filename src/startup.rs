@@ -25,13 +25,12 @@ pub fn check(servers: Servers) -> Status {
 
 /// Prepares what the children will share.
 pub fn prepare(servers: Servers) -> Status {
-    let tree = servers.tree();
-    servers.mark_handlers(&needs::handler_paths(&tree));
     // httpd runs this twice at its start; what follows is wanted once.
     if process::is_dry_run() {
         return Status::Ok;
     }
-    let log = servers.log();
+    let (log, tree) = (servers.log(), servers.tree());
+    servers.mark_handlers(&needs::handler_paths(&tree));
     for place in needs::unverified(&tree) {
         log.line(
             Level::Warning,

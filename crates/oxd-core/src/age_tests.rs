@@ -2,17 +2,7 @@ use serde_json::json;
 
 use crate::authn;
 use crate::settings::{Settings, SiteFile};
-use crate::testing::{Browser, NOW, header};
-
-fn site() -> SiteFile {
-    SiteFile {
-        oxd_id: Some("s".into()),
-        client_id: None,
-        client_secret: None,
-        op_host: None,
-        op_configuration_endpoint: None,
-    }
-}
+use crate::testing::{Browser, NOW, header, site};
 
 fn browser(site: &SiteFile) -> Browser<'_> {
     let mut browser = Browser::at(Settings {
@@ -58,7 +48,7 @@ fn a_session_ages_from_the_time_of_authentication() {
 
 #[test]
 fn an_aged_session_is_renewed_without_a_word_and_then_visibly() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     browser.settings.max_age = None;
     browser.log_in("/app");
@@ -87,7 +77,7 @@ fn an_aged_session_is_renewed_without_a_word_and_then_visibly() {
 
 #[test]
 fn a_silent_login_that_fails_for_another_reason_is_an_error() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     browser.ask("/app", authn::aged);
     let state = browser.last_state();
@@ -101,7 +91,7 @@ fn a_silent_login_that_fails_for_another_reason_is_an_error() {
 
 #[test]
 fn an_id_token_that_is_too_old_makes_no_session() {
-    let site = site();
+    let site = site("s");
     for (auth_time, fits) in [
         (json!(NOW), true),
         (json!(NOW - 630), true),

@@ -144,20 +144,14 @@ fn needs_a_page(error: &str) -> bool {
 
 /// A callback that belongs to no login of this browser: back button, bookmark, a login that took too long, an attack.
 fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
-    let mut buffer = Vec::new();
-    let cookies = ctx.facts.headers.cookie.unwrap_or_default();
-    let session = session::open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
-        buffer.resize(len, 0);
-        &mut buffer
+    let target = session::with_own(ctx, |session| {
+        session.map(|s| String::from_utf8_lossy(s.parts.texts.target).into_owned())
     });
-    if let Some(session) = session {
+    if let Some(target) = target {
         ctx.log(Level::Debug, || {
             "a callback without a login in progress: on to the session's address".into()
         });
-        return Response::redirect(
-            303,
-            String::from_utf8_lossy(session.parts.texts.target).into_owned(),
-        );
+        return Response::redirect(303, target);
     }
     let failure = Failure::new(
         Reason::StateUnknown,

@@ -126,21 +126,6 @@ fn below(ctx: &Ctx<'_>, name: &str) -> String {
     )
 }
 
-fn with_session<A>(ctx: &Ctx<'_>, then: impl FnOnce(Option<Opened<'_>>) -> A) -> A {
-    let mut buffer = Vec::new();
-    let cookies = ctx.facts.headers.cookie.unwrap_or_default();
-    then(session::open(
-        ctx.settings,
-        ctx.keys,
-        ctx.facts.now,
-        cookies,
-        |len| {
-            buffer.resize(len, 0);
-            &mut buffer
-        },
-    ))
-}
-
 /// The cookies that renew a session, where that is due. One that cannot be renewed is no reason to refuse the page.
 pub fn renewal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Vec<String> {
     if !session.is_due(ctx.settings, ctx.facts.now) {
@@ -150,7 +135,7 @@ pub fn renewal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Vec<String> {
 }
 
 fn home(ctx: &Ctx<'_>) -> Response {
-    with_session(ctx, |session| match session {
+    session::with_own(ctx, |session| match session {
         None => Response::page(200, page::signed_out(&below(ctx, "login"))),
         Some(session) => {
             let shown: Vec<_> = session
@@ -173,7 +158,7 @@ fn home(ctx: &Ctx<'_>) -> Response {
 
 /// `BASE/session`: what an application's script may know.
 fn session_state(ctx: &Ctx<'_>) -> Response {
-    with_session(ctx, |session| match session {
+    session::with_own(ctx, |session| match session {
         None => Response::json(401, &json!({"active": false})),
         Some(session) => {
             let acr = String::from_utf8_lossy(session.parts.texts.acr);
@@ -228,7 +213,7 @@ fn is_form(content_type: Option<&str>) -> bool {
 
 /// `BASE/logoutme`: the session here ends first, whatever oxd says; then the browser is sent to the provider.
 fn log_out(ctx: &Ctx<'_>) -> Response {
-    let hint = with_session(ctx, |session| {
+    let hint = session::with_own(ctx, |session| {
         session.map(|s| String::from_utf8_lossy(s.parts.texts.id_token).into_owned())
     });
     let mut response = match provider_logout(ctx, hint.filter(|h| !h.is_empty())) {
@@ -256,8 +241,7 @@ fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Fa
         Some(path) => ctx.facts.origin(ctx.settings).url_of(path),
         None => ctx.facts.origin(ctx.settings).url_of(&below(ctx, "logout")),
     };
-    let state = random_text(ctx.outside, 12)
-        .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))?;
+    let state = random_text(ctx.outside, 12)?;
     let mut request = Map::new();
     request.insert("post_logout_redirect_uri".into(), back.into());
     request.insert("state".into(), state.into());

@@ -111,10 +111,7 @@ pub fn start_with(ctx: &Ctx<'_>, target: String, wish: Wish<'_>) -> Response {
 }
 
 fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Failure> {
-    let random = || {
-        random_text(ctx.outside, RANDOM_BYTES)
-            .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))
-    };
+    let random = || random_text(ctx.outside, RANDOM_BYTES);
     let mut state = random()?;
     if state::was_restarted(ctx) {
         state.insert(0, RESTART_MARK);

@@ -1,18 +1,8 @@
 use super::*;
 use crate::facts::Method;
 use crate::settings::{AuthParam, Expression, Settings, SiteFile, UnauthAction};
-use crate::testing::{Browser, NOW, header};
+use crate::testing::{Browser, NOW, header, site};
 use serde_json::json;
-
-fn site() -> SiteFile {
-    SiteFile {
-        oxd_id: Some("s".into()),
-        client_id: None,
-        client_secret: None,
-        op_host: None,
-        op_configuration_endpoint: None,
-    }
-}
 
 fn browser(site: &SiteFile) -> Browser<'_> {
     Browser::at(Settings {
@@ -23,7 +13,7 @@ fn browser(site: &SiteFile) -> Browser<'_> {
 
 #[test]
 fn a_login_costs_three_calls_and_ends_where_it_began() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     let answer = browser.log_in("/app/page?x=1");
     assert_eq!(
@@ -40,7 +30,7 @@ fn a_login_costs_three_calls_and_ends_where_it_began() {
 
 #[test]
 fn the_authorization_request_says_what_the_directives_say() {
-    let site = site();
+    let site = site("s");
     let (scope, acr) = (vec!["openid".to_owned()], vec!["u2f".to_owned()]);
     let (prompt, uri) = ("login".to_owned(), "https://app.example/cb".to_owned());
     let params = vec![AuthParam {
@@ -73,7 +63,7 @@ fn the_authorization_request_says_what_the_directives_say() {
 
 #[test]
 fn the_state_that_counts_is_the_one_in_the_url() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     browser.oxd.authorization_url = Some("https://op/a?state=their%2Dstate&nonce=their-nonce".into());
     browser.get("/oxd/login");
@@ -90,7 +80,7 @@ fn the_state_that_counts_is_the_one_in_the_url() {
 
 #[test]
 fn a_callback_that_is_not_of_this_browser_calls_nobody() {
-    let site = site();
+    let site = site("s");
     let mut owner = browser(&site);
     owner.get("/oxd/login");
     let state = owner.last_state();
@@ -124,7 +114,7 @@ fn a_callback_that_is_not_of_this_browser_calls_nobody() {
 
 #[test]
 fn a_stale_callback_restarts_the_login_once() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     let first = browser.get("/oxd/callback?code=c&state=sOld");
     assert_eq!(
@@ -146,7 +136,7 @@ fn a_stale_callback_restarts_the_login_once() {
 
 #[test]
 fn a_browser_without_cookies_does_not_loop() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     browser.get("/oxd/callback?code=c&state=sOld");
     browser.get("/oxd/login");
@@ -160,7 +150,7 @@ fn a_browser_without_cookies_does_not_loop() {
 
 #[test]
 fn the_back_button_leads_to_the_page_that_was_wanted() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     browser.log_in("/app?x=1");
     let calls = browser.oxd.commands().len();
@@ -174,7 +164,7 @@ fn the_back_button_leads_to_the_page_that_was_wanted() {
 
 #[test]
 fn a_login_that_took_too_long_is_stale() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     browser.get("/oxd/login");
     let state = browser.last_state();
@@ -188,7 +178,7 @@ fn a_login_that_took_too_long_is_stale() {
 
 #[test]
 fn errors_of_the_provider_are_shown_only_to_the_browser_whose_login_it_was() {
-    let site = site();
+    let site = site("s");
     for (error, status) in [
         ("access_denied", 403),
         ("login_required", 400),
@@ -216,7 +206,7 @@ fn errors_of_the_provider_are_shown_only_to_the_browser_whose_login_it_was() {
 
 #[test]
 fn answers_that_do_not_fit_together_make_no_session() {
-    let site = site();
+    let site = site("s");
     let id = |more: Value| {
         let mut claims = json!({"sub": "alice", "exp": NOW + 3600});
         for (name, value) in more.as_object().unwrap() {
@@ -277,7 +267,7 @@ fn answers_that_do_not_fit_together_make_no_session() {
 
 #[test]
 fn a_failing_oxd_is_an_error_page_without_a_session() {
-    let site = site();
+    let site = site("s");
     for (reason, status, keeps_the_login) in [
         (Reason::OxdUnreachable, 503, true),
         (Reason::OxdTimeout, 504, false),
@@ -302,7 +292,7 @@ fn a_failing_oxd_is_an_error_page_without_a_session() {
 
 #[test]
 fn several_tabs_log_in_at_once_and_old_logins_go() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     let mut states = Vec::new();
     for tab in 0..4 {
@@ -334,7 +324,7 @@ fn several_tabs_log_in_at_once_and_old_logins_go() {
 
 #[test]
 fn scripts_and_forms_are_not_sent_away() {
-    let site = site();
+    let site = site("s");
     let ask = |action, method, accept: &'static str| {
         let mut browser = browser(&site);
         browser.settings.unauth_action = action;
@@ -359,7 +349,7 @@ fn scripts_and_forms_are_not_sent_away() {
 
 #[test]
 fn an_address_with_two_slashes_comes_back_whole() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     let answer = browser.log_in("//evil.example/x");
     assert_eq!(
@@ -370,7 +360,7 @@ fn an_address_with_two_slashes_comes_back_whole() {
 
 #[test]
 fn a_bad_authorization_url_is_a_bad_answer() {
-    let site = site();
+    let site = site("s");
     for url in [
         "",
         "nonsense",
@@ -387,7 +377,7 @@ fn a_bad_authorization_url_is_a_bad_answer() {
 
 #[test]
 fn return_addresses_are_checked() {
-    let site = site();
+    let site = site("s");
     let mut browser = browser(&site);
     assert_eq!(browser.get("/oxd/login?return_to=//evil.example").status, 400);
     assert_eq!(browser.get("/oxd/login?return_to=/a&return_to=/b").status, 400);
@@ -400,7 +390,7 @@ fn return_addresses_are_checked() {
 
 #[test]
 fn logging_out_ends_the_session_even_when_oxd_fails() {
-    let site = site();
+    let site = site("s");
     for failing in [false, true] {
         let mut browser = browser(&site);
         browser.log_in("/app");

@@ -1,6 +1,7 @@
 //! Why a request was refused: one list of reasons, each with its code, its status, what a user reads and what an
 //! administrator can do about it.
 
+use crate::crypto::NoRandomness;
 use crate::facts::Level;
 
 /// A refusal, with what happened for the log. The detail holds no secret and no token.
@@ -34,6 +35,12 @@ impl Failure {
             "" => format!("{}: {detail}", self.reason.code()),
             remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
         }
+    }
+}
+
+impl From<NoRandomness> for Failure {
+    fn from(_: NoRandomness) -> Self {
+        Self::new(Reason::Internal, "the system gave no random bytes")
     }
 }
 

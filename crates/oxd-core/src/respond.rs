@@ -137,15 +137,6 @@ impl Response {
         headers
     }
 
-    /// The `Content-Type` of the body.
-    pub fn content_type(&self) -> Option<&'static str> {
-        match self.body {
-            Body::Empty => None,
-            Body::Page(_) => Some("text/html; charset=utf-8"),
-            Body::Json(_) => Some("application/json"),
-        }
-    }
-
     /// The body's bytes.
     pub fn body_bytes(&self) -> &[u8] {
         match &self.body {

@@ -53,6 +53,16 @@ pub fn open<'b>(
     reopen(settings, now, raw)
 }
 
+/// Looks at the session that the request's browser has, if it has one.
+pub fn with_own<A>(ctx: &Ctx<'_>, look: impl FnOnce(Option<Opened<'_>>) -> A) -> A {
+    let mut buffer = Vec::new();
+    let cookies = ctx.facts.headers.cookie.unwrap_or_default();
+    look(open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
+        buffer.resize(len, 0);
+        &mut buffer
+    }))
+}
+
 /// The session of a record that was opened before, for the same site, if it is alive.
 pub fn reopen<'b>(settings: &Settings<'_>, now: Seconds, raw: &'b [u8]) -> Option<Opened<'b>> {
     let opened = Opened {
@@ -185,25 +195,17 @@ pub fn create(
 /// Every acr that this user has authenticated with: those of the session that the browser has, if it is the same
 /// user's, and the new one.
 fn authentications(ctx: &Ctx<'_>, merged: &Map<String, Value>, acr: &str) -> String {
-    let mut buffer = Vec::new();
-    let cookies = ctx.facts.headers.cookie.unwrap_or_default();
-    let earlier = open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
-        buffer.resize(len, 0);
-        &mut buffer
-    });
     let same_user = |parts: &Parts<'_>| {
         ["sub", "iss"].iter().all(|name| {
             let claim = parts.claims().find(|claim| claim.name == name.as_bytes());
             claim.map(|claim| claims::claim_json(&claim)) == merged.get(*name).cloned()
         })
     };
-    let mut lines: Vec<String> = match earlier.filter(|session| same_user(&session.parts)) {
-        Some(session) => String::from_utf8_lossy(session.parts.texts.acrs)
-            .lines()
-            .map(str::to_owned)
-            .collect(),
-        None => Vec::new(),
-    };
+    let history = |session: Opened<'_>| String::from_utf8_lossy(session.parts.texts.acrs).into_owned();
+    let earlier = with_own(ctx, |session| {
+        session.filter(|s| same_user(&s.parts)).map(history)
+    });
+    let mut lines: Vec<String> = earlier.unwrap_or_default().lines().map(str::to_owned).collect();
     if !acr.is_empty() && !acr.contains(char::is_whitespace) {
         lines.retain(|line| line.split(' ').next() != Some(acr));
         lines.push(format!("{acr} {}", ctx.facts.now));
@@ -234,10 +236,7 @@ fn without_nul(text: &str) -> Cow<'_, str> {
 pub fn cookies_for(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Failure> {
     let name = ctx.settings.session_cookie();
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let sealed = ctx
-        .keys
-        .seal(ctx.outside, Purpose::Session, site, record)
-        .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))?;
+    let sealed = ctx.keys.seal(ctx.outside, Purpose::Session, site, record)?;
     let too_large = || {
         Failure::new(
             Reason::SessionTooLarge,

@@ -1,17 +1,6 @@
 use super::*;
-use crate::settings::SiteFile;
-use crate::testing::{Browser, NOW};
+use crate::testing::{Browser, NOW, site};
 use serde_json::json;
-
-fn site(id: &str) -> SiteFile {
-    SiteFile {
-        oxd_id: Some(id.into()),
-        client_id: None,
-        client_secret: None,
-        op_host: None,
-        op_configuration_endpoint: None,
-    }
-}
 
 fn is_signed_in(browser: &Browser<'_>) -> bool {
     let mut buffer = Vec::new();

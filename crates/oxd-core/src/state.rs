@@ -98,9 +98,7 @@ pub fn begin(ctx: &Ctx<'_>, mut pending: Pending) -> Result<Vec<String>, Failure
 fn sealed(ctx: &Ctx<'_>, pending: &Pending) -> Result<String, Failure> {
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
     let text = serde_json::to_vec(pending).map_err(|e| Failure::new(Reason::Internal, e.to_string()))?;
-    ctx.keys
-        .seal(ctx.outside, Purpose::State, site, &text)
-        .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))
+    Ok(ctx.keys.seal(ctx.outside, Purpose::State, site, &text)?)
 }
 
 /// The login that a returned state belongs to, if this browser has it under way at this site and in time.
@@ -124,15 +122,12 @@ pub fn end(ctx: &Ctx<'_>, state: &str) -> String {
 /// The marker for a restarted login.
 pub fn mark_restart(ctx: &Ctx<'_>) -> Result<String, Failure> {
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let sealed = ctx
-        .keys
-        .seal(
-            ctx.outside,
-            Purpose::Retry,
-            site,
-            ctx.facts.now.to_string().as_bytes(),
-        )
-        .map_err(|_| Failure::new(Reason::Internal, "the system gave no random bytes"))?;
+    let sealed = ctx.keys.seal(
+        ctx.outside,
+        Purpose::Retry,
+        site,
+        ctx.facts.now.to_string().as_bytes(),
+    )?;
     Ok(Attributes::for_state(ctx.settings, ctx.facts, false).set(RETRY, &sealed, Some(RETRY_SECONDS)))
 }
 

@@ -11,10 +11,21 @@ use crate::facts::{Facts, Headers, Level, Method, Outside};
 use crate::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
-use crate::settings::{Expression, Settings};
+use crate::settings::{Expression, Settings, SiteFile};
 
 /// The time at which the tests begin.
 pub const NOW: u64 = 1_800_000_000;
+
+/// A site of that `oxd_id`, without anything that only calls need.
+pub fn site(id: &str) -> SiteFile {
+    SiteFile {
+        oxd_id: Some(id.into()),
+        client_id: None,
+        client_secret: None,
+        op_host: None,
+        op_configuration_endpoint: None,
+    }
+}
 
 /// An oxd that answers what a test tells it to, and remembers what it was asked.
 pub struct FakeOxd {
