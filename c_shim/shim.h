@@ -13,6 +13,9 @@
 #include <mod_auth.h>
 #include <ap_expr.h>
 #include <ap_mpm.h>
+#include <ap_provider.h>
+#include <ap_socache.h>
+#include <util_mutex.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
 

@@ -2,15 +2,17 @@
 //!
 //! Nothing here is made before httpd forks except for the roots and the random key, which are plain data.
 
+use std::path::PathBuf;
 use std::sync::{OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
 use oxd_core::crypto::{KeyRing, Random, SystemRandom};
+use oxd_core::memory::{self, Memory};
 use oxd_core::oxd::client::Client;
 use oxd_core::oxd::http::{HttpTransport, SystemRoots};
 use oxd_core::reason::{Failure, Reason};
 
-use crate::ffi::process;
+use crate::ffi::{process, shared};
 
 /// The client to oxd and the default of `OxdServerMaxCalls`.
 pub struct Child {
@@ -24,6 +26,8 @@ pub struct Child {
 static CHILD: OnceCell<Child> = OnceCell::new();
 /// Filled by the parent at each start and restart, read by its children.
 static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
+/// What all processes of the server remember together; mapped by the parent at its first start.
+static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
 /// The key of servers without `OxdCryptoKey`: the same for the life of the parent process.
 static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
 
@@ -56,6 +60,38 @@ pub fn load_roots() -> (usize, usize) {
         *place = Some(roots);
     }
     (count, unreadable)
+}
+
+/// Maps the shared memory at the first start: that of a file, so that it outlives the server, or else fresh memory. The
+/// text says why it is not the file's; an error when there is no memory at all.
+pub fn prepare_memory(file: Option<PathBuf>) -> std::io::Result<Option<String>> {
+    if MEMORY.get().is_some() {
+        return Ok(None);
+    }
+    let (words, remark) = match file {
+        None => (
+            shared::map(None, memory::WORDS)?,
+            Some("there is no DefaultRuntimeDir".to_owned()),
+        ),
+        Some(path) => match shared::map(Some(&path), memory::WORDS) {
+            Ok(words) => (words, None),
+            Err(error) => {
+                let remark = format!("{}: {error}", path.display());
+                (shared::map(None, memory::WORDS)?, Some(remark))
+            }
+        },
+    };
+    let memory = Memory::over(words).ok_or_else(|| std::io::Error::other("too few words"))?;
+    MEMORY.get_or_init(|| memory);
+    Ok(remark)
+}
+
+/// The shared memory.
+pub fn memory() -> Memory<'static> {
+    match MEMORY.get() {
+        Some(memory) => *memory,
+        None => unreachable!("httpd does not start when prepare_memory has failed"),
+    }
 }
 
 /// Makes the random key at the first start; answers whether it was made just now, or `None` without randomness.

@@ -2,6 +2,7 @@
 
 use oxd_core::authn::Ctx;
 use oxd_core::endpoint::{self, FORM_LIMIT, Form};
+use oxd_core::facts::Method;
 use oxd_core::oxd::Site;
 use oxd_core::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
 use oxd_core::oxd::client::SiteClient;
@@ -9,6 +10,7 @@ use oxd_core::oxd::http::HttpTransport;
 use oxd_core::reason::Failure;
 use oxd_core::respond::{Body, Response};
 use oxd_core::settings::Settings;
+use oxd_core::status;
 use serde_json::{Map, Value};
 
 use crate::child;
@@ -17,9 +19,13 @@ use crate::ffi::hooks::is_word;
 use crate::ffi::request::{Request, Table};
 use crate::outside::{Texts, World};
 use crate::protect;
+use crate::stores;
 
 /// The handler hook: `SetHandler oxd`.
 pub fn handle(request: Request<'_>) -> Status {
+    if is_word(request.handler(), "oxd-status") {
+        return status_page(request);
+    }
     if !is_word(request.handler(), "oxd") {
         return Status::Declined;
     }
@@ -46,6 +52,25 @@ pub fn handle(request: Request<'_>) -> Status {
     });
     // From the handler, httpd wants OK where the answer has been sent.
     match send(request, &answer) {
+        Status::Done => Status::Ok,
+        other => other,
+    }
+}
+
+/// `SetHandler oxd-status`.
+fn status_page(request: Request<'_>) -> Status {
+    let Some(config) = request.config() else {
+        return Status::Declined;
+    };
+    let form = match request.method() {
+        Method::Post => match request.read_body(status::FORM_LIMIT) {
+            Ok(Some(bytes)) => Form::Read(bytes),
+            Ok(None) => Form::TooLarge,
+            Err(status) => return Status::Http(status),
+        },
+        _ => Form::None,
+    };
+    match with_context(request, &config.settings, |ctx| status::answer(ctx, &form)) {
         Status::Done => Status::Ok,
         other => other,
     }
@@ -87,6 +112,8 @@ fn decide<A>(
         keys: protect::keys(settings),
         outside: &world,
         oxd: &oxd,
+        memory: child::memory(),
+        store: stores::of(settings),
     })
 }
 
@@ -137,6 +164,10 @@ impl Commands for LazyCommands<'_> {
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
         self.at_site(|site| site.refresh(refresh_token, scope))
     }
+
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
+        self.at_site(|site| site.signing_keys(anew))
+    }
 }
 
 /// Sends an answer. `Done` when its body was written, else the status with which httpd writes one.
@@ -160,7 +191,9 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
     }
     send_cookies(request, &answer.cookies);
     let own_page = matches!(answer.body, Body::Page(_)) && answer.status >= 400;
-    if answer.body == Body::Empty || (own_page && request.has_error_document(answer.status)) {
+    // An empty answer of success is the handler's own; any other is left to httpd.
+    let is_bare = answer.body == Body::Empty && answer.status >= 300;
+    if is_bare || (own_page && request.has_error_document(answer.status)) {
         return Status::Http(answer.status);
     }
     let content_type = match answer.body {

@@ -12,3 +12,4 @@ mod identity;
 mod outside;
 mod protect;
 mod startup;
+mod stores;

@@ -57,6 +57,7 @@ impl<'r> Texts<'r> {
         let header = |name: &CStr| request.header(name).and_then(|value| value.to_str().ok());
         Facts {
             now: request.seconds(),
+            millis: request.millis(),
             method: request.method(),
             path: &self.path,
             query: request.query().and_then(|q| q.to_str().ok()),

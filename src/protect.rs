@@ -5,21 +5,23 @@ use std::borrow::Cow;
 use oxd_core::authn::{self, Ctx, Refresh};
 use oxd_core::cookie;
 use oxd_core::crypto::KeyRing;
-use oxd_core::endpoint::{self, Form};
+use oxd_core::endpoint::Form;
 use oxd_core::preserve;
+use oxd_core::reason::Failure;
 use oxd_core::respond::Response;
-use oxd_core::session::{self, Opened};
+use oxd_core::session::{self, Keep, Opened};
 use oxd_core::settings::{Settings, UnauthAction};
 use oxd_core::state;
 
 use crate::child;
 use crate::ffi::Status;
 use crate::ffi::hooks::is_word;
-use crate::ffi::kept::PoolText;
+use crate::ffi::kept::{KeptSession, PoolText};
 use crate::ffi::request::{Request, Table};
 use crate::ffi::rules;
 use crate::handler;
 use crate::identity;
+use crate::stores;
 
 /// The check_authn hook: `AuthType oxd`.
 pub fn authenticate(request: Request<'_>) -> Status {
@@ -27,7 +29,15 @@ pub fn authenticate(request: Request<'_>) -> Status {
         return Status::Declined;
     };
     let settings = &config.settings;
-    match find(request, settings, keys(settings)) {
+    let session = match find(request, settings) {
+        Ok(session) => session,
+        // Nobody knows who this is: neither let in, nor sent to sign in again.
+        Err(_) if request.is_subrequest() => return Status::Http(503),
+        Err(failure) => {
+            return handler::with_context(request, settings, |ctx| ctx.refuse(&failure, None, None));
+        }
+    };
+    match session {
         Some(session) if is_fresh(request, settings, &session) => admit(request, settings, session),
         _ if passes(settings) => {
             // mod_authz_user wants a name, whatever it is; `finish` takes the empty one away again.
@@ -78,29 +88,40 @@ pub fn keys<'a>(settings: &Settings<'a>) -> &'a KeyRing {
 pub fn session_of<'r>(request: Request<'r>) -> Option<Opened<'r>> {
     request.keep(|kept| kept.asked = true);
     let settings = &request.config().filter(|config| config.configured)?.settings;
-    let session = find(request, settings, keys(settings))?;
+    let session = find(request, settings).unwrap_or_else(|failure| {
+        // Where the place asks for a sign-in, its own check answers; here there is only nobody.
+        request.log(failure.reason.level(), &failure.log_line());
+        None
+    })?;
     keep(request, settings, &session);
     Some(session)
 }
 
 fn keep<'r>(request: Request<'r>, settings: &Settings<'r>, session: &Opened<'r>) {
     if let Some(site) = settings.effective_oxd_id() {
-        request.keep(|kept| kept.session = Some((session.record(), site)));
+        let (record, used) = (session.record(), session.used);
+        request.keep(|kept| kept.session = Some(KeptSession { record, site, used }));
     }
 }
 
-/// The session of a request: of the one it came from, or of its cookies.
-fn find<'r>(request: Request<'r>, settings: &Settings<'r>, keys: &KeyRing) -> Option<Opened<'r>> {
-    let kept = request.kept();
-    if let (Some((record, site)), Some(wanted)) = (kept.session, settings.effective_oxd_id())
-        && site == wanted
+/// The session of a request: of the one it came from, or of its cookies. An error when the store cannot be asked.
+fn find<'r>(request: Request<'r>, settings: &Settings<'r>) -> Result<Option<Opened<'r>>, Failure> {
+    let (kept, now) = (request.kept(), request.seconds());
+    if let (Some(session), Some(wanted)) = (kept.session, settings.effective_oxd_id())
+        && session.site == wanted
     {
-        return session::reopen(settings, request.seconds(), record);
+        return Ok(session::reopen(settings, now, session.record, session.used));
     }
-    let cookies = kept.cookies.or_else(|| request.header(c"Cookie"))?.to_bytes();
-    session::open(settings, keys, request.seconds(), cookies, |len| {
-        request.pool().bytes(len)
-    })
+    let Some(cookies) = kept.cookies.or_else(|| request.header(c"Cookie")) else {
+        return Ok(None);
+    };
+    let keep = Keep {
+        settings,
+        keys: keys(settings),
+        memory: child::memory(),
+        store: stores::of(settings),
+    };
+    session::open(&keep, now, cookies.to_bytes(), |len| request.pool().bytes(len))
 }
 
 /// Lets the request in with the session's identity.
@@ -108,12 +129,16 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     let mut session = session;
     // An internal redirect takes the headers of the answer along, and what was written into them.
     let is_due = session.is_due(settings, request.seconds());
-    let wants_cookie = is_due && !request.is_subrequest() && !request.kept().renewed;
-    if wants_cookie || authn::may_refresh(settings, &session, request.seconds()) {
+    let wants_touch = is_due && !request.is_subrequest() && !request.kept().renewed;
+    if wants_touch || authn::may_refresh(settings, &session, request.seconds()) {
         match renew(request, settings, session) {
-            Some(renewed) => session = renewed,
-            None if request.is_subrequest() => return Status::Http(401),
-            None => return handler::with_context(request, settings, authn::ended),
+            Ok(Some(renewed)) => session = renewed,
+            Ok(None) if request.is_subrequest() => return Status::Http(401),
+            Ok(None) => return handler::with_context(request, settings, authn::ended),
+            Err(_) if request.is_subrequest() => return Status::Http(503),
+            Err(failure) => {
+                return handler::with_context(request, settings, |ctx| ctx.refuse(&failure, None, None));
+            }
         }
     }
     keep(request, settings, &session);
@@ -131,32 +156,50 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     Status::Ok
 }
 
-/// Writes the session's cookie anew, with fresh tokens and claims where they are wanted. What fails leaves the session
-/// as it is; `None` when the provider has ended it.
-fn renew<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>) -> Option<Opened<'r>> {
-    let mut outcome = Refresh::Unchanged;
+/// Writes down that the session is used, with fresh tokens and claims where they are wanted. `Ok(None)` when the session
+/// is over after all; an error when the store cannot be asked.
+fn renew<'r>(
+    request: Request<'r>,
+    settings: &Settings<'r>,
+    session: Opened<'r>,
+) -> Result<Option<Opened<'r>>, Failure> {
+    let mut outcome = Ok(Refresh::Unchanged);
     handler::in_context(request, settings, |ctx: &Ctx<'_>| {
-        outcome = authn::refresh(ctx, &session);
-        let cookies = match &outcome {
-            Refresh::Changed(record) => session::cookies_for(ctx, record).unwrap_or_default(),
-            Refresh::Unchanged => endpoint::renewal(ctx, &session),
-            Refresh::Ended => Vec::new(),
-        };
-        if !cookies.is_empty() {
-            handler::send_cookies(request, &cookies);
+        outcome = refresh_or_touch(ctx, &session).map(|(outcome, cookies)| {
+            if !cookies.is_empty() {
+                handler::send_cookies(request, &cookies);
+                // A cache that keeps this answer for others would hand them the session.
+                request.add(Table::ErrHeadersOut, c"Cache-Control", c"private");
+            }
             request.keep(|kept| kept.renewed = true);
-            // A cache that keeps this answer for others would hand them the session.
-            request.add(Table::ErrHeadersOut, c"Cache-Control", c"private");
-        }
+            outcome
+        });
     });
-    match outcome {
-        Refresh::Unchanged => Some(session),
-        Refresh::Ended => None,
-        Refresh::Changed(record) => {
+    match outcome? {
+        Refresh::Unchanged => Ok(Some(session)),
+        Refresh::Ended => Ok(None),
+        Refresh::Changed(record, _) => {
+            let now = request.seconds();
             let place = request.pool().bytes(record.len());
             place.copy_from_slice(&record);
-            Some(session::reopen(settings, request.seconds(), place).unwrap_or(session))
+            Ok(Some(
+                session::reopen(settings, now, place, now).unwrap_or(session),
+            ))
         }
+    }
+}
+
+fn refresh_or_touch(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<(Refresh, Vec<String>), Failure> {
+    match authn::refresh(ctx, session)? {
+        Refresh::Changed(record, cookies) => Ok((Refresh::Changed(record, Vec::new()), cookies)),
+        Refresh::Ended => Ok((Refresh::Ended, Vec::new())),
+        Refresh::Unchanged if session.is_due(ctx.settings, ctx.facts.now) => {
+            Ok(match session::touch(ctx, session)? {
+                Some(cookies) => (Refresh::Unchanged, cookies),
+                None => (Refresh::Ended, Vec::new()),
+            })
+        }
+        Refresh::Unchanged => Ok((Refresh::Unchanged, Vec::new())),
     }
 }
 
@@ -178,7 +221,7 @@ fn refuse(request: Request<'_>, settings: &Settings<'_>) -> Status {
     let session = request
         .kept()
         .session
-        .and_then(|(record, _)| session::reopen(settings, request.seconds(), record))
+        .and_then(|kept| session::reopen(settings, request.seconds(), kept.record, kept.used))
         .filter(|session| is_fresh(request, settings, session));
     if session.is_none() && passes(settings) {
         // Nobody is signed in, so that no rule about users can be met: here a sign-in is what helps.

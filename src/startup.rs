@@ -16,7 +16,13 @@ pub fn check(servers: Servers) -> Status {
             .log()
             .line(Level::Error, &format!("not_configured: {}", place.line()));
     }
-    if missing.is_empty() {
+    let uncounted = needs::uncounted(&servers.tree());
+    for line in &uncounted {
+        servers
+            .log()
+            .line(Level::Error, &format!("not_configured: {line}"));
+    }
+    if missing.is_empty() && uncounted.is_empty() {
         Status::Ok
     } else {
         Status::Http(500)
@@ -43,6 +49,25 @@ pub fn prepare(servers: Servers) -> Status {
             Level::Info,
             &format!("{unreadable} of the system's certificates could not be read, {roots} could"),
         );
+    }
+    match child::prepare_memory(servers.runtime_path(c"oxd-sessions")) {
+        Ok(None) => {}
+        Ok(Some(why)) => log.line(
+            Level::Notice,
+            &format!(
+                "sessions that have ended are remembered until httpd stops, and not beyond ({why}): a copied cookie \
+                 may then be good again until its session runs out; DefaultRuntimeDir should be a directory of this \
+                 server's own that it can write to"
+            ),
+        ),
+        Err(error) => {
+            log.line(Level::Error, &format!("internal: no shared memory: {error}"));
+            return Status::Http(500);
+        }
+    }
+    if let Err(why) = servers.prepare_stores() {
+        log.line(Level::Error, &format!("store_unavailable: {why}"));
+        return Status::Http(500);
     }
     match child::prepare_random_key() {
         None => {

@@ -8,12 +8,12 @@ use std::ptr;
 
 use oxd_core::directive::ParseEnv;
 use oxd_core::needs::Node;
-use oxd_core::settings::Expression;
+use oxd_core::settings::{Expression, StoreHandle};
 
 use super::log::ServerLog;
 use super::module::{DirConfig, index};
 use super::pool::{Pool, c_text};
-use super::{process, sys};
+use super::{process, socache, sys};
 
 /// A directive's surroundings.
 pub struct CommandEnv {
@@ -89,6 +89,11 @@ impl ParseEnv for CommandEnv {
             Ok(Expression(compiled.expose_provenance()))
         }
     }
+
+    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String> {
+        // SAFETY: the parameters are live; stores are named in the server's configuration only, whose pool this is.
+        unsafe { socache::open((*self.cmd).pool, provider, details) }
+    }
 }
 
 /// The servers of a configuration, the main one first.
@@ -109,6 +114,19 @@ impl Servers {
     pub fn log(self) -> ServerLog {
         // SAFETY: by `from_raw`'s contract.
         unsafe { ServerLog::from_raw(self.first) }
+    }
+
+    /// Initialises the session stores; a message when one fails.
+    pub fn prepare_stores(self) -> Result<(), String> {
+        // SAFETY: by `from_raw`'s contract.
+        unsafe { socache::prepare(self.first, self.pool) }
+    }
+
+    /// A path below `DefaultRuntimeDir`.
+    pub fn runtime_path(self, name: &CStr) -> Option<PathBuf> {
+        // SAFETY: by `from_raw`'s contract; the answer is in the pool or NULL.
+        let path = unsafe { c_text(sys::ap_runtime_dir_relative(self.pool, name.as_ptr())) };
+        path.and_then(|path| path.to_str().ok()).map(PathBuf::from)
     }
 
     /// The directives as they stand in the configuration.

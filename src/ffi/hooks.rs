@@ -8,7 +8,7 @@ use oxd_core::facts::Level;
 use super::config::Servers;
 use super::log::ServerLog;
 use super::request::Request;
-use super::{Status, guard, rules, sys};
+use super::{Status, guard, rules, socache, sys};
 use crate::{handler, identity, protect, startup};
 
 /// Registers everything; httpd calls it each time it loads the module.
@@ -21,6 +21,8 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
     // SAFETY: httpd's registration functions, called when httpd asks for it; the functions live as long as the process
     // (-z nodelete).
     unsafe {
+        sys::ap_hook_pre_config(Some(pre_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_child_init(Some(child_init), ptr::null(), ptr::null(), middle);
         sys::ap_hook_check_config(Some(check_config), ptr::null(), ptr::null(), middle);
         sys::ap_hook_post_config(Some(post_config), ptr::null(), ptr::null(), middle);
         sys::ap_hook_header_parser(Some(header_parser), ptr::null(), ptr::null(), first);
@@ -91,6 +93,29 @@ unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
 
 unsafe extern "C" fn content_handler(r: *mut sys::request_rec) -> c_int {
     on_request(r, handler::handle)
+}
+
+unsafe extern "C" fn pre_config(
+    pool: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+) -> c_int {
+    // SAFETY: httpd passes the pool of the configuration that it is about to read.
+    guard::contained(|| unsafe { socache::begin(pool) }, |_| ());
+    sys::OK
+}
+
+unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) {
+    // SAFETY: httpd passes the child's pool and the main server.
+    let (ready, log) = unsafe {
+        (
+            guard::contained(|| socache::prepare_child(pool), |message| Err(message.to_owned())),
+            ServerLog::from_raw(server),
+        )
+    };
+    if let Err(line) = ready {
+        log.line(Level::Error, &format!("store_unavailable: {line}"));
+    }
 }
 
 unsafe extern "C" fn check_config(

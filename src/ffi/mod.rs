@@ -14,6 +14,8 @@ pub mod pool;
 pub mod process;
 pub mod request;
 pub mod rules;
+pub mod shared;
+pub mod socache;
 
 /// The bindings that `build.rs` made.
 #[allow(

@@ -143,6 +143,11 @@ impl<'r> Request<'r> {
         u64::try_from(self.rec().request_time / 1_000_000).unwrap_or(0)
     }
 
+    /// The same in milliseconds.
+    pub fn millis(self) -> u64 {
+        u64::try_from(self.rec().request_time / 1_000).unwrap_or(0)
+    }
+
     /// The method.
     pub fn method(self) -> Method {
         match self.text(self.rec().method).map_or(&b""[..], CStr::to_bytes) {

@@ -1,19 +1,24 @@
 //! What a protected place answers to a request without a session, and what keeps a session's tokens fresh.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::callback;
 use crate::claims;
-use crate::clock::{CLOCK_LEEWAY, Seconds};
+use crate::clock::{CLOCK_LEEWAY, Seconds, wall};
 use crate::crypto::KeyRing;
 use crate::facts::{Facts, Level, Outside};
 use crate::login::{self, Wish};
+use crate::memory::{Mark, Memory};
 use crate::oxd::api::Commands;
 use crate::reason::{Failure, Reason};
 use crate::record::Parts;
 use crate::respond::Response;
-use crate::session::{self, Opened};
+use crate::session::{self, Opened, between_machines};
 use crate::settings::{Settings, UnauthAction, UnautzAction};
+use crate::store::Store;
 
 /// Everything that a rule looks at.
 #[derive(Clone, Copy)]
@@ -28,6 +33,10 @@ pub struct Ctx<'a> {
     pub outside: &'a dyn Outside,
     /// oxd.
     pub oxd: &'a dyn Commands,
+    /// What all processes of the server remember together.
+    pub memory: Memory<'a>,
+    /// Where the place's sessions are; `None` where they live in cookies.
+    pub store: Option<&'a dyn Store>,
 }
 
 impl Ctx<'_> {
@@ -183,14 +192,67 @@ pub fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) 
 pub enum Refresh {
     /// Nothing was wanted, or oxd failed: the session stays as it is.
     Unchanged,
-    /// Its new record.
-    Changed(Vec<u8>),
-    /// The provider has ended it.
+    /// Its new record, and the cookies that the browser needs for it.
+    Changed(Vec<u8>, Vec<String>),
+    /// The provider has ended it, or somebody else has meanwhile.
     Ended,
 }
 
+/// How often a request looks whether another has refreshed its session.
+const LOOKS_EVERY: Duration = Duration::from_millis(10);
+
 /// Brings a session's tokens and claims up to date, as far as that is wanted now.
-pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Refresh {
+///
+/// One request does it for all that carry the session, in all processes and on all machines that share a store: a
+/// refresh token may be good for one use only. The others go on while the access token still works, and wait where it
+/// does not.
+pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
+    let now = ctx.facts.now;
+    if !may_refresh(ctx.settings, session, now) {
+        return Ok(Refresh::Unchanged);
+    }
+    let works = session.parts.access_expires == 0 || now.saturating_add(1) < session.parts.access_expires;
+    // As long as the one that is at it may take: a token for us, the refresh, user info.
+    let patience = if works {
+        Duration::ZERO
+    } else {
+        ctx.settings.timeouts().total.saturating_mul(3)
+    };
+    let mark = Mark::of_session(&session.parts.id);
+    let began = Instant::now();
+    loop {
+        if let Some(record) = session::newer(ctx, session)? {
+            return adopt(ctx, record);
+        }
+        let until = wall().saturating_add(ctx.settings.timeouts().total.as_secs().saturating_mul(4) + 5);
+        if let Some(_lease) = ctx.memory.lease(mark, wall(), until)
+            && between_machines::claim(ctx, session)?
+        {
+            // Another may have been at it between the look and the lease.
+            let done = match session::newer(ctx, session)? {
+                Some(record) => adopt(ctx, record),
+                None => refresh_now(ctx, session),
+            };
+            between_machines::give_back(ctx, session);
+            return done;
+        }
+        if began.elapsed() >= patience {
+            return Ok(Refresh::Unchanged);
+        }
+        thread::sleep(LOOKS_EVERY);
+    }
+}
+
+/// Takes over what another request has made of the session.
+fn adopt(ctx: &Ctx<'_>, record: Vec<u8>) -> Result<Refresh, Failure> {
+    if ctx.store.is_some() {
+        return Ok(Refresh::Changed(record, Vec::new()));
+    }
+    let lines = session::publish(ctx, &record)?;
+    Ok(lines.map_or(Refresh::Ended, |lines| Refresh::Changed(record, lines)))
+}
+
+fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
     let now = ctx.facts.now;
     let log = |what: &str, failure: &Failure| {
         ctx.log(failure.reason.level(), || {
@@ -206,34 +268,42 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Refresh {
             Err(failure) => {
                 log("the session's tokens", &failure);
                 if failure.reason == Reason::RefreshRefused {
-                    return Refresh::Ended;
+                    session::end_own(ctx)?;
+                    return Ok(Refresh::Ended);
                 }
             }
         }
     }
     if wants_claims(ctx.settings, &session.parts, now) {
         let parts = record.as_deref().and_then(Parts::read).unwrap_or(session.parts);
-        match fresh_claims(
-            ctx,
-            &parts,
-            &text(parts.texts.access_token),
-            &text(parts.texts.id_token),
-        ) {
+        let (access, id_token) = (text(parts.texts.access_token), text(parts.texts.id_token));
+        match fresh_claims(ctx, &parts, &access, &id_token) {
             Ok(claims) => {
-                record = Some(
-                    Parts {
-                        seen: now,
-                        informed: now,
-                        claims: &claims,
-                        ..parts
-                    }
-                    .write(),
-                )
+                let fresh = Parts {
+                    seen: now,
+                    informed: now,
+                    version: parts.version.saturating_add(1),
+                    claims: &claims,
+                    ..parts
+                };
+                record = Some(fresh.write());
             }
             Err(failure) => log("the session's claims", &failure),
         }
     }
-    record.map_or(Refresh::Unchanged, Refresh::Changed)
+    let Some(record) = record else {
+        return Ok(Refresh::Unchanged);
+    };
+    match session::publish(ctx, &record) {
+        Ok(Some(lines)) => Ok(Refresh::Changed(record, lines)),
+        Ok(None) => Ok(Refresh::Ended),
+        // The new tokens are good for this request at least; the old session stays as it is.
+        Err(failure) if failure.reason == Reason::SessionTooLarge => {
+            log("the session's tokens", &failure);
+            Ok(Refresh::Changed(record, Vec::new()))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// The claims of the session's id token with what user info says now.
@@ -249,7 +319,7 @@ fn fresh_claims(ctx: &Ctx<'_>, parts: &Parts<'_>, access: &str, id_token: &str) 
 /// The answer to a request whose session the provider has ended.
 pub fn ended(ctx: &Ctx<'_>) -> Response {
     let mut response = unauthenticated(ctx);
-    response.cookies.extend(session::end(ctx));
+    response.cookies.extend(session::clear(ctx));
     response
 }
 

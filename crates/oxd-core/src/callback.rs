@@ -73,6 +73,10 @@ pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     let Some(pending) = pending else {
         return stale(ctx, &state);
     };
+    // Before the code is shown to oxd: of two copies of a login, one goes on.
+    if !state::take(ctx, &pending) {
+        return stale(ctx, &state);
+    }
     match finish(ctx, &code, &pending) {
         Ok(response) => response,
         Err(failure) => {
@@ -84,6 +88,7 @@ pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
                 Reason::OxdUnreachable | Reason::OxdResting | Reason::OxdBusy
             );
             if unseen {
+                state::give_back(ctx, &pending);
                 response
             } else {
                 response.with_cookie(state::end(ctx, &pending.state))
@@ -147,6 +152,10 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     let target = session::with_own(ctx, |session| {
         session.map(|s| String::from_utf8_lossy(s.parts.texts.target).into_owned())
     });
+    let target = match target {
+        Ok(target) => target,
+        Err(failure) => return ctx.refuse(&failure, None, None),
+    };
     if let Some(target) = target {
         ctx.log(Level::Debug, || {
             "a callback without a login in progress: on to the session's address".into()

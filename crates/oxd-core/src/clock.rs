@@ -1,7 +1,19 @@
 //! Points in time as whole seconds, and the two leeways that the module grants.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Milliseconds since the Unix epoch, where two things within one second must be told apart.
+pub type Millis = u64;
+
 /// Seconds since the Unix epoch.
 pub type Seconds = u64;
+
+/// The time by the machine's own clock, for what outlives a request; a request's own time is in its facts.
+pub fn wall() -> Seconds {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
 
 /// How far another machine's clock may be off before its timestamps are refused, in seconds (OpenID Connect Core
 /// 3.1.3.7 allows "some small leeway").

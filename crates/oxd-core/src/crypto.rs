@@ -1,8 +1,9 @@
 //! Keys derived from `OxdCryptoKey`, and the sealing of what leaves the process in a cookie.
 //!
-//! Sealed text is `version (1) | nonce (12) | ciphertext | tag (16)` under AES-256-GCM, in unpadded base64url. Each
-//! purpose has a key of its own, and the `oxd_id` is the additional data, so that a cookie of another purpose or of
-//! another site does not open.
+//! Sealed text is `version (1) | nonce (12) | ciphertext | tag (16)` under AES-256-GCM; in cookies it stands in unpadded
+//! base64url. Each purpose has a key of its own, and the additional data names what the text belongs to (the `oxd_id`,
+//! and in a store the entry's key), so that a cookie of another purpose or of another site does not open, nor an entry
+//! that was put under another key.
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -15,6 +16,9 @@ pub const OVERHEAD: usize = 1 + NONCE_LEN + 16;
 /// The shortest text that `OxdCryptoKey` takes, in bytes: a key that can be guessed protects nothing.
 pub const LEAST_KEY_TEXT: usize = 16;
 
+/// How many purposes there are.
+const COUNT: usize = 6;
+
 /// What a sealed text is for. A text sealed for one purpose does not open for another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Purpose {
@@ -24,16 +28,32 @@ pub enum Purpose {
     State,
     /// The marker that a login was restarted a moment ago.
     Retry,
+    /// When a session was last used.
+    Seen,
+    /// What is kept in a store or in shared memory.
+    Entry,
+    /// A form of the module's own pages.
+    Form,
 }
 
 impl Purpose {
-    const ALL: [Purpose; 3] = [Purpose::Session, Purpose::State, Purpose::Retry];
+    const ALL: [Purpose; COUNT] = [
+        Purpose::Session,
+        Purpose::State,
+        Purpose::Retry,
+        Purpose::Seen,
+        Purpose::Entry,
+        Purpose::Form,
+    ];
 
     fn label(self) -> &'static [u8] {
         match self {
-            Purpose::Session => b"mod_oxd session 1",
+            Purpose::Session => b"mod_oxd session 2",
             Purpose::State => b"mod_oxd state 1",
             Purpose::Retry => b"mod_oxd retry 1",
+            Purpose::Seen => b"mod_oxd seen 1",
+            Purpose::Entry => b"mod_oxd entry 2",
+            Purpose::Form => b"mod_oxd form 1",
         }
     }
 }
@@ -67,6 +87,18 @@ pub fn random_text(random: &dyn Random, count: usize) -> Result<String, NoRandom
     Ok(URL_SAFE_NO_PAD.encode_to_string(bytes))
 }
 
+/// The SHA-256 of several texts, none of which can pass for the end of the one before it.
+pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part);
+    }
+    let mut sum = [0; 32];
+    sum.copy_from_slice(context.finish().as_ref());
+    sum
+}
+
 /// The SHA-256 of a text, as base64url.
 pub fn sha256_text(text: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(digest::digest(&digest::SHA256, text))
@@ -74,7 +106,7 @@ pub fn sha256_text(text: &[u8]) -> String {
 
 /// The keys of one place: the first one writes, all of them read.
 pub struct KeyRing {
-    keys: Vec<[LessSafeKey; 3]>,
+    keys: Vec<[LessSafeKey; COUNT]>,
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -97,14 +129,26 @@ impl KeyRing {
         }
     }
 
-    /// Seals a text for a purpose at a site. The answer is cookie-safe ASCII.
+    /// Seals a text for a purpose; `belongs` says what it belongs to. The answer is cookie-safe ASCII.
     pub fn seal(
         &self,
         random: &dyn Random,
         purpose: Purpose,
-        site: &str,
+        belongs: &str,
         text: &[u8],
     ) -> Result<String, NoRandomness> {
+        let sealed = self.seal_bytes(random, purpose, belongs.as_bytes(), text)?;
+        Ok(URL_SAFE_NO_PAD.encode_to_string(sealed))
+    }
+
+    /// Seals a text for a purpose, as bytes.
+    pub fn seal_bytes(
+        &self,
+        random: &dyn Random,
+        purpose: Purpose,
+        belongs: &[u8],
+        text: &[u8],
+    ) -> Result<Vec<u8>, NoRandomness> {
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce)?;
         let mut sealed = Vec::with_capacity(OVERHEAD + text.len());
@@ -114,12 +158,12 @@ impl KeyRing {
         let tag = self.keys[0][purpose as usize]
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(site.as_bytes()),
+                Aad::from(belongs),
                 &mut sealed[1 + NONCE_LEN..],
             )
             .map_err(|_| NoRandomness)?;
         sealed.extend_from_slice(tag.as_ref());
-        Ok(URL_SAFE_NO_PAD.encode_to_string(sealed))
+        Ok(sealed)
     }
 
     /// How large a buffer [`KeyRing::open`] needs for a sealed text of this length.
@@ -134,34 +178,32 @@ impl KeyRing {
     pub fn open<'b>(
         &self,
         purpose: Purpose,
-        site: &str,
+        belongs: &str,
         sealed: &[u8],
         buffer: &'b mut [u8],
     ) -> Option<&'b mut [u8]> {
-        let last = self.keys.len().checked_sub(1)?;
-        let mut fitting = None;
         // A failed attempt leaves the buffer in an unknown state, so each key starts from the cookie again.
-        for (index, key) in self.keys.iter().enumerate() {
+        let found = self.keys.iter().find_map(|key| {
             let decoded = URL_SAFE_NO_PAD.decode(sealed, buffer.as_out()).ok()?;
-            if decoded.len() < OVERHEAD || decoded[0] != VERSION {
-                return None;
-            }
-            let nonce = Nonce::try_assume_unique_for_key(&decoded[1..1 + NONCE_LEN]).ok()?;
-            let opened = key[purpose as usize].open_in_place(
-                nonce,
-                Aad::from(site.as_bytes()),
-                &mut decoded[1 + NONCE_LEN..],
-            );
-            if let Ok(text) = opened {
-                fitting = Some(text.len());
-                break;
-            }
-            if index == last {
-                return None;
-            }
-        }
-        let start = 1 + NONCE_LEN;
-        buffer.get_mut(start..start + fitting?)
+            open_in_place(&key[purpose as usize], belongs.as_bytes(), decoded)
+        })?;
+        buffer.get_mut(found)
+    }
+
+    /// Opens what [`KeyRing::seal_bytes`] made, in the caller's buffer, which must be as long as the sealed bytes.
+    pub fn open_bytes<'b>(
+        &self,
+        purpose: Purpose,
+        belongs: &[u8],
+        sealed: &[u8],
+        buffer: &'b mut [u8],
+    ) -> Option<&'b mut [u8]> {
+        let found = self.keys.iter().find_map(|key| {
+            let copy = buffer.get_mut(..sealed.len())?;
+            copy.copy_from_slice(sealed);
+            open_in_place(&key[purpose as usize], belongs, copy)
+        })?;
+        buffer.get_mut(found)
     }
 
     /// [`KeyRing::open`] into memory of its own, for paths where speed does not matter.
@@ -170,6 +212,19 @@ impl KeyRing {
         self.open(purpose, site, sealed, &mut buffer)
             .map(|text| text.to_vec())
     }
+}
+
+/// Opens sealed bytes where they are; answers where in them the text is.
+fn open_in_place(key: &LessSafeKey, belongs: &[u8], sealed: &mut [u8]) -> Option<std::ops::Range<usize>> {
+    if sealed.len() < OVERHEAD || sealed[0] != VERSION {
+        return None;
+    }
+    let start = 1 + NONCE_LEN;
+    let nonce = Nonce::try_assume_unique_for_key(&sealed[1..start]).ok()?;
+    let text = key
+        .open_in_place(nonce, Aad::from(belongs), &mut sealed[start..])
+        .ok()?;
+    Some(start..start + text.len())
 }
 
 fn derive_one(text: &[u8], purpose: Purpose) -> LessSafeKey {

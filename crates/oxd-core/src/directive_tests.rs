@@ -42,6 +42,13 @@ impl ParseEnv for Env {
             Ok(Expression(7))
         }
     }
+
+    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String> {
+        match (provider, details) {
+            ("memcache", _) => Err("once mod_socache_memcache is loaded".into()),
+            _ => Ok(StoreHandle(details.len())),
+        }
+    }
 }
 
 fn parse<'a>(arena: &'a Arena, line: &[&str]) -> Result<Settings<'a>, String> {
@@ -193,7 +200,28 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
         &[&["Off"], &["On", "10min"]],
         &[&["60"], &["Off", "60"], &["On", "often"]],
     ),
-    ("OxdSessionStore", &[&["cookie"]], &[&["file"], &["redis:h:1"]]),
+    (
+        "OxdSessionStore",
+        &[
+            &["cookie"],
+            &["shmcb"],
+            &["shmcb:/run/x(512000)"],
+            &["redis:h:6379"],
+            &["redis:[::1]:6379"],
+            &["DBM:/run/x"],
+        ],
+        &[
+            &["file"],
+            &["cookie:x"],
+            &["dbm"],
+            &["dbm:"],
+            &["redis"],
+            &["redis:h:0"],
+            &["redis:h:x"],
+            &["memcache:h:11211"],
+            &["cookie", "redis:h:1"],
+        ],
+    ),
     ("OxdSessionLifetime", &[&["8h"]], &[&["0"], &["8x"], &["1e300"]]),
     ("OxdSessionIdle", &[&["90"]], &[&["-5"]]),
     (
@@ -219,7 +247,7 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
         &[&["none"], &["X-Forwarded-Proto", "Forwarded"]],
         &[&["X-Real-IP"], &["none", "Forwarded"]],
     ),
-    ("OxdSessionMax", &[], &[&["3"], &["0"], &["x"]]),
+    ("OxdSessionMax", &[&["3"]], &[&["0"], &["101"], &["x"]]),
     ("OxdTokenRefresh", &[&["30s"], &["Off"]], &[&["soon"]]),
     (
         "OxdRemoteUser",

@@ -1,14 +1,14 @@
 //! The handler's addresses: what `SetHandler oxd` answers below its `<Location>`.
 
-use serde_json::{Map, Value, json};
-use url::{Url, form_urlencoded};
+use serde_json::{Value, json};
+use url::form_urlencoded;
 
 use crate::authn::Ctx;
 use crate::callback::{self, Returned};
 use crate::claims;
-use crate::crypto::random_text;
 use crate::facts::Method;
 use crate::login;
+use crate::logout;
 use crate::page;
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
@@ -32,15 +32,21 @@ pub enum Endpoint {
     LogOut,
     /// `BASE/logout`
     LoggedOut,
+    /// `BASE/frontchannel-logout`
+    FrontChannel,
+    /// `BASE/backchannel-logout`
+    BackChannel,
 }
 
 /// The addresses below the base, as they stand in a URL.
-const NAMES: [(&str, Endpoint); 5] = [
+const NAMES: [(&str, Endpoint); 7] = [
     ("login", Endpoint::Login),
     ("callback", Endpoint::Callback),
     ("session", Endpoint::Session),
     ("logoutme", Endpoint::LogOut),
     ("logout", Endpoint::LoggedOut),
+    ("frontchannel-logout", Endpoint::FrontChannel),
+    ("backchannel-logout", Endpoint::BackChannel),
 ];
 
 /// Finds base and address of a request that reached the handler. The address is `None` where there is none: 404.
@@ -75,6 +81,7 @@ fn methods(endpoint: Endpoint) -> &'static [Method] {
     match endpoint {
         // With form_post a site registered for the tutorial's script gets its callback at `login`.
         Endpoint::Login | Endpoint::Callback => &[Method::Get, Method::Head, Method::Post],
+        Endpoint::BackChannel => &[Method::Post],
         _ => &[Method::Get, Method::Head],
     }
 }
@@ -101,10 +108,10 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
         return ctx.refuse(&Failure::new(Reason::NotFound, ctx.facts.path), None, None);
     };
     if !methods(endpoint).contains(&ctx.facts.method) {
-        let allow = if methods(endpoint).contains(&Method::Post) {
-            "GET, HEAD, POST"
-        } else {
-            "GET, HEAD"
+        let allow = match methods(endpoint) {
+            [Method::Post] => "POST",
+            [Method::Get, Method::Head] => "GET, HEAD",
+            _ => "GET, HEAD, POST",
         };
         let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
         return ctx.refuse(&failure, None, None).with_header("Allow", allow);
@@ -113,29 +120,50 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
         Endpoint::Home => home(ctx),
         Endpoint::Login | Endpoint::Callback => login_or_callback(ctx, endpoint, form),
         Endpoint::Session => session_state(ctx),
-        Endpoint::LogOut => log_out(ctx),
+        Endpoint::LogOut => logout::by_user(ctx),
+        Endpoint::FrontChannel => logout::by_front_channel(ctx),
+        Endpoint::BackChannel => logout::by_back_channel(ctx, form),
         Endpoint::LoggedOut => Response::page(200, page::logged_out(&below(ctx, "login"), None)),
     }
 }
 
 /// An address of this handler.
-fn below(ctx: &Ctx<'_>, name: &str) -> String {
+pub(crate) fn below(ctx: &Ctx<'_>, name: &str) -> String {
     format!(
         "{}/{name}",
         ctx.facts.base.unwrap_or_default().trim_end_matches('/')
     )
 }
 
-/// The cookies that renew a session, where that is due. One that cannot be renewed is no reason to refuse the page.
-pub fn renewal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Vec<String> {
-    if !session.is_due(ctx.settings, ctx.facts.now) {
-        return Vec::new();
-    }
-    session.renewed(ctx).unwrap_or_default()
+/// Looks at the browser's session, and notes where that is due that it was used.
+fn with_session(
+    ctx: &Ctx<'_>,
+    answer: impl Fn(Option<&Opened<'_>>) -> Response,
+) -> Result<Response, Failure> {
+    session::with_own(ctx, |session| {
+        let Some(session) = session else {
+            return Ok(answer(None));
+        };
+        if !session.is_due(ctx.settings, ctx.facts.now) {
+            return Ok(answer(Some(&session)));
+        }
+        match session::touch(ctx, &session)? {
+            Some(cookies) => {
+                let mut response = answer(Some(&session));
+                response.cookies = cookies;
+                Ok(response)
+            }
+            None => {
+                let mut response = answer(None);
+                response.cookies = session::clear(ctx);
+                Ok(response)
+            }
+        }
+    })?
 }
 
 fn home(ctx: &Ctx<'_>) -> Response {
-    session::with_own(ctx, |session| match session {
+    let page = with_session(ctx, |session| match session {
         None => Response::page(200, page::signed_out(&below(ctx, "login"))),
         Some(session) => {
             let shown: Vec<_> = session
@@ -148,34 +176,32 @@ fn home(ctx: &Ctx<'_>) -> Response {
                     )
                 })
                 .collect();
-            let user = user_text(ctx, &session).unwrap_or_default();
-            let mut response = Response::page(200, page::signed_in(&user, &shown, &below(ctx, "logoutme")));
-            response.cookies = renewal(ctx, &session);
-            response
+            let user = user_text(ctx, session).unwrap_or_default();
+            Response::page(200, page::signed_in(&user, &shown, &below(ctx, "logoutme")))
         }
-    })
+    });
+    page.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
 }
 
 /// `BASE/session`: what an application's script may know.
 fn session_state(ctx: &Ctx<'_>) -> Response {
-    session::with_own(ctx, |session| match session {
+    let state = with_session(ctx, |session| match session {
         None => Response::json(401, &json!({"active": false})),
         Some(session) => {
             let acr = String::from_utf8_lossy(session.parts.texts.acr);
-            let mut response = Response::json(
+            Response::json(
                 200,
                 &json!({
                     "active": true,
-                    "user": user_text(ctx, &session),
+                    "user": user_text(ctx, session),
                     "claims": claims::to_json(&session.parts),
                     "expires_at": session.ends(ctx.settings),
                     "acr": if acr.is_empty() { Value::Null } else { Value::from(acr) },
                 }),
-            );
-            response.cookies = renewal(ctx, &session);
-            response
+            )
         }
-    })
+    });
+    state.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
 }
 
 fn user_text(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<String> {
@@ -204,58 +230,11 @@ fn login_or_callback(ctx: &Ctx<'_>, endpoint: Endpoint, form: &Form) -> Response
     login::from_link(ctx, &return_to)
 }
 
-fn is_form(content_type: Option<&str>) -> bool {
+pub(crate) fn is_form(content_type: Option<&str>) -> bool {
     content_type.is_some_and(|kind| {
         let essence = kind.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
     })
-}
-
-/// `BASE/logoutme`: the session here ends first, whatever oxd says; then the browser is sent to the provider.
-fn log_out(ctx: &Ctx<'_>) -> Response {
-    let hint = session::with_own(ctx, |session| {
-        session.map(|s| String::from_utf8_lossy(s.parts.texts.id_token).into_owned())
-    });
-    let mut response = match provider_logout(ctx, hint.filter(|h| !h.is_empty())) {
-        Ok(uri) => Response::redirect(303, uri),
-        Err(failure) => {
-            ctx.log(failure.reason.level(), || {
-                format!(
-                    "the session has ended here, but not at the provider: {}",
-                    failure.log_line()
-                )
-            });
-            let warning = "The sign-in service could not be told. To be signed out there as well, close all windows \
-                           of this browser.";
-            Response::page(200, page::logged_out(&below(ctx, "login"), Some(warning)))
-        }
-    };
-    response.cookies = session::end(ctx);
-    response
-}
-
-/// The address at the provider that ends the session there (OpenID Connect RP-Initiated Logout 1.0, `get-logout-uri`).
-fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Failure> {
-    let back = match ctx.settings.post_logout_redirect_uri {
-        Some(uri) if !uri.starts_with('/') => uri.clone(),
-        Some(path) => ctx.facts.origin(ctx.settings).url_of(path),
-        None => ctx.facts.origin(ctx.settings).url_of(&below(ctx, "logout")),
-    };
-    let state = random_text(ctx.outside, 12)?;
-    let mut request = Map::new();
-    request.insert("post_logout_redirect_uri".into(), back.into());
-    request.insert("state".into(), state.into());
-    if let Some(hint) = id_token {
-        request.insert("id_token_hint".into(), hint.into());
-    }
-    let answer = ctx.oxd.logout_uri(request)?;
-    match Url::parse(&answer.uri) {
-        Ok(uri) if matches!(uri.scheme(), "http" | "https") => Ok(uri.into()),
-        _ => Err(Failure::new(
-            Reason::OxdAnswer,
-            "get-logout-uri answered a uri that is neither http nor https",
-        )),
-    }
 }
 
 #[cfg(test)]

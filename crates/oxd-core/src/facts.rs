@@ -1,7 +1,7 @@
 //! What is known about a request, without httpd's types.
 
 use crate::address::Origin;
-use crate::clock::Seconds;
+use crate::clock::{Millis, Seconds};
 use crate::crypto::Random;
 use crate::settings::{Expression, Settings};
 
@@ -57,6 +57,8 @@ pub struct Headers<'r> {
 pub struct Facts<'r> {
     /// When it came.
     pub now: Seconds,
+    /// The same in milliseconds.
+    pub millis: Millis,
     /// Its method.
     pub method: Method,
     /// The path, decoded and normalised by httpd.
@@ -164,6 +166,7 @@ pub(crate) mod tests {
             .map_or((target, None), |(p, q)| (p, Some(q)));
         Facts {
             now: 1_800_000_000,
+            millis: 1_800_000_000_000,
             method: Method::Get,
             path,
             query,

@@ -17,6 +17,9 @@ pub mod directive;
 pub mod endpoint;
 pub mod facts;
 pub mod login;
+pub mod logout;
+pub mod logout_token;
+pub mod memory;
 pub mod needs;
 pub mod oxd;
 pub mod page;
@@ -29,6 +32,8 @@ pub mod secret;
 pub mod session;
 pub mod settings;
 pub mod state;
+pub mod status;
+pub mod store;
 #[cfg(test)]
 #[allow(missing_docs)]
 mod testing;

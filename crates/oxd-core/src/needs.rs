@@ -132,6 +132,31 @@ pub fn lacks_crypto_key(tree: &[Node]) -> bool {
     })
 }
 
+/// Places where `OxdSessionMax` meets no store that could count, one line each.
+pub fn uncounted(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let stores = || {
+        found.iter().filter(|f| {
+            is(f.node, "OxdSessionStore") && !unquoted(&f.node.args).eq_ignore_ascii_case("cookie")
+        })
+    };
+    found
+        .iter()
+        .filter(|f| is(f.node, "OxdSessionMax"))
+        .filter(|max| {
+            // It may stand outside of the place with the store, or within.
+            !stores().any(|store| may_reach(&store.spot, &max.spot) || may_reach(&max.spot, &store.spot))
+        })
+        .map(|max| {
+            format!(
+                "{}:{}: OxdSessionMax needs an OxdSessionStore other than cookie: sessions that live in browsers \
+                 cannot be counted",
+                max.node.file, max.node.line
+            )
+        })
+        .collect()
+}
+
 /// The directives of a configuration with their spots.
 fn all(tree: &[Node]) -> Vec<Found<'_>> {
     let mut found = Vec::new();
@@ -319,6 +344,20 @@ mod tests {
         let outer_place =
             "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /a/b>\nAuthType oxd\n</Location>";
         assert!(lacking(outer_place).is_empty());
+    }
+
+    #[test]
+    fn a_limit_without_a_store_is_named() {
+        assert_eq!(uncounted(&tree("OxdSessionMax 2")).len(), 1);
+        assert_eq!(
+            uncounted(&tree("OxdSessionMax 2\nOxdSessionStore cookie")).len(),
+            1
+        );
+        assert!(uncounted(&tree("OxdSessionMax 2\nOxdSessionStore redis:h:1")).is_empty());
+        let inner = "OxdSessionStore redis:h:1\n<Location /a>\nOxdSessionMax 2\n</Location>";
+        assert!(uncounted(&tree(inner)).is_empty());
+        let elsewhere = "<Location /b>\nOxdSessionStore redis:h:1\n</Location>\n<Location /a>\nOxdSessionMax 2\n</Location>";
+        assert!(uncounted(&tree(elsewhere))[0].starts_with("httpd.conf:5: OxdSessionMax needs"));
     }
 
     #[test]

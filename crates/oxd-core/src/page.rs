@@ -13,14 +13,14 @@ const TOLD_LIMIT: usize = 300;
 static POLICY: Lazy<String> = Lazy::new(|| {
     let hash =
         base64_simd::STANDARD.encode_to_string(ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes()));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    )
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'")
 });
+static UNFRAMED_POLICY: Lazy<String> = Lazy::new(|| format!("{}; frame-ancestors 'none'", *POLICY));
 
-/// The Content-Security-Policy of all answers with a body: no script at all, and this one style.
-pub fn content_security_policy() -> &'static str {
-    &POLICY
+/// The Content-Security-Policy of all answers with a body: no script at all, and this one style. Only what is made for
+/// it may be shown in a frame.
+pub fn content_security_policy(framed: bool) -> &'static str {
+    if framed { &POLICY } else { &UNFRAMED_POLICY }
 }
 
 #[derive(Template)]
@@ -70,6 +70,21 @@ struct KeptForm<'p> {
 struct Onward<'p> {
     style: &'static str,
     target: &'p str,
+}
+
+#[derive(Template)]
+#[template(path = "logout_noted.html")]
+struct LogoutNoted {
+    style: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Status<'p> {
+    style: &'static str,
+    address: &'p str,
+    token: &'p str,
+    done: Option<&'p str>,
 }
 
 /// The handler's own page for someone who is not signed in.
@@ -141,6 +156,21 @@ pub fn onward(target: &str) -> String {
     rendered(Onward { style: STYLE, target })
 }
 
+/// What a provider's frame shows after a front-channel logout: nobody sees it.
+pub fn logout_noted() -> String {
+    rendered(LogoutNoted { style: STYLE })
+}
+
+/// The administrator's page. `token` goes with its forms, `done` says what the last of them has done.
+pub fn status(address: &str, token: &str, done: Option<&str>) -> String {
+    rendered(Status {
+        style: STYLE,
+        address,
+        token,
+        done,
+    })
+}
+
 fn rendered(template: impl Template) -> String {
     // Rendering into memory fails only if a value's Display does, and these are all texts.
     template.render().unwrap_or_default()
@@ -180,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_no_script_and_only_this_style() {
-        let policy = content_security_policy();
+        let policy = content_security_policy(false);
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
         assert!(!policy.contains("unsafe-inline"));
     }

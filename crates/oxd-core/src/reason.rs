@@ -208,7 +208,36 @@ reasons! {
         code: "session_too_large", status: 500, level: Error,
         title: "The sign-in could not be completed",
         text: "The sign-in service told more about you than this site can keep.",
-        remedy: "raise LimitRequestFieldSize, have the provider release fewer claims, or ask for a smaller OxdScope",
+        remedy: "have the provider release fewer claims, ask for a smaller OxdScope, raise LimitRequestFieldSize, or \
+                 use another OxdSessionStore",
+    }
+    /// The session store cannot be asked.
+    StoreUnavailable {
+        code: "store_unavailable", status: 503, level: Error,
+        title: "This page cannot be shown right now",
+        text: "The site cannot look up your session. Please try again in a moment.",
+        remedy: "check that the server that OxdSessionStore names runs and can be reached from here",
+    }
+    /// The logout token is not one that this site may act upon.
+    LogoutTokenInvalid {
+        code: "logout_token_invalid", status: 400, level: Info,
+        title: "Not possible", text: "The logout token is not valid.", remedy: "",
+    }
+    /// A logout notice without its two parameters.
+    LogoutMalformed {
+        code: "logout_malformed", status: 400, level: Info,
+        title: "Not possible", text: "iss and sid are needed, each once.", remedy: "",
+    }
+    /// A form without what it is about.
+    FormIncomplete {
+        code: "form_incomplete", status: 400, level: Info,
+        title: "Not possible", text: "The form does not say what to do.", remedy: "",
+    }
+    /// A form that did not come from the page that has it.
+    ForeignForm {
+        code: "foreign_form", status: 403, level: Warning,
+        title: "Not possible", text: "This form was sent from another site. Open the page and send it from there.",
+        remedy: "",
     }
     /// The provider takes the session's refresh token no longer: it has ended the session on its side.
     RefreshRefused {
@@ -274,7 +303,11 @@ impl Reason {
     pub fn can_start_over(self) -> bool {
         !matches!(
             self,
-            Reason::NotFound | Reason::MethodNotAllowed | Reason::NotConfigured | Reason::Forbidden
+            Reason::NotFound
+                | Reason::MethodNotAllowed
+                | Reason::NotConfigured
+                | Reason::Forbidden
+                | Reason::StoreUnavailable
         )
     }
 }

@@ -1,7 +1,9 @@
 //! The binary form of a session, made to be used in place.
 //!
 //! ```text
-//! seen: u64 LE | issued, ends, auth_time, access_expires (0: unknown), informed: varint | 8 strings | claims to the end
+//! seen: u64 LE | id: 16 bytes | marks: 3 u64 LE
+//! version, issued, milliseconds of issued, ends, auth_time, access_expires (0: unknown), informed: varint
+//! 8 strings | claims to the end
 //! string: length varint | bytes | NUL
 //! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
 //! ```
@@ -20,8 +22,8 @@ pub struct Texts<'r> {
     pub acrs: &'r [u8],
     /// What a step-up asked for and the provider did not deliver: words, `*` for any.
     pub refused: &'r [u8],
-    /// The provider's session id (`sid`), or empty.
-    pub sid: &'r [u8],
+    /// The key of the session's entry in the store ([`crate::store::Key`]); empty without a store.
+    pub key: &'r [u8],
     /// Where the login that made the session ended.
     pub target: &'r [u8],
     /// The access token.
@@ -32,13 +34,32 @@ pub struct Texts<'r> {
     pub id_token: &'r [u8],
 }
 
-/// A session as it stands in a decrypted cookie.
+/// What a session is found by, as the machine's memory marks it ([`crate::memory::Mark`]); 0 where there is none.
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
+pub struct Marks {
+    /// Of the user's `sub`.
+    pub user: u64,
+    /// Of the user's name, where that is not the `sub`.
+    pub name: u64,
+    /// Of the session at the provider (`iss` and `sid`).
+    pub sid: u64,
+}
+
+/// A session as it stands in a decrypted cookie or entry.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub struct Parts<'r> {
-    /// When a request last renewed the session.
+    /// When this record was written.
     pub seen: Seconds,
+    /// Random bytes that no other session has.
+    pub id: [u8; 16],
+    /// What the session is found by when a user, or a session at the provider, ends.
+    pub marks: Marks,
+    /// Counts how often tokens or claims were replaced.
+    pub version: u64,
     /// When the login ended.
     pub issued: Seconds,
+    /// The milliseconds of that moment, 0 to 999.
+    pub issued_millis: u64,
     /// When the session ends whatever happens.
     pub ends: Seconds,
     /// When the user authenticated at the provider; 0: unknown.
@@ -101,6 +122,10 @@ impl<'r> Reader<'r> {
         Some(taken)
     }
 
+    fn fixed(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
     #[inline]
     fn varint(&mut self) -> Option<u64> {
         // Nearly all lengths fit into one byte.
@@ -159,10 +184,17 @@ impl<'r> Parts<'r> {
     /// Reads a record; `None` when it is not one.
     pub fn read(record: &'r [u8]) -> Option<Self> {
         let mut reader = Reader(record);
-        let seen = u64::from_le_bytes(reader.take(8)?.try_into().ok()?);
         Some(Self {
-            seen,
+            seen: reader.fixed()?,
+            id: reader.take(16)?.try_into().ok()?,
+            marks: Marks {
+                user: reader.fixed()?,
+                name: reader.fixed()?,
+                sid: reader.fixed()?,
+            },
+            version: reader.varint()?,
             issued: reader.varint()?,
+            issued_millis: reader.varint()?,
             ends: reader.varint()?,
             auth_time: reader.varint()?,
             access_expires: reader.varint()?,
@@ -171,7 +203,7 @@ impl<'r> Parts<'r> {
                 acr: reader.string()?,
                 acrs: reader.string()?,
                 refused: reader.string()?,
-                sid: reader.string()?,
+                key: reader.string()?,
                 target: reader.string()?,
                 access_token: reader.string()?,
                 refresh_token: reader.string()?,
@@ -185,8 +217,14 @@ impl<'r> Parts<'r> {
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.claims.len() + self.texts.id_token.len());
         out.extend_from_slice(&self.seen.to_le_bytes());
+        out.extend_from_slice(&self.id);
+        for mark in [self.marks.user, self.marks.name, self.marks.sid] {
+            out.extend_from_slice(&mark.to_le_bytes());
+        }
         for time in [
+            self.version,
             self.issued,
+            self.issued_millis,
             self.ends,
             self.auth_time,
             self.access_expires,
@@ -199,7 +237,7 @@ impl<'r> Parts<'r> {
             texts.acr,
             texts.acrs,
             texts.refused,
-            texts.sid,
+            texts.key,
             texts.target,
             texts.access_token,
             texts.refresh_token,
@@ -268,7 +306,15 @@ mod tests {
     fn sample(claims: &[u8]) -> Parts<'_> {
         Parts {
             seen: 1_800_000_000,
+            id: *b"sixteen bytes id",
+            marks: Marks {
+                user: u64::MAX,
+                name: 0,
+                sid: 7,
+            },
+            version: 300,
             issued: 1_799_999_990,
+            issued_millis: 999,
             ends: 1_800_028_790,
             auth_time: 0,
             access_expires: 1_800_000_300,
@@ -276,6 +322,7 @@ mod tests {
             texts: Texts {
                 acr: b"basic",
                 target: b"/app/",
+                key: &[0, 255, 0],
                 access_token: b"at",
                 ..Texts::default()
             },
@@ -315,7 +362,7 @@ mod tests {
         for cut in 0..written.len() {
             assert!(Parts::read(&written[..cut]).is_none(), "{cut}");
         }
-        let mut hostile = vec![0; 8];
+        let mut hostile = vec![0; 48];
         hostile.extend_from_slice(&[0xff; 40]);
         assert!(Parts::read(&hostile).is_none());
         let mut endless = sample(b"").write();

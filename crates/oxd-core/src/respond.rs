@@ -26,6 +26,8 @@ pub struct Response {
     pub cookies: Vec<String>,
     /// The body.
     pub body: Body,
+    /// Whether another site may show it in a frame.
+    pub framed: bool,
 }
 
 impl Response {
@@ -36,6 +38,7 @@ impl Response {
             headers: vec![("Location", location)],
             cookies: vec![],
             body: Body::Empty,
+            framed: false,
         }
     }
 
@@ -46,6 +49,7 @@ impl Response {
             headers: vec![],
             cookies: vec![],
             body: Body::Empty,
+            framed: false,
         }
     }
 
@@ -56,6 +60,7 @@ impl Response {
             headers: vec![],
             cookies: vec![],
             body: Body::Page(html),
+            framed: false,
         }
     }
 
@@ -66,6 +71,7 @@ impl Response {
             headers: vec![],
             cookies: vec![],
             body: Body::Json(value.to_string()),
+            framed: false,
         }
     }
 
@@ -80,6 +86,13 @@ impl Response {
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same for a frame in another site's page.
+    #[must_use]
+    pub fn framed(mut self) -> Self {
+        self.framed = true;
         self
     }
 
@@ -132,7 +145,10 @@ impl Response {
             ("Referrer-Policy", "no-referrer"),
         ];
         if self.body != Body::Empty {
-            headers.push(("Content-Security-Policy", page::content_security_policy()));
+            headers.push((
+                "Content-Security-Policy",
+                page::content_security_policy(self.framed),
+            ));
         }
         headers
     }

@@ -101,8 +101,10 @@ settings! {
     cookie_secure: CookieSecure,
     /// `OxdTrustForwarded`
     trust_forwarded: TrustForwarded,
-    /// `OxdSessionStore`; `cookie` is the only one so far
-    session_store: (),
+    /// `OxdSessionStore`
+    session_store: SessionStore,
+    /// `OxdSessionMax`
+    session_max: u32,
     /// `OxdTokenRefresh`, in seconds; `Some(None)` is an explicit `Off`
     token_refresh: Option<u64>,
     /// `OxdRemoteUser`

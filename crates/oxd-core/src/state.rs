@@ -9,6 +9,7 @@ use crate::clock::Seconds;
 use crate::cookie::{self, Attributes};
 use crate::crypto::{Purpose, sha256_text};
 use crate::login::fallback_address;
+use crate::memory::{About, Mark};
 use crate::reason::{Failure, Reason};
 
 /// What the names of all state cookies begin with.
@@ -112,6 +113,24 @@ pub fn find(ctx: &Ctx<'_>, state: &str) -> Option<Pending> {
             .since
             .saturating_add(ctx.settings.state_timeout_or_default());
     (same && in_time).then_some(pending)
+}
+
+/// Marks a login in progress as come back; `false` when it has come back before, with a copy of its cookie.
+pub fn take(ctx: &Ctx<'_>, pending: &Pending) -> bool {
+    let until = pending
+        .since
+        .saturating_add(ctx.settings.state_timeout_or_default());
+    ctx.memory.first_time(used(ctx, pending), ctx.facts.now, until)
+}
+
+/// Takes that back, where oxd has not seen the code yet and the browser may try again.
+pub fn give_back(ctx: &Ctx<'_>, pending: &Pending) {
+    ctx.memory.forget(used(ctx, pending));
+}
+
+fn used(ctx: &Ctx<'_>, pending: &Pending) -> Mark {
+    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
+    Mark::of(About::State, site, &[&pending.state])
 }
 
 /// The cookie that ends a login in progress.

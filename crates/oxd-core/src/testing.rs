@@ -1,6 +1,9 @@
 //! A small world for the tests of the rules: a scripted oxd, a browser's cookies, facts.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use serde_json::{Map, Value, json};
 
@@ -8,10 +11,12 @@ use crate::address::Origin;
 use crate::authn::Ctx;
 use crate::crypto::{KeyRing, NoRandomness, Random, SystemRandom};
 use crate::facts::{Facts, Headers, Level, Method, Outside};
+use crate::memory::{Memory, WORDS};
 use crate::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
 use crate::settings::{Expression, Settings, SiteFile};
+use crate::store::{Key, Store, StoreError};
 
 /// The time at which the tests begin.
 pub const NOW: u64 = 1_800_000_000;
@@ -34,6 +39,7 @@ pub struct FakeOxd {
     pub user_info: Value,
     pub authorization_url: Option<String>,
     pub failure: Option<(&'static str, Reason)>,
+    pub keys: Vec<Value>,
 }
 
 impl Default for FakeOxd {
@@ -44,6 +50,7 @@ impl Default for FakeOxd {
             user_info: json!({"sub": "alice", "name": "Alice"}),
             authorization_url: None,
             failure: None,
+            keys: Vec::new(),
         }
     }
 }
@@ -121,6 +128,11 @@ impl Commands for FakeOxd {
             refresh_token: None,
         })
     }
+
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
+        self.ask("get-jwks", json!({"anew": anew}))?;
+        Ok(self.keys.clone())
+    }
 }
 
 /// Collects what is logged.
@@ -151,6 +163,47 @@ impl Outside for Log {
     }
 }
 
+/// A store in this process, which can be out of order.
+#[derive(Default)]
+pub struct FakeStore {
+    pub entries: Mutex<HashMap<Key, Vec<u8>>>,
+    pub asked: AtomicUsize,
+    pub is_down: AtomicBool,
+}
+
+impl FakeStore {
+    fn ask(&self) -> Result<MutexGuard<'_, HashMap<Key, Vec<u8>>>, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("scripted".into()));
+        }
+        Ok(self.entries.lock().unwrap())
+    }
+}
+
+impl Store for FakeStore {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.ask()?.get(key).cloned())
+    }
+
+    fn put(&self, key: &Key, value: &[u8], _: u64) -> Result<(), StoreError> {
+        if value.len() > 8_000 {
+            return Err(StoreError::TooLarge("scripted".into()));
+        }
+        self.ask()?.insert(*key, value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        self.ask()?.remove(key);
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
 /// A browser in front of one place: it keeps cookies and asks rules for answers.
 pub struct Browser<'s> {
     pub settings: Settings<'s>,
@@ -160,7 +213,16 @@ pub struct Browser<'s> {
     pub now: u64,
     pub method: Method,
     pub headers: Headers<'static>,
+    /// The machine's memory, which browsers may share.
+    pub memory: Memory<'static>,
+    pub store: Option<&'s FakeStore>,
     keys: KeyRing,
+}
+
+/// Fresh memory of a machine.
+pub fn memory() -> Memory<'static> {
+    let words: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+    Memory::over(words.leak()).unwrap()
 }
 
 impl<'s> Browser<'s> {
@@ -176,6 +238,8 @@ impl<'s> Browser<'s> {
                 accept: Some("text/html"),
                 ..Headers::default()
             },
+            memory: memory(),
+            store: None,
             keys: KeyRing::derive([&b"a key for the tests"[..]]).unwrap(),
         }
     }
@@ -197,6 +261,7 @@ impl<'s> Browser<'s> {
             .map_or((target, None), |(p, q)| (p, Some(q)));
         let facts = Facts {
             now: self.now,
+            millis: self.now * 1_000,
             method: self.method,
             path,
             query,
@@ -217,6 +282,8 @@ impl<'s> Browser<'s> {
             keys: &self.keys,
             outside: &self.log,
             oxd: &self.oxd,
+            memory: self.memory,
+            store: self.store.map(|store| store as &dyn Store),
         })
     }
 

@@ -12,7 +12,7 @@ use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
 use crate::arena::Arena;
-use crate::settings::{Expression, Settings};
+use crate::settings::{Expression, Settings, StoreHandle};
 use crate::value::{Complaint, Parsed};
 
 /// What parsing needs from the world; the Apache layer and the tests provide it.
@@ -26,6 +26,9 @@ pub trait ParseEnv {
     fn run(&self, command: &str) -> Result<Option<String>, String>;
     /// Compiles an httpd expression.
     fn compile(&self, expression: &str) -> Result<Expression, String>;
+    /// Makes a session store of one of httpd's socache providers; the same one for the same words. What is wrong with
+    /// it is said as what would be allowed.
+    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String>;
 }
 
 /// Everything that a parser gets besides the arguments.

@@ -8,7 +8,7 @@ use super::Directive;
 use super::Group::Session;
 use super::server::secret;
 use crate::crypto::{KeyRing, LEAST_KEY_TEXT};
-use crate::settings::{CookieSecure, SameSite, TrustForwarded};
+use crate::settings::{CookieSecure, SameSite, SessionStore, TrustForwarded};
 use crate::value::{self, Complaint};
 
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
@@ -19,14 +19,53 @@ pub(super) const TABLE: &[Directive] = &[
         group: Session,
         htaccess: false,
         arguments: 1..=1,
-        syntax: "cookie",
+        syntax: "cookie | shmcb[:PATH(BYTES)] | redis:HOST[:PORT] | memcache:HOST[:PORT][,...] | dbm:PATH",
         default: "cookie",
         summary: c"Where sessions are kept",
-        details: "`cookie` keeps the whole session in the browser, encrypted: nothing is stored on the server, and \
-                  nothing is lost at a restart when `OxdCryptoKey` is set. Other stores are not part of this version.",
-        example: "OxdSessionStore cookie",
-        apply: |s, _, args| {
-            s.session_store = Some(value::choice(args[0], &[("cookie", ())])?);
+        details: "`cookie` keeps the whole session in the browser, encrypted, and nothing on the server. The others are \
+                  httpd's own shared caches (`mod_socache_shmcb` and so on, each to be loaded): the browser then holds \
+                  only an identifier, and what goes into the cache is encrypted under `OxdCryptoKey`.\n\n\
+                  | store | other machines | graceful restart | stop and start | limits |\n\
+                  |---|---|---|---|---|\n\
+                  | `cookie` | with the same key; a logout is known on the machine that it reached | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
+                  | `shmcb` | no | **loses all** | loses all | its size; the oldest entry goes when it is full |\n\
+                  | `dbm` | no | keeps | keeps | 14 KB a session; slower |\n\
+                  | `redis` | yes | keeps | keeps | 128 KB a session |\n\
+                  | `memcache` | yes | keeps | keeps, as long as memcached runs | 128 KB a session; memcached drops what it has no room for |\n\n\
+                  A graceful restart is also what rotates logs on many systems. While a store cannot be asked, a \
+                  request that brings a session gets 503; nobody is let in and nobody is logged out. With `cookie`, a \
+                  table in shared memory, kept in a file in `DefaultRuntimeDir`, remembers on each machine which \
+                  sessions have ended, so that a copied cookie is of no use after the logout.",
+        example: "OxdSessionStore redis:127.0.0.1:6379",
+        apply: |s, place, args| {
+            let names = [
+                ("cookie", None),
+                ("shmcb", Some("shmcb")),
+                ("redis", Some("redis")),
+                ("memcache", Some("memcache")),
+                ("dbm", Some("dbm")),
+            ];
+            let (name, details) = args[0].split_once(':').unwrap_or((args[0], ""));
+            let refused = |why: String| Complaint {
+                value: Some(args[0].to_owned()),
+                allowed: why,
+            };
+            let Ok(provider) = value::choice(name, &names) else {
+                return Err(refused(
+                    "cookie, shmcb:PATH(BYTES), redis:HOST:PORT, memcache:HOST:PORT, dbm:PATH".into(),
+                ));
+            };
+            s.session_store = Some(match provider {
+                None if details.is_empty() => SessionStore::Cookie,
+                None => return Err(refused("cookie alone".into())),
+                Some("dbm") if details.is_empty() => return Err(refused("dbm:PATH".into())),
+                Some("redis" | "memcache") if !is_host_list(details) => {
+                    return Err(refused(format!("{name}:HOST:PORT, or several with commas")));
+                }
+                Some(provider) => {
+                    SessionStore::Shared(place.env.open_store(provider, details).map_err(refused)?)
+                }
+            });
             Ok(())
         },
     },
@@ -53,8 +92,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "TIME",
         default: "1h",
         summary: c"How long a session lasts without a request",
-        details: "Exact to a few seconds: the cookie is not written at every request, but when it is at least one to \
-                  five seconds old (a hundredth of this time).",
+        details: "Exact to a few seconds: that a session was used is not written down at every request, but when the \
+                  last note of it is at least one to five seconds old (a hundredth of this time).",
         example: "OxdSessionIdle 30min",
         apply: |s, _, args| {
             s.session_idle = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
@@ -244,15 +283,14 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "NUMBER",
         default: "no limit",
         summary: c"Sessions that one user may have",
-        details: "Needs a session store that can count, which `cookie` cannot: with this version's one store the \
-                  directive is refused by `configtest` rather than silently without effect.",
-        example: "# OxdSessionMax 3",
-        apply: |_, _, args| {
-            value::number(args[0], 1, 10_000)?;
-            Err(Complaint::about(
-                args[0],
-                "nothing with OxdSessionStore cookie: sessions that live in browsers cannot be counted",
-            ))
+        details: "When a user logs in once more than that, the oldest of the user's sessions ends. Needs an \
+                  `OxdSessionStore` other than `cookie`, as sessions that live in browsers cannot be counted; \
+                  `configtest` says so. Users are told apart by `sub`. Two logins at the same moment on two machines \
+                  may both count as the last one.",
+        example: "OxdSessionMax 3",
+        apply: |s, _, args| {
+            s.session_max = Some(value::number(args[0], 1, 100)?);
+            Ok(())
         },
     },
     Directive {
@@ -280,3 +318,14 @@ pub(super) const TABLE: &[Directive] = &[
         },
     },
 ];
+
+/// Whether a text is `HOST[:PORT]`, or several with commas.
+fn is_host_list(text: &str) -> bool {
+    text.split(',').all(|one| {
+        let (host, port) = match one.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (one, None),
+        };
+        Host::parse(host).is_ok() && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+    })
+}

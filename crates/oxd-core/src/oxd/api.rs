@@ -61,6 +61,13 @@ pub struct LogoutUri {
     pub uri: String,
 }
 
+/// `get-jwks`
+#[derive(Deserialize)]
+pub struct Jwks {
+    /// The keys (RFC 7517 section 4), as the provider has them.
+    pub keys: Vec<Value>,
+}
+
 /// oxd's own error answer.
 #[derive(Deserialize, Default)]
 pub struct ErrorAnswer {
@@ -96,4 +103,7 @@ pub trait Commands {
     fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure>;
     /// `get-access-token-by-refresh-token`
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure>;
+    /// `get-jwks`: the provider's keys. They are kept for a while; `anew` asks for fresh ones, which oxd is asked for
+    /// at a bounded rate.
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure>;
 }

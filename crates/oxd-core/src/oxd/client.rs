@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::api::{AuthorizationUrl, ClientToken, Commands, ErrorAnswer, LogoutUri, Refreshed, Tokens};
+use super::api::{AuthorizationUrl, ClientToken, Commands, ErrorAnswer, Jwks, LogoutUri, Refreshed, Tokens};
 use super::gate::{Closed, Gate};
+use super::keys::KeyCell;
 use super::refresh::Flights;
 use super::token::{Fetched, TokenCell};
 use super::{Answer, Credentials, Server, Site, Transport, TransportError, lock};
@@ -27,6 +28,8 @@ pub struct Client<T> {
     gates: Mutex<HashMap<String, Arc<Gate>>>,
     refreshes: Flights<Refreshed>,
     user_infos: Flights<Map<String, Value>>,
+    /// The keys of each provider.
+    keys: Mutex<HashMap<String, Arc<KeyCell>>>,
 }
 
 impl<T: Transport> Client<T> {
@@ -38,6 +41,7 @@ impl<T: Transport> Client<T> {
             gates: Mutex::default(),
             refreshes: Flights::default(),
             user_infos: Flights::default(),
+            keys: Mutex::default(),
         }
     }
 
@@ -266,6 +270,32 @@ impl<T: Transport> Commands for SiteClient<'_, T> {
             let request = json!({"refresh_token": refresh_token, "scope": scope});
             self.call(REFRESH, object(request))
         })
+    }
+
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
+        let (host, endpoint) = self.site.provider;
+        let provider = host.or(endpoint).unwrap_or_default();
+        let cell = lock(&self.client.keys)
+            .entry(format!("{} {provider}", self.site.server.url))
+            .or_default()
+            .clone();
+        cell.get(anew, || self.jwks())
+    }
+}
+
+impl<T: Transport> SiteClient<'_, T> {
+    /// `get-jwks`, which is about the provider and not about the site.
+    fn jwks(&self) -> Result<Vec<Value>, Failure> {
+        let mut request = Map::new();
+        let (host, endpoint) = self.site.provider;
+        let named = [("op_host", host), ("op_configuration_endpoint", endpoint)];
+        for (name, value) in named {
+            if let Some(value) = value {
+                request.insert(name.into(), value.into());
+            }
+        }
+        let answer: Jwks = self.call("get-jwks", request)?;
+        Ok(answer.keys)
     }
 }
 

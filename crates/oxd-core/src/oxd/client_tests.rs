@@ -60,6 +60,7 @@ fn run(
     let site = Site {
         server,
         oxd_id: "id",
+        provider: (Some("https://op"), None),
         credentials: Some(credentials),
     };
     let mut last = Err(Reason::Internal);

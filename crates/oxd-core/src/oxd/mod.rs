@@ -7,6 +7,7 @@ pub mod api;
 pub mod client;
 pub mod gate;
 pub mod http;
+pub mod keys;
 pub mod refresh;
 pub mod token;
 
@@ -50,6 +51,8 @@ pub struct Site<'a> {
     pub server: Server<'a>,
     /// `oxd_id`
     pub oxd_id: &'a str,
+    /// The provider: `op_host` and `op_configuration_endpoint`.
+    pub provider: (Option<&'a str>, Option<&'a str>),
     /// What `get-client-token` is told; `None` with `OxdProtectedCommands Off`.
     pub credentials: Option<Credentials<'a>>,
 }
@@ -104,6 +107,7 @@ impl<'a> Site<'a> {
         Ok(Self {
             server,
             oxd_id,
+            provider: settings.effective_provider(),
             credentials,
         })
     }

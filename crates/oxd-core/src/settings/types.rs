@@ -64,6 +64,19 @@ pub struct AuthParam {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expression(pub usize);
 
+/// `OxdSessionStore`: where sessions are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SessionStore {
+    /// In the browser's cookies.
+    Cookie,
+    /// In one of httpd's socache providers.
+    Shared(StoreHandle),
+}
+
+/// A session store that the Apache layer has made, opaque to this crate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StoreHandle(pub usize);
+
 /// `OxdUnauthAction`: what a request without a session meets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UnauthAction {

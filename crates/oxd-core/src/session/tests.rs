@@ -1,17 +1,12 @@
 use super::*;
+use crate::authn::Refresh;
+use crate::claims;
+use crate::reason::Reason;
 use crate::testing::{Browser, NOW, site};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn is_signed_in(browser: &Browser<'_>) -> bool {
-    let mut buffer = Vec::new();
-    browser.look("/", |ctx| {
-        let cookies = ctx.facts.headers.cookie.unwrap_or_default();
-        open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
-            buffer.resize(len, 0);
-            &mut buffer
-        })
-        .is_some()
-    })
+    browser.look("/", |ctx| with_own(ctx, |session| session.is_some()).unwrap())
 }
 
 #[test]
@@ -184,54 +179,77 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
         ..Settings::default()
     });
     browser.log_in("/app");
-    let record = |browser: &Browser<'_>| {
-        browser.look("/app", |ctx| {
-            let mut buffer = Vec::new();
-            let session = open(
-                ctx.settings,
-                ctx.keys,
-                ctx.facts.now,
-                ctx.facts.headers.cookie?,
-                |len| {
-                    buffer.resize(len, 0);
-                    &mut buffer
-                },
-            )?;
-            match crate::authn::refresh(ctx, &session) {
-                crate::authn::Refresh::Changed(record) => Some(record),
-                _ => None,
-            }
-        })
-    };
-    assert_eq!(record(&browser), None);
+    assert_eq!(refresh(&browser), Refresh::Unchanged);
     browser.now = NOW + 241;
-    let written = record(&browser).unwrap();
+    browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
+    assert_eq!(refresh(&browser), Refresh::Unchanged);
+    browser.oxd.failure = None;
+    let Refresh::Changed(written, cookies) = refresh(&browser) else {
+        panic!("new tokens")
+    };
+    assert_eq!(cookies.len(), 1);
     let parts = Parts::read(&written).unwrap();
     assert_eq!(
         (parts.texts.access_token, parts.texts.refresh_token),
         (&b"new-access"[..], &b"refresh"[..])
     );
     assert_eq!((parts.access_expires, parts.issued), (NOW + 541, NOW));
-    browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
-    assert_eq!(record(&browser), None);
 }
 
 /// What refreshing does to the browser's session.
-fn refresh(browser: &Browser<'_>) -> crate::authn::Refresh {
-    let mut buffer = Vec::new();
+fn refresh(browser: &Browser<'_>) -> Refresh {
     browser.look("/app", |ctx| {
-        let cookies = ctx.facts.headers.cookie.unwrap_or_default();
-        let session = open(ctx.settings, ctx.keys, ctx.facts.now, cookies, |len| {
-            buffer.resize(len, 0);
-            &mut buffer
-        });
-        crate::authn::refresh(ctx, &session.unwrap())
+        with_own(ctx, |session| {
+            crate::authn::refresh(ctx, &session.unwrap()).unwrap()
+        })
+        .unwrap()
     })
 }
 
 #[test]
+fn a_request_with_the_old_cookie_gets_what_another_has_refreshed() {
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        token_refresh: Some(Some(60)),
+        ..Settings::default()
+    });
+    browser.log_in("/app");
+    browser.now = NOW + 241;
+    let Refresh::Changed(first, _) = refresh(&browser) else {
+        panic!("new tokens")
+    };
+    // The browser has not taken the answer's cookies over: another of its requests was on the way.
+    let Refresh::Changed(second, cookies) = refresh(&browser) else {
+        panic!("the same tokens")
+    };
+    assert_eq!((first, cookies.len()), (second, 1));
+    let refreshes = browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
+    assert_eq!(refreshes, 1, "the refresh token is good for one use");
+}
+
+#[test]
+fn while_one_request_refreshes_the_others_go_on_with_a_token_that_still_works() {
+    let file = site("s");
+    let mut browser = Browser::at(Settings {
+        site: Some(&file),
+        token_refresh: Some(Some(60)),
+        ..Settings::default()
+    });
+    browser.log_in("/app");
+    browser.now = NOW + 241;
+    let mark = browser.look("/", |ctx| {
+        with_own(ctx, |s| Mark::of_session(&s.unwrap().parts.id)).unwrap()
+    });
+    let now = crate::clock::wall();
+    let lease = browser.memory.lease(mark, now, now + 60).unwrap();
+    assert_eq!(refresh(&browser), Refresh::Unchanged);
+    drop(lease);
+    assert!(matches!(refresh(&browser), Refresh::Changed(..)));
+}
+
+#[test]
 fn a_refused_refresh_ends_the_session() {
-    use crate::authn::Refresh;
     let file = site("s");
     let mut browser = Browser::at(Settings {
         site: Some(&file),
@@ -249,7 +267,6 @@ fn a_refused_refresh_ends_the_session() {
 
 #[test]
 fn claims_are_brought_up_to_date_when_they_are_old() {
-    use crate::authn::Refresh;
     let file = site("s");
     let settings = Settings {
         site: Some(&file),
@@ -262,12 +279,15 @@ fn claims_are_brought_up_to_date_when_they_are_old() {
     assert_eq!(refresh(&browser), Refresh::Unchanged);
     browser.now = NOW + 100;
     browser.oxd.user_info = json!({"sub": "alice", "name": "Alice B."});
-    let Refresh::Changed(record) = refresh(&browser) else {
+    let Refresh::Changed(record, _) = refresh(&browser) else {
         panic!("new claims")
     };
     let parts = Parts::read(&record).unwrap();
     assert_eq!(claims::to_json(&parts)["name"], "Alice B.");
     assert_eq!((parts.informed, parts.issued), (NOW + 100, NOW));
+    browser.now = NOW;
+    browser.log_in("/app");
+    browser.now = NOW + 100;
     for bad in [
         json!({"sub": "bob"}),
         json!({"sub": "alice", "error": "invalid_token"}),

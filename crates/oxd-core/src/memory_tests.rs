@@ -1,0 +1,166 @@
+use super::*;
+
+const NOW: Seconds = 1_800_000_000;
+
+fn words() -> Vec<AtomicU64> {
+    (0..WORDS).map(|_| AtomicU64::new(0)).collect()
+}
+
+fn user(name: &str) -> Mark {
+    Mark::of(About::User, "site", &[name])
+}
+
+#[test]
+fn what_has_ended_stays_ended_and_what_began_later_does_not() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    let moment = NOW * 1_000 + 500;
+    assert!(!memory.has_ended(user("alice"), moment, NOW));
+    memory.end(user("alice"), moment, NOW + 3_600);
+    assert!(memory.has_ended(user("alice"), moment, NOW));
+    assert!(memory.has_ended(user("alice"), moment - 10_000, NOW + 3_600));
+    assert!(!memory.has_ended(user("alice"), moment + 10, NOW));
+    assert!(!memory.has_ended(user("bob"), moment, NOW));
+    assert!(
+        !memory.has_ended(user("alice"), moment, NOW + 3_600 + 512),
+        "run out"
+    );
+}
+
+#[test]
+fn to_know_something_again_does_not_bring_it_back_to_life() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    memory.know(user("alice"), NOW, NOW + 100);
+    assert!(memory.knows(user("alice"), NOW) && !memory.has_ended(user("alice"), NOW * 1_000, NOW));
+    memory.end(user("alice"), NOW * 1_000, NOW + 100);
+    memory.know(user("alice"), NOW, NOW + 5_000);
+    assert!(memory.has_ended(user("alice"), NOW * 1_000, NOW));
+    assert!(
+        memory.has_ended(user("alice"), NOW * 1_000, NOW + 4_000),
+        "the longer time counts"
+    );
+}
+
+#[test]
+fn marks_of_other_things_and_sites_differ() {
+    let all = [
+        Mark::of(About::User, "site", &["a"]),
+        Mark::of(About::Name, "site", &["a"]),
+        Mark::of(About::User, "other", &["a"]),
+        Mark::of(About::Sid, "site", &["ab", "c"]),
+        Mark::of(About::Sid, "site", &["a", "bc"]),
+    ];
+    for (at, mark) in all.iter().enumerate() {
+        assert!(!all[..at].contains(mark), "{at}");
+    }
+}
+
+#[test]
+fn what_may_happen_once_happens_once_among_many() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    for round in 0..50 {
+        let mark = Mark::of(About::Token, "site", &[&round.to_string()]);
+        assert!(memory.first_time(mark, NOW, NOW + 600));
+        assert!(!memory.first_time(mark, NOW, NOW + 600));
+        assert!(
+            memory.first_time(mark, NOW + 2_000, NOW + 2_600),
+            "after its time"
+        );
+    }
+}
+
+#[test]
+fn a_full_memory_gives_up_what_matters_least_and_counts_it() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    // Marks that all have the same place.
+    let mark = |n: u64| Mark(7 << 24 | (n + 1));
+    for n in 0..WINDOW as u64 - 1 {
+        memory.end(mark(n), NOW * 1_000, NOW + 10_000 + n * 1_000);
+    }
+    memory.know(mark(100), NOW, NOW + 900_000);
+    assert_eq!(memory.lost(), 0);
+    memory.end(mark(200), NOW * 1_000, NOW + 50_000);
+    assert_eq!(memory.lost(), 1);
+    assert!(!memory.knows(mark(100), NOW), "what was only known goes first");
+    memory.end(mark(201), NOW * 1_000, NOW + 50_000);
+    assert!(!memory.knows(mark(0), NOW), "then what ends first");
+    assert!(memory.has_ended(mark(201), NOW * 1_000, NOW) && memory.has_ended(mark(200), NOW * 1_000, NOW));
+    // What is over makes room without a loss.
+    memory.end(mark(300), (NOW + 500_000) * 1_000, NOW + 600_000);
+    assert_eq!(memory.lost(), 2);
+}
+
+#[test]
+fn a_lease_is_for_one_and_comes_back() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    let lease = memory.lease(user("alice"), NOW, NOW + 10).unwrap();
+    assert!(memory.lease(user("alice"), NOW, NOW + 10).is_none());
+    drop(lease);
+    let kept = memory.lease(user("alice"), NOW, NOW + 10).unwrap();
+    // Its holder is gone; after its time somebody else gets it, and the old one does not give it back a second time.
+    let next = memory.lease(user("alice"), NOW + 10, NOW + 20).unwrap();
+    drop(kept);
+    assert!(memory.lease(user("alice"), NOW + 11, NOW + 20).is_none());
+    drop(next);
+}
+
+#[test]
+fn many_threads_mark_and_none_is_lost() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            scope.spawn(move || {
+                for n in 0..2_000 {
+                    memory.end(user(&format!("{thread}-{n}")), NOW * 1_000, NOW + 3_600);
+                    memory.end(user(&format!("all-{n}")), NOW * 1_000, NOW + 3_600);
+                }
+            });
+        }
+    });
+    assert_eq!(memory.lost(), 0);
+    for n in 0..2_000 {
+        for name in [format!("3-{n}"), format!("all-{n}")] {
+            assert!(memory.has_ended(user(&name), NOW * 1_000, NOW), "{name}");
+        }
+    }
+}
+
+#[test]
+fn notes_come_back_whole_until_their_time_is_over() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    for length in [0, 1, 7, 8, 9, 4_000, NOTE_BYTES] {
+        let text: Vec<u8> = (0..length).map(|n| n as u8).collect();
+        memory.keep_note(user("alice"), &text, NOW + 60);
+        assert_eq!(memory.note(user("alice"), NOW).unwrap(), text);
+    }
+    memory.keep_note(user("alice"), &[1; NOTE_BYTES + 1], NOW + 60);
+    assert_eq!(
+        memory.note(user("alice"), NOW).unwrap().len(),
+        NOTE_BYTES,
+        "one that is too long is left out"
+    );
+    assert!(memory.note(user("alice"), NOW + 60).is_none());
+    assert!(memory.note(user("bob"), NOW).is_none());
+}
+
+#[test]
+fn words_of_another_layout_are_wiped_and_a_known_one_is_kept() {
+    let words = words();
+    words[5_000].store(99, Ordering::Relaxed);
+    Memory::over(&words)
+        .unwrap()
+        .end(user("alice"), NOW * 1_000, NOW + 100);
+    assert_eq!(words[5_000].load(Ordering::Relaxed), 0);
+    assert!(
+        Memory::over(&words)
+            .unwrap()
+            .has_ended(user("alice"), NOW * 1_000, NOW)
+    );
+    assert!(Memory::over(&words[1..]).is_none());
+}

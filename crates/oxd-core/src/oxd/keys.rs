@@ -1,0 +1,98 @@
+//! The provider's keys, fetched once for a while and again at a bounded rate.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::lock;
+use crate::reason::{Failure, Reason};
+
+/// How long keys are used without asking again.
+const KEPT_FOR: Duration = Duration::from_secs(3_600);
+/// The least time between two fetches, however many tokens name a key that is not there: anybody may send those.
+const RATE: Duration = Duration::from_secs(60);
+/// The least time between two fetches that failed.
+const RETRY: Duration = Duration::from_secs(2);
+
+#[derive(Default)]
+struct Known {
+    /// The keys that were fetched last, and when.
+    keys: Option<(Instant, Vec<Value>)>,
+    /// When oxd was last asked.
+    asked: Option<Instant>,
+    /// How that failed, if it did.
+    failure: Option<(Reason, String)>,
+}
+
+/// The keys of one provider in one child process.
+#[derive(Default)]
+pub struct KeyCell(Mutex<Known>);
+
+impl KeyCell {
+    /// The keys; `anew` when those that are known lack the one that is wanted. Threads that want them at once share one
+    /// fetch. While oxd is away, keys that are old are better than none.
+    pub fn get(
+        &self,
+        anew: bool,
+        fetch: impl FnOnce() -> Result<Vec<Value>, Failure>,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut known = lock(&self.0);
+        let is_fresh = known.keys.as_ref().is_some_and(|(at, _)| at.elapsed() < KEPT_FOR);
+        let rests = if known.failure.is_some() { RETRY } else { RATE };
+        let may_ask = known.asked.is_none_or(|at| at.elapsed() >= rests);
+        if may_ask && (anew || !is_fresh) {
+            let fetched = fetch();
+            known.asked = Some(Instant::now());
+            known.failure = fetched.as_ref().err().map(|f| (f.reason, f.detail.clone()));
+            if let Ok(keys) = fetched {
+                known.keys = Some((Instant::now(), keys));
+            }
+        }
+        match (&known.failure, &known.keys) {
+            (Some((reason, detail)), keys) if anew || keys.is_none() => {
+                Err(Failure::new(*reason, detail.clone()))
+            }
+            (_, Some((_, keys))) => Ok(keys.clone()),
+            (_, None) => Ok(Vec::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn keys_are_fetched_once_and_for_an_unknown_one_at_a_bounded_rate() {
+        let (cell, count) = (KeyCell::default(), Cell::new(0));
+        let fetch = || {
+            count.set(count.get() + 1);
+            Ok(vec![Value::from(count.get())])
+        };
+        for _ in 0..3 {
+            assert_eq!(cell.get(false, fetch).unwrap(), [Value::from(1)]);
+        }
+        // A minute has not gone by since.
+        assert_eq!(cell.get(true, fetch).unwrap(), [Value::from(1)]);
+        lock(&cell.0).asked = Instant::now().checked_sub(RATE);
+        assert_eq!(cell.get(false, fetch).unwrap(), [Value::from(1)]);
+        for _ in 0..3 {
+            assert_eq!(cell.get(true, fetch).unwrap(), [Value::from(2)]);
+        }
+    }
+
+    #[test]
+    fn a_failure_is_not_kept_long_and_old_keys_outlive_it() {
+        let cell = KeyCell::default();
+        let fail = || Err(Failure::new(Reason::OxdUnreachable, "down"));
+        assert!(cell.get(false, fail).is_err());
+        assert!(cell.get(false, || Ok(vec![])).is_err(), "asked again at once");
+        lock(&cell.0).asked = Instant::now().checked_sub(RETRY);
+        assert!(cell.get(false, || Ok(vec![Value::Null])).is_ok());
+        lock(&cell.0).asked = Instant::now().checked_sub(RATE);
+        assert!(cell.get(true, fail).is_err());
+        assert_eq!(cell.get(false, fail).unwrap(), [Value::Null]);
+    }
+}

@@ -1,0 +1,164 @@
+//! Which sessions in a store belong together: all of a user, all that came from one session at the provider.
+//!
+//! httpd's stores know neither lists nor comparisons, so that a list is read, changed and written under a lease of this
+//! machine. Two machines that change one at the same moment may lose an element: then the session still learns from the
+//! mark beside the list that it is over ([`super::saving`]), only a few seconds later.
+
+use std::thread;
+use std::time::Duration;
+
+use super::{Keep, ending, last_use};
+use crate::authn::Ctx;
+use crate::clock::{Seconds, wall};
+use crate::facts::Level;
+use crate::memory::{Lease, Mark};
+use crate::reason::Failure;
+use crate::record::Parts;
+use crate::store::{Entries, Key, Kind};
+
+/// The most sessions that a list has; the oldest leave it first.
+const MOST: usize = 200;
+/// Bytes of an element: the session's key, when it began, when it ends.
+const ELEMENT: usize = 48;
+/// How long a list is waited for. Whoever has it needs a few milliseconds, or has died.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// One session of a list.
+struct Element {
+    key: Key,
+    issued: Seconds,
+    ends: Seconds,
+}
+
+fn read(bytes: &[u8]) -> Vec<Element> {
+    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+    bytes
+        .chunks_exact(ELEMENT)
+        .filter_map(|chunk| {
+            Some(Element {
+                key: chunk[..32].try_into().ok()?,
+                issued: number(&chunk[32..40]),
+                ends: number(&chunk[40..]),
+            })
+        })
+        .collect()
+}
+
+fn write(elements: &[Element]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(elements.len() * ELEMENT);
+    for element in elements {
+        bytes.extend_from_slice(&element.key);
+        bytes.extend_from_slice(&element.issued.to_le_bytes());
+        bytes.extend_from_slice(&element.ends.to_le_bytes());
+    }
+    bytes
+}
+
+/// Waits for the list of a mark.
+fn lease<'a>(ctx: &Ctx<'a>, mark: Mark) -> Option<Lease<'a>> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let now = wall();
+        if let Some(lease) = ctx.memory.lease(mark, now, now + 10) {
+            return Some(lease);
+        }
+        if waited >= PATIENCE {
+            return None;
+        }
+        waited += Duration::from_millis(1);
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Changes the list of a mark.
+fn change(
+    ctx: &Ctx<'_>,
+    entries: &Entries<'_>,
+    mark: Mark,
+    alter: impl FnOnce(&mut Vec<Element>),
+) -> Result<(), Failure> {
+    let _lease = lease(ctx, mark);
+    let key = Kind::Index.of_mark(entries.site, mark);
+    let mut elements = entries.get(&key)?.map_or_else(Vec::new, |bytes| read(&bytes));
+    elements.retain(|element| element.ends > ctx.facts.now);
+    alter(&mut elements);
+    elements.drain(..elements.len().saturating_sub(MOST));
+    match elements.iter().map(|element| element.ends).max() {
+        Some(until) => entries.put(ctx.outside, &key, &write(&elements), until),
+        None => Ok(entries.remove(&key)?),
+    }
+}
+
+/// Puts a new session into the lists of its marks, and ends those of its user that are too many.
+pub(super) fn add(ctx: &Ctx<'_>, entries: &Entries<'_>, key: &Key, parts: &Parts<'_>) -> Result<(), Failure> {
+    let element = || Element {
+        key: *key,
+        issued: parts.issued,
+        ends: parts.ends,
+    };
+    if let Some(mark) = Mark::stored(parts.marks.sid) {
+        change(ctx, entries, mark, |list| list.push(element()))?;
+    }
+    let Some(mark) = Mark::stored(parts.marks.user) else {
+        return Ok(());
+    };
+    let most = ctx.settings.session_max.map_or(usize::MAX, |most| most as usize);
+    let mut surplus = Vec::new();
+    change(ctx, entries, mark, |list| {
+        if list.len() >= most {
+            list.retain(|other| lives(ctx, entries, &other.key));
+            list.sort_by_key(|other| other.issued);
+            surplus = list.drain(..(list.len() + 1).saturating_sub(most)).collect();
+        }
+        list.push(element());
+    })?;
+    for oldest in surplus {
+        ctx.log(Level::Info, || {
+            format!("a user's oldest session ends: OxdSessionMax {most}")
+        });
+        ending::end_entry(ctx, entries, &oldest.key, oldest.ends)?;
+    }
+    Ok(())
+}
+
+/// Whether a listed session is still alive: it may have run out without anybody having taken it from the list.
+fn lives(ctx: &Ctx<'_>, entries: &Entries<'_>, key: &Key) -> bool {
+    match entries.get(key) {
+        Ok(None) => false,
+        Ok(Some(record)) => Parts::read(&record).is_some_and(|parts| {
+            last_use(&Keep::of(ctx), ctx.facts.now, &parts, b"").is_ok_and(|used| used.is_some())
+        }),
+        // Nobody knows; the write that follows fails too.
+        Err(_) => true,
+    }
+}
+
+/// Takes a session out of the lists of its marks.
+pub(super) fn remove(
+    ctx: &Ctx<'_>,
+    entries: &Entries<'_>,
+    key: &Key,
+    parts: &Parts<'_>,
+) -> Result<(), Failure> {
+    for mark in [parts.marks.sid, parts.marks.user]
+        .into_iter()
+        .filter_map(Mark::stored)
+    {
+        change(ctx, entries, mark, |list| {
+            list.retain(|element| element.key != *key)
+        })?;
+    }
+    Ok(())
+}
+
+/// The sessions of a mark, with the times at which they end; the list is gone afterwards.
+pub(super) fn take(ctx: &Ctx<'_>, entries: &Entries<'_>, mark: Mark) -> Result<Vec<(Key, Seconds)>, Failure> {
+    let mut taken = Vec::new();
+    change(ctx, entries, mark, |list| {
+        taken = list
+            .drain(..)
+            .map(|element| (element.key, element.ends))
+            .collect();
+    })?;
+    Ok(taken)
+}

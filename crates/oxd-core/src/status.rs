@@ -1,0 +1,115 @@
+//! `SetHandler oxd-status`: what an administrator can do about sessions. Who may, httpd's own rules of the place say.
+
+use serde_json::json;
+use url::form_urlencoded;
+
+use crate::authn::Ctx;
+use crate::clock::Seconds;
+use crate::crypto::Purpose;
+use crate::endpoint::{Form, is_form};
+use crate::facts::{Level, Method};
+use crate::memory::{About, Mark};
+use crate::page;
+use crate::reason::{Failure, Reason};
+use crate::respond::Response;
+use crate::session;
+
+/// How long the page's forms can be sent, in seconds.
+const FORM_LASTS: Seconds = 8 * 3_600;
+/// The largest form, in bytes.
+pub const FORM_LIMIT: usize = 8 * 1024;
+
+/// Answers a request that reached the handler.
+pub fn answer(ctx: &Ctx<'_>, form: &Form) -> Response {
+    let answered = match ctx.facts.method {
+        Method::Get | Method::Head => shown(ctx, None),
+        Method::Post => acted(ctx, form),
+        Method::Other => {
+            let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
+            return ctx
+                .refuse(&failure, None, None)
+                .with_header("Allow", "GET, HEAD, POST");
+        }
+    };
+    answered.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
+}
+
+fn site<'a>(ctx: &Ctx<'a>) -> Result<&'a str, Failure> {
+    let missing = || {
+        Failure::new(
+            Reason::NotConfigured,
+            format!("{}: this place has no OxdId (or OxdSite)", ctx.facts.path),
+        )
+    };
+    ctx.settings.effective_oxd_id().ok_or_else(missing)
+}
+
+fn shown(ctx: &Ctx<'_>, done: Option<&str>) -> Result<Response, Failure> {
+    let token = ctx.keys.seal(
+        ctx.outside,
+        Purpose::Form,
+        site(ctx)?,
+        ctx.facts.now.to_string().as_bytes(),
+    )?;
+    Ok(Response::page(200, page::status(ctx.facts.path, &token, done)))
+}
+
+fn acted(ctx: &Ctx<'_>, form: &Form) -> Result<Response, Failure> {
+    let site = site(ctx)?;
+    let bytes = match form {
+        Form::Read(bytes) if is_form(ctx.facts.headers.content_type) => bytes.as_slice(),
+        Form::TooLarge => return Err(Failure::new(Reason::BodyTooLarge, "a form for oxd-status")),
+        _ => b"",
+    };
+    let field = |wanted: &str| {
+        form_urlencoded::parse(bytes)
+            .find(|(name, _)| name == wanted)
+            .map(|(_, value)| value.into_owned())
+    };
+    if !is_own_form(ctx, site, field("token").as_deref()) {
+        let detail = "a form for oxd-status that its own page has not made";
+        return Err(Failure::new(Reason::ForeignForm, detail));
+    }
+    let user = field("user").filter(|user| !user.trim().is_empty());
+    let (ended, said) = match (field("action").as_deref(), user) {
+        (Some("end"), Some(user)) => {
+            let user = user.trim();
+            // An administrator has either at hand: the sub, or the name that stands in the access log.
+            session::end_marked(ctx, Mark::of(About::User, site, &[user]))?;
+            session::end_marked(ctx, Mark::of(About::Name, site, &[user]))?;
+            ("user", format!("All sessions of {user} have ended."))
+        }
+        (Some("end-all"), _) => {
+            session::end_all(ctx)?;
+            ("all", "All sessions have ended.".to_owned())
+        }
+        _ => {
+            return Err(Failure::new(
+                Reason::FormIncomplete,
+                "oxd-status: neither action=end with user, nor action=end-all",
+            ));
+        }
+    };
+    ctx.log(Level::Notice, || match ended {
+        "user" => "an administrator has ended all sessions of a user".into(),
+        _ => "an administrator has ended all sessions".into(),
+    });
+    if ctx.facts.wants_json() {
+        return Ok(Response::json(200, &json!({"ended": ended})));
+    }
+    shown(ctx, Some(&said))
+}
+
+/// Whether a form comes from the page itself, or from something that is no browser: a browser names the origin of every
+/// form that it sends elsewhere (Fetch Standard, section 3.2).
+fn is_own_form(ctx: &Ctx<'_>, site: &str, token: Option<&str>) -> bool {
+    let headers = &ctx.facts.headers;
+    if headers.origin.is_none() && headers.sec_fetch_site.is_none() {
+        return true;
+    }
+    let sealed_at = || {
+        let text = ctx.keys.open_owned(Purpose::Form, site, token?.as_bytes())?;
+        std::str::from_utf8(&text).ok()?.parse::<Seconds>().ok()
+    };
+    sealed_at().is_some_and(|since| ctx.facts.now < since.saturating_add(FORM_LASTS))
+}

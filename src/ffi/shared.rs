@@ -1,0 +1,60 @@
+//! Memory that the parent maps before it forks, so that all children have it.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::ptr;
+use std::sync::atomic::AtomicU64;
+
+/// Maps `words` words that last as long as the process: those of a file, whose content outlives the process too, or
+/// fresh ones. The file is made where it is missing, readable by its owner alone.
+pub fn map(file: Option<&Path>, words: usize) -> io::Result<&'static [AtomicU64]> {
+    let bytes = words * size_of::<AtomicU64>();
+    let file = file.map(|path| open(path, bytes)).transpose()?;
+    let (flags, descriptor) = match &file {
+        Some(file) => (libc::MAP_SHARED, file.as_raw_fd()),
+        None => (libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1),
+    };
+    // SAFETY: a new mapping at an address of the kernel's choice, which nothing else uses and which is never unmapped:
+    // at its end a child may still have threads that look at it. The file is as long as the mapping and its blocks are
+    // allocated, so that no access can fail. All access is atomic, from this process and others.
+    unsafe {
+        let place = libc::mmap(
+            ptr::null_mut(),
+            bytes,
+            libc::PROT_READ | libc::PROT_WRITE,
+            flags,
+            descriptor,
+            0,
+        );
+        if place == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(std::slice::from_raw_parts(place.cast::<AtomicU64>(), words))
+    }
+}
+
+fn open(path: &Path, bytes: usize) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    let about = file.metadata()?;
+    // SAFETY: a plain query.
+    let ours = about.uid() == unsafe { libc::geteuid() };
+    if !about.is_file() || !ours {
+        return Err(io::Error::other("it is not a plain file of this user"));
+    }
+    let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
+    // SAFETY: the descriptor is open. Without its blocks a full disk would show itself only as a signal.
+    match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
+        0 => Ok(file),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
