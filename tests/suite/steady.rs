@@ -111,7 +111,7 @@ fn a_request_that_becomes_several_is_one_to_the_module() {
         );
         let set = answer.set_cookies();
         let names: Vec<_> = set.iter().map(oxd_tests::Cookie::name).collect();
-        assert_eq!(names, ["oxd_session"], "{path}");
+        assert_eq!(names, ["oxd_session.seen"], "{path}");
     }
     site.expect_commands(&[]);
 }

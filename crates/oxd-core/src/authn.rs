@@ -198,14 +198,17 @@ pub enum Refresh {
     Ended,
 }
 
+/// How long a request waits for another one's refresh although its own access token still works: longer than a refresh
+/// takes, and too short for a slow oxd to fill the server with waiting requests.
+const WAITS_AT_MOST: Duration = Duration::from_secs(1);
 /// How often a request looks whether another has refreshed its session.
 const LOOKS_EVERY: Duration = Duration::from_millis(10);
 
 /// Brings a session's tokens and claims up to date, as far as that is wanted now.
 ///
 /// One request does it for all that carry the session, in all processes and on all machines that share a store: a
-/// refresh token may be good for one use only. The others go on while the access token still works, and wait where it
-/// does not.
+/// refresh token may be good for one use only. The others wait for it, and only for a moment while the access token
+/// still works.
 pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
     let now = ctx.facts.now;
     if !may_refresh(ctx.settings, session, now) {
@@ -214,7 +217,7 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
     let works = session.parts.access_expires == 0 || now.saturating_add(1) < session.parts.access_expires;
     // As long as the one that is at it may take: a token for us, the refresh, user info.
     let patience = if works {
-        Duration::ZERO
+        WAITS_AT_MOST
     } else {
         ctx.settings.timeouts().total.saturating_mul(3)
     };

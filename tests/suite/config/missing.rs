@@ -118,3 +118,21 @@ fn no_other_authtype_is_touched() {
     );
     Browser::new().get(httpd.url("/")).expect(200);
 }
+
+#[test]
+fn a_limit_of_sessions_needs_a_store_that_can_count() {
+    let server = format!("{SERVER}{ID}{CLIENT}");
+    for without in ["", "OxdSessionStore cookie\n"] {
+        let text = format!("{server}{without}OxdSessionMax 3\n{PROTECTED}");
+        let test = httpd().config(&text).configtest();
+        let named = |line: &str| line.contains("OxdSessionMax needs an OxdSessionStore other than cookie");
+        assert!(
+            !test.ok && test.output.lines().any(named),
+            "{without}: {}",
+            test.output
+        );
+    }
+    let text = format!("{server}OxdSessionStore shmcb:${{ROOT}}/run/s(64000)\nOxdSessionMax 3\n{PROTECTED}");
+    let test = httpd().load("socache_shmcb").config(&text).configtest();
+    assert!(test.ok, "{}", test.output);
+}

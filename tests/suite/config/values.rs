@@ -220,8 +220,6 @@ const SESSION: &[Bad] = &[
     ),
     ("OxdTrustForwarded", "\"\"", "X-Forwarded-Proto.*X-Forwarded-Host"),
     ("OxdSessionMax", "0", NUMBER),
-    // No store of this version can count.
-    ("OxdSessionMax", "3", "(?i)store"),
     ("OxdSessionMax", "some", NUMBER),
     ("OxdTokenRefresh", "often", TIME),
     ("OxdTokenRefresh", "-1s", TIME),
