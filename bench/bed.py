@@ -153,6 +153,35 @@ def start_oxd_dev(binary, directory, redirect_uris, logout_uri):
     return process, {"port": port, "provider": f"http://127.0.0.1:{provider_port}", "site": site, "cert": cert}
 
 
+class Servers:
+    """Redis and memcached, as far as they are installed, each on a free port."""
+
+    def __init__(self, directory):
+        self.ports, self.processes = {}, []
+        commands = {
+            "redis": ["redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1",
+                      "--dir", directory, "--port"],
+            "memcache": ["memcached", "-l", "127.0.0.1", "-U", "0",
+                         *(["-u", "nobody"] if os.geteuid() == 0 else []), "-p"],
+        }
+        for name, command in commands.items():
+            if not shutil.which(command[0]):
+                continue
+            port = free_port()
+            process = subprocess.Popen([*map(str, command), str(port)], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.processes.append(process)
+            wait_for_port(port, process, command[0], lambda: "")
+            self.ports[name] = port
+
+    def port(self, name):
+        return self.ports.get(name)
+
+    def close(self):
+        for process in self.processes:
+            end(process)
+
+
 # --- a browser, as far as it is needed --------------------------------------------
 
 

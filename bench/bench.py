@@ -39,6 +39,7 @@ from bed import (
     FILE_SIZE,
     Failure,
     Httpd,
+    Servers,
     end,
     free_port,
     sign_in,
@@ -57,29 +58,45 @@ class Variant:
         self.path, self.send_cookie = path, send_cookie
 
 
-def variants(with_openidc):
+# The session stores besides the cookie, with the modules that they need.
+OXD_STORES = {
+    "shmcb": "shmcb:{directory}/oxd-shmcb(4194304)",
+    "redis": "redis:127.0.0.1:{redis}",
+    "memcache": "memcache:127.0.0.1:{memcache}",
+    "dbm": "dbm:{directory}/oxd-dbm",
+}
+OPENIDC_CACHES = {
+    "shm": "OIDCCacheType shm",
+    "redis": "OIDCCacheType redis\nOIDCRedisCacheServer 127.0.0.1:{redis}",
+    "memcache": "OIDCCacheType memcache\nOIDCMemCacheServers 127.0.0.1:{memcache}",
+}
+
+
+def variants(stores, caches):
     found = [
         Variant("alone", "httpd without either module", "none", "/plain/file.txt", False),
         Variant("plain", "mod_oxd, unprotected", "oxd", "/plain/file.txt", False),
         Variant("plain_cookie", "mod_oxd, unprotected, same Cookie header", "oxd", "/plain/file.txt", True),
         Variant("oxd", "mod_oxd, protected, session in the cookie", "oxd", "/protected/file.txt", True),
     ]
-    if with_openidc:
-        found += [
-            Variant("openidc_cookie", "mod_auth_openidc, client-cookie", "openidc_cookie",
-                    "/protected/file.txt", True),
-            Variant("openidc_cache", "mod_auth_openidc, server-cache (shm)", "openidc_cache",
-                    "/protected/file.txt", True),
-        ]
+    found += [Variant(f"oxd_{store}", f"mod_oxd, protected, {store}", f"oxd_{store}", "/protected/file.txt", True)
+              for store in stores]
+    if caches:
+        found.append(Variant("openidc_cookie", "mod_auth_openidc, client-cookie", "openidc_cookie",
+                             "/protected/file.txt", True))
+    found += [Variant(f"openidc_{cache}", f"mod_auth_openidc, server-cache ({cache})", f"openidc_{cache}",
+                      "/protected/file.txt", True) for cache in caches]
     return found
 
 
-def oxd_config(module, oxd):
+def oxd_config(module, oxd, port, store=""):
     return f"""
 LoadModule oxd_module "{module}"
+{store}
 OxdServer https://127.0.0.1:{oxd['port']}
 OxdServerCAFile "{oxd['cert']}"
 OxdSite "{oxd['site']}"
+OxdRedirectUri http://127.0.0.1:{port}/oxd/callback
 OxdCryptoKey "only for the benchmark, and the same in each of its runs"
 <Location /oxd>
     SetHandler oxd
@@ -91,7 +108,7 @@ OxdCryptoKey "only for the benchmark, and the same in each of its runs"
 """
 
 
-def openidc_config(apache, oxd, client, port, session_type):
+def openidc_config(apache, oxd, client, port, session):
     return f"""
 {apache.load_module("auth_openidc")}
 OIDCProviderMetadataURL {oxd['provider']}/.well-known/openid-configuration
@@ -100,7 +117,7 @@ OIDCClientSecret {client['client_secret']}
 OIDCRedirectURI http://127.0.0.1:{port}/protected/callback
 OIDCCryptoPassphrase "only for the benchmark, and the same in each of its runs"
 OIDCScope "openid profile email"
-OIDCSessionType {session_type}
+{session}
 # As mod_oxd does unless told otherwise.
 OIDCPassClaimsAs environment
 <Location /protected>
@@ -115,18 +132,40 @@ class Bed:
 
     def __init__(self, apache, directory, arguments):
         self.apache, self.directory = apache, directory
-        self.ports = {site: free_port() for site in ("none", "oxd", "openidc_cookie", "openidc_cache")}
+        self.servers = Servers(directory)
         uri = "http://127.0.0.1:{}".format
+        self.stores = [store for store in OXD_STORES if self.has_cache(store)]
+        oxd_sites = ["oxd", *(f"oxd_{store}" for store in self.stores)]
+        self.ports = {site: free_port() for site in ["none", *oxd_sites]}
         self.oxd_process, self.oxd = start_oxd_dev(
             arguments.oxd_dev, directory,
-            [uri(self.ports["oxd"]) + "/oxd/callback"], uri(self.ports["oxd"]) + "/oxd/logout")
-        self.sites = {"none": "", "oxd": oxd_config(arguments.module, self.oxd)}
-        self.openidc = apache.has("auth_openidc")
-        if self.openidc:
-            for site, session_type in (("openidc_cookie", "client-cookie"), ("openidc_cache", "server-cache")):
-                port = self.ports[site]
+            # Of several redirect addresses oxd uses the first, unless it is told; one site serves all.
+            [uri(self.ports[site]) + "/oxd/callback" for site in oxd_sites],
+            uri(self.ports["oxd"]) + "/oxd/logout")
+        self.sites = {"none": ""}
+        for site in oxd_sites:
+            store = self.store_config(site.removeprefix("oxd_")) if site != "oxd" else ""
+            self.sites[site] = oxd_config(arguments.module, self.oxd, self.ports[site], store)
+        self.caches = []
+        if apache.has("auth_openidc"):
+            self.caches = [cache for cache in OPENIDC_CACHES if cache == "shm" or self.servers.port(cache)]
+            sessions = {"cookie": "OIDCSessionType client-cookie"}
+            for cache in self.caches:
+                sessions[cache] = "OIDCSessionType server-cache\n" + OPENIDC_CACHES[cache].format(
+                    **self.servers.ports)
+            for name, session in sessions.items():
+                site, port = f"openidc_{name}", free_port()
+                self.ports[site] = port
                 client = register_client(self.oxd["provider"], uri(port) + "/protected/callback")
-                self.sites[site] = openidc_config(apache, self.oxd, client, port, session_type)
+                self.sites[site] = openidc_config(apache, self.oxd, client, port, session)
+
+    def has_cache(self, store):
+        module = self.apache.has(f"socache_{store}")
+        return module and (store in ("shmcb", "dbm") or self.servers.port(store) is not None)
+
+    def store_config(self, store):
+        argument = OXD_STORES[store].format(directory=self.directory / "stores", **self.servers.ports)
+        return self.apache.load_module(f"socache_{store}") + f"OxdSessionStore {argument}\n"
 
     def sign_in(self, httpd, site):
         """A Cookie header with a session, where there is something to sign in to."""
@@ -137,6 +176,7 @@ class Bed:
 
     def close(self):
         end(self.oxd_process)
+        self.servers.close()
 
 
 def register_client(provider, redirect_uri):
@@ -267,16 +307,19 @@ def main():
     directory = pathlib.Path(tempfile.mkdtemp(prefix="mod_oxd-bench."))
     # www-data, which httpd becomes when root starts it, has to reach the file.
     directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    for path in ("htdocs", "htdocs/plain", "htdocs/protected"):
+    for path in ("htdocs", "htdocs/plain", "htdocs/protected", "stores"):
         (directory / path).mkdir()
+    (directory / "stores").chmod(0o777)
     for path in ("plain", "protected"):
         (directory / "htdocs" / path / "file.txt").write_bytes(b"x" * FILE_SIZE)
 
     bed = None
     try:
         bed = Bed(apache, directory, arguments)
-        chosen = variants(bed.openidc)
-        if not bed.openidc:
+        chosen = variants(bed.stores, bed.caches)
+        for store in OXD_STORES.keys() - set(bed.stores):
+            print(f"no server or no module for {store}: skipped")
+        if not bed.caches:
             print("mod_auth_openidc is not installed (package libapache2-mod-auth-openidc): skipped")
         results = {
             "httpd": apache.version, "machine": platform.machine(), "cpus": os.cpu_count(),
