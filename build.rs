@@ -87,6 +87,7 @@ const TYPES: &[&str] = &[
 const CONSTANTS: &[&str] = &[
     "ACCESS_CONF",
     "APLOG_(ERR|WARNING|NOTICE|INFO|DEBUG)",
+    "APR_EGENERAL",
     "APR_EINVAL",
     "APR_ENOMEM",
     "APR_ENOSPC",

@@ -27,6 +27,7 @@ import pathlib
 import platform
 import re
 import shutil
+import ssl
 import statistics
 import subprocess
 import sys
@@ -89,14 +90,13 @@ def variants(stores, caches):
     return found
 
 
-def oxd_config(module, oxd, port, store=""):
+def oxd_config(module, oxd, site, store=""):
     return f"""
 LoadModule oxd_module "{module}"
 {store}
 OxdServer https://127.0.0.1:{oxd['port']}
 OxdServerCAFile "{oxd['cert']}"
-OxdSite "{oxd['site']}"
-OxdRedirectUri http://127.0.0.1:{port}/oxd/callback
+OxdSite "{site}"
 OxdCryptoKey "only for the benchmark, and the same in each of its runs"
 <Location /oxd>
     SetHandler oxd
@@ -139,13 +139,14 @@ class Bed:
         self.ports = {site: free_port() for site in ["none", *oxd_sites]}
         self.oxd_process, self.oxd = start_oxd_dev(
             arguments.oxd_dev, directory,
-            # Of several redirect addresses oxd uses the first, unless it is told; one site serves all.
-            [uri(self.ports[site]) + "/oxd/callback" for site in oxd_sites],
-            uri(self.ports["oxd"]) + "/oxd/logout")
+            [uri(self.ports["oxd"]) + "/oxd/callback"], uri(self.ports["oxd"]) + "/oxd/logout")
         self.sites = {"none": ""}
         for site in oxd_sites:
             store = self.store_config(site.removeprefix("oxd_")) if site != "oxd" else ""
-            self.sites[site] = oxd_config(arguments.module, self.oxd, self.ports[site], store)
+            # oxd exchanges codes with a site's first redirect address only: each port is a site of its own.
+            registered = self.directory / f"{site}.json"
+            registered.write_text(register_site(self.oxd, uri(self.ports[site])))
+            self.sites[site] = oxd_config(arguments.module, self.oxd, registered, store)
         self.caches = []
         if apache.has("auth_openidc"):
             self.caches = [cache for cache in OPENIDC_CACHES if cache == "shm" or self.servers.port(cache)]
@@ -177,6 +178,19 @@ class Bed:
     def close(self):
         end(self.oxd_process)
         self.servers.close()
+
+
+def register_site(oxd, base):
+    """A site at the development oxd server; answers the text of its site file."""
+    body = json.dumps({"op_host": oxd["provider"], "redirect_uris": [base + "/oxd/callback"],
+                       "post_logout_redirect_uris": [base + "/oxd/logout"],
+                       "scope": ["openid", "profile", "email", "oxd"],
+                       "grant_types": ["authorization_code", "client_credentials"]}).encode()
+    request = urllib.request.Request(f"https://127.0.0.1:{oxd['port']}/register-site", body,
+                                     {"Content-Type": "application/json"})
+    context = ssl.create_default_context(cafile=str(oxd["cert"]))
+    with urllib.request.urlopen(request, timeout=30, context=context) as answer:
+        return answer.read().decode()
 
 
 def register_client(provider, redirect_uri):

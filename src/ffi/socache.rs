@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oxd_core::clock::Seconds;
+use oxd_core::clock::{Seconds, wall};
 use oxd_core::settings::StoreHandle;
 use oxd_core::store::Key;
 
@@ -177,7 +177,7 @@ pub unsafe fn prepare(server: *mut sys::server_rec, pool: *mut sys::apr_pool_t) 
                         pool,
                         0,
                     );
-                    if status != sys::APR_SUCCESS as i32 {
+                    if status != sys::APR_SUCCESS {
                         return Err(format!("the mutex of the session store: {}", words(status)));
                     }
                 }
@@ -191,10 +191,10 @@ pub unsafe fn prepare(server: *mut sys::server_rec, pool: *mut sys::apr_pool_t) 
             };
             match functions.init {
                 Some(init) => init(store.instance, NAMESPACE.as_ptr(), &hints, server, pool),
-                None => sys::APR_SUCCESS as i32,
+                None => sys::APR_SUCCESS,
             }
         };
-        if status != sys::APR_SUCCESS as i32 {
+        if status != sys::APR_SUCCESS {
             return Err(format!("OxdSessionStore {}: {}", store.text, words(status)));
         }
     }
@@ -226,7 +226,7 @@ pub unsafe fn prepare_child(pool: *mut sys::apr_pool_t) -> Result<(), String> {
     {
         store.mutex.store(mutex, Ordering::Release);
     }
-    if status == sys::APR_SUCCESS as i32 {
+    if status == sys::APR_SUCCESS {
         Ok(())
     } else {
         Err(format!("the mutex of the session store: {}", words(status)))
@@ -278,7 +278,7 @@ impl Socache {
         } else {
             // SAFETY: the mutex lives as long as the configuration.
             match unsafe { sys::apr_global_mutex_lock(mutex) } {
-                status if status == sys::APR_SUCCESS as i32 => Some(Held(mutex)),
+                status if status == sys::APR_SUCCESS => Some(Held(mutex)),
                 status => return Err(Refusal::Failed(format!("the mutex: {}", words(status)))),
             }
         };
@@ -309,11 +309,11 @@ impl Calls<'_> {
     fn outcome(&self, status: sys::apr_status_t) -> Result<(), Refusal> {
         // SAFETY: the pool is this thread's own, and nothing that the call has put there is used any more.
         unsafe { sys::apr_pool_clear(self.pool) }
-        if status == sys::APR_SUCCESS as i32 {
+        if status == sys::APR_SUCCESS {
             Ok(())
-        } else if status == sys::APR_NOTFOUND as i32 {
+        } else if status == sys::APR_NOTFOUND {
             Err(Refusal::NotFound)
-        } else if status == sys::APR_ENOSPC as i32 || status == sys::APR_ENOMEM as i32 {
+        } else if status == sys::APR_ENOSPC || status == sys::APR_ENOMEM {
             Err(Refusal::TooLarge)
         } else {
             Err(Refusal::Failed(words(status)))
@@ -341,10 +341,12 @@ impl Calls<'_> {
                         &mut length,
                         self.pool,
                     ),
-                    None => sys::APR_NOTFOUND as i32,
+                    None => sys::APR_NOTFOUND,
                 }
             };
-            self.outcome(status)?;
+            // With Berkeley DB below, mod_socache_dbm has this word for an entry that is not there.
+            let is_absent = self.store.provider == "dbm" && status == sys::APR_EGENERAL;
+            self.outcome(if is_absent { sys::APR_NOTFOUND } else { status })?;
             let bytes = usize::try_from(length)
                 .ok()
                 .and_then(|length| buffer.get(..length));
@@ -357,6 +359,8 @@ impl Calls<'_> {
     /// Writes an entry.
     pub fn store(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
         let mut value = value.to_vec();
+        // Providers turn this into whole seconds from now, cut off; what has no second left they refuse or keep for ever.
+        let until = until.max(wall()).saturating_add(2);
         let until = i64::try_from(until.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
         // SAFETY: as for `retrieve`; the provider may change the value, which is a copy.
         let status = unsafe {
@@ -371,7 +375,7 @@ impl Calls<'_> {
                     value.len() as c_uint,
                     self.pool,
                 ),
-                None => sys::APR_EINVAL as i32,
+                None => sys::APR_EINVAL,
             }
         };
         self.outcome(status)
@@ -389,7 +393,7 @@ impl Calls<'_> {
                     key.len() as c_uint,
                     self.pool,
                 ),
-                None => sys::APR_EINVAL as i32,
+                None => sys::APR_EINVAL,
             }
         };
         self.outcome(status)

@@ -213,6 +213,7 @@ const VALUES: &[(&str, &[Args], &[Args])] = &[
         &[
             &["file"],
             &["cookie:x"],
+            &["cookie:"],
             &["dbm"],
             &["dbm:"],
             &["redis"],

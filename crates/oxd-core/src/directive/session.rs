@@ -56,7 +56,7 @@ pub(super) const TABLE: &[Directive] = &[
                 ));
             };
             s.session_store = Some(match provider {
-                None if details.is_empty() => SessionStore::Cookie,
+                None if !args[0].contains(':') => SessionStore::Cookie,
                 None => return Err(refused("cookie alone".into())),
                 Some("dbm") if details.is_empty() => return Err(refused("dbm:PATH".into())),
                 Some("redis" | "memcache") if !is_host_list(details) => {

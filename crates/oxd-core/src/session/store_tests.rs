@@ -264,8 +264,8 @@ fn the_oldest_of_too_many_sessions_ends_and_dead_ones_do_not_count() {
         browser.settings.session_max = Some(2);
         browser.now = NOW + at as u64;
     }
-    for at in 0..3 {
-        browsers[at].log_in("/app");
+    for browser in browsers.iter_mut().take(3) {
+        browser.log_in("/app");
     }
     let alive = |browsers: &[Browser<'_>]| browsers.iter().map(is_signed_in).collect::<Vec<_>>();
     assert_eq!(alive(&browsers), [false, true, true, false]);
