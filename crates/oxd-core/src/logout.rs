@@ -99,7 +99,7 @@ pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
         return ctx.refuse(&failure, None, None).framed();
     };
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let mark = Mark::of(About::Sid, site, &[issuer, sid]);
+    let mark = Mark::of_sid(site, issuer, sid);
     // Anybody may ask for this address: what no session here has ever had is not remembered.
     let ended = session::is_known(ctx, mark).and_then(|is_known| {
         if is_known {
@@ -164,7 +164,7 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
     let token = logout_token::check(ctx, token)?;
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
     let mark = match (&token.sid, &token.sub) {
-        (Some(sid), _) => Mark::of(About::Sid, site, &[&token.iss, sid]),
+        (Some(sid), _) => Mark::of_sid(site, &token.iss, sid),
         (None, Some(sub)) => Mark::of(About::User, site, &[sub]),
         (None, None) => return Err(invalid("it names neither sid nor sub")),
     };

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! 8 words of header | marks: MARKS x (hash, value) | leases: LEASES x 1 | notes: NOTES x NOTE_WORDS
-//! value: moment in hundredths of a second, 40 bits | end in units of 256 seconds, 24 bits
+//! value: moment in milliseconds, 42 bits | end in units of 1024 seconds, 22 bits
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,7 @@ const NOTES_AT: usize = LEASES_AT + LEASES;
 pub const WORDS: usize = NOTES_AT + NOTES * NOTE_WORDS;
 
 /// Says what the words are; another layout gets another number, and starts empty.
-const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x02");
 /// Where the number of marks stands that were given up before their time.
 const LOST: usize = 1;
 
@@ -74,6 +74,17 @@ impl Mark {
         let mut parts: Vec<&[u8]> = vec![b"mod_oxd mark", &kind, site.as_bytes()];
         parts.extend(what.iter().map(|text| text.as_bytes()));
         sha256_of(&parts)
+    }
+
+    /// The mark of what came from one session at a provider. Some write the issuer with a slash at its end, and some
+    /// without.
+    pub fn of_sid(site: &str, issuer: &str, sid: &str) -> Mark {
+        Self::of(About::Sid, site, &[issuer.trim_end_matches('/'), sid])
+    }
+
+    /// The mark of an issuer.
+    pub fn of_issuer(site: &str, issuer: &str) -> Mark {
+        Self::of(About::Issuer, site, &[issuer.trim_end_matches('/')])
     }
 
     /// A mark that a session's record holds; `None` for 0.
@@ -124,33 +135,38 @@ fn first_word(bytes: &[u8]) -> u64 {
 /// What is remembered under a mark.
 #[derive(Clone, Copy, PartialEq)]
 struct Fact {
-    /// In hundredths of a second; 0 where only the mark itself counts.
-    moment: u64,
-    /// In units of 256 seconds.
+    /// In milliseconds; 0 where only the mark itself counts.
+    moment: Millis,
+    /// In units of [`UNIT`].
     end: u64,
 }
+
+/// Bits of a fact's end.
+const END_BITS: u32 = 22;
+/// What a fact's end is counted in, in seconds.
+const UNIT: Seconds = 1_024;
 
 impl Fact {
     fn new(moment: Millis, until: Seconds) -> Self {
         Self {
-            moment: (moment / 10).min((1 << 40) - 1),
-            end: (until / 256 + 1).min((1 << 24) - 1),
+            moment: moment.min((1 << (64 - END_BITS)) - 1),
+            end: (until / UNIT + 1).min((1 << END_BITS) - 1),
         }
     }
 
     fn read(word: u64) -> Self {
         Self {
-            moment: word >> 24,
-            end: word & 0xff_ffff,
+            moment: word >> END_BITS,
+            end: word & ((1 << END_BITS) - 1),
         }
     }
 
     fn word(self) -> u64 {
-        self.moment << 24 | self.end
+        self.moment << END_BITS | self.end
     }
 
     fn is_over(self, now: Seconds) -> bool {
-        self.end <= now / 256
+        self.end <= now / UNIT
     }
 
     /// Both facts in one.
@@ -258,13 +274,13 @@ impl<'m> Memory<'m> {
 
     /// Everything that bears the mark and began up to this moment is over; kept until `until`.
     pub fn end(&self, mark: Mark, moment: Millis, until: Seconds) {
-        self.remember(mark, Fact::new(moment.max(10), until), moment / 1_000);
+        self.remember(mark, Fact::new(moment.max(1), until), moment / 1_000);
     }
 
     /// Whether something that bears the mark and began at a moment is over.
     #[inline]
     pub fn has_ended(&self, mark: Mark, began: Millis, now: Seconds) -> bool {
-        self.fact(mark, now).is_some_and(|fact| began / 10 <= fact.moment)
+        self.fact(mark, now).is_some_and(|fact| began <= fact.moment)
     }
 
     /// Remembers that something bears the mark.
@@ -297,7 +313,7 @@ impl<'m> Memory<'m> {
     /// When a session was last used, as far as this machine knows.
     #[inline]
     pub fn touched(&self, id: &[u8; 16], now: Seconds) -> Option<Seconds> {
-        self.fact(Mark::of_use(id), now).map(|fact| fact.moment / 100)
+        self.fact(Mark::of_use(id), now).map(|fact| fact.moment / 1_000)
     }
 
     /// Takes the lease of a mark, unless somebody has it: then `None`. It runs out by itself at `until`.

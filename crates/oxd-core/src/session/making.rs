@@ -95,7 +95,7 @@ pub fn create(
         ctx.memory.know(sid, now, parts.ends);
     }
     if let Some(issuer) = merged.get("iss").and_then(Value::as_str) {
-        let mark = Mark::of(About::Issuer, site, &[issuer]);
+        let mark = Mark::of_issuer(site, issuer);
         ctx.memory.know(mark, now, now.saturating_add(ISSUER_KNOWN_FOR));
     }
     Ok(lines)
@@ -121,7 +121,7 @@ fn marks(ctx: &Ctx<'_>, site: &str, merged: &Map<String, Value>, parts: &Parts<'
             .filter(|name| *name != subject)
             .map_or(0, |name| Mark::of(About::Name, site, &[name]).word()),
         sid: match (text("iss"), text("sid")) {
-            (Some(issuer), Some(sid)) => Mark::of(About::Sid, site, &[issuer, sid]).word(),
+            (Some(issuer), Some(sid)) => Mark::of_sid(site, issuer, sid).word(),
             _ => 0,
         },
     }
