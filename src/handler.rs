@@ -114,6 +114,7 @@ fn decide<A>(
         oxd: &oxd,
         memory: child::memory(),
         store: stores::of(settings),
+        stats: child::stats(),
     })
 }
 

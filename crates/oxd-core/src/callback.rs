@@ -16,6 +16,7 @@ use crate::respond::Response;
 use crate::session;
 use crate::settings::SameSite;
 use crate::state::{self, Pending};
+use crate::stats;
 
 /// What the provider sent back, from the query or a form.
 #[derive(Debug, Default)]
@@ -52,6 +53,7 @@ impl Returned {
 /// The provider sent the browser back.
 pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     let malformed = |detail: &str| {
+        ctx.stats.login_failed(Reason::CallbackMalformed, ctx.facts.now);
         ctx.refuse(
             &Failure::new(Reason::CallbackMalformed, detail),
             None,
@@ -80,6 +82,7 @@ pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     match finish(ctx, &code, &pending) {
         Ok(response) => response,
         Err(failure) => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
             let link = start_over(ctx, Some(&pending.target));
             let response = ctx.refuse(&failure, None, link.as_deref());
             // As long as oxd has not seen the code, loading the page again can still complete the login.
@@ -121,6 +124,7 @@ fn provider_error(
     } else {
         Reason::ProviderError
     };
+    ctx.stats.login_failed(reason, ctx.facts.now);
     let said = description.unwrap_or_default();
     let failure = Failure::new(reason, format!("the provider answered {error:?} ({said:?})"));
     // Anybody can make a link to the callback; only an answer to a login of this browser gets to speak on the page.
@@ -154,7 +158,10 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     });
     let target = match target {
         Ok(target) => target,
-        Err(failure) => return ctx.refuse(&failure, None, None),
+        Err(failure) => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            return ctx.refuse(&failure, None, None);
+        }
     };
     if let Some(target) = target {
         ctx.log(Level::Debug, || {
@@ -167,6 +174,7 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
         "a callback whose state this browser has no login for",
     );
     if state.starts_with(RESTART_MARK) || state::was_restarted(ctx) {
+        ctx.stats.login_failed(failure.reason, ctx.facts.now);
         return ctx.refuse(&failure, None, start_over(ctx, None).as_deref());
     }
     match (start_over(ctx, None), state::mark_restart(ctx)) {
@@ -174,9 +182,13 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
             ctx.log(Level::Info, || {
                 format!("{}; the login is restarted", failure.log_line())
             });
+            ctx.stats.login(stats::Login::Restarted, ctx.facts.now);
             Response::redirect(302, login).with_cookie(mark)
         }
-        _ => ctx.refuse(&failure, None, None),
+        _ => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.refuse(&failure, None, None)
+        }
     }
 }
 
@@ -193,6 +205,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
     };
     let merged = claims::merge(&tokens.id_token_claims, user_info);
     let mut cookies = session::create(ctx, &tokens, &merged, pending)?;
+    ctx.stats.login(stats::Login::Completed, ctx.facts.now);
     cookies.push(state::end(ctx, &pending.state));
     cookies.extend(state::unmark(ctx));
     ctx.log(Level::Debug, || {

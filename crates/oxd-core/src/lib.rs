@@ -32,6 +32,7 @@ pub mod secret;
 pub mod session;
 pub mod settings;
 pub mod state;
+pub mod stats;
 pub mod status;
 pub mod store;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::facts::Level;
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
 use crate::state::{self, Pending};
+use crate::stats;
 
 /// The longest return address that is kept, in bytes; it travels in a cookie.
 const TARGET_LIMIT: usize = 1_500;
@@ -106,7 +107,10 @@ pub struct Wish<'w> {
 pub fn start_with(ctx: &Ctx<'_>, target: String, wish: Wish<'_>) -> Response {
     match try_start(ctx, &target, wish) {
         Ok(response) => response,
-        Err(failure) => ctx.refuse(&failure, None, Some(&target)),
+        Err(failure) => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.refuse(&failure, None, Some(&target))
+        }
     }
 }
 
@@ -150,6 +154,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Fa
     };
     let mut response = Response::redirect(302, url.to_string());
     response.cookies = state::begin(ctx, pending)?;
+    ctx.stats.login(stats::Login::Begun, ctx.facts.now);
     ctx.log(Level::Debug, || format!("login started, to end at {target}"));
     Ok(response)
 }

@@ -16,6 +16,7 @@ use crate::page;
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
 use crate::session;
+use crate::stats::End;
 
 /// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
 pub fn by_user(ctx: &Ctx<'_>) -> Response {
@@ -25,7 +26,7 @@ pub fn by_user(ctx: &Ctx<'_>) -> Response {
         });
     };
     let mut response = match session::end_own(ctx) {
-        Ok(ended) => match provider_logout(ctx, ended.and_then(|ended| ended.id_token)) {
+        Ok(ended) => match provider_logout(ctx, noted(ctx, ended).and_then(|ended| ended.id_token)) {
             Ok(uri) => Response::redirect(303, uri),
             Err(failure) => {
                 warn("the session has ended here, but not at the provider", &failure);
@@ -50,6 +51,13 @@ pub fn by_user(ctx: &Ctx<'_>) -> Response {
     };
     response.cookies = session::clear(ctx);
     response
+}
+
+fn noted(ctx: &Ctx<'_>, ended: Option<session::Ended>) -> Option<session::Ended> {
+    if ended.is_some() {
+        ctx.stats.ended(End::User);
+    }
+    ended
 }
 
 fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
@@ -104,6 +112,7 @@ pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
     let ended = session::is_known(ctx, mark).and_then(|is_known| {
         if is_known {
             session::end_marked(ctx, mark)?;
+            ctx.stats.ended(End::FrontChannel);
         }
         Ok(is_known)
     });
@@ -129,6 +138,7 @@ pub fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
     match try_back_channel(ctx, form) {
         Ok(()) => Response::bare(200),
         Err(failure) => {
+            ctx.stats.refused(failure.reason);
             ctx.log(failure.reason.level(), || failure.log_line());
             // Back-Channel Logout 1.0, section 2.8; the detail helps whoever sets the provider up, and holds no secret.
             let (error, said) = match failure.reason {
@@ -172,6 +182,7 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
         // The provider may send it again.
         session::forget(ctx, token.mark);
     })?;
+    ctx.stats.ended(End::BackChannel);
     ctx.log(Level::Info, || {
         let whose = if token.sid.is_some() {
             "a session"

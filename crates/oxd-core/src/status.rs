@@ -13,6 +13,7 @@ use crate::page;
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
 use crate::session;
+use crate::stats::End;
 
 /// How long the page's forms can be sent, in seconds.
 const FORM_LASTS: Seconds = 8 * 3_600;
@@ -90,6 +91,7 @@ fn acted(ctx: &Ctx<'_>, form: &Form) -> Result<Response, Failure> {
             ));
         }
     };
+    ctx.stats.ended(End::Administrator);
     ctx.log(Level::Notice, || match ended {
         "user" => "an administrator has ended all sessions of a user".into(),
         _ => "an administrator has ended all sessions".into(),
