@@ -31,6 +31,8 @@ pub enum Table {
     ErrHeadersOut,
     /// The environment of CGI scripts, SSI and so on.
     Environment,
+    /// Notes of modules, which the access log can show.
+    Notes,
 }
 
 impl<'r> Request<'r> {
@@ -245,6 +247,7 @@ impl<'r> Request<'r> {
             Table::HeadersOut => rec.headers_out,
             Table::ErrHeadersOut => rec.err_headers_out,
             Table::Environment => rec.subprocess_env,
+            Table::Notes => rec.notes,
         }
     }
 
@@ -326,7 +329,7 @@ impl<'r> Request<'r> {
     }
 
     /// Sends a body with its type; httpd leaves the body out where the method wants none.
-    pub fn send_body(self, content_type: &'static CStr, body: &[u8]) {
+    pub fn send_body(self, content_type: &'r CStr, body: &[u8]) {
         let r = self.raw.as_ptr();
         // SAFETY: the request is live; httpd copies what it needs of the body.
         unsafe {
@@ -336,6 +339,18 @@ impl<'r> Request<'r> {
                 body.as_ptr().cast(),
                 c_int::try_from(body.len()).unwrap_or(c_int::MAX),
                 r,
+            );
+        }
+    }
+
+    /// Adds to a body that another module is sending.
+    pub fn write(self, text: &[u8]) {
+        // SAFETY: the request is live; httpd copies what it needs of the text.
+        unsafe {
+            sys::ap_rwrite(
+                text.as_ptr().cast(),
+                c_int::try_from(text.len()).unwrap_or(c_int::MAX),
+                self.raw.as_ptr(),
             );
         }
     }

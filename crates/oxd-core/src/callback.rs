@@ -11,7 +11,7 @@ use crate::facts::Level;
 use crate::login::{self, RESTART_MARK, Wish, start_over};
 use crate::oxd::api::Tokens;
 use crate::page;
-use crate::reason::{Failure, Reason};
+use crate::reason::{Failure, Reason, Step};
 use crate::respond::Response;
 use crate::session;
 use crate::settings::SameSite;
@@ -167,7 +167,7 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
         ctx.log(Level::Debug, || {
             "a callback without a login in progress: on to the session's address".into()
         });
-        return Response::redirect(303, target);
+        return Response::redirect(303, target).as_step(Step::AlreadySignedIn);
     }
     let failure = Failure::new(
         Reason::StateUnknown,
@@ -183,7 +183,9 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
                 format!("{}; the login is restarted", failure.log_line())
             });
             ctx.stats.login(stats::Login::Restarted, ctx.facts.now);
-            Response::redirect(302, login).with_cookie(mark)
+            Response::redirect(302, login)
+                .with_cookie(mark)
+                .as_step(Step::LoginRestarted)
         }
         _ => {
             ctx.stats.login_failed(failure.reason, ctx.facts.now);
@@ -219,7 +221,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
         Response::redirect(303, pending.target.clone())
     };
     response.cookies = cookies;
-    Ok(response)
+    Ok(response.as_step(Step::LoginDone))
 }
 
 /// oxd has verified signature, issuer and audience; what it cannot know is whose login this is, and the time here.

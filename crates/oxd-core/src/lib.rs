@@ -26,6 +26,7 @@ pub mod page;
 pub mod preserve;
 pub mod reason;
 pub mod record;
+pub mod reference;
 pub mod respond;
 pub mod rule;
 pub mod secret;

@@ -8,7 +8,8 @@ use crate::address::check_return_address;
 use crate::authn::Ctx;
 use crate::crypto::random_text;
 use crate::facts::Level;
-use crate::reason::{Failure, Reason};
+use crate::reason::{Failure, Reason, Step};
+use crate::reference::Reference;
 use crate::respond::Response;
 use crate::state::{self, Pending};
 use crate::stats;
@@ -155,8 +156,17 @@ fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Fa
     let mut response = Response::redirect(302, url.to_string());
     response.cookies = state::begin(ctx, pending)?;
     ctx.stats.login(stats::Login::Begun, ctx.facts.now);
-    ctx.log(Level::Debug, || format!("login started, to end at {target}"));
-    Ok(response)
+    let step = match wish {
+        Wish { silent: true, .. } => Step::SilentLoginStarted,
+        Wish { acr: [_, ..], .. } => Step::StepUpStarted,
+        _ => Step::LoginStarted,
+    };
+    let reference = Reference::new(ctx.outside);
+    ctx.log(Level::Debug, || {
+        format!("{}: to end at {target} [ref {}]", step.code(), reference.in_log())
+    });
+    response.reference = Some(reference);
+    Ok(response.as_step(step))
 }
 
 /// The members of `get-authorization-url`, and whether the provider is asked to answer with a form.
