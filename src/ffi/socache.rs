@@ -22,6 +22,9 @@ const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
 /// The longest entry that is read, in bytes. shmcb has no word for a buffer that is too small.
 pub const LONGEST: usize = 128 * 1024;
 
+/// The size of a shmcb store that names none, in bytes.
+const SHMCB_BYTES: usize = 8 << 20;
+
 /// Why a call did not succeed.
 #[derive(Clone, Debug)]
 pub enum Refusal {
@@ -98,6 +101,12 @@ pub unsafe fn open(pool: *mut sys::apr_pool_t, provider: &str, details: &str) ->
         return Ok(handle(known));
     }
     let name = CString::new(provider).map_err(|e| e.to_string())?;
+    // Left to itself, shmcb takes half a megabyte, which is room for a hundred sessions.
+    let details = match (provider, details) {
+        ("shmcb", "") => format!("oxd-session-store({SHMCB_BYTES})"),
+        ("shmcb", path) if !path.contains('(') => format!("{path}({SHMCB_BYTES})"),
+        _ => details.to_owned(),
+    };
     let details = CString::new(details).map_err(|e| e.to_string())?;
     // SAFETY: the texts are C strings and are copied into the pool where the provider keeps them; the pool is live by
     // this function's contract; the provider's structure lives as long as its module, which outlives the configuration.

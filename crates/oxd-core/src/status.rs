@@ -82,8 +82,11 @@ fn acted(ctx: &Ctx<'_>, form: &Form, gauges: &Gauges) -> Result<Response, Failur
         _ => b"",
     };
     let field = |wanted: &str| {
-        form_urlencoded::parse(bytes)
-            .find(|(name, _)| name == wanted)
+        let mut values = form_urlencoded::parse(bytes).filter(|(name, _)| name == wanted);
+        // Of two values nobody knows which one is meant.
+        values
+            .next()
+            .filter(|_| values.next().is_none())
             .map(|(_, value)| value.into_owned())
     };
     if !is_own_form(ctx, site, field("token").as_deref()) {
