@@ -15,8 +15,9 @@ use oxd_core::stats::{Action, Answered};
 use oxd_core::store::{Key, Store, StoreError};
 
 use crate::child;
+use crate::ffi::calls::{LONGEST, Refusal};
 use crate::ffi::process;
-use crate::ffi::socache::{self, Refusal, Socache};
+use crate::ffi::socache::{self, Socache};
 
 /// How long a request waits for a store on the network. The providers have no limit of their own that holds: a stalled
 /// server would keep a worker for minutes.
@@ -199,7 +200,7 @@ fn get(store: &Socache, key: &Key) -> Result<Vec<u8>, Refusal> {
 }
 
 fn put(store: &Socache, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
-    if value.len() > socache::LONGEST {
+    if value.len() > LONGEST {
         return Err(Refusal::TooLarge);
     }
     let calls = store.calls()?;
