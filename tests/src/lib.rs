@@ -16,12 +16,16 @@ mod html;
 mod httpd;
 mod httpd_log;
 mod install;
+mod memcached;
 mod module;
 mod port;
 mod process;
 mod raw;
+mod redis;
 mod signin;
 mod site;
+mod store;
+mod store_server;
 mod wait;
 mod webdriver;
 
@@ -37,6 +41,8 @@ pub use port::Port;
 pub use raw::{raw, raw_connection};
 pub use signin::{Approval, Farewell, Walk, approve, begin, decide, sign_in, sign_in_as, sign_out};
 pub use site::{DEMO_SUB, SiteBuilder, TestSite, user};
+pub use store::{Store, StoreKind};
+pub use store_server::{Entry, StoreServer};
 pub use wait::{WAIT, wait_until, within};
 pub use webdriver::WebDriver;
 
