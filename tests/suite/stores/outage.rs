@@ -1,0 +1,279 @@
+//! A store that is gone, comes back, or stands still.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use oxd_tests::{
+    Browser, DEMO_SUB, SiteBuilder, Store, StoreServer, TestSite, WAIT, approve, begin, sign_in, wait_until,
+    within,
+};
+
+use super::common::*;
+
+with_every_store_server! {
+    gone_and_back_empty,
+    restarted_while_users_read,
+    stalled_and_going_on,
+    stalled_for_a_crowd,
+    a_logout_that_the_store_does_not_hear_of,
+    away_when_httpd_starts,
+}
+
+/// How long a request may wait for a store that stands still.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long a page may take that has nothing to do with sessions.
+const AT_ONCE: Duration = Duration::from_millis(700);
+
+fn troubled(store: &Store) -> SiteBuilder {
+    site(store).httpd(|httpd| {
+        httpd
+            .allow_log(r"\[oxd:(warn|error)\]")
+            .allow_log(r"\[socache_\w+:")
+    })
+}
+
+#[track_caller]
+fn expect_at_once(site: &TestSite, browser: &Browser) {
+    let begun = Instant::now();
+    browser.get(site.url("/1k.bin")).expect(200);
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+}
+
+/// While the store is gone, users with a session are told to come back in a moment: nobody is sent to the
+/// provider in vain, and open pages are served. When it is back, everybody signs in again, without a restart
+/// of httpd.
+fn gone_and_back_empty(mut store: Store) {
+    let site = troubled(&store).start();
+    for end in [StoreServer::stop, StoreServer::kill] {
+        let inside = site.signed_in();
+        let halfway = Browser::new();
+        let start = begin(&halfway, site.url("/app/"));
+        let approval = approve(&halfway, &start.location());
+        end(store.server_mut());
+        for path in ["/app/", "/app/env", "/oxd/session", "/app/1k.bin"].repeat(4) {
+            let begun = Instant::now();
+            expect_unavailable(&inside.get(site.url(path)));
+            assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+            expect_at_once(&site, &inside);
+        }
+        let script = inside
+            .ask("GET", site.url("/app/"))
+            .header("accept", "application/json");
+        let answer = script.send();
+        expect_unavailable(&answer);
+        assert_eq!(answer.json()["error"], "store_unavailable");
+        inside.follow(site.url("/app/")).expect(503);
+        let callback = approval.deliver(&halfway);
+        expect_unavailable(&callback);
+        assert!(!callback.page().text().is_empty());
+        halfway.follow(site.url("/oxd/session")).expect(401);
+        site.httpd.expect_log(r"\[oxd:error\].* store_unavailable: ");
+
+        store.server_mut().start();
+        wait_until("the store to be found again", || {
+            (0..20).all(|_| inside.copy().get(site.url("/oxd/session")).status == 401)
+        });
+        inside.get(site.url("/app/")).expect(302);
+        for browser in [inside, halfway, Browser::new()] {
+            sign_in(&browser, site.url("/app/")).page.expect(200);
+            expect_user(&site, &browser, DEMO_SUB);
+        }
+    }
+}
+
+/// A Redis that writes everything down may be restarted: nobody has to sign in again.
+#[test]
+fn a_redis_that_remembers_is_back_with_all_sessions() {
+    let mut store = Store::at(StoreServer::persistent_redis());
+    let site = troubled(&store).start();
+    let browsers: Vec<_> = (0..5).map(|_| site.signed_in()).collect();
+    store.server_mut().kill();
+    expect_unavailable(&browsers[0].get(site.url("/app/")));
+    store.server_mut().start();
+    wait_until("the store to be found again", || {
+        (0..20).all(|_| browsers[0].get(site.url("/app/")).status == 200)
+    });
+    for browser in &browsers {
+        expect_user(&site, browser, DEMO_SUB);
+    }
+}
+
+/// Store restarts in the middle of requests and logins: users get their page, are asked to come back, or to
+/// sign in again, and nothing else; all is well soon after.
+fn restarted_while_users_read(mut store: Store) {
+    let site = troubled(&store).start();
+    let browsers: Vec<_> = (0..6).map(|_| site.signed_in()).collect();
+    let end = AtomicBool::new(false);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for browser in &browsers {
+            scope.spawn(|| {
+                while !end.load(Ordering::Relaxed) {
+                    let answer = browser.get(site.url("/app/1k.bin"));
+                    let answer = match answer.status {
+                        200 | 503 => continue,
+                        302 => approve(browser, &answer.location()).deliver(browser),
+                        _ => answer,
+                    };
+                    // What was stored just before the store ended is lost, so that the page asks again.
+                    if !matches!(answer.status, 303 | 503) {
+                        failures.lock().expect("a list").push(answer.summary());
+                        return;
+                    }
+                }
+            });
+        }
+        for _ in 0..4 {
+            pass(Duration::from_millis(500));
+            store.server_mut().kill();
+            pass(Duration::from_millis(300));
+            store.server_mut().start();
+        }
+        pass(Duration::from_millis(500));
+        end.store(true, Ordering::Relaxed);
+    });
+    let failures = failures.into_inner().expect("a list");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    for browser in &browsers {
+        let settled = within(WAIT, || match browser.get(site.url("/app/")).status {
+            503 => None,
+            other => Some(other),
+        });
+        if settled == Some(302) {
+            sign_in(browser, site.url("/app/")).page.expect(200);
+        }
+        expect_user(&site, browser, DEMO_SUB);
+    }
+}
+
+/// A store that accepts connections and says nothing holds each request up for a few seconds at most. When it
+/// goes on, so do the sessions.
+fn stalled_and_going_on(store: Store) {
+    let site = troubled(&store).start();
+    let inside: Vec<_> = (0..6).map(|_| site.signed_in()).collect();
+    let halfway = Browser::new();
+    let start = begin(&halfway, site.url("/app/"));
+    let approval = approve(&halfway, &start.location());
+    for _ in 0..2 {
+        let stalled = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = inside
+                .iter()
+                .map(|browser| {
+                    let (site, stalled) = (&site, &stalled);
+                    scope.spawn(move || {
+                        // In the middle of its requests.
+                        let begun = Instant::now();
+                        while begun.elapsed() < WAIT {
+                            let begun = Instant::now();
+                            let answer = browser.get(site.url("/app/1k.bin"));
+                            assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+                            if answer.status != 200 {
+                                assert!(stalled.load(Ordering::SeqCst));
+                                return expect_unavailable(&answer);
+                            }
+                        }
+                        panic!("nobody notices that the store stands still");
+                    })
+                })
+                .collect();
+            pass(Duration::from_millis(100));
+            stalled.store(true, Ordering::SeqCst);
+            store.server().stall();
+            while !readers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                expect_at_once(&site, &inside[0]);
+            }
+        });
+        let begun = Instant::now();
+        expect_unavailable(&approval.deliver(&halfway.copy()));
+        assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
+        store.server().go_on();
+        wait_until("the store to be found again", || {
+            (0..20).all(|_| inside[0].get(site.url("/app/")).status == 200)
+        });
+        for browser in &inside {
+            expect_user(&site, browser, DEMO_SUB);
+        }
+    }
+    site.httpd.expect_log(r"\[oxd:error\].* store_unavailable: ");
+}
+
+/// Even when more users ask than httpd has threads, open pages are served.
+fn stalled_for_a_crowd(store: Store) {
+    let site = troubled(&store).httpd(|httpd| httpd.processes(2, 8)).start();
+    let inside = site.signed_in();
+    store.server().stall();
+    let begun = Instant::now();
+    let end = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| {
+                while !end.load(Ordering::Relaxed) {
+                    expect_unavailable(&inside.copy().get(site.url("/app/")));
+                }
+            });
+        }
+        // All threads may be waiting once; then the children know.
+        pass(PATIENCE);
+        for _ in 0..20 {
+            expect_at_once(&site, &inside);
+        }
+        end.store(true, Ordering::Relaxed);
+    });
+    assert!(begun.elapsed() < PATIENCE * 4, "{:?}", begun.elapsed());
+    store.server().go_on();
+    wait_until("the store to be found again", || {
+        (0..20).all(|_| inside.get(site.url("/app/")).status == 200)
+    });
+}
+
+/// A user who signs out while the store stands still is either told that it did not work, or is out.
+fn a_logout_that_the_store_does_not_hear_of(store: Store) {
+    let site = troubled(&store).start();
+    let browser = site.signed_in();
+    let copied = field(&browser, &site);
+    store.server().stall();
+    let begun = Instant::now();
+    let answer = browser.get(site.url("/oxd/logoutme"));
+    assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
+    store.server().go_on();
+    wait_until("the store to be found again", || {
+        (0..20).all(|_| statuses(&site, &copied).1 != 503)
+    });
+    match answer.status {
+        503 => expect_unavailable(&answer),
+        303 | 200 => {
+            assert_eq!(statuses(&site, &copied), (302, 401), "{}", answer.summary());
+        }
+        _ => panic!("{}", answer.summary()),
+    }
+    // Now it works.
+    let again = site.signed_in();
+    let copied = field(&again, &site);
+    again.get(site.url("/oxd/logoutme")).expect(303);
+    assert_eq!(statuses(&site, &copied), (302, 401));
+}
+
+/// httpd starts although its store does not answer yet, as after a power failure, and finds it later.
+fn away_when_httpd_starts(mut store: Store) {
+    store.server_mut().stop();
+    let site = troubled(&store).start();
+    let early = Browser::new();
+    early.get(site.url("/1k.bin")).expect(200);
+    let start = begin(&early, site.url("/app/"));
+    let approval = approve(&early, &start.location());
+    expect_unavailable(&approval.deliver(&early));
+    store.server_mut().start();
+    let browser = Browser::new();
+    let found = within(WAIT, || {
+        let start = begin(&browser, site.url("/app/"));
+        let callback = approve(&browser, &start.location()).deliver(&browser);
+        (callback.status == 303).then_some(())
+    });
+    assert!(found.is_some(), "the store is not found");
+    wait_until("every child to find it", || {
+        (0..20).all(|_| browser.get(site.url("/app/")).status == 200)
+    });
+}
