@@ -1,7 +1,7 @@
 //! One connection for many requests, without a client library between: for tests that ask a hundred thousand
 //! times.
 
-use std::io::{BufRead, BufReader, Error, Read, Result, Write};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -35,24 +35,38 @@ impl Connection {
     }
 
     /// Asks for a page with this `Cookie` field and looks for one field of the answer's header.
+    ///
+    /// As any client it asks again when httpd has closed a connection that was used before.
     pub fn get(&mut self, path: &str, cookie: &str, field: &str) -> Result<Brief> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.address)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_nodelay(true)?;
-                BufReader::new(stream)
-            }
-        };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\nCookie: {cookie}\r\n\r\n",
             self.address
         );
-        stream.get_mut().write_all(request.as_bytes())?;
+        if let Some(stream) = self.stream.take()
+            && let Some(brief) = self.ask(stream, &request, field)?
+        {
+            return Ok(brief);
+        }
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        let brief = self.ask(BufReader::new(stream), &request, field)?;
+        brief.ok_or_else(|| Error::other("no answer on a new connection"))
+    }
+
+    /// Asks on a connection and keeps it; `None` when httpd has closed it.
+    fn ask(&mut self, mut stream: BufReader<TcpStream>, request: &str, field: &str) -> Result<Option<Brief>> {
+        let gone = |error: &Error| matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
+        let begun = stream.get_mut().write_all(request.as_bytes());
+        match begun.and_then(|()| Ok(stream.fill_buf()?.is_empty())) {
+            Ok(false) => {}
+            Ok(true) => return Ok(None),
+            Err(error) if gone(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        }
         let (brief, stays) = answer(&mut stream, field)?;
         self.stream = stays.then_some(stream);
-        Ok(brief)
+        Ok(Some(brief))
     }
 }
 
