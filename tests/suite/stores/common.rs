@@ -140,6 +140,20 @@ pub(crate) fn expect_unavailable(answer: &Answer) {
     assert!(answer.given_cookies("oxd_").is_empty(), "{}", answer.summary());
 }
 
+/// Fails the test when oxd was asked for anything else, besides the client token that each child needs, and
+/// when a call failed.
+#[track_caller]
+pub(crate) fn expect_calls(site: &TestSite, commands: &[&str]) {
+    let mut calls = site.oxd.calls();
+    calls.retain(|call| call.command != "get-client-token");
+    let made: Vec<_> = calls
+        .iter()
+        .map(|call| (call.command.as_str(), call.status))
+        .collect();
+    let expected: Vec<_> = commands.iter().map(|command| (*command, 200)).collect();
+    assert_eq!(made, expected, "calls to oxd");
+}
+
 /// Time that must pass because it is what the test is about.
 pub(crate) fn pass(time: Duration) {
     let begun = Instant::now();
@@ -148,7 +162,7 @@ pub(crate) fn pass(time: Duration) {
 
 /// Ends every child of httpd at once, as the kernel does when memory runs out.
 pub(crate) fn kill_children(httpd: &Httpd) {
-    httpd.allow_log("exit signal Killed");
+    httpd.allow_log("exit signal Killed|AH10392: children are killed successively");
     for child in httpd.children() {
         let pid = i32::try_from(child).expect("a process id");
         // It may have ended by itself meanwhile.

@@ -40,9 +40,9 @@ fn a_user_signs_in_uses_the_site_and_signs_out(store: Store) {
         browser.get(site.url(path)).expect(200);
     }
     assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));
-    site.expect_commands(&[]);
+    expect_calls(&site, &[]);
     sign_out(&browser, site.url("/oxd/logoutme")).page.expect(200);
-    site.expect_commands(&["get-logout-uri"]);
+    expect_calls(&site, &["get-logout-uri"]);
     assert_eq!(browser.cookies_named("oxd_session", site.url("/")), []);
     expect_nobody(&site, &browser);
 }
