@@ -6,7 +6,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oxd_dev::User;
 use oxd_tests::{
-    Answer, Approval, Browser, Httpd, SiteBuilder, Store, TestSite, sign_in_as, user, wait_until,
+    Answer, Approval, Browser, DEMO_SUB, Httpd, SiteBuilder, Store, TestSite, WAIT, approve, sign_in_as,
+    user, wait_until, within,
 };
 use serde_json::json;
 
@@ -129,6 +130,39 @@ pub(crate) fn expect_nobody(site: &TestSite, browser: &Browser) {
     let copy = browser.copy();
     assert_eq!(site.user(&copy), None);
     copy.get(site.url("/app/")).expect(302);
+}
+
+/// Asks as somebody who comes back as often as he is told to: until the store is there again. Each child finds it
+/// by itself, so that one answer says nothing about the next.
+#[track_caller]
+pub(crate) fn patiently(ask: impl Fn() -> Answer) -> Answer {
+    let answer = within(WAIT, || {
+        let answer = ask();
+        (answer.status != 503).then_some(answer)
+    });
+    answer.expect("the store to be found again")
+}
+
+/// [`expect_user`] of somebody who comes back as often as he is told to.
+#[track_caller]
+pub(crate) fn expect_user_patiently(site: &TestSite, browser: &Browser, expected: &str) {
+    let session = patiently(|| browser.get(site.url("/oxd/session")));
+    assert_eq!(session.expect(200).json()["user"], expected);
+    patiently(|| browser.get(site.url("/app/"))).expect(200);
+}
+
+/// Signs in again and again until the store keeps the session.
+#[track_caller]
+pub(crate) fn sign_in_patiently(site: &TestSite, browser: &Browser) {
+    let callback = patiently(|| {
+        let start = browser.get(site.url("/oxd/login?return_to=/app/"));
+        if start.status == 503 {
+            return start;
+        }
+        approve(browser, &start.location()).deliver(browser)
+    });
+    callback.expect(303);
+    expect_user_patiently(site, browser, DEMO_SUB);
 }
 
 /// Fails the test unless the answer says that the store is away, soon.

@@ -140,7 +140,5 @@ fn a_hundred_thousand_requests_mix_nobody_up() {
     assert!(requests >= REQUESTS && logouts >= 1000, "{requests}, {logouts}");
     assert_eq!(site.oxd.count("get-tokens-by-code"), logins);
     assert_eq!(site.oxd.count("get-logout-uri"), logouts);
-    // Who is in is in the store, and nobody else.
-    assert_eq!(store.server().entries().len(), THREADS * EACH);
     assert_eq!(logins - logouts, THREADS * EACH);
 }
