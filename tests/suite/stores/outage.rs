@@ -44,7 +44,8 @@ fn expect_at_once(site: &TestSite, browser: &Browser) {
 fn gone_and_back_empty(mut store: Store) {
     let site = troubled(&store).start();
     for end in [StoreServer::stop, StoreServer::kill] {
-        let inside = site.signed_in();
+        let inside = Browser::new();
+        sign_in_patiently(&site, &inside);
         let halfway = Browser::new();
         let start = begin(&halfway, site.url("/app/"));
         let approval = approve(&halfway, &start.location());
@@ -140,10 +141,10 @@ fn restarted_while_users_read(mut store: Store) {
 fn stalled_and_going_on(store: Store) {
     let site = troubled(&store).start();
     let inside: Vec<_> = (0..6).map(|_| site.signed_in()).collect();
-    let halfway = Browser::new();
-    let start = begin(&halfway, site.url("/app/"));
-    let approval = approve(&halfway, &start.location());
     for _ in 0..2 {
+        let halfway = Browser::new();
+        let start = begin(&halfway, site.url("/app/"));
+        let approval = approve(&halfway, &start.location());
         let stalled = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let readers: Vec<_> = inside
@@ -177,7 +178,7 @@ fn stalled_and_going_on(store: Store) {
             }
         });
         let begun = Instant::now();
-        expect_unavailable(&approval.deliver(&halfway.copy()));
+        expect_unavailable(&approval.deliver(&halfway));
         assert!(begun.elapsed() < PATIENCE * 2, "{:?}", begun.elapsed());
         store.server().go_on();
         for browser in &inside {
@@ -240,7 +241,9 @@ fn a_logout_that_the_store_does_not_hear_of(store: Store) {
     let again = Browser::new();
     sign_in_patiently(&site, &again);
     let copy = again.copy();
-    patiently(|| again.copy().get(site.url("/oxd/logoutme"))).expect(303);
+    let answer = patiently(|| again.copy().get(site.url("/oxd/logoutme")));
+    // An attempt that was answered 503 may have come far enough to end the session.
+    assert!(matches!(answer.status, 303 | 200), "{}", answer.summary());
     patiently(|| copy.copy().get(site.url("/oxd/session"))).expect(401);
 }
 

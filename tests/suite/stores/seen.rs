@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use oxd_tests::{Answer, Browser, Store, StoreKind, TestSite};
 
 use super::common::*;
+use super::refresh::REFRESH;
 
 const SEEN: &str = "oxd_session.seen";
 
@@ -157,5 +158,31 @@ fn many_logouts_are_all_remembered() {
             assert_eq!(statuses(&site, copied), (302, 401));
         }
         expect_user(&site, &stays, oxd_tests::DEMO_SUB);
+    }
+}
+
+/// Pictures that were asked for with the cookie of before a refresh, by many users: nobody's old refresh token is used
+/// again, which the provider would take for theft, and nobody is signed out.
+#[test]
+fn requests_that_come_late_end_nobodys_session() {
+    const USERS: usize = 120;
+    let store = store();
+    let site = site(&store)
+        .provider(|provider| provider.access_token_lifetime = Duration::from_secs(60))
+        .directives("OxdTokenRefresh 48s")
+        .start();
+    let browsers: Vec<_> = (0..USERS).map(|_| site.signed_in()).collect();
+    let late: Vec<_> = browsers.iter().map(Browser::copy).collect();
+    pass(Duration::from_millis(13_200));
+    site.forget_calls();
+    for browser in &browsers {
+        browser.get(site.url("/app/1k.bin")).expect(200);
+    }
+    for browser in &late {
+        browser.get(site.url("/app/1k.bin")).expect(200);
+    }
+    expect_calls(&site, &[REFRESH; USERS]);
+    for browser in browsers.iter().chain(&late) {
+        browser.get(site.url("/app/1k.bin")).expect(200);
     }
 }
