@@ -74,6 +74,13 @@ impl Redis {
         assert!(matches!(answer, Reply::Number(1)), "{answer:?}");
     }
 
+    /// Sets one of its settings.
+    #[track_caller]
+    pub(crate) fn set(&mut self, setting: &str, value: &str) {
+        let answer = self.ask(&[b"CONFIG", b"SET", setting.as_bytes(), value.as_bytes()]);
+        assert!(matches!(&answer, Reply::Text(text) if text == "OK"), "{answer:?}");
+    }
+
     /// How often these commands were called.
     #[track_caller]
     pub(crate) fn calls(&mut self, commands: &[&str]) -> u64 {

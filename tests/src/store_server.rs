@@ -168,6 +168,13 @@ impl StoreServer {
         }
     }
 
+    /// Makes a Redis refuse whatever needs memory, or take it again.
+    #[track_caller]
+    pub fn fill(&self, full: bool) {
+        assert_eq!(self.kind, StoreKind::Redis, "memcached forgets instead");
+        Redis::connect(self.address()).set("maxmemory", if full { "1" } else { "0" });
+    }
+
     /// How often it was told to store something since it was started, by [`StoreServer::put`] too.
     #[track_caller]
     pub fn writes(&self) -> u64 {

@@ -119,6 +119,22 @@ fn a_store_server_can_be_looked_into() {
     }
 }
 
+/// A full Redis refuses what it has no room for, and still hands out what it has.
+#[test]
+fn a_redis_can_be_full() {
+    let server = StoreServer::redis();
+    store(&server, "key", "value");
+    server.fill(true);
+    let answer = said(&server, "SETEX other 600 value\r\n")
+        .unwrap()
+        .expect("an answer");
+    assert!(answer.starts_with("-OOM"), "{answer}");
+    assert_eq!(server.entries().len(), 1);
+    server.fill(false);
+    store(&server, "other", "value");
+    assert_eq!(server.entries().len(), 2);
+}
+
 /// httpd takes the modules that the stores need.
 #[test]
 fn every_store_has_its_module_loaded() {

@@ -214,6 +214,31 @@ mod in_servers {
     }
 }
 
+/// Shared memory that is too small for all users: who signed in last is in, who signed in first signs in again, and
+/// nobody is in a loop or sees an error.
+#[test]
+fn a_full_shared_memory_forgets_the_oldest() {
+    let site = TestSite::builder()
+        .httpd(|httpd| httpd.load("socache_shmcb"))
+        .directives(&format!("OxdCryptoKey {KEY}"))
+        .directives("OxdSessionStore \"shmcb:${ROOT}/run/small(131072)\"")
+        .start();
+    site.httpd.allow_log(r"\[socache_shmcb:");
+    let browsers: Vec<_> = (0..150).map(|_| site.signed_in()).collect();
+    let inside = |browser: &&Browser| site.user(&browser.copy()).is_some();
+    let alive = browsers.iter().filter(inside).count();
+    assert!((5..150).contains(&alive), "{alive} sessions of 150");
+    for browser in &browsers {
+        if !inside(&browser) {
+            expect_nobody(&site, browser);
+        }
+    }
+    oxd_tests::sign_in(&browsers[0], site.url("/app/"))
+        .page
+        .expect(200);
+    expect_user(&site, &browsers[0], DEMO_SUB);
+}
+
 /// Text that does not get smaller by compression.
 fn noise(length: usize) -> String {
     let mut seed: u32 = 1;

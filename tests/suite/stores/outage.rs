@@ -260,3 +260,24 @@ fn away_when_httpd_starts(mut store: Store) {
     sign_in_patiently(&site, &Browser::new());
     sign_in_patiently(&site, &early);
 }
+
+/// A Redis without room keeps the sessions that it has. Who signs in meanwhile is told that it did not work, once.
+#[test]
+fn a_full_redis_takes_no_new_session_and_loses_none() {
+    let store = Store::at(StoreServer::redis());
+    let site = troubled(&store).directives("OxdSessionIdle 8h").start();
+    let inside = site.signed_in();
+    store.server().fill(true);
+    for _ in 0..10 {
+        patiently(|| inside.get(site.url("/app/"))).expect(200);
+    }
+    let newcomer = Browser::new();
+    let start = begin(&newcomer, site.url("/app/"));
+    let callback = approve(&newcomer, &start.location()).deliver(&newcomer);
+    assert!((500..504).contains(&callback.status), "{}", callback.summary());
+    assert!(callback.given_cookies("oxd_session").is_empty());
+    assert!(!callback.page().text().is_empty());
+    store.server().fill(false);
+    sign_in_patiently(&site, &newcomer);
+    expect_user_patiently(&site, &inside, DEMO_SUB);
+}

@@ -1,5 +1,6 @@
 //! What outlives restarts, stops and killed children, with every store.
 
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,6 +16,7 @@ with_every_store! {
     keys_are_exchanged_without_losing_a_session,
     a_killed_child_takes_no_session_along,
     children_killed_under_load_leave_no_lock_behind,
+    graceful_restarts_under_load_lose_nothing,
 }
 
 /// The three ways to restart.
@@ -26,6 +28,36 @@ fn restart(site: &mut TestSite, how: usize) {
             site.httpd.stop();
             site.httpd.start();
         }
+    }
+}
+
+/// Whatever has become of the file in which httpd remembers logouts, it starts, and users sign in and out.
+#[test]
+fn a_damaged_memory_of_logouts_does_no_harm() {
+    let store = StoreKind::Cookie.start();
+    let mut site = site(&store).start();
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    let file = site.httpd.file("run/oxd-sessions");
+    let whole = fs::metadata(&file).expect("the memory's file").len();
+    for damage in 0..5 {
+        let browser = site.signed_in();
+        site.httpd.stop();
+        let length = usize::try_from(whole).expect("a length");
+        match damage {
+            0 => fs::write(&file, "").expect("an empty file"),
+            1 => fs::write(&file, vec![0xa5; length / 2]).expect("half a file"),
+            2 => fs::write(&file, vec![0x5a; length * 2]).expect("a larger file"),
+            3 => fs::remove_file(&file).expect("no file"),
+            _ => {
+                fs::remove_file(&file).expect("no file");
+                fs::create_dir(&file).expect("a directory");
+            }
+        }
+        site.httpd.start();
+        expect_user(&site, &browser, DEMO_SUB);
+        let copied = field(&browser, &site);
+        browser.get(site.url("/oxd/logoutme")).expect(303);
+        assert_eq!(statuses(&site, &copied), (302, 401), "damage {damage}");
     }
 }
 
@@ -168,6 +200,58 @@ fn children_killed_under_load_leave_no_lock_behind(store: Store) {
     for browser in &browsers {
         expect_user(&site, browser, DEMO_SUB);
     }
+}
+
+/// Restarts for a new certificate or a rotated log, in the middle of requests and logins: readers stay in, and who has
+/// just signed in is in. Shared memory ends with each restart, so that there only errors count.
+fn graceful_restarts_under_load_lose_nothing(store: Store) {
+    let forgets = store.kind() == StoreKind::Shmcb;
+    let site = site(&store).directives("OxdSessionIdle 100s").start();
+    let browsers: Vec<_> = (0..3).map(|_| site.signed_in()).collect();
+    let end = AtomicBool::new(false);
+    let (answers, logins) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let failures = Mutex::new(Vec::new());
+    let expect_inside = |browser: &Browser| {
+        let answer = browser.ask("GET", site.url("/app/1k.bin")).try_send();
+        let wrong = match answer {
+            Ok(answer) if answer.status == 200 || (forgets && answer.status == 302) => None,
+            Ok(answer) => Some(answer.summary()),
+            Err(error) => Some(format!("{error:?}")),
+        };
+        failures.lock().expect("a list of failures").extend(wrong);
+    };
+    std::thread::scope(|scope| {
+        for browser in &browsers {
+            scope.spawn(|| {
+                while !end.load(Ordering::Relaxed) {
+                    expect_inside(browser);
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        scope.spawn(|| {
+            while !end.load(Ordering::Relaxed) {
+                let browser = Browser::new();
+                let start = begin(&browser, site.url("/app/"));
+                approve(&browser, &start.location()).deliver(&browser).expect(303);
+                (0..4).for_each(|_| expect_inside(&browser));
+                logins.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        for _ in 0..12 {
+            let before = (answers.load(Ordering::Relaxed), logins.load(Ordering::Relaxed));
+            wait_until("requests and a login", || {
+                let done = (answers.load(Ordering::Relaxed), logins.load(Ordering::Relaxed));
+                let failed = !failures.lock().expect("a list of failures").is_empty();
+                failed || (done.0 >= before.0 + 30 && done.1 > before.1)
+            });
+            site.httpd.graceful();
+            wait_until("old children to go", || site.httpd.children().len() <= 6);
+        }
+        end.store(true, Ordering::Relaxed);
+    });
+    let failures = failures.into_inner().expect("a list of failures");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 /// Signs in and out; `false` when a connection broke on the way.
