@@ -9,6 +9,7 @@ use crate::browser::Browser;
 use crate::certified::CertifiedProvider;
 use crate::httpd::{Builder, Httpd, Mpm};
 use crate::signin::sign_in;
+use crate::store::Store;
 
 /// A site that is ready to be visited.
 ///
@@ -159,6 +160,11 @@ impl SiteBuilder {
     /// Who can sign in, instead of the demo user.
     pub fn users(self, users: Vec<User>) -> SiteBuilder {
         self.provider(|provider| provider.users = users)
+    }
+
+    /// Keeps sessions there.
+    pub fn store(self, store: &Store) -> SiteBuilder {
+        self.httpd(|builder| builder.store(store))
     }
 
     /// Adds directives at the level of the server.
