@@ -103,6 +103,13 @@ impl WebDriver {
         );
     }
 
+    /// Opens a tab and turns to it; it is the last of the windows.
+    #[track_caller]
+    pub fn new_tab(&self) {
+        let tab = self.call("POST", "/window/new", &json!({ "type": "tab" }));
+        self.call("POST", "/window", &json!({ "handle": tab["handle"] }));
+    }
+
     /// Turns to another window, counted from 0 in the order in which they were opened.
     #[track_caller]
     pub fn turn_to(&self, window: usize) {

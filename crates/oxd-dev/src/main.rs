@@ -162,6 +162,7 @@ fn announce(server: &DevServer, arguments: &Arguments) -> Result<(), String> {
             post_logout_redirect_uris: arguments.post_logout_redirect_uri.clone(),
             frontchannel_logout_uri: arguments.frontchannel_logout_uri.clone(),
             backchannel_logout_uri: arguments.backchannel_logout_uri.clone(),
+            backchannel_logout_session_required: true,
         };
         let site = server
             .try_register(&addresses)

@@ -51,6 +51,7 @@ fn bed(frontchannel: Option<&str>, backchannel: Option<&str>) -> Bed {
         post_logout_redirect_uris: owned(&[SIGNED_OUT]),
         frontchannel_logout_uri: frontchannel.map(str::to_owned),
         backchannel_logout_uri: backchannel.map(str::to_owned),
+        backchannel_logout_session_required: true,
     });
     bed.site = serde_json::to_value(site.unwrap()).unwrap();
     bed
@@ -135,6 +136,25 @@ async fn a_client_that_the_user_did_not_visit_is_not_told() {
     sign_out(&bed, &other, &tokens).await;
     assert_eq!(inbox.lock().unwrap().len(), 1);
     assert_eq!(bed.server.logout_notices()[0].client_id, visited["client_id"]);
+}
+
+#[tokio::test]
+async fn a_client_may_want_to_hear_of_the_user_alone() {
+    let (uri, inbox) = client().await;
+    let mut bed = Bed::new();
+    let site = bed.server.try_register(&Addresses {
+        redirect_uris: vec![CALLBACK.to_owned()],
+        post_logout_redirect_uris: vec![SIGNED_OUT.to_owned()],
+        backchannel_logout_uri: Some(uri),
+        ..Addresses::default()
+    });
+    bed.site = serde_json::to_value(site.unwrap()).unwrap();
+    let browser = Browser::new(&bed);
+    let tokens = bed.tokens(&browser).await;
+    sign_out(&bed, &browser, &tokens).await;
+    let claims = part(&inbox.lock().unwrap()[0]["logout_token"], 1);
+    assert_eq!(claims["sub"], tokens["id_token_claims"]["sub"]);
+    assert!(claims.get("sid").is_none(), "{claims}");
 }
 
 #[tokio::test]

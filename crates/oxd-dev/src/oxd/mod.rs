@@ -62,6 +62,7 @@ impl Oxd {
             client_name: Some("Development client".to_owned()),
             client_frontchannel_logout_uris: addresses.frontchannel_logout_uri.map(|uri| vec![uri]),
             front_channel_logout_session_required: Some(true),
+            backchannel_logout_session_required: addresses.backchannel_logout_session_required,
             backchannel_logout_uri: addresses.backchannel_logout_uri,
             ..site::RegisterSite::default()
         };

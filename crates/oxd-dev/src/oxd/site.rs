@@ -38,6 +38,9 @@ pub(crate) struct RegisterSite {
     /// No parameter of `register-site`; see [`Addresses`](super::Addresses).
     #[serde(skip)]
     pub(crate) backchannel_logout_uri: Option<String>,
+    /// No parameter either.
+    #[serde(skip)]
+    pub(crate) backchannel_logout_session_required: bool,
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<String>,
 }
@@ -145,7 +148,10 @@ async fn dynamic(
             .front_channel_logout_session_required
             .filter(|_| !logout.is_empty()),
         backchannel_logout_uri: params.backchannel_logout_uri.clone(),
-        backchannel_logout_session_required: params.backchannel_logout_uri.is_some().then_some(true),
+        backchannel_logout_session_required: params
+            .backchannel_logout_uri
+            .as_ref()
+            .map(|_| params.backchannel_logout_session_required),
     };
     let oxd_id = random_uuid();
     let name = given(&params.client_name).map_or(format!("oxd client {oxd_id}"), str::to_owned);

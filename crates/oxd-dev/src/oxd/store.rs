@@ -41,6 +41,8 @@ pub struct Addresses {
     /// Where the provider sends logout tokens (OpenID Connect Back-Channel Logout 1.0).
     /// `register-site` has no parameter for it: with the real oxd it is entered at the provider.
     pub backchannel_logout_uri: Option<String>,
+    /// Whether logout tokens name the session (`sid`), and not the user alone (`sub`).
+    pub backchannel_logout_session_required: bool,
 }
 
 /// A site with what it was registered for.

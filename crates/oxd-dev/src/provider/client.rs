@@ -24,6 +24,7 @@ struct Metadata {
     scope: Option<String>,
     frontchannel_logout_uri: Option<String>,
     backchannel_logout_uri: Option<String>,
+    backchannel_logout_session_required: Option<bool>,
 }
 
 fn parsed(body: &str) -> Result<Metadata, Box<Response>> {
@@ -70,6 +71,7 @@ pub(super) async fn register(State(op): Shared, body: String) -> Response {
         post_logout_redirect_uris: metadata.post_logout_redirect_uris,
         frontchannel_logout_uri: metadata.frontchannel_logout_uri,
         backchannel_logout_uri: metadata.backchannel_logout_uri,
+        backchannel_logout_session_required: metadata.backchannel_logout_session_required == Some(true),
         scope: list(metadata.scope.as_deref().unwrap_or("openid")),
     };
     let answer = described(&op, &client);
@@ -108,6 +110,9 @@ pub(super) async fn update(
         .frontchannel_logout_uri
         .or(client.frontchannel_logout_uri);
     client.backchannel_logout_uri = metadata.backchannel_logout_uri.or(client.backchannel_logout_uri);
+    client.backchannel_logout_session_required = metadata
+        .backchannel_logout_session_required
+        .unwrap_or(client.backchannel_logout_session_required);
     let answer = described(&op, &client);
     lock(&op.state).clients.insert(id, client);
     json_answer(200, &answer)
@@ -139,13 +144,15 @@ fn described(op: &Op, client: &Client) -> Value {
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types": ["code"],
     });
-    for (channel, uri) in [
-        ("frontchannel", &client.frontchannel_logout_uri),
-        ("backchannel", &client.backchannel_logout_uri),
+    let back = client.backchannel_logout_session_required;
+    for (channel, uri, session) in [
+        // The frame's address names the session always.
+        ("frontchannel", &client.frontchannel_logout_uri, true),
+        ("backchannel", &client.backchannel_logout_uri, back),
     ] {
         if let Some(uri) = uri {
             metadata[format!("{channel}_logout_uri")] = json!(uri);
-            metadata[format!("{channel}_logout_session_required")] = json!(true);
+            metadata[format!("{channel}_logout_session_required")] = json!(session);
         }
     }
     metadata

@@ -44,7 +44,7 @@ impl Op {
             Some(LogoutNotice {
                 client_id: client.id.clone(),
                 uri,
-                logout_token: self.logout_token(session, &client.id),
+                logout_token: self.logout_token(session, client),
                 status: 0,
             })
         });
@@ -66,20 +66,22 @@ impl Op {
     }
 
     /// Back-Channel Logout 1.0, 2.4.
-    fn logout_token(&self, session: &Session, client_id: &str) -> String {
+    fn logout_token(&self, session: &Session, client: &Client) -> String {
         let users = &self.options.users;
         let user = users.iter().find(|user| user.name == session.user);
         let now = unix_now();
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.issuer,
             "sub": user.and_then(|user| user.claims.get("sub")),
-            "aud": client_id,
+            "aud": client.id,
             "iat": now,
             "exp": now + LIFETIME,
             "jti": random(16),
             "events": { EVENT: {} },
-            "sid": session.sid,
         });
+        if client.backchannel_logout_session_required {
+            claims["sid"] = json!(session.sid);
+        }
         self.keys.sign(&claims, "logout+jwt")
     }
 

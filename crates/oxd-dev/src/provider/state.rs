@@ -21,6 +21,7 @@ pub(crate) struct Client {
     pub(crate) post_logout_redirect_uris: Vec<String>,
     pub(crate) frontchannel_logout_uri: Option<String>,
     pub(crate) backchannel_logout_uri: Option<String>,
+    pub(crate) backchannel_logout_session_required: bool,
     pub(crate) scope: Vec<String>,
 }
 
