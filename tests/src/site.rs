@@ -56,6 +56,7 @@ struct Logout {
 enum Credentials {
     File,
     Directives,
+    Discovery,
 }
 
 impl TestSite {
@@ -216,6 +217,12 @@ impl SiteBuilder {
         self
     }
 
+    /// The same with the address of the provider's metadata in place of its name.
+    pub fn by_discovery(mut self) -> SiteBuilder {
+        self.credentials = Credentials::Discovery;
+        self
+    }
+
     /// Leaves `/app` open.
     pub fn unprotected(mut self) -> SiteBuilder {
         self.protect = false;
@@ -223,7 +230,7 @@ impl SiteBuilder {
     }
 
     /// Says nothing about oxd at the level of the server: the fragments do, with `${OXD}` for its
-    /// address and `${ROOT}/site.json` for the site.
+    /// address, `${OP}` for the provider's and `${ROOT}/site.json` for the site.
     pub fn without_directives(mut self) -> SiteBuilder {
         self.defaults = false;
         self
@@ -314,11 +321,18 @@ impl SiteBuilder {
         let mut text = String::new();
         if self.defaults {
             text.push_str("OxdServer \"${OXD}\"\n");
+            let provider = match self.credentials {
+                Credentials::File => "",
+                Credentials::Directives => "OxdOpHost \"${OP}\"\n",
+                Credentials::Discovery => {
+                    "OxdOpConfigurationEndpoint \"${OP}/.well-known/openid-configuration\"\n"
+                }
+            };
             text.push_str(&match self.credentials {
                 Credentials::File => "OxdSite \"${ROOT}/site.json\"\n".to_owned(),
-                Credentials::Directives => format!(
-                    "OxdId {}\nOxdClientId {}\nOxdClientSecret {}\nOxdOpHost {}\n",
-                    site.oxd_id, site.client_id, site.client_secret, site.op_host
+                _ => format!(
+                    "OxdId {}\nOxdClientId {}\nOxdClientSecret {}\n{provider}",
+                    site.oxd_id, site.client_id, site.client_secret
                 ),
             });
         }
@@ -335,7 +349,10 @@ impl SiteBuilder {
             text.push_str(&OTHER_SITE.replace("NAME", name));
             others.push(other);
         }
-        let builder = builder.define("OXD", &oxd.url()).first_config(&text);
+        let builder = builder
+            .define("OXD", &oxd.url())
+            .define("OP", &site.op_host)
+            .first_config(&text);
         (builder, oxd, site, others)
     }
 }

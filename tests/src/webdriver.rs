@@ -133,6 +133,16 @@ impl WebDriver {
         self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
+    /// Runs a script in the frame that a CSS selector finds.
+    #[track_caller]
+    pub fn frame_script(&self, css: &str, script: &str) -> Value {
+        let frame = self.element(css);
+        self.call("POST", "/frame", &json!({ "id": { ELEMENT: frame } }));
+        let value = self.script(script);
+        self.call("POST", "/frame", &json!({ "id": null }));
+        value
+    }
+
     /// Sets the size of the window in CSS pixels.
     #[track_caller]
     pub fn resize(&self, width: u32, height: u32) {
