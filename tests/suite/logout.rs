@@ -3,6 +3,7 @@
 mod logout {
     pub(crate) mod accepted;
     pub(crate) mod administrator;
+    pub(crate) mod afterlife;
     pub(crate) mod crowd;
     pub(crate) mod frames;
     pub(crate) mod keys;

@@ -1,7 +1,7 @@
 //! Logout tokens that end sessions, and which.
 
 use oxd_dev::Signer;
-use oxd_tests::{Browser, DEMO_SUB, Mpm, SiteBuilder, TestSite, sign_in, sign_in_as, user, wait_until};
+use oxd_tests::{Browser, DEMO_SUB, Mpm, SiteBuilder, TestSite, sign_in, sign_in_as, user};
 use serde_json::{Value, json};
 
 use super::token::{EVENT, Token, expect_accepted, expect_alive, expect_dead, now, sid};
@@ -239,25 +239,4 @@ fn every_child_knows_with_a_store() {
             .directives("OxdSessionStore shmcb")
             .httpd(|httpd| httpd.load("socache_shmcb")),
     );
-}
-
-#[test]
-fn what_has_ended_stays_ended_after_a_graceful_restart() {
-    let site = TestSite::start();
-    let (gone, whole, stays) = (site.signed_in(), site.signed_in(), site.signed_in());
-    let token = Token::about(&site, &sid(&site, &gone));
-    expect_accepted(&token.send(&site));
-    let before = site.httpd.children();
-    site.httpd.graceful();
-    wait_until("the old children to end", || {
-        let now = site.httpd.children();
-        !now.is_empty() && now.iter().all(|child| !before.contains(child))
-    });
-    expect_dead(&site, &gone);
-    expect_alive(&site, &stays);
-    super::token::expect_refused(&token.send(&site));
-    // The sessions of before can be ended as well.
-    expect_accepted(&Token::about(&site, &sid(&site, &whole)).send(&site));
-    expect_dead(&site, &whole);
-    expect_alive(&site, &stays);
 }

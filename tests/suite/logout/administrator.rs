@@ -208,8 +208,6 @@ fn what_says_too_little_or_too_much_ends_nothing() {
         &[("action", "end"), ("user", "")],
         &[("action", ""), ("user", DEMO_SUB)],
         &[("action", "END-ALL")],
-        &[("action", "end"), ("action", "end-all"), ("user", "nobody")],
-        &[("action", "end"), ("user", "nobody"), ("user", DEMO_SUB)],
         &[("end-all", "")],
     ] {
         let answer = curl(&site, fields);
@@ -240,6 +238,7 @@ fn what_says_too_little_or_too_much_ends_nothing() {
 #[test]
 fn pages_of_other_sites_cannot_ask_for_it() {
     let site = builder().start();
+    site.httpd.allow_log(r"\[oxd:warn\] .* foreign_form");
     let browser = site.signed_in();
     let administrator = Browser::new();
     for headers in [
@@ -288,8 +287,7 @@ fn an_administrator_may_be_a_user_of_the_site() {
              Require user sub-of-root\n</Location>",
         )
         .start();
-    site.httpd
-        .allow_log("access to /oxd-status failed|authorization failure");
+    site.httpd.allow_log("client denied by server configuration");
     let (root, one) = (Browser::new(), Browser::new());
     sign_in_as(&root, site.url("/oxd-status"), "root", "secret")
         .page

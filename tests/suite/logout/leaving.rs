@@ -65,10 +65,6 @@ fn an_answer_that_is_no_answer() {
             "a script",
             Fault::WrongShape(json!({ "uri": "javascript:alert(1)" })),
         ),
-        (
-            "two lines",
-            Fault::WrongShape(json!({ "uri": "http://127.0.0.1/\r\nSet-Cookie: a=b" })),
-        ),
         ("too much", Fault::Huge(3 << 20)),
         ("nothing", Fault::Drop),
         ("a redirect", Fault::Redirect("http://127.0.0.1:1/".to_owned())),
@@ -84,6 +80,11 @@ fn an_answer_that_is_no_answer() {
         site.oxd.fault("get-logout-uri", fault);
         leave(&site, why);
     }
+    // A second line is part of the address, if it is anything.
+    let lines = json!({ "uri": "http://127.0.0.1:1/\r\nSet-Cookie: evil=1" });
+    site.oxd.fault("get-logout-uri", Fault::WrongShape(lines));
+    let answer = site.signed_in().get(site.url("/oxd/logoutme"));
+    assert!(answer.given_cookies("evil").is_empty(), "{}", answer.summary());
     // And when it answers well again, the way out leads past the provider.
     site.oxd.clear_faults();
     let browser = site.signed_in();

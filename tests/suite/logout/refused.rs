@@ -29,6 +29,8 @@ fn all_refused(forge: impl Fn(&TestSite, &dyn Fn() -> Token) -> Vec<(String, Str
     let lines: Vec<_> = lines.collect();
     assert_eq!(lines.len(), forged.len(), "one line each: {lines:#?}");
     assert!(lines.iter().all(|line| line.contains("[oxd:info]")), "{lines:#?}");
+    let told = |(_, token): &(String, String)| token.len() > 60 && log.contains(&token[..60]);
+    assert!(!forged.iter().any(told), "no token stands in the log");
     // However often the keys were doubted.
     let fetched = site.oxd.count("get-jwks");
     assert!(fetched <= 2, "get-jwks was called {fetched} times");

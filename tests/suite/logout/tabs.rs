@@ -1,6 +1,9 @@
-//! Signing out in one tab of a real browser, and what the other tab shows then.
+//! Signing out in one tab of a real browser, and what the other tab shows then; the administrator's
+//! page in one.
 
-use oxd_tests::{SiteBuilder, TestSite, WebDriver};
+use oxd_tests::{DEMO_SUB, SiteBuilder, TestSite, WebDriver, wait_until};
+
+use super::token::{expect_alive, expect_dead};
 
 /// A site with a protected page that has a link.
 fn builder() -> SiteBuilder {
@@ -86,4 +89,48 @@ fn a_frame_reaches_the_other_tab_across_sites() {
             "{shown}"
         );
     });
+}
+
+#[test]
+fn the_administrator_ends_sessions_from_the_page_and_nobody_elses_page_does() {
+    let status = "<Location /oxd-status>\nSetHandler oxd-status\nRequire ip 127.0.0.1\n</Location>";
+    let builder = builder().config(status);
+    let target = builder.url("/oxd-status");
+    let trap = format!(
+        "<!DOCTYPE html><title>win</title><form method=post action=\"{target}\">\
+         <input type=hidden name=action value=end-all><button id=win>Win</button></form>"
+    );
+    let site = builder
+        .httpd(|httpd| {
+            httpd.file("docroot/trap.html", &trap);
+            httpd
+        })
+        .start();
+    site.httpd.allow_log(r"\[oxd:warn\] .* foreign_form");
+    let (first, second) = (site.signed_in(), site.signed_in());
+    let window = WebDriver::start("administrator");
+    // The same page under another name is another site's.
+    window.open(&site.url("/trap.html").replace("127.0.0.1", "localhost"));
+    window.click("#win");
+    window.wait_for_url("127.0.0.1");
+    window.screenshot("1-another-sites-form");
+    expect_alive(&site, &first);
+
+    window.open(&target);
+    window.screenshot("2-the-page");
+    window.fill("#user", "nobody");
+    window.click("#end");
+    wait_until("the answer", || window.text().contains("nobody"));
+    expect_alive(&site, &first);
+    window.fill("#user", DEMO_SUB);
+    window.click("#end");
+    wait_until("the answer", || window.text().contains(DEMO_SUB));
+    window.screenshot("3-a-user");
+    expect_dead(&site, &first);
+    expect_dead(&site, &second);
+    let third = site.signed_in();
+    window.click("#end-all");
+    wait_until("the answer", || window.text().contains("All sessions have ended"));
+    window.screenshot("4-everybody");
+    expect_dead(&site, &third);
 }
