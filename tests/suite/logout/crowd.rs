@@ -1,5 +1,7 @@
 //! Many logouts, so many that whatever remembers them runs full.
 
+use std::fs;
+
 use oxd_tests::{Browser, TestSite};
 use serde_json::json;
 
@@ -31,6 +33,39 @@ fn invented_sessions_bring_no_ended_one_back() {
     // There is room for one more.
     expect_accepted(&Token::about(&site, &sid(&site, &stays)).send(&site));
     expect_dead(&site, &stays);
+}
+
+#[test]
+fn invented_sessions_take_no_room() {
+    let site = TestSite::builder().httpd(|httpd| httpd.processes(1, 16)).start();
+    let browser = site.signed_in();
+    let sid = sid(&site, &browser);
+    let issuer = site.oxd.provider_url();
+    let load = |sid: &str| {
+        let query = format!("iss={issuer}&sid={sid}");
+        let url = site.url(&format!("/oxd/frontchannel-logout?{query}"));
+        Browser::new().get(url).expect(200);
+    };
+    // What all children remember lies in a file.
+    let memory = || fs::read(site.httpd.file("run/oxd-sessions")).expect("the memory of this httpd");
+    let changed = |before: &[u8], after: &[u8]| {
+        let pairs = before.chunks(8).zip(after.chunks(8));
+        pairs.filter(|(before, after)| before != after).count()
+    };
+    let start = memory();
+    for _ in 0..200 {
+        load(&unique());
+    }
+    let after_strangers = memory();
+    // A counter may have moved.
+    let words = changed(&start, &after_strangers);
+    assert!(words < 20, "{words} words changed");
+    load(&sid);
+    assert!(
+        changed(&after_strangers, &memory()) > 0,
+        "what is real is remembered"
+    );
+    expect_dead(&site, &browser);
 }
 
 #[test]
