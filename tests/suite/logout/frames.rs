@@ -34,7 +34,7 @@ fn expect_frame(answer: &Answer) {
     assert_eq!(answer.header("x-frame-options"), None, "{}", answer.summary());
     let policy = answer.header("content-security-policy").unwrap_or_default();
     assert!(!policy.contains("frame-ancestors 'none'"), "{policy}");
-    assert!(answer.body.len() < 2000, "a small page: {}", answer.body.len());
+    assert!(answer.body.len() < 4096, "a small page: {}", answer.body.len());
     if !answer.body.is_empty() {
         assert!(!answer.page().runs_script(), "{}", answer.summary());
     }
