@@ -103,6 +103,13 @@ impl WebDriver {
         );
     }
 
+    /// Opens a tab and turns to it; it is the last of the windows.
+    #[track_caller]
+    pub fn new_tab(&self) {
+        let tab = self.call("POST", "/window/new", &json!({ "type": "tab" }));
+        self.call("POST", "/window", &json!({ "handle": tab["handle"] }));
+    }
+
     /// Turns to another window, counted from 0 in the order in which they were opened.
     #[track_caller]
     pub fn turn_to(&self, window: usize) {
@@ -124,6 +131,16 @@ impl WebDriver {
     #[track_caller]
     pub fn script(&self, script: &str) -> Value {
         self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Runs a script in the frame that a CSS selector finds.
+    #[track_caller]
+    pub fn frame_script(&self, css: &str, script: &str) -> Value {
+        let frame = self.element(css);
+        self.call("POST", "/frame", &json!({ "id": { ELEMENT: frame } }));
+        let value = self.script(script);
+        self.call("POST", "/frame", &json!({ "id": null }));
+        value
     }
 
     /// Sets the size of the window in CSS pixels.
