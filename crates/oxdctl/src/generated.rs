@@ -33,7 +33,8 @@ pub fn completions(screen: &Screen, args: &Completions) -> Outcome {
 /// `oxdctl manual`
 pub fn manual(screen: &Screen, args: &Manual) -> Outcome {
     fs::create_dir_all(&args.out).map_err(|why| Problem::file("cannot_write", &args.out, why))?;
-    let mut whole = Cli::command();
+    // Its page would be one about pages.
+    let mut whole = Cli::command().disable_help_subcommand(true);
     whole.build();
     let mut written = Vec::new();
     let mut write = |command: &Command, name: &str| -> Outcome {
@@ -45,9 +46,7 @@ pub fn manual(screen: &Screen, args: &Manual) -> Outcome {
     };
     write(&whole, "oxdctl")?;
     for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
-        if command.get_name() != "help" {
-            write(command, &format!("oxdctl-{}", command.get_name()))?;
-        }
+        write(command, &format!("oxdctl-{}", command.get_name()))?;
     }
     screen.json(json!({"ok": true, "files": written}));
     for file in written {
@@ -57,9 +56,7 @@ pub fn manual(screen: &Screen, args: &Manual) -> Outcome {
 }
 
 fn page(command: &Command, name: &str) -> std::io::Result<Vec<u8>> {
-    let man = Man::new(command.clone().disable_help_subcommand(true))
-        .title(name)
-        .manual("mod_oxd");
+    let man = Man::new(command.clone()).title(name).manual("mod_oxd");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;

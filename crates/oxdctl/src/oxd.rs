@@ -47,13 +47,18 @@ impl Refusal {
         self.error == error
     }
 
+    /// Whether oxd does not know the site. Some of its commands have a general error for that.
+    pub fn is_unknown_site(&self) -> bool {
+        self.is("invalid_oxd_id") || (self.is("bad_request") && self.description.contains("oxd_id"))
+    }
+
     /// What to do about it.
     pub fn advice(&self, link: &Link, connected: Option<SocketAddr>) -> String {
         match self.error.as_str() {
-            "oxd_access_denied" => allow_this_address(link, connected),
-            "invalid_oxd_id" => "oxd knows no such site: it was removed there, or oxd was set up anew; register it \
-                                 again with oxdctl register"
+            _ if self.is_unknown_site() => "oxd knows no such site: it was removed there, or oxd was set up anew; \
+                                            register it again with oxdctl register --force"
                 .to_owned(),
+            "oxd_access_denied" => allow_this_address(link, connected),
             "blank_access_token" => "oxd wants a client token for its commands: client id, client secret and \
                                      provider are needed (OxdProtectedCommands On)"
                 .to_owned(),
@@ -65,7 +70,15 @@ impl Refusal {
                                         introspection"
                 .to_owned(),
             "access_token_insufficient_scope" => grant_scope(),
-            "no_connect_discovery_response" => "oxd cannot read the provider's configuration: see whether the \
+            "ssl_handshake_error" => "oxd does not trust the provider's certificate: add its authority to the trust \
+                                      store of oxd's Java (key_store_path in oxd-server.yml)"
+                .to_owned(),
+            "restricted_op_host" | "invalid_allowed_op_host_url" => "oxd may use the providers in allowed_op_hosts \
+                                                                     of oxd-server.yml alone: add this one"
+                .to_owned(),
+            "invalid_introspection_response" => "the provider's introspection must name the client_id of a token"
+                .to_owned(),
+            "no_connect_discovery_response" | "failed_to_get_discovery" => "oxd cannot read the provider's configuration: see whether the \
                                                 provider's address is right and whether oxd's machine reaches it \
                                                 and trusts its certificate"
                 .to_owned(),

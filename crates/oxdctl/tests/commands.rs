@@ -196,6 +196,7 @@ fn manual_pages_are_written_for_every_command() {
         ] {
             assert!(text.contains(part), "no {part} in {page}:\n{text}");
         }
+        assert!(!text.contains("oxdctl\\-help"), "{page}");
         assert!(
             !text.contains("manual"),
             "{page} speaks of the hidden command:\n{text}"

@@ -247,3 +247,84 @@ fn what_is_not_known_is_said_to_be_so() {
         .ended(0)
         .says(&["oxd does not say"]);
 }
+
+#[test]
+fn refusals_that_only_the_real_oxd_knows_have_an_advice() {
+    let bed = Bed::new();
+    bed.register();
+    for (command, status, error, description, check, cause, advice) in [
+        (
+            "get-discovery",
+            500,
+            "failed_to_get_discovery",
+            "",
+            "provider",
+            "provider_unreachable",
+            "oxd cannot read",
+        ),
+        (
+            "get-discovery",
+            500,
+            "ssl_handshake_error",
+            "",
+            "provider",
+            "provider_unreachable",
+            "trust store",
+        ),
+        (
+            "get-discovery",
+            400,
+            "restricted_op_host",
+            "",
+            "provider",
+            "provider_unreachable",
+            "allowed_op_hosts",
+        ),
+        (
+            "get-client-token",
+            400,
+            "invalid_client_id",
+            "",
+            "credentials",
+            "wrong_credentials",
+            "oxd's own log",
+        ),
+        (
+            "introspect-access-token",
+            403,
+            "inactive_access_token",
+            "",
+            "scope",
+            "token_inactive",
+            "clocks",
+        ),
+        (
+            "get-authorization-url",
+            400,
+            "bad_request",
+            "oxd_id is empty or not registered.",
+            "site",
+            "oxd_id_unknown",
+            "register it again",
+        ),
+        (
+            "get-authorization-url",
+            500,
+            "internal_error",
+            "",
+            "site",
+            "oxd_refused",
+            "oxd's own log",
+        ),
+    ] {
+        let body = json!({"error": error, "error_description": description});
+        let refusal = Fault::Status {
+            code: status,
+            body: body.to_string(),
+            content_type: "application/json".to_owned(),
+        };
+        bed.server.clear_faults();
+        bed.server.fault(command, refusal);
+        bed.check_fails(&[], check, cause, error, advice, &["redirect"]);
+    }
+}

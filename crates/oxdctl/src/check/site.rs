@@ -338,7 +338,7 @@ impl Examination<'_, '_> {
     /// Refusals that are about the site, whichever command met them.
     fn refused_site(&mut self, refusal: &Refusal) -> bool {
         let (check, cause) = match refusal.error.as_str() {
-            "invalid_oxd_id" => ("site", "oxd_id_unknown"),
+            _ if refusal.is_unknown_site() => ("site", "oxd_id_unknown"),
             "invalid_access_token" => ("site", "client_of_another_site"),
             "inactive_access_token" => ("scope", "token_inactive"),
             "blank_access_token" => ("credentials", "token_wanted"),
