@@ -1,11 +1,12 @@
 //! What outlives restarts, stops and killed children, with every store.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use oxd_tests::{Browser, DEMO_SUB, Store, StoreKind, TestSite, approve, begin, wait_until};
+use oxd_tests::{Browser, DEMO_SUB, Store, StoreKind, TestSite, approve, begin, raw_connection, wait_until};
 
 use super::common::*;
 
@@ -16,6 +17,7 @@ with_every_store! {
     keys_are_exchanged_without_losing_a_session,
     a_killed_child_takes_no_session_along,
     children_killed_under_load_leave_no_lock_behind,
+    requests_under_way_at_a_graceful_restart_are_answered,
     graceful_restarts_under_load_lose_nothing,
 }
 
@@ -199,6 +201,43 @@ fn children_killed_under_load_leave_no_lock_behind(store: Store) {
     wait_until("new children", || in_and_out(&site));
     for browser in &browsers {
         expect_user(&site, browser, DEMO_SUB);
+    }
+}
+
+/// Requests that reached httpd before a graceful restart are answered by the children of before it, and find their
+/// session however late they go on.
+fn requests_under_way_at_a_graceful_restart_are_answered(store: Store) {
+    let site = site(&store).start();
+    let browser = site.signed_in();
+    let cookies = field(&browser, &site);
+    let request = |path: &str| {
+        let mut connection = raw_connection(site.httpd.address());
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            site.httpd.address()
+        );
+        connection
+            .write_all(head.as_bytes())
+            .expect("the first half of a request");
+        connection
+    };
+    for _ in 0..2 {
+        let halves: Vec<_> = ["/app/1k.bin", "/oxd/session"].repeat(3);
+        let halves: Vec<_> = halves.into_iter().map(request).collect();
+        // Read by a thread of httpd's; nothing tells when.
+        pass(Duration::from_millis(200));
+        site.httpd.graceful();
+        pass(Duration::from_millis(300));
+        for mut connection in halves {
+            let rest = format!("Cookie: {cookies}\r\n\r\n");
+            connection.write_all(rest.as_bytes()).expect("the second half");
+            let mut answer = String::new();
+            connection.read_to_string(&mut answer).expect("an answer");
+            let status = answer.split(' ').nth(1);
+            // Whose shared memory it is has gone with the restart.
+            let gone = store.kind() == StoreKind::Shmcb && matches!(status, Some("302" | "401"));
+            assert!(gone || status == Some("200"), "{answer}");
+        }
     }
 }
 
