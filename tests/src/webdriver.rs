@@ -81,8 +81,13 @@ impl WebDriver {
     /// The text of the page as a reader sees it.
     #[track_caller]
     pub fn text(&self) -> String {
-        let body = self.element("body");
-        self.text_of(&self.call("GET", &format!("/element/{body}/text"), &Value::Null))
+        // The page may be exchanged for another in between.
+        let text = within(WAIT, || {
+            let body = self.element("body");
+            let path = format!("/element/{body}/text");
+            self.try_call("GET", &path, &Value::Null).ok()
+        });
+        self.text_of(&text.unwrap_or_default())
     }
 
     /// Clicks what a CSS selector finds, waiting until it is there.

@@ -208,6 +208,8 @@ fn what_says_too_little_or_too_much_ends_nothing() {
         &[("action", "end"), ("user", "")],
         &[("action", ""), ("user", DEMO_SUB)],
         &[("action", "END-ALL")],
+        &[("action", "end"), ("action", "end-all"), ("user", DEMO_SUB)],
+        &[("action", "end"), ("user", "nobody"), ("user", DEMO_SUB)],
         &[("end-all", "")],
     ] {
         let answer = curl(&site, fields);
