@@ -319,7 +319,7 @@ fn the_sessions_of_the_place_are_meant() {
         .another_site("two")
         .config(
             "<Location /two>\nOxdCookieName two_session\n</Location>\n\
-             <Location /two/status>\nSetHandler oxd-status\n</Location>",
+             <Location /two/status>\nSetHandler oxd-status\nRequire ip 127.0.0.1\n</Location>",
         )
         .start();
     let browser = site.signed_in();
