@@ -129,15 +129,18 @@ fn a_hundred_thousand_requests_mix_nobody_up() {
             scope.spawn(move || visit(thread, site, counts));
         }
     });
+    let largest = site.httpd.largest_child_kib();
     let failures = counts.failures.into_inner().expect("a list of failures");
     let requests = counts.requests.into_inner();
     let (logins, logouts) = (counts.logins.into_inner(), counts.logouts.into_inner());
     println!(
-        "{requests} requests, {logins} logins, {logouts} logouts in {:.1} s",
+        "{requests} requests, {logins} logins, {logouts} logouts in {:.1} s; {largest} KiB",
         begun.elapsed().as_secs_f32()
     );
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(requests >= REQUESTS && logouts >= 1000, "{requests}, {logouts}");
+    // Half as much is usual; a KiB left behind by each request would be seen.
+    assert!(largest < 40 * 1024, "a child of {largest} KiB");
     assert_eq!(site.oxd.count("get-tokens-by-code"), logins);
     assert_eq!(site.oxd.count("get-logout-uri"), logouts);
     assert_eq!(logins - logouts, THREADS * EACH);

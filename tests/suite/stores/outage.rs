@@ -281,3 +281,35 @@ fn a_full_redis_takes_no_new_session_and_loses_none() {
     sign_in_patiently(&site, &newcomer);
     expect_user_patiently(&site, &inside, DEMO_SUB);
 }
+
+/// Of two memcached servers one ends: its sessions are lost, those of the other go on, and everybody can sign in.
+#[test]
+fn one_of_two_servers_takes_only_its_own_sessions_along() {
+    let (mut one, two) = (StoreServer::memcached(), StoreServer::memcached());
+    let site = TestSite::builder()
+        .httpd(|httpd| {
+            let httpd = httpd.processes(3, 16).load("socache_memcache");
+            httpd
+                .allow_log(r"\[oxd:(warn|error)\]")
+                .allow_log(r"\[socache_\w+:")
+        })
+        .directives(&format!("OxdCryptoKey {KEY}"))
+        .directives(&format!(
+            "OxdSessionStore memcache:{},{}",
+            one.address(),
+            two.address()
+        ))
+        .start();
+    let browsers: Vec<_> = (0..24).map(|_| site.signed_in()).collect();
+    assert!(!one.entries().is_empty() && !two.entries().is_empty());
+    one.kill();
+    let mut lost = 0;
+    for browser in &browsers {
+        if patiently(|| browser.get(site.url("/oxd/session"))).status == 401 {
+            lost += 1;
+            sign_in_patiently(&site, browser);
+        }
+        expect_user_patiently(&site, browser, DEMO_SUB);
+    }
+    assert!((1..24).contains(&lost), "{lost} sessions are lost");
+}
