@@ -304,6 +304,7 @@ fn hide_cookies(request: Request<'_>) -> Status {
     let own = config.settings.session_cookie().as_bytes();
     let is_own = |name: &[u8]| {
         name.starts_with(state::PREFIX.as_bytes())
+            || name == state::DONE.as_bytes()
             || name
                 .strip_prefix(own)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))

@@ -146,27 +146,12 @@ pub fn at(handle: StoreHandle) -> &'static Socache {
 /// `server` must be the main server and `pool` the pool of the configuration.
 pub unsafe fn prepare(server: *mut sys::server_rec, pool: *mut sys::apr_pool_t) -> Result<(), String> {
     let stores = stores();
-    let mut mutex: *mut sys::apr_global_mutex_t = ptr::null_mut();
     for store in stores.iter() {
         // SAFETY: by this function's contract; httpd calls this in its one configuration thread.
         let status = unsafe {
             let functions = &*store.functions;
             if functions.flags & sys::AP_SOCACHE_FLAG_NOTMPSAFE as c_uint != 0 {
-                if mutex.is_null() {
-                    let status = sys::ap_global_mutex_create(
-                        &mut mutex,
-                        ptr::null_mut(),
-                        MUTEX.as_ptr(),
-                        ptr::null(),
-                        server,
-                        pool,
-                        0,
-                    );
-                    if status != sys::APR_SUCCESS {
-                        return Err(format!("the mutex of the session store: {}", words(status)));
-                    }
-                }
-                store.mutex.store(mutex, Ordering::Release);
+                store.mutex.store(process_mutex(server)?, Ordering::Release);
             }
             store.server.store(server, Ordering::Release);
             let hints = sys::ap_socache_hints {
@@ -184,6 +169,38 @@ pub unsafe fn prepare(server: *mut sys::server_rec, pool: *mut sys::apr_pool_t) 
         }
     }
     Ok(())
+}
+
+/// The mutex of all stores that want one, made at the first start.
+///
+/// It lives as long as the process: a child that is born during a graceful restart must not lose it with the old
+/// configuration, and the children of both configurations may use one file.
+///
+/// # Safety
+/// `server` must be the main server.
+unsafe fn process_mutex(server: *mut sys::server_rec) -> Result<*mut sys::apr_global_mutex_t, String> {
+    static MADE: AtomicPtr<sys::apr_global_mutex_t> = AtomicPtr::new(ptr::null_mut());
+    let mut mutex = MADE.load(Ordering::Acquire);
+    if mutex.is_null() {
+        // SAFETY: the main server has its process, whose pool lives longest; httpd calls this in its one configuration
+        // thread. What the pool cleans up at its end is APR's own.
+        let status = unsafe {
+            sys::ap_global_mutex_create(
+                &mut mutex,
+                ptr::null_mut(),
+                MUTEX.as_ptr(),
+                ptr::null(),
+                server,
+                (*(*server).process).pool,
+                0,
+            )
+        };
+        if status != sys::APR_SUCCESS {
+            return Err(format!("the mutex of the session store: {}", words(status)));
+        }
+        MADE.store(mutex, Ordering::Release);
+    }
+    Ok(mutex)
 }
 
 /// Makes the mutex usable in a child; a message when that fails.
