@@ -120,6 +120,7 @@ fn find<'r>(request: Request<'r>, settings: &Settings<'r>) -> Result<Option<Open
         keys: keys(settings),
         memory: child::memory(),
         store: stores::of(settings),
+        stats: child::stats(),
     };
     session::open(&keep, now, cookies.to_bytes(), |len| request.pool().bytes(len))
 }

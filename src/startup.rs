@@ -43,6 +43,14 @@ pub fn prepare(servers: Servers) -> Status {
             &format!("{place}: OxdServerVerify Off: anybody on the way to oxd can read secrets and sign in as anyone"),
         );
     }
+    for place in needs::unguarded(&tree) {
+        log.line(
+            Level::Warning,
+            &format!(
+                "{place}: SetHandler oxd-status without a Require of its own: anybody can end sessions there"
+            ),
+        );
+    }
     let (roots, unreadable) = child::load_roots();
     if unreadable > 0 {
         log.line(

@@ -28,12 +28,14 @@ mod past_tests;
 pub mod preserve;
 pub mod reason;
 pub mod record;
+pub mod reference;
 pub mod respond;
 pub mod rule;
 pub mod secret;
 pub mod session;
 pub mod settings;
 pub mod state;
+pub mod stats;
 pub mod status;
 pub mod store;
 #[cfg(test)]

@@ -198,7 +198,7 @@ fn all_sessions_of_a_user_of_a_provider_session_or_of_everybody_end() {
     for store in [None, Some(FakeStore::default())] {
         for mark in [
             Mark::of(About::User, "s", &["alice"]),
-            Mark::of(About::Sid, "s", &["https://op", "provider-session"]),
+            Mark::of_sid("s", "https://op/", "provider-session"),
             Mark::of_site("s"),
         ] {
             let machine = memory();
