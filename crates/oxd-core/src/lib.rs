@@ -23,6 +23,8 @@ pub mod memory;
 pub mod needs;
 pub mod oxd;
 pub mod page;
+#[cfg(test)]
+mod past_tests;
 pub mod preserve;
 pub mod reason;
 pub mod record;
