@@ -33,6 +33,8 @@ static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
 static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
 /// The counters of the server, kept over graceful restarts.
 static STATS: OnceLock<Stats<'static>> = OnceLock::new();
+/// The names of all session cookies of the configuration.
+static COOKIE_NAMES: RwLock<Vec<String>> = RwLock::new(Vec::new());
 /// The key of servers without `OxdCryptoKey`: the same for the life of the parent process.
 static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
 
@@ -101,6 +103,23 @@ pub fn memory() -> Memory<'static> {
         Some(memory) => *memory,
         None => unreachable!("httpd does not start when prepare_memory has failed"),
     }
+}
+
+/// Notes the names of all session cookies of the configuration, in the parent.
+pub fn name_cookies(names: Vec<String>) {
+    if let Ok(mut place) = COOKIE_NAMES.write() {
+        *place = names;
+    }
+}
+
+/// Whether a cookie is a session's, of this place or of another one on the server.
+pub fn is_session_cookie(cookie: &[u8]) -> bool {
+    let is_piece = |name: &String| {
+        cookie
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+    };
+    COOKIE_NAMES.read().is_ok_and(|names| names.iter().any(is_piece))
 }
 
 /// The counters.

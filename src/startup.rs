@@ -36,6 +36,7 @@ pub fn prepare(servers: Servers) -> Status {
         return Status::Ok;
     }
     let (log, tree) = (servers.log(), servers.tree());
+    child::name_cookies(needs::cookie_names(&tree));
     servers.mark_handlers(&needs::handler_paths(&tree));
     for place in needs::unverified(&tree) {
         log.line(

@@ -3,6 +3,8 @@
 //!
 //! Only what is certain is reported: where another section might apply to the same request, a request has to show it.
 
+use crate::settings::Settings;
+
 /// A directive or section as it stands in the configuration.
 #[derive(Debug, Default)]
 pub struct Node {
@@ -120,6 +122,19 @@ pub fn handler_paths(tree: &[Node]) -> Vec<String> {
         .filter(|f| is(f.node, "SetHandler") && is_use(f.node))
         .filter_map(|f| location(&f.spot.section.as_ref()?.1).map(str::to_owned))
         .collect()
+}
+
+/// The names of all session cookies of a configuration.
+pub fn cookie_names(tree: &[Node]) -> Vec<String> {
+    let mut names = vec![Settings::default().session_cookie().to_owned()];
+    for found in all(tree) {
+        if is(found.node, "OxdCookieName") {
+            names.push(unquoted(&found.node.args).to_owned());
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// Whether a place that uses the module has no `OxdCryptoKey`.

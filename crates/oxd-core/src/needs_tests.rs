@@ -93,6 +93,12 @@ fn a_status_page_for_everybody_is_named() {
 }
 
 #[test]
+fn all_names_of_session_cookies_are_known() {
+    let two = "<Location /a>\nOxdCookieName blue\n</Location>\nOxdCookieName \"green\"\nOxdCookieName blue";
+    assert_eq!(cookie_names(&tree(two)), ["blue", "green", "oxd_session"]);
+}
+
+#[test]
 fn a_limit_without_a_store_is_named() {
     assert_eq!(uncounted(&tree("OxdSessionMax 2")).len(), 1);
     assert_eq!(
