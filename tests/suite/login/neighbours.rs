@@ -113,6 +113,25 @@ fn error_documents_do_not_lead_in_circles() {
     assert!(!lost.text().contains("REMOTE_ADDR"), "{}", lost.summary());
 }
 
+/// An application that takes a header for the user must not be told one by a request of any kind.
+#[test]
+fn forged_headers_are_gone_whatever_the_method() {
+    let site = TestSite::builder()
+        .config("<Location /public>\nHeader always set X-Seen \"expr=[%{HTTP:Oxd-Claim-Sub}]\"\n</Location>")
+        .start();
+    for method in ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"] {
+        let browser = Browser::new();
+        let ask = browser.ask(method, site.url("/public/env"));
+        let answer = ask.header("Oxd-Claim-Sub", "root").send();
+        assert_eq!(
+            answer.header("x-seen"),
+            Some("[]"),
+            "{method}: {}",
+            answer.summary()
+        );
+    }
+}
+
 #[test]
 fn every_method_is_protected() {
     let site = TestSite::start();

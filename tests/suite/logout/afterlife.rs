@@ -1,5 +1,8 @@
 //! Sessions that have ended and might come back: restarts, refreshes under way, open pages.
 
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
@@ -134,5 +137,32 @@ fn user_info_gives_a_session_no_other_name() {
     expect_alive(&site, &browser);
     let sid = claims["sid"].as_str().expect("a sid");
     expect_accepted(&Token::about(&site, sid).send(&site));
+    expect_dead(&site, &browser);
+}
+
+/// What outlives httpd is for root, or whoever starts it, alone; a link that somebody has put there is not followed.
+#[test]
+fn the_file_of_ended_sessions_is_nobody_elses() {
+    let site = TestSite::start();
+    let mode = |path: &Path| fs::metadata(path).expect("the file").permissions().mode() & 0o777;
+    assert_eq!(mode(&site.httpd.file("run/oxd-sessions")), 0o600);
+
+    let builder = TestSite::builder().httpd(|httpd| {
+        let other = httpd.file("other", "precious");
+        let link = httpd.path("run/oxd-sessions");
+        fs::create_dir_all(link.parent().expect("a directory")).expect("the directory");
+        symlink(other, link).expect("a link");
+        httpd
+    });
+    let site = builder.start();
+    let browser = site.signed_in();
+    assert_eq!(
+        fs::read_to_string(site.httpd.file("other")).expect("the file"),
+        "precious"
+    );
+    site.httpd
+        .expect_log(r"\[oxd:notice\] .* remembered until httpd stops");
+    // Without the file, a logout still counts as long as httpd runs.
+    browser.copy().get(site.url("/oxd/logoutme")).expect(303);
     expect_dead(&site, &browser);
 }
