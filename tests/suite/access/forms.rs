@@ -173,5 +173,5 @@ fn only_the_page_with_the_form_is_sent() {
     }
     let bare = browser.ask("POST", site.url("/app/echo")).send();
     assert!(bare.expect(401).text().matches("</html>").count() <= 1);
-    browser.get(site.url("/public/")).expect(200);
+    browser.get(site.url("/public/env")).expect(200);
 }
