@@ -299,11 +299,7 @@ fn hide_cookies(request: Request<'_>) -> Status {
     if is_word(request.handler(), "oxd") {
         return Status::Declined;
     }
-    let is_own = |name: &[u8]| {
-        name.starts_with(state::PREFIX.as_bytes())
-            || name == state::DONE.as_bytes()
-            || child::is_session_cookie(name)
-    };
+    let is_own = |name: &[u8]| name.starts_with(state::PREFIX.as_bytes()) || child::is_session_cookie(name);
     let Some(others) = cookie::without(header.to_bytes(), is_own) else {
         return Status::Declined;
     };

@@ -16,13 +16,15 @@ pub fn check(servers: Servers) -> Status {
             .log()
             .line(Level::Error, &format!("not_configured: {}", place.line()));
     }
-    let uncounted = needs::uncounted(&servers.tree());
-    for line in &uncounted {
+    let tree = servers.tree();
+    let mut wrong = needs::uncounted(&tree);
+    wrong.extend(needs::unshared(&tree));
+    for line in &wrong {
         servers
             .log()
             .line(Level::Error, &format!("not_configured: {line}"));
     }
-    if missing.is_empty() && uncounted.is_empty() {
+    if missing.is_empty() && wrong.is_empty() {
         Status::Ok
     } else {
         Status::Http(500)

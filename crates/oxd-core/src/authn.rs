@@ -18,7 +18,6 @@ use crate::record::Parts;
 use crate::respond::Response;
 use crate::session::{self, Opened, between_machines};
 use crate::settings::{Settings, UnauthAction, UnautzAction};
-use crate::state;
 use crate::stats::{End, Renewal, Stats};
 use crate::store::Store;
 
@@ -93,14 +92,6 @@ fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
         UnauthAction::Status(_) | UnauthAction::Pass => false,
     };
     let target = login::own_address(ctx);
-    if log_in && !silent && state::goes_round(ctx, &target) {
-        let link = login::login_link(ctx, &target);
-        let detail = format!(
-            "two logins ended at {} just now, and their sessions are not there",
-            ctx.facts.path
-        );
-        return ctx.refuse(&Failure::new(Reason::SessionLost, detail), None, link.as_deref());
-    }
     if log_in {
         return login::start_with(
             ctx,

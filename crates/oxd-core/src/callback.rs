@@ -210,7 +210,6 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
     ctx.stats.login(stats::Login::Completed, ctx.facts.now);
     cookies.push(state::end(ctx, &pending.state));
     cookies.extend(state::unmark(ctx));
-    cookies.push(state::mark_done(ctx, &pending.target)?);
     ctx.log(Level::Debug, || {
         format!("login of {subject:?} done, on to {}", pending.target)
     });

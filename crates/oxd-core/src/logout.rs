@@ -17,7 +17,6 @@ use crate::reason::{Failure, Reason, Step};
 use crate::reference::Reference;
 use crate::respond::Response;
 use crate::session;
-use crate::state;
 use crate::stats::End;
 
 /// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
@@ -52,7 +51,6 @@ pub fn by_user(ctx: &Ctx<'_>) -> Response {
         }
     };
     response.cookies = session::clear(ctx);
-    response.cookies.extend(state::unmark_done(ctx));
     response
 }
 

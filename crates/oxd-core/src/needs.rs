@@ -126,11 +126,12 @@ pub fn handler_paths(tree: &[Node]) -> Vec<String> {
 
 /// The names of all session cookies of a configuration.
 pub fn cookie_names(tree: &[Node]) -> Vec<String> {
-    let mut names = vec![Settings::default().session_cookie().to_owned()];
-    for found in all(tree) {
-        if is(found.node, "OxdCookieName") {
-            names.push(unquoted(&found.node.args).to_owned());
-        }
+    let found = all(tree);
+    let named = || found.iter().filter(|f| is(f.node, "OxdCookieName"));
+    let mut names: Vec<_> = named().map(|f| unquoted(&f.node.args).to_owned()).collect();
+    let is_unnamed = |place: &Found<'_>| !named().any(|f| may_reach(&f.spot, &place.spot));
+    if found.iter().any(|f| is_use(f.node) && is_unnamed(f)) {
+        names.push(Settings::default().session_cookie().to_owned());
     }
     names.sort_unstable();
     names.dedup();
@@ -145,6 +146,64 @@ pub fn lacks_crypto_key(tree: &[Node]) -> bool {
             .iter()
             .any(|f| is(f.node, "OxdCryptoKey") && may_reach(&f.spot, &user.spot))
     })
+}
+
+/// Directives by which a protected place looks for sessions elsewhere than a login puts them: nobody could ever sign in
+/// there, and the browser would go round between the site and a provider that asks nothing. One line each.
+pub fn unshared(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let uses = |name: &str| {
+        let name = name.to_owned();
+        found.iter().filter(move |f| is(f.node, &name) && is_use(f.node))
+    };
+    let lines = found
+        .iter()
+        .filter(|f| {
+            ["OxdSessionStore", "OxdCryptoKey", "OxdCookieName"]
+                .iter()
+                .any(|name| is(f.node, name))
+        })
+        .filter(|f| f.spot.section.is_some())
+        // What holds anyway is shared with a handler that says nothing.
+        .filter(|f| !["cookie", "oxd_session"].contains(&unquoted(&f.node.args)));
+    let mut unshared = Vec::new();
+    for own in lines {
+        let place = uses("AuthType").find(|place| covers(&own.spot, &place.spot));
+        let Some(place) = place else { continue };
+        let mut handlers = uses("SetHandler")
+            .filter(|h| h.spot.host == place.spot.host)
+            .peekable();
+        // A handler may be on another machine.
+        if handlers.peek().is_none() {
+            continue;
+        }
+        let is_shared = handlers.any(|handler| {
+            found.iter().any(|f| {
+                is(f.node, &own.node.name)
+                    && unquoted(&f.node.args) == unquoted(&own.node.args)
+                    && may_reach(&f.spot, &handler.spot)
+            })
+        });
+        if !is_shared {
+            unshared.push(format!(
+                "{}:{}: {} reaches the protected place at line {}, but no SetHandler oxd: logins would keep their \
+                 sessions elsewhere, and the browser would go round for ever",
+                own.node.file, own.node.line, own.node.name, place.node.line
+            ));
+        }
+    }
+    unshared
+}
+
+/// Whether a directive surely counts at a place.
+fn covers(from: &Spot, to: &Spot) -> bool {
+    let is_location = |spot: &Spot| {
+        spot.section
+            .as_ref()
+            .is_some_and(|(_, opening)| location(opening).is_some())
+    };
+    from.section == to.section && from.host == to.host
+        || is_location(from) && is_location(to) && may_reach(from, to)
 }
 
 /// Places with `SetHandler oxd-status` that no `Require` reaches: anybody could end sessions there.

@@ -93,9 +93,28 @@ fn a_status_page_for_everybody_is_named() {
 }
 
 #[test]
+fn what_a_protected_place_does_not_share_with_its_handler_is_named() {
+    let handler = "<Location /oxd>\nSetHandler oxd\n</Location>\n";
+    let place = |inside: &str| format!("<Location /app>\nAuthType oxd\n{inside}\n</Location>\n");
+    let lines = |text: String| unshared(&tree(&text)).len();
+    for own in ["OxdSessionStore redis:h:1", "OxdCryptoKey k", "OxdCookieName c"] {
+        assert_eq!(lines(format!("{handler}{}", place(own))), 1, "{own}");
+        assert_eq!(lines(place(own)), 0, "the handler is elsewhere");
+        assert_eq!(lines(format!("{own}\n{handler}{}", place(own))), 0, "{own}");
+        let with_own = format!("<Location /oxd>\nSetHandler oxd\n{own}\n</Location>\n");
+        assert_eq!(lines(format!("{with_own}{}", place(own))), 0, "{own}");
+    }
+    let area = "<Location /two>\nOxdCookieName c\n</Location>\n<Location /two/oxd>\nSetHandler oxd\n</Location>\n\
+                <Location /two/app>\nAuthType oxd\n</Location>\n";
+    assert_eq!(lines(format!("{handler}{area}")), 0);
+}
+
+#[test]
 fn all_names_of_session_cookies_are_known() {
-    let two = "<Location /a>\nOxdCookieName blue\n</Location>\nOxdCookieName \"green\"\nOxdCookieName blue";
-    assert_eq!(cookie_names(&tree(two)), ["blue", "green", "oxd_session"]);
+    let two = "<Location /a>\nOxdCookieName blue\nAuthType oxd\n</Location>\n<Location /b>\nAuthType oxd\n</Location>";
+    assert_eq!(cookie_names(&tree(two)), ["blue", "oxd_session"]);
+    let one = "OxdCookieName \"green\"\n<Location /b>\nAuthType oxd\n</Location>";
+    assert_eq!(cookie_names(&tree(one)), ["green"]);
 }
 
 #[test]

@@ -219,14 +219,6 @@ reasons! {
         remedy: "check the store that OxdSessionStore names: does its server run, can it be reached from here, is its \
                  file writable",
     }
-    /// A login has just ended at this address, but its session did not arrive there.
-    SessionLost {
-        code: "session_lost", status: 400, level: Warning,
-        title: "Your sign-in did not arrive here",
-        text: "You were signed in, but this page does not see it. Your browser may keep no cookies for this address.",
-        remedy: "OxdSessionStore, OxdCryptoKey, OxdId, OxdCookieName, OxdCookiePath, OxdCookieDomain and \
-                 OxdCookieSecure must be the same for the handler and for this place, and fit its address",
-    }
     /// The logout token is not one that this site may act upon.
     LogoutTokenInvalid {
         code: "logout_token_invalid", status: 400, level: Info,

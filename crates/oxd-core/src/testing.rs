@@ -332,8 +332,6 @@ impl<'s> Browser<'s> {
 
     /// A whole login from a protected address.
     pub fn log_in(&mut self, target: &str) -> Response {
-        // A person's logins are minutes apart.
-        self.cookies.retain(|(name, _)| name != "oxd_round");
         let answer = self.ask(target, crate::authn::unauthenticated);
         assert_eq!(answer.status, 302, "{answer:?}");
         let state = self.last_state();

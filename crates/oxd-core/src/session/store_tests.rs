@@ -363,32 +363,3 @@ fn the_time_of_last_use_belongs_to_one_session() {
         );
     }
 }
-
-#[test]
-fn a_session_that_does_not_arrive_ends_on_a_page_and_not_in_a_circle() {
-    let file = site("s");
-    let mut lost = browser(&file, None, memory());
-    let round = |lost: &mut Browser<'_>| {
-        // The browser keeps the cookies of logins, but not that of the session.
-        lost.cookies.retain(|(name, _)| !name.starts_with("oxd_session"));
-        let answer = lost.ask("/app", crate::authn::unauthenticated);
-        if answer.status == 302 {
-            let state = lost.last_state();
-            assert_eq!(lost.get(&format!("/oxd/login?code=c&state={state}")).status, 303);
-        }
-        answer.status
-    };
-    assert_eq!(
-        [round(&mut lost), round(&mut lost), round(&mut lost)],
-        [302, 302, 400]
-    );
-    // At another address, or later, it is another matter.
-    assert_eq!(lost.ask("/other", crate::authn::unauthenticated).status, 302);
-    lost.now += 3;
-    assert_eq!(round(&mut lost), 302);
-    lost.now += 31;
-    assert_eq!(
-        [round(&mut lost), round(&mut lost), round(&mut lost)],
-        [302, 302, 400]
-    );
-}
