@@ -53,6 +53,7 @@ needs() {
         # Without a font a browser shows no text; Chromium only recommends one.
         printf 'fonts-liberation\tfont for the browser\n'
         printf 'strace\tlists what a request asks of the system\n'
+        printf '%s\tkeeps sessions in the tests\n' redis-server memcached
         ;;
     lint)
         needs build

@@ -138,6 +138,16 @@ test_need_knows_its_purposes() {
     has "$scratch/output" "build, demo, test, lint, bench"
 }
 
+test_need_names_the_stores() {
+    # A dpkg-query that knows no package.
+    mkdir "$scratch/bin"
+    printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/dpkg-query"
+    chmod +x "$scratch/bin/dpkg-query"
+    PATH=$scratch/bin:$PATH scripts/need.sh --list test >"$scratch/output"
+    has "$scratch/output" redis-server
+    has "$scratch/output" memcached
+}
+
 test_need_asks_for_rust() {
     # A PATH with what the script itself uses, and no cargo.
     local tool

@@ -36,11 +36,20 @@ pub fn prepare(servers: Servers) -> Status {
         return Status::Ok;
     }
     let (log, tree) = (servers.log(), servers.tree());
+    child::name_cookies(needs::cookie_names(&tree));
     servers.mark_handlers(&needs::handler_paths(&tree));
     for place in needs::unverified(&tree) {
         log.line(
             Level::Warning,
             &format!("{place}: OxdServerVerify Off: anybody on the way to oxd can read secrets and sign in as anyone"),
+        );
+    }
+    for place in needs::unguarded(&tree) {
+        log.line(
+            Level::Warning,
+            &format!(
+                "{place}: SetHandler oxd-status without a Require of its own: anybody can end sessions there"
+            ),
         );
     }
     let (roots, unreadable) = child::load_roots();

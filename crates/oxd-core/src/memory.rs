@@ -22,6 +22,8 @@ const WINDOW: usize = 16;
 const LEASES: usize = 1 << 12;
 /// Notes that fit.
 const NOTES: usize = 256;
+/// How many places a note may lie in.
+const NOTE_WINDOW: usize = 4;
 /// A note: its mark, its end, its length, its version, and the bytes.
 const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
 /// The longest note, in bytes: a session that fits into a browser's cookies.
@@ -60,6 +62,8 @@ pub enum About {
     State,
     /// An issuer from which a login came.
     Issuer,
+    /// That a version of a session has been replaced.
+    Replaced,
 }
 
 impl Mark {
@@ -328,17 +332,31 @@ impl<'m> Memory<'m> {
         Some(Lease { word, until })
     }
 
-    fn note_at(&self, mark: Mark) -> &'m [AtomicU64] {
-        let at = NOTES_AT + (mark.place() % NOTES) * NOTE_WORDS;
-        &self.words[at..at + NOTE_WORDS]
+    /// The places in which a note may lie.
+    fn note_places(&self, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64]> {
+        let (words, first) = (self.words, mark.place());
+        (first..first + NOTE_WINDOW).map(move |place| {
+            let at = NOTES_AT + (place % NOTES) * NOTE_WORDS;
+            &words[at..at + NOTE_WORDS]
+        })
     }
 
-    /// Keeps a sealed note in place of any other that lies there. Notes are small helps, which may be lost at any time.
+    /// Keeps a sealed note, in place of the one that ends first. Notes are small helps, which may be lost at any time.
+    /// Only one process at a time may keep the note of a mark.
     pub fn keep_note(&self, mark: Mark, sealed: &[u8], until: Seconds) {
         if sealed.len() > NOTE_BYTES {
             return;
         }
-        let note = self.note_at(mark);
+        let own = self
+            .note_places(mark)
+            .find(|note| note[0].load(Ordering::Acquire) == mark.0);
+        let first_to_end = || {
+            self.note_places(mark)
+                .min_by_key(|note| note[1].load(Ordering::Relaxed))
+        };
+        let Some(note) = own.or_else(first_to_end) else {
+            return;
+        };
         // Whoever reads meanwhile gets a mixture, which does not open.
         note[0].store(0, Ordering::Release);
         for (word, bytes) in note[4..].iter().zip(sealed.chunks(8)) {
@@ -353,8 +371,10 @@ impl<'m> Memory<'m> {
 
     /// The note of a mark, still sealed.
     pub fn note(&self, mark: Mark, now: Seconds) -> Option<Vec<u8>> {
-        let note = self.note_at(mark);
-        if note[0].load(Ordering::Acquire) != mark.0 || note[1].load(Ordering::Relaxed) <= now {
+        let note = self
+            .note_places(mark)
+            .find(|note| note[0].load(Ordering::Acquire) == mark.0)?;
+        if note[1].load(Ordering::Relaxed) <= now {
             return None;
         }
         let length = usize::try_from(note[2].load(Ordering::Relaxed))

@@ -18,6 +18,16 @@ pub const PREFIX: &str = "oxd_state.";
 const RETRY: &str = "oxd_state.retry";
 /// How long that marker counts, in seconds.
 const RETRY_SECONDS: Seconds = 60;
+/// The marker of logins that ended at one address, one soon after the other.
+pub const DONE: &str = "oxd_round";
+/// How soon the next one must follow to be counted with the last one, in seconds: a round to a provider that asks
+/// nothing, with a slow oxd.
+const ROUND_SECONDS: Seconds = 30;
+/// How soon after the last of them a request without a session means that it got lost, in seconds: a redirect is
+/// followed at once.
+const LOST_SECONDS: Seconds = 3;
+/// How many logins in a row may end so.
+const MOST_ROUNDS: u32 = 2;
 /// All state cookies of a browser together, in bytes: httpd refuses a `Cookie` header over 8190 bytes by default, and
 /// the session needs most of that.
 const TOTAL_LIMIT: usize = 3_000;
@@ -165,6 +175,42 @@ pub fn was_restarted(ctx: &Ctx<'_>) -> bool {
 pub fn unmark(ctx: &Ctx<'_>) -> Option<String> {
     cookie::find(ctx.facts.headers.cookie?, RETRY.as_bytes())?;
     Some(Attributes::for_state(ctx.settings, ctx.facts, false).clear(RETRY))
+}
+
+/// The marker that a login ends at an address, once more or for the first time in a while.
+pub fn mark_done(ctx: &Ctx<'_>, target: &str) -> Result<String, Failure> {
+    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
+    let rounds = done_at(ctx, target, ROUND_SECONDS).map_or(1, |rounds| rounds.saturating_add(1));
+    let text = format!("{} {rounds} {}", ctx.facts.now, sha256_text(target.as_bytes()));
+    let sealed = ctx
+        .keys
+        .seal(ctx.outside, Purpose::Retry, site, text.as_bytes())?;
+    Ok(Attributes::for_state(ctx.settings, ctx.facts, false).set(DONE, &sealed, Some(ROUND_SECONDS)))
+}
+
+/// How many logins of this browser have ended at this very address, the last one not longer ago.
+fn done_at(ctx: &Ctx<'_>, target: &str, within: Seconds) -> Option<u32> {
+    let sealed = cookie::find(ctx.facts.headers.cookie?, DONE.as_bytes())?;
+    let site = ctx.settings.effective_oxd_id()?;
+    let text = ctx.keys.open_owned(Purpose::Retry, site, sealed)?;
+    let text = String::from_utf8(text).ok()?;
+    let mut words = text.split(' ');
+    let since: Seconds = words.next()?.parse().ok()?;
+    let rounds = words.next()?.parse().ok()?;
+    let is_here = words.next()? == sha256_text(target.as_bytes());
+    (is_here && ctx.facts.now < since.saturating_add(within)).then_some(rounds)
+}
+
+/// Whether logins of this browser end at this very address again and again, and their sessions do not arrive: one more
+/// would only go round in a circle.
+pub fn goes_round(ctx: &Ctx<'_>, target: &str) -> bool {
+    done_at(ctx, target, LOST_SECONDS).is_some_and(|rounds| rounds >= MOST_ROUNDS)
+}
+
+/// The cookie that takes that marker away, if the browser has it.
+pub fn unmark_done(ctx: &Ctx<'_>) -> Option<String> {
+    cookie::find(ctx.facts.headers.cookie?, DONE.as_bytes())?;
+    Some(Attributes::for_state(ctx.settings, ctx.facts, false).clear(DONE))
 }
 
 struct UnderWay {

@@ -13,6 +13,7 @@ use crate::oxd::api::Tokens;
 use crate::reason::Failure;
 use crate::record::{Marks, Parts, Texts};
 use crate::state::Pending;
+use crate::stats::End;
 use crate::store::{Entries, Key, Kind};
 
 /// How long an issuer is remembered after a login from it, in seconds.
@@ -91,6 +92,7 @@ pub fn create(
             lines
         }
     };
+    ctx.stats.made();
     if let Some(sid) = Mark::stored(parts.marks.sid) {
         ctx.memory.know(sid, now, parts.ends);
     }
@@ -103,8 +105,12 @@ pub fn create(
 
 /// Ends the session that the browser had until now; called when the new one exists.
 fn end_earlier(ctx: &Ctx<'_>) -> Result<(), Failure> {
-    with_own(ctx, |session| {
-        session.map_or(Ok(()), |session| ending::end_opened(ctx, &session))
+    with_own(ctx, |session| match session {
+        Some(session) => {
+            ctx.stats.ended(End::Login);
+            ending::end_opened(ctx, &session)
+        }
+        None => Ok(()),
     })?
 }
 

@@ -28,6 +28,23 @@ pub struct Site {
     pub client_secret_expires_at: Option<i64>,
 }
 
+/// The addresses of a site to register.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// Where the provider sends users after a login; oxd uses the first one.
+    pub redirect_uris: Vec<String>,
+    /// Where it sends them after a logout.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// What the provider loads in a frame when a user signs out there (OpenID Connect
+    /// Front-Channel Logout 1.0).
+    pub frontchannel_logout_uri: Option<String>,
+    /// Where the provider sends logout tokens (OpenID Connect Back-Channel Logout 1.0).
+    /// `register-site` has no parameter for it: with the real oxd it is entered at the provider.
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether logout tokens name the session (`sid`), and not the user alone (`sub`).
+    pub backchannel_logout_session_required: bool,
+}
+
 /// A site with what it was registered for.
 #[derive(Clone)]
 pub(crate) struct Registration {
@@ -53,6 +70,8 @@ pub(crate) struct ClientToken {
 #[derive(Default)]
 pub(crate) struct Store {
     sites: HashMap<String, Registration>,
+    /// Removed sites: their clients stay at the provider, and go on getting tokens.
+    removed: Vec<Registration>,
     tokens: HashMap<String, ClientToken>,
     states: HashMap<String, Instant>,
     nonces: HashMap<String, Instant>,
@@ -68,12 +87,15 @@ impl Store {
     }
 
     pub(crate) fn remove_site(&mut self, oxd_id: &str) {
-        self.sites.remove(oxd_id);
+        self.removed.extend(self.sites.remove(oxd_id));
     }
 
     pub(crate) fn site_of_client(&self, client_id: &str, secret: &str) -> Option<&Registration> {
         let right = |site: &Site| site.client_id == client_id && site.client_secret == secret;
-        self.sites.values().find(|registration| right(&registration.site))
+        self.sites
+            .values()
+            .chain(&self.removed)
+            .find(|registration| right(&registration.site))
     }
 
     pub(crate) fn issue_token(
