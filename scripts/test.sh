@@ -171,6 +171,25 @@ test_need_prints_the_command_when_it_cannot_ask() {
     PATH=$scratch/bin:$PATH NEED=skip scripts/need.sh demo
 }
 
+test_need_does_without_what_is_optional() {
+    # A dpkg-query that knows every package but two.
+    mkdir "$scratch/bin"
+    cat >"$scratch/bin/dpkg-query" <<'END'
+#!/bin/sh
+case $* in *memcached* | *openidc*) exit 1 ;; *) printf installed ;; esac
+END
+    chmod +x "$scratch/bin/dpkg-query"
+    export PATH=$scratch/bin:$PATH
+    CI='' YES='' scripts/need.sh bench >"$scratch/output" 2>&1 </dev/null || fail "it stopped"
+    has "$scratch/output" "memcached"
+    has "$scratch/output" "libapache2-mod-auth-openidc"
+    ! grep -q redis "$scratch/output" || fail "redis is installed"
+    scripts/need.sh --list bench >"$scratch/output"
+    [[ $(wc -l <"$scratch/output") -eq 2 ]] || fail "expected two names"
+    CI='' YES='' scripts/need.sh demo >"$scratch/output" 2>&1
+    [[ ! -s $scratch/output ]] || fail "the demo wants nothing of that"
+}
+
 test_make_lists_its_targets() {
     local target
     make >"$scratch/output"
