@@ -67,7 +67,7 @@ test: ## every test: units, real httpd, browser, demo, scripts
 
 test-unit: ## only the tests that need no httpd
 	@scripts/need.sh build
-	cargo test -p oxd-core -p oxd-dev
+	cargo test -p oxd-core -p oxd-dev -p oxdctl
 
 test-httpd: ## only the tests in a real httpd (ARGS="name of a test")
 	@scripts/need.sh test

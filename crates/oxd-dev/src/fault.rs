@@ -1,6 +1,7 @@
 //! Faults: how the stand-in misbehaves when a test asks for it.
 
 use crate::util::lock;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 /// A way to misbehave, set for a command with [`DevServer::fault`](crate::DevServer::fault).
 ///
-/// `Delay`, `Trickle`, `Patch` and `Remove` carry the command out; all others answer
+/// `Delay`, `Trickle`, `Patch`, `Remove` and `Header` carry the command out; all others answer
 /// (or do not) without it, so that a state or a code stays unused.
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -45,6 +46,13 @@ pub enum Fault {
     /// The real answer with this JSON merged in: objects member by member, anything
     /// else replaced.
     Patch(Value),
+    /// The answer with this header, in place of any other of its name: `Date`, for one.
+    Header {
+        /// The header's name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
     /// The real answer without this member; dots go deeper (`id_token_claims.sub`).
     Remove(String),
 }
@@ -56,6 +64,7 @@ pub(crate) struct Plan {
     pub(crate) trickle: Option<Duration>,
     pub(crate) instead: Option<Instead>,
     edits: Vec<Edit>,
+    headers: Vec<(String, String)>,
 }
 
 /// What is answered in place of the command's own answer.
@@ -107,6 +116,7 @@ impl Plan {
             Fault::Huge(bytes) => self.put(Instead::Huge(bytes)),
             Fault::Redirect(to) => self.put(Instead::Redirect(to)),
             Fault::Trickle(interval) => self.trickle = Some(interval),
+            Fault::Header { name, value } => self.headers.push((name, value)),
             Fault::Patch(value) => self.edits.push(Edit::Patch(value)),
             Fault::Remove(path) => self.edits.push(Edit::Remove(path)),
         }
@@ -114,6 +124,15 @@ impl Plan {
 
     fn put(&mut self, instead: Instead) {
         self.instead.get_or_insert(instead);
+    }
+
+    /// Sets the headers of `Header`; one that HTTP could not carry is left out.
+    pub(crate) fn set_headers(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
     }
 
     /// The answer with `Patch` and `Remove` applied.

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -27,6 +27,10 @@ impl fmt::Display for HangUp {
 }
 
 impl std::error::Error for HangUp {}
+
+/// Who calls, in a request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller(pub(crate) IpAddr);
 
 /// A bound port that serves a router while it is open. Closed, the port stays ours but
 /// refuses connections, so that nothing else takes it in between.
@@ -120,17 +124,18 @@ async fn accept(
             _ = &mut stopped => break,
             accepted = listener.accept() => {
                 // Only this connection is lost (reset before accept, out of descriptors).
-                let Ok((stream, _)) = accepted else { continue };
+                let Ok((stream, peer)) = accepted else { continue };
                 // Answers are small: waiting to fill a packet would only slow tests down.
                 let _ = stream.set_nodelay(true);
                 let (router, tls) = (router.clone(), tls.clone());
+                let caller = Caller(peer.ip());
                 connections.spawn(async move {
                     match tls {
-                        None => serve(stream, router).await,
+                        None => serve(stream, caller, router).await,
                         Some(tls) => {
                             // A client that does not trust us ends the handshake: its choice.
                             if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, router).await;
+                                serve(stream, caller, router).await;
                             }
                         }
                     }
@@ -143,8 +148,9 @@ async fn accept(
     connections.shutdown().await;
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
-    let service = service_fn(move |request: http::Request<Incoming>| {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, caller: Caller, router: Router) {
+    let service = service_fn(move |mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(caller);
         let answer = router.clone().oneshot(request.map(Body::new));
         async move {
             let response = match answer.await {

@@ -18,6 +18,9 @@ pub struct Options {
     pub provider: Provider,
     /// PEM certificates trusted for an external provider besides the system's roots.
     pub provider_ca: Option<String>,
+    /// oxd's `bind_ip_addresses`: who may call; `*` stands for everybody. The real one's
+    /// own default is the empty list, which lets in 127.0.0.1 alone.
+    pub bind_ip_addresses: Vec<String>,
     /// oxd's `protect_commands_with_access_token`: whether commands want a client token.
     pub protect_commands: bool,
     /// `expires_in` of a client token; 299 seconds is what oxd's usual provider says.
@@ -41,6 +44,7 @@ impl Default for Options {
             tls_names: ["localhost", "127.0.0.1", "::1"].map(String::from).to_vec(),
             provider: Provider::BuiltIn(ProviderOptions::default()),
             provider_ca: None,
+            bind_ip_addresses: vec!["*".to_owned()],
             protect_commands: true,
             client_token_lifetime: Duration::from_secs(299),
             state_lifetime: Duration::from_secs(300),
@@ -58,6 +62,8 @@ pub enum Tls {
     Off,
     /// https with a certificate made at start; [`ca_pem`](crate::DevServer::ca_pem) hands it out.
     SelfSigned,
+    /// The same with a certificate that ran out yesterday.
+    Expired,
 }
 
 /// Which OpenID Provider the stand-in talks to.

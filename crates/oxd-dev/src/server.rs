@@ -249,8 +249,8 @@ async fn assemble(options: Options) -> Result<DevServer, Error> {
     };
     let (acceptor, ca_pem, scheme) = match options.tls {
         Tls::Off => (None, None, "http"),
-        Tls::SelfSigned => {
-            let made = tls::self_signed(&options.tls_names)?;
+        Tls::SelfSigned | Tls::Expired => {
+            let made = tls::self_signed(&options.tls_names, options.tls == Tls::Expired)?;
             (Some(made.acceptor), Some(made.pem), "https")
         }
     };

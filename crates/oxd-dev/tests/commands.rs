@@ -157,10 +157,9 @@ async fn unknown_and_missing_sites() {
         .await;
     answer.is_error(400, "invalid_oxd_id");
     bed.command("remove-site", json!({})).await.ok();
-    let token = bed
-        .post("get-client-token", bed.credentials().to_string(), None)
-        .await;
-    token.is_error(500, "internal_error");
+    // The client stays at the provider and goes on getting tokens; the site is gone.
+    let answer = bed.command("get-authorization-url", json!({})).await;
+    answer.is_error(400, "invalid_oxd_id");
 }
 
 #[tokio::test]

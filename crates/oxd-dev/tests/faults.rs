@@ -214,3 +214,24 @@ async fn dropping_frees_the_port() {
     drop(bed.server);
     tokio::net::TcpStream::connect(address).await.unwrap_err();
 }
+
+#[tokio::test]
+async fn a_header_takes_the_place_of_the_real_one() {
+    let bed = Bed::new();
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    bed.server.fault(
+        "health-check",
+        Fault::Header {
+            name: "Date".to_owned(),
+            value: date.to_owned(),
+        },
+    );
+    let url = format!("{}/health-check", bed.server.url());
+    let response = bed.http.get(&url).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers().get_all("date").iter().count(), 1);
+    assert_eq!(response.headers()["date"], date);
+    bed.server.clear_faults();
+    let response = bed.http.get(&url).send().await.unwrap();
+    assert_ne!(response.headers()["date"], date);
+}

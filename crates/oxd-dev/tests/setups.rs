@@ -102,3 +102,51 @@ async fn options_that_cannot_work_are_refused() {
     };
     assert!(matches!(DevServer::start(options), Err(Error::Options(_))));
 }
+
+#[tokio::test]
+async fn only_addresses_that_are_listed_get_in() {
+    for (listed, welcome) in [
+        (&["*"][..], true),
+        (&[], true),
+        (&["127.0.0.1", "10.0.0.7"], true),
+        (&["10.0.0.7"], false),
+        (&["::1"], false),
+    ] {
+        let bind_ip_addresses = listed.iter().map(|address| (*address).to_owned()).collect();
+        let bed = Bed::with(Options {
+            bind_ip_addresses,
+            ..Options::default()
+        });
+        let url = format!("{}/health-check", bed.server.url());
+        let health = common::answer(bed.http.get(url)).await.unwrap();
+        let token = bed
+            .post("get-client-token", bed.credentials().to_string(), None)
+            .await;
+        for answer in [health, token] {
+            match welcome {
+                true => drop(answer.ok()),
+                false => answer.is_error(403, "oxd_access_denied"),
+            }
+        }
+        // What is not JSON at all is refused for the address, too.
+        let nonsense = bed.post("get-discovery", "{".to_owned(), None).await;
+        assert_eq!(nonsense.status, if welcome { 400 } else { 403 });
+    }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let bed = Bed::with(Options {
+        tls: Tls::Expired,
+        ..Options::default()
+    });
+    let url = format!("{}/health-check", bed.server.url());
+    let error = bed.http.get(url).send().await.unwrap_err();
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        why = format!("{why}: {inner}");
+        cause = inner.source();
+    }
+    assert!(why.contains("expired"), "{why}");
+}

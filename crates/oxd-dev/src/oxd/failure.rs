@@ -78,6 +78,11 @@ impl Failure {
 
 pub(crate) const INTERNAL: Failure =
     Failure::api(500, "internal_error", "Unknown internal server error occurs.");
+pub(crate) const ACCESS_DENIED: Failure = Failure::api(
+    403,
+    "oxd_access_denied",
+    "The caller's address is not among the bind_ip_addresses of oxd-server.yml.",
+);
 pub(crate) const NO_OXD_ID: Failure = Failure::api(400, "bad_request", "'oxd_id' is empty or not specified.");
 pub(crate) const UNKNOWN_OXD_ID: Failure = Failure::api(
     400,

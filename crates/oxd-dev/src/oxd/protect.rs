@@ -1,14 +1,27 @@
-//! oxd's `protect_commands_with_access_token`: which client token opens which command.
+//! oxd's `bind_ip_addresses`: who may call at all; and its `protect_commands_with_access_token`: which client token
+//! opens which command.
 
 use super::failure::{
-    BLANK_TOKEN, Failure, INACTIVE_TOKEN, INSUFFICIENT_SCOPE, INVALID_TOKEN, NO_OXD_ID,
+    ACCESS_DENIED, BLANK_TOKEN, Failure, INACTIVE_TOKEN, INSUFFICIENT_SCOPE, INVALID_TOKEN, NO_OXD_ID,
     UNKNOWN_AUTHORIZATION_OXD_ID, UNKNOWN_OXD_ID,
 };
 use super::{Oxd, Request};
 use crate::util::lock;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Commands that work without a client token.
 pub(crate) const OPEN: [&str; 4] = ["register-site", "get-client-token", "get-discovery", "get-issuer"];
+
+/// Whether oxd answers callers at this address. Like the real one it compares texts, so that ::1 is not 127.0.0.1.
+pub(crate) fn lets_in(oxd: &Oxd, caller: IpAddr) -> Result<(), Failure> {
+    let listed = &oxd.options.bind_ip_addresses;
+    let caller_text = caller.to_string();
+    let welcome = match listed.is_empty() {
+        true => caller == Ipv4Addr::LOCALHOST,
+        false => listed.iter().any(|known| known == "*" || *known == caller_text),
+    };
+    if welcome { Ok(()) } else { Err(ACCESS_DENIED) }
+}
 
 /// Checks the `Authorization` header in the order of the real one: blank, unknown site,
 /// inactive, scope, client.

@@ -2,10 +2,10 @@
 //! every one can meet a fault.
 
 use super::failure::{Failure, INTERNAL};
-use super::{Oxd, Request, unreadable};
+use super::{Oxd, Request, protect, unreadable};
 use crate::calls::Call;
 use crate::fault::{Instead, Plan};
-use crate::listener::HangUp;
+use crate::listener::{Caller, HangUp};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -64,13 +64,14 @@ async fn handle(State(oxd): State<Arc<Oxd>>, request: axum::extract::Request) ->
     if !plan.delay.is_zero() {
         tokio::time::sleep(plan.delay).await;
     }
-    let response = match &plan.instead {
+    let mut response = match &plan.instead {
         Some(instead) => replaced(instead).await,
         None => {
             let outcome = answer(&oxd, &parts, &command, &body).await;
             finished(outcome, &plan)
         }
     };
+    plan.set_headers(response.headers_mut());
     if response.extensions().get::<HangUp>().is_none() {
         oxd.calls.finish(ticket, response.status().as_u16());
         report.status = Some(response.status());
@@ -102,13 +103,19 @@ impl Drop for Report<'_> {
 }
 
 async fn answer(oxd: &Oxd, parts: &Parts, command: &str, body: &Bytes) -> Result<Value, Failure> {
+    let let_in = || match parts.extensions.get::<Caller>() {
+        Some(caller) => protect::lets_in(oxd, caller.0),
+        None => Ok(()),
+    };
     if command == "health-check" {
         return match parts.method {
-            Method::GET => Ok(json!({
-                "application": "oxd",
-                "version": "4.2 (oxd-dev, a stand-in for development)",
-                "status": "running",
-            })),
+            Method::GET => let_in().map(|()| {
+                json!({
+                    "application": "oxd",
+                    "version": "4.2 (oxd-dev, a stand-in for development)",
+                    "status": "running",
+                })
+            }),
             _ => Err(Failure::Http(405, "HTTP 405 Method Not Allowed")),
         };
     }
@@ -124,6 +131,7 @@ async fn answer(oxd: &Oxd, parts: &Parts, command: &str, body: &Bytes) -> Result
     if !media_type.is_empty() && !media_type.eq_ignore_ascii_case("application/json") {
         return Err(Failure::Http(415, "HTTP 415 Unsupported Media Type"));
     }
+    let_in()?;
     let json = if body.is_empty() { b"{}" } else { &body[..] };
     let body: Value = serde_json::from_slice(json).map_err(unreadable)?;
     if !body.is_object() {

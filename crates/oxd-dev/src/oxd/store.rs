@@ -53,6 +53,8 @@ pub(crate) struct ClientToken {
 #[derive(Default)]
 pub(crate) struct Store {
     sites: HashMap<String, Registration>,
+    /// Removed sites: their clients stay at the provider, and go on getting tokens.
+    removed: Vec<Registration>,
     tokens: HashMap<String, ClientToken>,
     states: HashMap<String, Instant>,
     nonces: HashMap<String, Instant>,
@@ -68,12 +70,15 @@ impl Store {
     }
 
     pub(crate) fn remove_site(&mut self, oxd_id: &str) {
-        self.sites.remove(oxd_id);
+        self.removed.extend(self.sites.remove(oxd_id));
     }
 
     pub(crate) fn site_of_client(&self, client_id: &str, secret: &str) -> Option<&Registration> {
         let right = |site: &Site| site.client_id == client_id && site.client_secret == secret;
-        self.sites.values().find(|registration| right(&registration.site))
+        self.sites
+            .values()
+            .chain(&self.removed)
+            .find(|registration| right(&registration.site))
     }
 
     pub(crate) fn issue_token(

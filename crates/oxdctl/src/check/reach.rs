@@ -1,0 +1,255 @@
+//! The first half of a check: from the name of the server to an answer that is oxd's own.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, SystemTime};
+
+use oxd_core::clock::CLOCK_LEEWAY;
+
+use super::report::Report;
+use super::{date_text, time_text};
+use crate::http::{Link, Reply};
+use crate::oxd::{self, Failed};
+use crate::screen::{Screen, plain};
+use crate::tls::Seen;
+use crate::trouble::Stage;
+
+/// Where the clocks of two machines on one network should be at least.
+const CLOCK_WORTH_A_WORD: Duration = Duration::from_secs(5);
+/// A certificate that has less time left should be seen to now.
+const CERTIFICATE_WORTH_A_WORD: Duration = Duration::from_secs(30 * 86_400);
+
+/// What was reached.
+pub struct Reached {
+    /// The address that was connected: oxd's, or its proxy's.
+    pub connected: SocketAddr,
+}
+
+/// Name, connection, TLS, oxd, version and clock. `None` where there is no way on.
+pub fn examine(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<Reached> {
+    let connected = connect(report, screen, link)?;
+    let asked = {
+        let _waiting = screen.progress("asking oxd: health-check");
+        link.get("health-check")
+    };
+    let reply = match asked {
+        Ok(reply) => reply,
+        Err(trouble) => {
+            match trouble.stage {
+                Stage::Tls => report.trouble("tls", trouble),
+                // It went through a moment ago: a proxy refuses, or the connection broke at once.
+                Stage::Name | Stage::Connection => report.trouble("oxd", trouble),
+                Stage::Answer => {
+                    tls(report, link, connected);
+                    report.trouble("oxd", trouble);
+                }
+            }
+            return None;
+        }
+    };
+    tls(report, link, connected);
+    if !is_oxd(report, link, &reply, connected) {
+        return None;
+    }
+    clock(report, &reply);
+    Some(Reached { connected })
+}
+
+fn connect(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<SocketAddr> {
+    let host = link.way.next_host();
+    let role = if link.way.proxy.is_some() {
+        "the proxy "
+    } else {
+        ""
+    };
+    let resolved = {
+        let _waiting = screen.progress(&format!("looking up {host}"));
+        link.resolve()
+    };
+    let addresses = match resolved {
+        Ok(addresses) => addresses,
+        Err(trouble) => {
+            report.trouble("name", trouble);
+            return None;
+        }
+    };
+    if host.parse::<IpAddr>().is_ok() {
+        report.ok("name", format!("{role}{host} is an address"));
+    } else {
+        let mut list: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+        list.dedup();
+        report.ok("name", format!("{role}{host} is {}", list.join(", ")));
+    }
+    let connected = {
+        let _waiting = screen.progress(&format!("connecting {}", link.way.whom()));
+        link.connect(&addresses)
+    };
+    match connected {
+        Ok(address) => {
+            report.ok("connection", format!("{role}{address} accepts connections"));
+            Some(address)
+        }
+        Err(trouble) => {
+            report.trouble("connection", trouble);
+            None
+        }
+    }
+}
+
+/// The handshake went well, or there is none.
+fn tls(report: &mut Report<'_>, link: &Link, connected: SocketAddr) {
+    if !link.way.is_https() {
+        if connected.ip().is_loopback() && link.way.proxy.is_none() {
+            report.ok("tls", "http without TLS, within this machine");
+        } else {
+            report.warn(
+                "tls",
+                "no_tls",
+                "http without TLS: client secret and tokens cross the network for everybody to read",
+                "set oxd up with TLS, and name it with https://",
+            );
+        }
+        return;
+    }
+    let Some(seen) = link.certificate() else {
+        report.ok("tls", "the connection is encrypted");
+        return;
+    };
+    if !link.way.verify {
+        let but = match &seen.flaw {
+            Some(flaw) => format!("; it would be refused: {flaw}"),
+            None => "; it would be taken".to_owned(),
+        };
+        report.warn(
+            "tls",
+            "tls_not_verified",
+            format!("the certificate is not verified{but}"),
+            "name oxd's certificate with --ca-file (OxdServerCAFile) instead of --no-verify (OxdServerVerify Off): \
+             anybody in between can read the client secret",
+        );
+        return;
+    }
+    trusted(report, &seen);
+}
+
+fn trusted(report: &mut Report<'_>, seen: &Seen) {
+    let Some(end) = seen.not_after else {
+        report.ok("tls", "the certificate is trusted");
+        return;
+    };
+    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    let until = date_text(end);
+    if left < CERTIFICATE_WORTH_A_WORD {
+        report.warn(
+            "tls",
+            "tls_expires_soon",
+            format!("the certificate is trusted, but runs out on {until}"),
+            "give oxd a new certificate before that day",
+        );
+    } else {
+        report.ok(
+            "tls",
+            format!("the certificate is trusted, and good until {until}"),
+        );
+    }
+}
+
+/// Whether it is oxd that answered; with its version.
+fn is_oxd(report: &mut Report<'_>, link: &Link, reply: &Reply, connected: SocketAddr) -> bool {
+    let answer = match oxd::read(link, "health-check", reply) {
+        Ok(answer) => answer,
+        Err(Failed::Refused(refusal)) if refusal.is("oxd_access_denied") => {
+            report.ok("oxd", "oxd answers");
+            report.refused("address", "address_not_allowed", &refusal, link, Some(connected));
+            return false;
+        }
+        Err(Failed::Refused(refusal)) => {
+            report.refused("oxd", "oxd_refused", &refusal, link, Some(connected));
+            return false;
+        }
+        Err(Failed::Trouble(trouble)) => {
+            report.trouble("oxd", trouble);
+            return false;
+        }
+    };
+    let text = |name: &str| answer.get(name).and_then(serde_json::Value::as_str);
+    // Older versions say no more than that they run.
+    if text("application").is_none_or(|name| !name.eq_ignore_ascii_case("oxd"))
+        && text("status") != Some("running")
+    {
+        report.fail(
+            "oxd",
+            "not_oxd",
+            format!("{} answered 200 with JSON, but not as oxd does", link.way.command_url("health-check")),
+            "something else than oxd listens there: see the address, and the port in oxd-server.yml (8443 by default)",
+        );
+        return false;
+    }
+    let status = text("status").unwrap_or("running");
+    report.ok("oxd", format!("oxd answers, and is {}", plain(status)));
+    match text("version") {
+        Some(version) => report.ok("version", plain(version)),
+        None => report.ok("version", "oxd does not say (before 4.2 it did not)"),
+    }
+    true
+}
+
+/// The difference between this machine's clock and oxd's.
+fn clock(report: &mut Report<'_>, reply: &Reply) {
+    let Some(date) = reply.date else {
+        report.warn(
+            "clock",
+            "no_date",
+            "oxd's answer says no time",
+            "compare the clocks of both machines by hand (date -u)",
+        );
+        return;
+    };
+    // `Date` has no fractions: on average the real time is half a second later.
+    let difference = Difference::between(date + Duration::from_millis(500), reply.local);
+    let leeway = Duration::from_secs(CLOCK_LEEWAY);
+    if difference.size > leeway {
+        report.fail(
+            "clock",
+            "clock_off",
+            format!("oxd's clock {difference} this machine's"),
+            format!(
+                "set both clocks by NTP (timedatectl status): times in id tokens may be off by {} at most",
+                time_text(leeway)
+            ),
+        );
+    } else if difference.size > CLOCK_WORTH_A_WORD {
+        report.warn(
+            "clock",
+            "clock_drifts",
+            format!("oxd's clock {difference} this machine's"),
+            "set both clocks by NTP (timedatectl status)",
+        );
+    } else {
+        report.ok("clock", "oxd's clock and this machine's agree");
+    }
+}
+
+/// How far one clock is off another.
+struct Difference {
+    size: Duration,
+    ahead: bool,
+}
+
+impl Difference {
+    fn between(theirs: SystemTime, ours: SystemTime) -> Self {
+        match theirs.duration_since(ours) {
+            Ok(size) => Self { size, ahead: true },
+            Err(behind) => Self {
+                size: behind.duration(),
+                ahead: false,
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let way = if self.ahead { "ahead of" } else { "behind" };
+        write!(f, "is {} {way}", time_text(self.size))
+    }
+}

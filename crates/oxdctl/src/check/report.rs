@@ -1,0 +1,226 @@
+//! The findings of a check, and how they are shown.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::http::Link;
+use crate::oxd::{Failed, Refusal};
+use crate::screen::{DIM, GREEN, RED, Screen, YELLOW};
+use crate::trouble::Trouble;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Nothing is wrong.
+    Ok,
+    /// It works, but somebody should look at it.
+    Warning,
+    /// It does not work.
+    Failed,
+    /// It could not be checked, because of an earlier failure.
+    Skipped,
+}
+
+impl Status {
+    fn word(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Warning => "warning",
+            Status::Failed => "failed",
+            Status::Skipped => "skipped",
+        }
+    }
+
+    fn style(self) -> anstyle::Style {
+        match self {
+            Status::Ok => GREEN,
+            Status::Warning => YELLOW,
+            Status::Failed => RED,
+            Status::Skipped => DIM,
+        }
+    }
+}
+
+/// One check's result.
+#[derive(Debug)]
+struct Finding {
+    check: &'static str,
+    status: Status,
+    cause: Option<&'static str>,
+    found: String,
+    advice: Option<String>,
+}
+
+/// All results so far; each is shown as it comes.
+pub struct Report<'s> {
+    screen: &'s Screen,
+    findings: Vec<Finding>,
+}
+
+impl<'s> Report<'s> {
+    /// An empty report.
+    pub fn new(screen: &'s Screen) -> Self {
+        Self {
+            screen,
+            findings: Vec::new(),
+        }
+    }
+
+    /// Nothing is wrong.
+    pub fn ok(&mut self, check: &'static str, found: impl Into<String>) {
+        self.add(check, Status::Ok, None, found.into(), None);
+    }
+
+    /// Somebody should look at it.
+    pub fn warn(
+        &mut self,
+        check: &'static str,
+        cause: &'static str,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.add(
+            check,
+            Status::Warning,
+            Some(cause),
+            found.into(),
+            Some(advice.into()),
+        );
+    }
+
+    /// It does not work.
+    pub fn fail(
+        &mut self,
+        check: &'static str,
+        cause: &'static str,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.add(
+            check,
+            Status::Failed,
+            Some(cause),
+            found.into(),
+            Some(advice.into()),
+        );
+    }
+
+    /// oxd was not reached.
+    pub fn trouble(&mut self, check: &'static str, trouble: Trouble) {
+        self.fail(check, trouble.cause, trouble.found, trouble.advice);
+    }
+
+    /// oxd refused, for a reason that this check is about.
+    pub fn refused(
+        &mut self,
+        check: &'static str,
+        cause: &'static str,
+        refusal: &Refusal,
+        link: &Link,
+        connected: Option<SocketAddr>,
+    ) {
+        self.fail(check, cause, refusal.said(), refusal.advice(link, connected));
+    }
+
+    /// A command failed, for a reason that this check is not about.
+    pub fn unexpected(&mut self, check: &'static str, failed: Failed, link: &Link) {
+        match failed {
+            Failed::Trouble(trouble) => self.trouble(check, trouble),
+            Failed::Refused(refusal) => self.refused(check, "oxd_refused", &refusal, link, None),
+        }
+    }
+
+    /// It cannot be checked.
+    pub fn skip(&mut self, check: &'static str, why: impl Into<String>) {
+        self.add(check, Status::Skipped, None, why.into(), None);
+    }
+
+    /// Skips all of these that were not reported, because of the last failure.
+    pub fn skip_rest(&mut self, checks: &[&'static str]) {
+        let failed = self.findings.iter().rev().find(|f| f.status == Status::Failed);
+        let why = failed.map_or("cannot be checked".to_owned(), |failed| {
+            format!("cannot be checked, because {} failed", failed.check)
+        });
+        for check in checks {
+            if !self.findings.iter().any(|finding| finding.check == *check) {
+                self.skip(check, why.clone());
+            }
+        }
+    }
+
+    /// Whether no check failed; shows the sum of it.
+    pub fn close(self, address: &str) -> bool {
+        let count = |status| {
+            self.findings
+                .iter()
+                .filter(|finding| finding.status == status)
+                .count()
+        };
+        let (failed, warnings) = (count(Status::Failed), count(Status::Warning));
+        let fine = failed == 0;
+        self.screen.json(json!({
+            "ok": fine,
+            "server": address,
+            "checks": self.findings.iter().map(Finding::json).collect::<Vec<_>>(),
+        }));
+        self.screen.say("");
+        self.screen.say(match (failed, warnings) {
+            (0, 0) => format!("{GREEN}All is well.{GREEN:#}"),
+            (0, _) => format!(
+                "{YELLOW}It works; {} to look at.{YELLOW:#}",
+                counted(warnings, "warning")
+            ),
+            (_, 0) => format!("{RED}{} failed.{RED:#}", counted(failed, "check")),
+            _ => format!(
+                "{RED}{} failed, {}.{RED:#}",
+                counted(failed, "check"),
+                counted(warnings, "warning")
+            ),
+        });
+        fine
+    }
+
+    fn add(
+        &mut self,
+        check: &'static str,
+        status: Status,
+        cause: Option<&'static str>,
+        found: String,
+        advice: Option<String>,
+    ) {
+        let style = status.style();
+        let word = status.word();
+        self.screen
+            .say(format!("{style}{word:<8}{style:#} {check:<11} {found}"));
+        if let Some(advice) = &advice {
+            self.screen.say(format!("{:21}to do: {advice}", ""));
+        }
+        self.findings.push(Finding {
+            check,
+            status,
+            cause,
+            found,
+            advice,
+        });
+    }
+}
+
+impl Finding {
+    fn json(&self) -> Value {
+        json!({
+            "check": self.check,
+            "status": self.status.word(),
+            "cause": self.cause,
+            "found": self.found,
+            "advice": self.advice,
+        })
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}

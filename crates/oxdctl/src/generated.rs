@@ -1,0 +1,76 @@
+//! What is made from the definitions of the command line: completions and manual pages.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Command, CommandFactory as _};
+use clap_complete::Shell as Target;
+use clap_mangen::Man;
+use serde_json::json;
+
+use crate::cli::{Cli, Completions, Manual, Shell};
+use crate::problem::{EXIT_STATUSES, Outcome, Problem};
+use crate::screen::Screen;
+
+/// `oxdctl completions`
+pub fn completions(screen: &Screen, args: &Completions) -> Outcome {
+    let (shell, name) = match args.shell {
+        Shell::Bash => (Target::Bash, "bash"),
+        Shell::Zsh => (Target::Zsh, "zsh"),
+        Shell::Fish => (Target::Fish, "fish"),
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "oxdctl", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    if screen.json {
+        screen.json(json!({"ok": true, "shell": name, "script": script}));
+    } else {
+        screen.verbatim(&script);
+    }
+    Ok(())
+}
+
+/// `oxdctl manual`
+pub fn manual(screen: &Screen, args: &Manual) -> Outcome {
+    fs::create_dir_all(&args.out).map_err(|why| Problem::file("cannot_write", &args.out, why))?;
+    // Its page would be one about pages.
+    let mut whole = Cli::command().disable_help_subcommand(true);
+    whole.build();
+    let mut written = Vec::new();
+    let mut write = |command: &Command, name: &str| -> Outcome {
+        let path = args.out.join(format!("{name}.1"));
+        let page = page(command, name).map_err(|why| Problem::file("cannot_write", &path, why))?;
+        fs::write(&path, page).map_err(|why| Problem::file("cannot_write", &path, why))?;
+        written.push(path.display().to_string());
+        Ok(())
+    };
+    write(&whole, "oxdctl")?;
+    for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
+        write(command, &format!("oxdctl-{}", command.get_name()))?;
+    }
+    screen.json(json!({"ok": true, "files": written}));
+    for file in written {
+        screen.say(Path::new(&file).display().to_string());
+    }
+    Ok(())
+}
+
+fn page(command: &Command, name: &str) -> std::io::Result<Vec<u8>> {
+    let man = Man::new(command.clone()).title(name).manual("mod_oxd");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut rest = String::from(".SH \"EXIT STATUS\"\n");
+    for (status, meaning) in EXIT_STATUSES {
+        rest.push_str(&format!(".TP\n{status}\n{meaning}\n"));
+    }
+    rest.push_str(".SH FILES\n.TP\noxd-site.json\nThe site file that is meant where none is named.\n");
+    page.extend_from_slice(rest.as_bytes());
+    Ok(page)
+}

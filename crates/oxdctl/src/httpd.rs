@@ -1,0 +1,139 @@
+//! The lines for httpd's configuration.
+
+use std::path::Path;
+
+use crate::base::Base;
+use crate::http::Way;
+
+/// What the lines are about.
+pub struct Lines<'a> {
+    /// How httpd gets to oxd.
+    pub way: &'a Way,
+    /// The site file; absolute.
+    pub site_file: &'a Path,
+    /// The handler's address.
+    pub base: &'a Base,
+    /// The scopes that the site was registered with.
+    pub scopes: &'a [String],
+}
+
+impl Lines<'_> {
+    /// Where the key is proposed to be: beside the site file.
+    pub fn key_file(&self) -> std::path::PathBuf {
+        self.site_file.with_file_name("oxd-key")
+    }
+
+    /// The lines, to be pasted.
+    pub fn text(&self) -> String {
+        let mut lines = vec![directive("OxdServer", self.way.address())];
+        if let Some(ca_file) = &self.way.ca_file {
+            lines.push(directive("OxdServerCAFile", &ca_file.display().to_string()));
+        }
+        if !self.way.verify {
+            lines.push(directive("OxdServerVerify", "Off"));
+        }
+        if let Some(proxy) = &self.way.proxy {
+            lines.push(directive("OxdServerProxy", proxy.as_str()));
+        }
+        lines.push(directive("OxdSite", &self.site_file.display().to_string()));
+        lines.push(directive(
+            "OxdCryptoKey",
+            &format!("file:{}", self.key_file().display()),
+        ));
+        if let Some(asked) = self.asked_of_users() {
+            lines.push(format!("OxdScope        {asked}"));
+        }
+        let path = quoted(self.base.path());
+        format!(
+            "{}\n\n<Location {path}>\n    SetHandler oxd\n</Location>\n\n\
+             <Location /private>\n    AuthType oxd\n    Require valid-user\n</Location>\n",
+            lines.join("\n")
+        )
+    }
+
+    /// The scopes for `OxdScope`, where they are not its default; `oxd` is for client tokens, not for users.
+    fn asked_of_users(&self) -> Option<String> {
+        let asked: Vec<&str> = self
+            .scopes
+            .iter()
+            .map(String::as_str)
+            .filter(|scope| !matches!(*scope, "oxd" | "uma_protection"))
+            .collect();
+        (asked != ["openid", "profile", "email"]).then(|| asked.join(" "))
+    }
+}
+
+fn directive(name: &str, value: &str) -> String {
+    format!("{name:<15} {}", quoted(value))
+}
+
+/// A value as httpd reads it back.
+fn quoted(value: &str) -> String {
+    if value.contains([' ', '\t', '"', '\\', '#']) {
+        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        value.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn way(url: &str) -> Way {
+        Way {
+            server: url::Url::parse(url).unwrap(),
+            ca_file: None,
+            verify: true,
+            proxy: None,
+            total: Duration::from_secs(10),
+            connect: Duration::from_secs(3),
+        }
+    }
+
+    #[test]
+    fn the_usual_set_up_needs_few_lines() {
+        let way = way("https://127.0.0.1:8443/");
+        let scopes = ["openid", "profile", "email", "oxd"].map(String::from);
+        let lines = Lines {
+            way: &way,
+            site_file: Path::new("/etc/apache2/oxd-site.json"),
+            base: &Base::parse("https://app.example/oxd").unwrap(),
+            scopes: &scopes,
+        };
+        assert_eq!(
+            lines.text(),
+            "OxdServer       https://127.0.0.1:8443\n\
+             OxdSite         /etc/apache2/oxd-site.json\n\
+             OxdCryptoKey    file:/etc/apache2/oxd-key\n\n\
+             <Location /oxd>\n    SetHandler oxd\n</Location>\n\n\
+             <Location /private>\n    AuthType oxd\n    Require valid-user\n</Location>\n"
+        );
+    }
+
+    #[test]
+    fn what_is_unusual_gets_a_line_of_its_own() {
+        let mut way = way("https://oxd.example:8443");
+        way.ca_file = Some("/etc/my \"own\"/ca.pem".into());
+        way.verify = false;
+        way.proxy = Some(url::Url::parse("http://proxy:3128").unwrap());
+        let scopes = ["openid", "phone", "oxd"].map(String::from);
+        let text = Lines {
+            way: &way,
+            site_file: Path::new("/s.json"),
+            base: &Base::parse("https://app.example/cgi-bin/oxd.py").unwrap(),
+            scopes: &scopes,
+        }
+        .text();
+        for line in [
+            "OxdServerCAFile \"/etc/my \\\"own\\\"/ca.pem\"",
+            "OxdServerVerify Off",
+            "OxdServerProxy  http://proxy:3128/",
+            "OxdScope        openid phone",
+            "<Location /cgi-bin/oxd.py>",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+    }
+}

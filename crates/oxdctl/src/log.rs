@@ -1,0 +1,201 @@
+//! Lines of httpd's error log that the module wrote: `[time] [oxd:info] ... CODE: detail; remedy [ref XXXXXXXX]`.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use oxd_core::reason::Reason;
+
+use crate::reference::Reference;
+use crate::screen::plain;
+
+/// Where distributions put httpd's error log, the newest first.
+pub const USUAL: &[&str] = &[
+    "/var/log/apache2/error.log",
+    "/var/log/apache2/error.log.1",
+    "/var/log/httpd/error_log",
+    "/usr/local/apache2/logs/error_log",
+];
+
+/// A longer line is not one of the module's; its rest is skipped, not kept in memory.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// A line with the reference number that was looked for.
+#[derive(Debug, PartialEq)]
+pub struct Entry {
+    /// The log.
+    pub log: PathBuf,
+    /// The line's number in it.
+    pub number: u64,
+    /// When, as the log writes it.
+    pub time: Option<String>,
+    /// Why, where the line says it as the module does.
+    pub reason: Option<Reason>,
+    /// What happened.
+    pub detail: String,
+}
+
+/// The entries of a log that carry a reference number.
+pub fn search(log: &Path, reference: &Reference) -> io::Result<Vec<Entry>> {
+    let mut reader = open(log)?;
+    let mut entries = Vec::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        let whole = line.ends_with(b"\n");
+        if let Some(found) = parse(&String::from_utf8_lossy(&line), reference) {
+            entries.push(Entry {
+                log: log.to_owned(),
+                number,
+                ..found
+            });
+        }
+        if !whole {
+            reader.skip_until(b'\n')?;
+        }
+    }
+    Ok(entries)
+}
+
+fn open(log: &Path) -> io::Result<Box<dyn BufRead>> {
+    if log == Path::new("-") {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let mut reader = BufReader::new(File::open(log)?);
+    // Rotated logs are compressed; their names differ, their first bytes do not (RFC 1952, 2.3.1).
+    if reader.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        return Ok(Box::new(BufReader::new(MultiGzDecoder::new(reader))));
+    }
+    Ok(Box::new(reader))
+}
+
+/// A line, if the module gave it this number.
+fn parse(line: &str, reference: &Reference) -> Option<Entry> {
+    let line = line.trim_end();
+    let mark = format!(" [ref {}]", reference.in_log());
+    // Behind the number httpd itself adds the referer at most. A mark in the middle of the line is not the module's,
+    // but stands in what it quotes from a visitor.
+    let end = line.match_indices(&mark).find_map(|(at, _)| {
+        let rest = &line[at + mark.len()..];
+        (rest.is_empty() || rest.starts_with(", referer: ")).then_some(at)
+    })?;
+    let (reason, detail) = message(&line[..end]);
+    Some(Entry {
+        log: PathBuf::new(),
+        number: 0,
+        time: time(line),
+        reason,
+        detail: plain(detail),
+    })
+}
+
+/// The reason and what is told about it. The reason's code comes before anything that a visitor could have written,
+/// so that the first code in the line is the right one.
+fn message(line: &str) -> (Option<Reason>, &str) {
+    let codes = Reason::ALL.iter().filter_map(|reason| {
+        let code = format!(" {}: ", reason.code());
+        Some((line.find(&code)?, code.len(), *reason))
+    });
+    let Some((at, length, reason)) = codes.min_by_key(|(at, ..)| *at) else {
+        return (None, line.rsplit("] ").next().unwrap_or(line));
+    };
+    let detail = &line[at + length..];
+    let remedy = format!("; {}", reason.remedy());
+    (
+        Some(reason),
+        detail.strip_suffix(remedy.as_str()).unwrap_or(detail),
+    )
+}
+
+/// The time: what stands in the first brackets, or the first word where there are none (`ErrorLogFormat`).
+fn time(line: &str) -> Option<String> {
+    let first = match line.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None => line.split(' ').next()?,
+    };
+    let dated = first.chars().filter(char::is_ascii_digit).count() >= 6;
+    dated.then(|| plain(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str = "[Mon Nov 23 16:28:06.123456 2026] [oxd:info] [pid 7:tid 8] [client 10.0.0.1:50000] \
+                        state_unknown: the state belongs to no login; if this happens often, check that the \
+                        browser comes back to the host it left from, that OxdCookiePath and OxdCookieDomain cover \
+                        both the protected place and the handler, and OxdStateTimeout [ref K7Q10M2P]";
+
+    fn reference() -> Reference {
+        Reference::parse("K7Q1-0M2P").unwrap()
+    }
+
+    #[test]
+    fn a_line_of_the_module_is_taken_apart() {
+        for line in [
+            LINE.to_owned(),
+            format!("{LINE}, referer: https://app.example/x\n"),
+        ] {
+            let entry = parse(&line, &reference()).unwrap();
+            assert_eq!(entry.time.as_deref(), Some("Mon Nov 23 16:28:06.123456 2026"));
+            assert_eq!(entry.reason, Some(Reason::StateUnknown));
+            assert_eq!(entry.detail, "the state belongs to no login");
+        }
+    }
+
+    #[test]
+    fn other_formats_of_the_log_are_read_as_far_as_they_go() {
+        let line = "2026-11-23T16:28:06 app oxd_timeout: no answer after 10s; more [ref K7Q10M2P]";
+        let entry = parse(line, &reference()).unwrap();
+        assert_eq!(entry.time.as_deref(), Some("2026-11-23T16:28:06"));
+        assert_eq!(
+            (entry.reason, entry.detail.as_str()),
+            (Some(Reason::OxdTimeout), "no answer after 10s; more")
+        );
+        let line = "[oxd:info] [pid 7] of_the_future: something [ref K7Q10M2P]";
+        let entry = parse(line, &reference()).unwrap();
+        assert_eq!((entry.time, entry.reason), (None, None));
+        assert_eq!(entry.detail, "of_the_future: something");
+    }
+
+    #[test]
+    fn what_a_visitor_wrote_is_not_taken_for_the_modules_words() {
+        let forged = "[x] provider_error: 'a forbidden: b [ref K7Q10M2P] c' [ref AAAAAAAA]";
+        assert_eq!(parse(forged, &reference()), None);
+        let other = Reference::parse("AAAAAAAA").unwrap();
+        let entry = parse(forged, &other).unwrap();
+        assert_eq!(entry.reason, Some(Reason::ProviderError));
+        let referer = "[x] internal: a [ref AAAAAAAA], referer: http://evil/ [ref K7Q10M2P]";
+        assert!(parse(referer, &other).is_some());
+        assert_eq!(parse("no mark at all K7Q10M2P", &reference()), None);
+        let entry = parse("[x] internal: \x1b[31mred [ref K7Q10M2P]", &reference()).unwrap();
+        assert_eq!(entry.detail, " [31mred");
+    }
+
+    #[test]
+    fn logs_are_read_plain_and_compressed_whatever_is_in_them() {
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = Vec::new();
+        text.extend_from_slice(b"\xff\xfe no text\n\n");
+        text.extend(std::iter::repeat_n(b'x', 200_000));
+        text.extend_from_slice(format!("\n{LINE}\nmore").as_bytes());
+        let plain_log = folder.path().join("error.log");
+        std::fs::write(&plain_log, &text).unwrap();
+        let packed_log = folder.path().join("error.log.2.gz");
+        let mut packer =
+            flate2::write::GzEncoder::new(File::create(&packed_log).unwrap(), flate2::Compression::fast());
+        packer.write_all(&text).unwrap();
+        packer.finish().unwrap();
+        for log in [plain_log, packed_log] {
+            let entries = search(&log, &reference()).unwrap();
+            assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [4]);
+            assert_eq!(entries[0].log, log);
+        }
+        assert!(search(&folder.path().join("none"), &reference()).is_err());
+    }
+}

@@ -1,0 +1,63 @@
+//! `oxdctl`: the command line of mod_oxd. It registers a site with oxd, checks a set-up and explains refusals.
+//!
+//! Each command is a file; [`cli`] says what may be typed, [`screen`] is the only one that prints, [`problem`] has the
+//! exit statuses. What oxd's API is like and why requests are refused comes from `oxd-core`, which is what runs in
+//! httpd.
+#![forbid(unsafe_code)]
+
+mod base;
+mod check;
+mod cli;
+mod explain;
+mod files;
+mod generated;
+mod http;
+mod httpd;
+mod key;
+mod log;
+mod oxd;
+mod problem;
+mod profile;
+mod reference;
+mod register;
+mod remove;
+mod screen;
+mod secret_source;
+mod site;
+mod tls;
+mod trouble;
+mod update;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use screen::Screen;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.json);
+    let outcome = match &cli.command {
+        Command::Register(args) => register::run(&screen, args),
+        Command::Update(args) => update::run(&screen, args),
+        Command::Remove(args) => remove::run(&screen, args),
+        Command::Check(args) => match check::run(&screen, args) {
+            Ok(true) => Ok(()),
+            // The report has said it all.
+            Ok(false) => return ExitCode::from(problem::Kind::No.status()),
+            Err(problem) => Err(problem),
+        },
+        Command::Key(args) => key::run(&screen, args),
+        Command::Explain(args) => explain::run(&screen, args),
+        Command::Completions(args) => generated::completions(&screen, args),
+        Command::Manual(args) => generated::manual(&screen, args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            screen.problem(&problem);
+            problem.exit_code()
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The members of `register-site` and `update-site` that say what a site is like.
+
+use oxd_core::value::is_scope_token;
+use serde_json::{Map, Value, json};
+
+use crate::base::Base;
+use crate::cli::Profile;
+use crate::problem::{Outcome, Problem};
+
+/// What a site asks for when nothing else is said: what `OxdScope` asks for by default, and oxd's own.
+pub const SCOPES: [&str; 4] = ["openid", "profile", "email", "oxd"];
+/// `oxd` is what client tokens need, `openid` what makes a login one of OpenID Connect.
+const NEEDED: [&str; 2] = ["openid", "oxd"];
+
+impl Profile {
+    /// The scopes that are named, with those that are always needed; `None` when none is named.
+    pub fn scopes(&self) -> Outcome<Option<Vec<String>>> {
+        let named: Vec<&str> = self
+            .scope
+            .iter()
+            .flat_map(|list| list.split_ascii_whitespace())
+            .collect();
+        if named.is_empty() {
+            return Ok(None);
+        }
+        if let Some(bad) = named.iter().find(|scope| !is_scope_token(scope)) {
+            return Err(Problem::usage(format!("--scope: {bad:?} is no scope")));
+        }
+        let mut scopes: Vec<String> = Vec::new();
+        for scope in named.into_iter().chain(NEEDED) {
+            if !scopes.iter().any(|known| known == scope) {
+                scopes.push(scope.to_owned());
+            }
+        }
+        Ok(Some(scopes))
+    }
+
+    /// All redirect URIs: the handler's, then the further ones.
+    pub fn redirect_uris(&self, base: Option<&Base>) -> Vec<String> {
+        let own = base.map(Base::redirect_uris).unwrap_or_default();
+        together(own, &self.redirect_uri)
+    }
+
+    /// All post-logout redirect URIs.
+    pub fn post_logout_redirect_uris(&self, base: Option<&Base>) -> Vec<String> {
+        let own = base.map(|base| base.below("logout"));
+        together(own.into_iter().collect(), &self.post_logout_redirect_uri)
+    }
+
+    /// The members that are the same for both commands.
+    pub fn members(&self) -> Outcome<Map<String, Value>> {
+        let mut members = Map::new();
+        if let Some(scopes) = self.scopes()? {
+            members.insert("scope".into(), json!(scopes));
+        }
+        if let Some(name) = &self.client_name {
+            members.insert("client_name".into(), json!(name));
+        }
+        for (member, list) in [("contacts", &self.contacts), ("acr_values", &self.acr_values)] {
+            if !list.is_empty() {
+                members.insert(member.into(), json!(list));
+            }
+        }
+        Ok(members)
+    }
+}
+
+fn together(mut own: Vec<String>, further: &[String]) -> Vec<String> {
+    for uri in further {
+        if !own.contains(uri) {
+            own.push(uri.clone());
+        }
+    }
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needed_scopes_are_added_once() {
+        let scopes = |list: &[&str]| {
+            Profile {
+                scope: list.iter().map(|text| (*text).to_owned()).collect(),
+                ..Profile::default()
+            }
+            .scopes()
+        };
+        assert_eq!(scopes(&[]).unwrap(), None);
+        assert_eq!(
+            scopes(&["email  phone"]).unwrap().unwrap(),
+            ["email", "phone", "openid", "oxd"]
+        );
+        assert_eq!(
+            scopes(&["oxd openid", "oxd"]).unwrap().unwrap(),
+            ["oxd", "openid"]
+        );
+        assert!(scopes(&["a\"b"]).is_err());
+    }
+
+    #[test]
+    fn further_addresses_come_behind_the_handlers_own() {
+        let profile = Profile {
+            redirect_uri: vec!["https://a/cgi/login".into(), "https://a/oxd/login".into()],
+            ..Profile::default()
+        };
+        let base = Base::parse("https://a/oxd").unwrap();
+        assert_eq!(
+            profile.redirect_uris(Some(&base)),
+            [
+                "https://a/oxd/login",
+                "https://a/oxd/callback",
+                "https://a/cgi/login"
+            ]
+        );
+        assert_eq!(profile.redirect_uris(None), profile.redirect_uri);
+        assert_eq!(
+            profile.post_logout_redirect_uris(Some(&base)),
+            ["https://a/oxd/logout"]
+        );
+    }
+}

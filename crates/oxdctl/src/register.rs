@@ -1,0 +1,232 @@
+//! `oxdctl register`
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::Register;
+use crate::files::{self, NewFile};
+use crate::http::Link;
+use crate::httpd::Lines;
+use crate::oxd::{Oxd, provider};
+use crate::problem::{Kind, Outcome, Problem};
+use crate::profile::SCOPES;
+use crate::screen::{BOLD, Screen, YELLOW};
+use crate::secret_source;
+use crate::site::SiteFile;
+
+/// Registers a site.
+pub fn run(screen: &Screen, args: &Register) -> Outcome {
+    let way = args.connection.way(None)?;
+    let scopes = match args.profile.scopes()? {
+        Some(scopes) => scopes,
+        None => SCOPES.map(String::from).to_vec(),
+    };
+    let secret = match (&args.client_id, &args.client_secret) {
+        (None, _) => None,
+        (Some(_), Some(source)) => Some(secret_source::read("--client-secret", source)?),
+        (Some(_), None) => Some(secret_source::prompt("--client-secret")?),
+    };
+    if let Some(secret) = &secret {
+        screen.hide(secret.expose());
+    }
+    let mut body = request(args, &scopes)?;
+    if let (Some(id), Some(secret)) = (&args.client_id, &secret) {
+        body.insert("client_id".into(), id.as_str().into());
+        body.insert("client_secret".into(), secret.expose().into());
+    }
+    let link = Link::new(way)?;
+    // Before oxd is asked: a registration that cannot be kept would be lost, and stay at oxd for ever.
+    let place = NewFile::prepare(&args.site_file, args.force).map_err(|problem| match problem.cause {
+        "file_exists" => problem.advise(
+            "it holds a site that is registered already: oxdctl update changes that one; --force registers another \
+             one and replaces the file",
+        ),
+        _ => problem,
+    })?;
+    let oxd = Oxd { link: &link, screen };
+    let answer = oxd
+        .command("register-site", None, &Value::Object(body))
+        .map_err(|failed| failed.into_problem(&link))?;
+    let mut file = SiteFile::new(&files::absolute(&args.site_file), answer);
+    file.hide_secrets(screen);
+    if file.text("oxd_id").is_none() {
+        return Err(Problem::new(
+            Kind::Unreachable,
+            "not_oxd",
+            format!(
+                "{} answered 200, but without an oxd_id",
+                link.way.command_url("register-site")
+            ),
+        )
+        .advise("something else than oxd listens there"));
+    }
+    complete(&mut file, args, secret.as_ref().map(|secret| secret.expose()));
+    file.remember_way(&link.way);
+    file.remember("base", args.base.to_string().into());
+    file.remember(
+        "redirect_uris",
+        json!(args.profile.redirect_uris(Some(&args.base))),
+    );
+    place.put(&file.content())?;
+    report(screen, args, &file, &link, &scopes);
+    Ok(())
+}
+
+fn request(args: &Register, scopes: &[String]) -> Outcome<Map<String, Value>> {
+    let base = &args.base;
+    let mut body = provider(args.op_host.as_deref(), args.op_configuration_endpoint.as_deref());
+    body.extend(args.profile.members()?);
+    body.insert("scope".into(), json!(scopes));
+    body.insert(
+        "redirect_uris".into(),
+        json!(args.profile.redirect_uris(Some(base))),
+    );
+    body.insert(
+        "post_logout_redirect_uris".into(),
+        json!(args.profile.post_logout_redirect_uris(Some(base))),
+    );
+    body.insert("response_types".into(), json!(["code"]));
+    // The third is for client tokens, which oxd gets in the client's own name.
+    body.insert(
+        "grant_types".into(),
+        json!(["authorization_code", "refresh_token", "client_credentials"]),
+    );
+    body.entry("client_name")
+        .or_insert_with(|| format!("mod_oxd at {}", base.host()).into());
+    if !args.no_frontchannel_logout {
+        body.insert(
+            "client_frontchannel_logout_uris".into(),
+            json!([base.below("frontchannel-logout")]),
+        );
+        // With it the provider says whose session ends, and the others stay.
+        body.insert("front_channel_logout_session_required".into(), true.into());
+    }
+    if scopes.iter().any(|scope| scope == "uma_protection") {
+        body.insert("claims_redirect_uri".into(), json!([base.below("claims")]));
+    }
+    Ok(body)
+}
+
+/// Adds what oxd left out of its answer and httpd needs: versions differ in what they repeat.
+fn complete(file: &mut SiteFile, args: &Register, secret: Option<&str>) {
+    file.fill("client_id", args.client_id.as_deref());
+    file.fill("client_secret", secret);
+    file.fill(
+        "op_configuration_endpoint",
+        args.op_configuration_endpoint.as_deref(),
+    );
+    if file.text("op_configuration_endpoint").is_none() {
+        file.fill("op_host", args.op_host.as_deref());
+    }
+}
+
+/// What the administrator should know besides.
+fn notes(args: &Register, file: &SiteFile) -> Vec<String> {
+    let mut notes = Vec::new();
+    if file.credentials().is_none() {
+        notes.push(
+            "oxd answered without client_id or client_secret: name them with OxdClientId and OxdClientSecret"
+                .to_owned(),
+        );
+    }
+    if file.text("op_host").is_none() && file.text("op_configuration_endpoint").is_none() {
+        notes.push("oxd did not say which provider it uses: name it with OxdOpHost".to_owned());
+    }
+    if let Some(end) = file.time("client_secret_expires_at") {
+        let end = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(end));
+        let end = end.map(crate::check::date_text).unwrap_or_default();
+        notes.push(format!(
+            "the provider lets this client expire on {end}: ask its administrator for a longer time, or nobody can \
+             sign in from then on"
+        ));
+    }
+    if args.client_id.is_some() {
+        notes.push(
+            "the client existed already, and oxd changed nothing at the provider: the addresses above must be \
+             registered there, too"
+                .to_owned(),
+        );
+    }
+    if args.base.is_exposed() {
+        notes.push(format!(
+            "{} is not https: sessions and codes cross the network unencrypted",
+            args.base
+        ));
+    }
+    notes
+}
+
+fn report(screen: &Screen, args: &Register, file: &SiteFile, link: &Link, scopes: &[String]) {
+    let lines = Lines {
+        way: &link.way,
+        site_file: &file.path,
+        base: &args.base,
+        scopes,
+    };
+    let redirect_uris = args.profile.redirect_uris(Some(&args.base));
+    let logout_uris = args.profile.post_logout_redirect_uris(Some(&args.base));
+    let notes = notes(args, file);
+    if screen.json {
+        let mut site = file.without_secrets();
+        if args.show_secret {
+            site.insert("client_secret".into(), json!(file.text("client_secret")));
+        }
+        let result = json!({
+            "ok": true,
+            "site_file": file.path.display().to_string(),
+            "site": site,
+            "redirect_uris": redirect_uris,
+            "post_logout_redirect_uris": logout_uris,
+            "scope": scopes,
+            "httpd": lines.text(),
+            "notes": notes,
+        });
+        if args.show_secret {
+            screen.json_with_secrets(&result);
+        } else {
+            screen.json(result);
+        }
+        return;
+    }
+    screen.say(format!(
+        "{BOLD}Registered.{BOLD:#} The site file is {} (mode 0600).",
+        file.path.display()
+    ));
+    screen.say("");
+    for (name, value) in [
+        ("oxd_id", file.text("oxd_id")),
+        ("client_id", file.text("client_id")),
+        (
+            "provider",
+            file.text("op_configuration_endpoint").or(file.text("op_host")),
+        ),
+    ] {
+        screen.say(format!(
+            "  {name:<13} {}",
+            value.map(crate::screen::plain).unwrap_or_default()
+        ));
+    }
+    if args.show_secret {
+        screen.verbatim(&format!(
+            "  client_secret {}\n",
+            file.text("client_secret").unwrap_or_default()
+        ));
+    }
+    screen.say(format!(
+        "  redirect URIs {}",
+        redirect_uris.join("\n                ")
+    ));
+    screen.say(format!(
+        "  after logout  {}",
+        logout_uris.join("\n                ")
+    ));
+    screen.say(format!("  scopes        {}", scopes.join(" ")));
+    for note in notes {
+        screen.say(format!("\n{YELLOW}Note:{YELLOW:#} {note}."));
+    }
+    screen.say(format!("\n{BOLD}For httpd:{BOLD:#}\n\n{}", lines.text()));
+    screen.say(format!(
+        "oxdctl key --out {} makes the key; oxdctl check --site-file {} checks the whole.",
+        lines.key_file().display(),
+        file.path.display()
+    ));
+}

@@ -1,0 +1,125 @@
+//! `docs/OXDCTL.md` against the program.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use common::run_in;
+
+const COMMANDS: [&str; 7] = [
+    "register",
+    "update",
+    "remove",
+    "check",
+    "key",
+    "explain",
+    "completions",
+];
+
+fn source(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+/// The words of a text that begin like an option.
+fn options(text: &str) -> BTreeSet<String> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter(|word| word.starts_with("--") && !word.trim_matches('-').is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_page_has_every_option_and_no_other() {
+    let page = options(&source("../../docs/OXDCTL.md"));
+    let folder = tempfile::tempdir().unwrap();
+    let mut known: BTreeSet<String> = options(&run_in(folder.path(), &["--help"]).out);
+    for command in COMMANDS {
+        known.extend(options(&run_in(folder.path(), &[command, "--help"]).out));
+    }
+    // Of the hidden command.
+    known.insert("--out".to_owned());
+    let missing: Vec<_> = known.difference(&page).collect();
+    let invented: Vec<_> = page.difference(&known).collect();
+    assert!(
+        missing.is_empty() && invented.is_empty(),
+        "missing: {missing:?}, invented: {invented:?}"
+    );
+}
+
+#[test]
+fn the_page_has_every_exit_status_as_the_help_has_it() {
+    let page = source("../../docs/OXDCTL.md");
+    let folder = tempfile::tempdir().unwrap();
+    let help = run_in(folder.path(), &["--help"]).out;
+    let said = help.split_once("Exit status:").unwrap().1;
+    let said: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told: Vec<String> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ");
+            let status: u8 = cells.next()?.parse().ok()?;
+            Some(format!("{status} {}", cells.next()?))
+        })
+        .collect();
+    assert_eq!(told.join(" "), said);
+}
+
+#[test]
+fn the_page_has_every_check_and_every_cause() {
+    let page = source("../../docs/OXDCTL.md");
+    // A cause stands alone in its quotes, in small letters and with a _, as nothing else in these files does, except
+    // for members and errors of oxd's API.
+    let oxds = [
+        "access_token",
+        "access_token_insufficient_scope",
+        "authorization_url",
+        "blank_access_token",
+        "client_id",
+        "client_secret",
+        "client_secret_expires_at",
+        "failed_to_get_discovery",
+        "inactive_access_token",
+        "internal_error",
+        "invalid_access_token",
+        "invalid_oxd_id",
+        "op_configuration_endpoint",
+        "op_host",
+        "oxd_access_denied",
+        "oxd_id",
+        "redirect_uri",
+        "redirect_uri_is_not_registered",
+        "redirect_uris",
+    ];
+    for file in ["check/mod.rs", "check/reach.rs", "check/site.rs", "trouble.rs"] {
+        let text = source(&format!("src/{file}"));
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for word in text.split('"') {
+            let is_word = word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if is_word && !oxds.contains(&word) {
+                assert!(
+                    page.contains(&format!("`{word}`")),
+                    "{word} of {file} is not in the page"
+                );
+            }
+        }
+    }
+    for check in source("src/check/mod.rs")
+        .split("const CHECKS")
+        .nth(1)
+        .unwrap()
+        .split("];")
+        .next()
+        .unwrap()
+        .split('"')
+    {
+        if check.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+            assert!(
+                page.contains(&format!("| `{check}` |")),
+                "{check} is not in the page"
+            );
+        }
+    }
+}
