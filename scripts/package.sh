@@ -87,12 +87,15 @@ source_archive() {
 
 rpm() {
     local build=$packages/build/rpm file
-    make --no-print-directory release NEED=skip
+    # cargo would build nearly everything again with another date than last time.
+    env -u SOURCE_DATE_EPOCH make --no-print-directory release NEED=skip
     rm -rf "$build"
     source_archive "$build/SOURCES/mod_oxd-$version.tar.gz"
     # Debian has no RPM database, which the dependencies would be looked up in.
     rpmbuild -bb --with prebuilt --nodeps \
-        --define "_topdir $build" --define "oxd_built $target/release" \
+        --define "_topdir $build" --define "_buildhost localhost" \
+        --define "use_source_date_epoch_as_buildtime 1" --define "clamp_mtime_to_source_date_epoch 1" \
+        --define "oxd_built $target/release" \
         --define "oxd_version $version" --define "oxd_release $revision" \
         rpm/mod_oxd.spec
     for file in "$build"/RPMS/*/*.rpm; do

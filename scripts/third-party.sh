@@ -4,7 +4,7 @@
 #
 # Usage: third-party.sh >FILE
 #
-# Reads cargo's own copies of the sources; asks no network.
+# Reads the sources that cargo has fetched for the build.
 set -euo pipefail
 shopt -s inherit_errexit nullglob
 
@@ -15,7 +15,7 @@ trap 'rm -rf "$texts"' EXIT
 
 # name version licence repository; the project's own crates have a path behind the version.
 crates() {
-    cargo tree --locked --offline --package mod_oxd --package oxdctl --edges normal \
+    cargo tree --locked --package mod_oxd --package oxdctl --edges normal \
         --prefix none --no-dedupe --format $'{p}\t{l}\t{r}' |
         sed -E '/^$/d; s/ \(proc-macro\)//; /^[^\t]*\(/d; s/ v/\t/' | sort -u
 }
