@@ -14,14 +14,18 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 PROFILE ?= release
 CARGO_TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(abspath $(CARGO_TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libmod_oxd.so)
+OXDCTL := $(abspath $(CARGO_TARGET)/release/oxdctl)
+SHARE := $(abspath $(CARGO_TARGET)/release/share)
 
 PORT ?= 8080
 OXD_PORT ?= 8443
 PROVIDER_PORT ?= 8444
 DESTDIR ?=
+PREFIX ?= /usr/local
+REVISION ?= 1
 
 .PHONY: help build release module demo demo-check test test-unit test-httpd test-scripts \
-	lint lint-shell fmt bench docs install clean
+	lint lint-shell fmt bench docs install uninstall deb rpm test-package clean
 
 help: ## show this list
 	@echo "mod_oxd: sign users in through oxd, inside Apache httpd"
@@ -34,9 +38,13 @@ build: ## compile everything without optimisation
 	@scripts/need.sh build
 	cargo build --workspace
 
-release: ## compile the module as it is installed: target/release/libmod_oxd.so
+# Two calls, so that the module is the one that the tests load: one call would
+# compile it with the features that oxdctl asks of common dependencies.
+release: ## compile the module and oxdctl as they are installed, below target/release
 	@scripts/need.sh build
-	cargo build --release -p mod_oxd
+	cargo build --release --locked -p mod_oxd
+	cargo build --release --locked -p oxdctl
+	@scripts/share.sh "$(OXDCTL)" "$(SHARE)"
 
 module:
 	cargo build --profile $(PROFILE) -p mod_oxd
@@ -88,7 +96,7 @@ lint: ## formatting, clippy, dependencies, shell scripts
 	@$(MAKE) --no-print-directory lint-shell
 
 lint-shell:
-	shellcheck -x scripts/*.sh .ci/run bench/*.sh apache-conf/demo/htdocs/private/index.cgi
+	shellcheck -x scripts/*.sh .ci/run bench/*.sh debian/*.postrm apache-conf/demo/htdocs/private/index.cgi
 
 fmt: ## format the Rust sources
 	cargo fmt --all
@@ -106,10 +114,29 @@ docs: ## write docs/DIRECTIVES.md from the table in the code
 	cargo run -p oxd-core --example directives >docs/DIRECTIVES.md.new
 	@mv docs/DIRECTIVES.md.new docs/DIRECTIVES.md
 
-# Does not build: `sudo make install` would leave root's files in target/.
-install: ## copy the built module into httpd (as root, after `make release`; DESTDIR)
-	@[[ -f $(MODULE) ]] || { echo "$(MODULE) is not there: run 'make release' first, as yourself" >&2; exit 1; }
-	@scripts/install.sh "$(MODULE)" "$(DESTDIR)"
+# Do not build: `sudo make install` would leave root's files in target/.
+install: ## copy the module into httpd, oxdctl below PREFIX (as root, after `make release`; DESTDIR)
+	@for file in "$(MODULE)" "$(OXDCTL)" "$(SHARE)"; do \
+		[[ -e $$file ]] || { echo "$$file is not there: run 'make release' first, as yourself" >&2; exit 1; }; \
+	done
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install.sh "$(MODULE)" "$(OXDCTL)" "$(SHARE)"
+
+uninstall: ## take away what `make install` copied (as root; DESTDIR, PREFIX)
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install.sh --uninstall
+
+deb: ## Debian package, in target/packages (REVISION=1)
+	@scripts/need.sh deb
+	@REVISION=$(REVISION) scripts/package.sh deb
+
+rpm: ## package for Fedora, RHEL and their kin, in target/packages (REVISION=1)
+	@scripts/need.sh rpm
+	@REVISION=$(REVISION) scripts/package.sh rpm
+
+# Not a part of `make test`: it needs root, some minutes and a mirror of Debian.
+test-package: ## both packages, and the first one in a Debian of its own (as root)
+	@scripts/need.sh test-package
+	cargo build --locked -p oxd-dev
+	@scripts/test-package.sh
 
 clean: ## remove everything that was built
 	cargo clean

@@ -9,6 +9,9 @@
 #             lint    build, and the linters
 #             bench   demo, and the measuring tools; what it compares with is
 #                     asked for too, and may be left out
+#             deb     build, and Debian's packaging tools
+#             rpm     build, and rpm's
+#             test-package   deb, rpm, and what tests their packages
 #   --list    only print the missing packages, one a line
 #
 # CI=true or YES=1 answers the question with yes. Without a terminal to ask on,
@@ -68,7 +71,33 @@ needs() {
 		wrk	counts requests per second
 		LIST
         ;;
-    *) die "unknown purpose '$1'; known are build, demo, test, lint, bench" ;;
+    deb)
+        needs build
+        # apache2-dev has dh_apache2.
+        cat <<-'LIST'
+		build-essential	dpkg-buildpackage, and what it expects everywhere
+		debhelper	makes the package
+		LIST
+        ;;
+    rpm)
+        needs build
+        printf 'rpm\tmakes the package\n'
+        ;;
+    test-package)
+        needs deb
+        needs rpm
+        cat <<-'LIST'
+		apache2-bin	loads what the RPM package holds
+		cpio	unpacks the RPM package
+		curl	walks the sign-in
+		debootstrap	makes a Debian to install the package in
+		iproute2	gives it a network of its own
+		lintian	checks the Debian package
+		man-db	checks the manual pages
+		rpm2cpio	unpacks the RPM package
+		LIST
+        ;;
+    *) die "unknown purpose '$1'; known are build, demo, test, lint, bench, deb, rpm, test-package" ;;
     esac
 }
 
@@ -206,7 +235,7 @@ if [[ ${1:-} == --list ]]; then
     list_only=true
     shift
 fi
-[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint or bench"
+[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint, bench, deb, rpm or test-package"
 [[ ${NEED:-} == skip ]] && exit 0
 
 distro=other

@@ -106,22 +106,61 @@ test_demo_page_escapes_what_it_shows() {
     ! grep -qE '<script|<i>' "$page" || fail "unescaped output"
 }
 
-test_install_fills_a_directory() {
-    local destination=$scratch/root module=$scratch/module.so modules
+# What `make release` makes, as far as `make install` looks at it.
+pretend_to_build() {
+    built=$scratch/built
+    mkdir -p "$built/share/man/man1"
+    echo one >"$built/libmod_oxd.so"
+    echo two >"$built/oxdctl"
+    echo three >"$built/share/man/man1/oxdctl.1"
+    echo four >"$built/share/man/man1/oxdctl-check.1"
+    destination=$scratch/root
     modules=$destination$(apxs -q LIBEXECDIR)
-    echo one >"$module"
-    make -s install MODULE="$module" DESTDIR="$destination" >"$scratch/output"
+    available=$destination$(apxs -q SYSCONFDIR)/mods-available
+}
+
+# make_with_built TARGET
+make_with_built() {
+    make -s "$1" MODULE="$built/libmod_oxd.so" OXDCTL="$built/oxdctl" SHARE="$built/share" \
+        DESTDIR="$destination" PREFIX=/opt/oxd >"$scratch/output"
+}
+
+test_install_fills_a_directory() {
+    pretend_to_build
+    make_with_built install
     [[ $(<"$modules/mod_oxd.so") == one ]] || fail "the module is not there"
     [[ $(stat -c %a "$modules/mod_oxd.so") == 644 ]] || fail "wrong mode"
+    [[ -x $destination/opt/oxd/bin/oxdctl ]] || fail "oxdctl is not there"
+    [[ $(<"$destination/opt/oxd/share/man/man1/oxdctl-check.1") == four ]] || fail "the manual pages are not there"
     if [[ -e /etc/debian_version ]]; then
-        local available
-        available=$destination$(apxs -q SYSCONFDIR)/mods-available
         has "$available/oxd.load" "LoadModule oxd_module $(apxs -q LIBEXECDIR)/mod_oxd.so"
         # An administrator's own configuration outlives the next installation.
         echo mine >"$available/oxd.conf"
-        make -s install MODULE="$module" DESTDIR="$destination" >"$scratch/output"
+        make_with_built install
         [[ $(<"$available/oxd.conf") == mine ]] || fail "oxd.conf was overwritten"
     fi
+}
+
+test_uninstall_takes_everything_away() {
+    pretend_to_build
+    make_with_built install
+    make_with_built uninstall
+    [[ -z $(find "$destination" ! -type d) ]] || { find "$destination" ! -type d >&2; fail "files are left"; }
+    # Again, with nothing there.
+    make_with_built uninstall
+}
+
+test_uninstall_leaves_what_is_the_administrators() {
+    [[ -e /etc/debian_version ]] || return 0
+    pretend_to_build
+    make_with_built install
+    echo mine >>"$available/oxd.conf"
+    echo secret >"${available%/*}/oxd/oxd-key"
+    make_with_built uninstall
+    has "$available/oxd.conf" mine
+    has "${available%/*}/oxd/oxd-key" secret
+    has "$scratch/output" "left, as it was changed"
+    has "$scratch/output" "left, as it holds your files"
 }
 
 test_install_wants_a_built_module() {
@@ -129,13 +168,54 @@ test_install_wants_a_built_module() {
     has "$scratch/output" "make release"
 }
 
+test_the_manual_page_has_every_directive() {
+    local directive
+    awk -v version=1 -f scripts/directives-man.awk docs/DIRECTIVES.md >"$scratch/page"
+    while read -r directive; do
+        has "$scratch/page" ".SS \"$directive\""
+    done < <(sed -n 's/^### //p' docs/DIRECTIVES.md)
+    # What Markdown means something by.
+    ! grep -nE '`|\*\*|\]\(|^\|' "$scratch/page" || fail "Markdown is left in the manual page"
+}
+
+test_the_version_stands_in_one_place() {
+    local rust
+    [[ $(scripts/version.sh) =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || fail "no version"
+    refuses grep -rnF -- "$(scripts/version.sh)" debian rpm scripts
+    # The least Rust stands where each packager looks for it.
+    rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+    has debian/control "cargo:native (>= $rust)"
+    has rpm/mod_oxd.spec "cargo >= $rust"
+    has README.md "$rust or later"
+}
+
+test_a_package_tells_its_version_and_who_made_it() {
+    SOURCE_DATE_EPOCH=0 REVISION=3 DEBFULLNAME='A Packager' DEBEMAIL=a@example.net \
+        scripts/package.sh changelog >"$scratch/output"
+    has "$scratch/output" "mod-oxd ($(scripts/version.sh --package)-3) "
+    has "$scratch/output" " -- A Packager <a@example.net>  Thu, 01 Jan 1970 00:00:00 +0000"
+    REVISION=no refuses scripts/package.sh changelog
+    has "$scratch/output" "REVISION=no"
+}
+
+test_packages_are_not_tested_where_that_cannot_be() {
+    # A PATH without debootstrap; a user who is not root does not get that far.
+    local tool
+    mkdir "$scratch/bin"
+    for tool in bash realpath dirname cat; do ln -s "$(command -v "$tool")" "$scratch/bin/"; done
+    PATH=$scratch/bin SKIP_OK='' refuses bash scripts/test-package.sh
+    has "$scratch/output" "SKIP_OK=1"
+    PATH=$scratch/bin SKIP_OK=1 bash scripts/test-package.sh >"$scratch/output"
+    has "$scratch/output" "test result: ok. 0 passed; 0 failed; 1 ignored"
+}
+
 test_need_knows_its_purposes() {
     local purpose
-    for purpose in build demo test lint bench; do
+    for purpose in build demo test lint bench deb rpm test-package; do
         scripts/need.sh --list "$purpose" >"$scratch/output"
     done
     refuses scripts/need.sh fun
-    has "$scratch/output" "build, demo, test, lint, bench"
+    has "$scratch/output" "build, demo, test, lint, bench, deb, rpm"
 }
 
 test_need_names_the_stores() {
@@ -193,7 +273,7 @@ END
 test_make_lists_its_targets() {
     local target
     make >"$scratch/output"
-    for target in demo test lint bench install; do has "$scratch/output" "make $target"; done
+    for target in demo test lint bench install uninstall deb rpm test-package; do has "$scratch/output" "make $target"; done
 }
 
 # -----------------------------------------------------------------------------
