@@ -101,11 +101,11 @@ lint-shell:
 fmt: ## format the Rust sources
 	cargo fmt --all
 
-bench: ## instructions per request and requests per second, against httpd alone
+bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick)
 	@scripts/need.sh bench
 	@$(MAKE) --no-print-directory module PROFILE=release
 	cargo build -p oxd-dev
-	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh
+	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh $(ARGS)
 
 # Through a file beside it: a failed run must not leave half a page.
 docs: ## write docs/DIRECTIVES.md from the table in the code

@@ -4,6 +4,7 @@ import contextlib
 import html.parser
 import http.client
 import http.cookiejar
+import itertools
 import os
 import pathlib
 import re
@@ -17,6 +18,7 @@ import urllib.request
 
 USER, PASSWORD = "test_user", "secret"
 FILE_SIZE = 1024
+LOGIN_START, SCRIPT_START = LOGIN_STARTS = ("/oxd/login?return_to=/protected/file.txt", "/cgi-bin/oxd.py")
 START_SECONDS = 120  # httpd under valgrind is slow to start
 STOP_SECONDS = 60  # and callgrind writes its file when it ends
 
@@ -65,14 +67,21 @@ USUAL_MODULES = (
 
 
 class Httpd:
-    """One httpd with a configuration and a directory of its own."""
+    """One httpd with a configuration and a directory of its own, which is `@directory@` in the configuration.
 
-    def __init__(self, apache, directory, name, mpm, site_config, port=None):
+    Always a new one: what a run leaves there would spare the next run some work, and
+    the difference between the two would be counted as the requests'.
+    """
+
+    numbers = itertools.count()
+
+    def __init__(self, apache, directory, name, mpm, site_config, port, children=2):
         self.apache = apache
         self.mpm = mpm
-        self.port = port or free_port()
-        self.directory = directory / f"{name}-{mpm}"
-        self.directory.mkdir(exist_ok=True)
+        self.port = port
+        self.children = children
+        self.directory = directory / f"{next(self.numbers)}-{name}-{mpm}"
+        self.directory.mkdir()
         # Under valgrind the process that has become www-data writes here.
         self.directory.chmod(0o777)
         self.config = self.directory / "httpd.conf"
@@ -82,13 +91,23 @@ class Httpd:
     def _config(self, shared, site_config):
         load = "".join(map(self.apache.load_module, [f"mpm_{self.mpm}", *USUAL_MODULES]))
         run_as = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
+        # As many children during the whole run: one that is started or ended in a
+        # round would be counted with it.
+        pool = "" if self.mpm == "prefork" else f"""
+ServerLimit {self.children}
+StartServers {self.children}
+ThreadsPerChild 25
+MaxRequestWorkers {25 * self.children}
+MinSpareThreads 1
+MaxSpareThreads {25 * self.children}
+"""
         return f"""
 ServerRoot "{self.directory}"
 DefaultRuntimeDir "{self.directory}"
 PidFile "{self.directory}/httpd.pid"
 ServerName 127.0.0.1:{self.port}
 Listen 127.0.0.1:{self.port}
-{load}{run_as}
+{load}{run_as}{pool}
 ErrorLog "{self.directory}/error.log"
 LogLevel warn
 LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
@@ -105,7 +124,7 @@ DocumentRoot "{shared}/htdocs"
 <Directory />
     AllowOverride None
 </Directory>
-{site_config}
+{site_config.replace("@directory@", str(self.directory))}
 """
 
     @property
@@ -130,27 +149,24 @@ DocumentRoot "{shared}/htdocs"
         end(self.process)
 
 
-def start_oxd_dev(binary, directory, redirect_uris, logout_uri):
-    """The development oxd server with a registered site; answers (process, facts)."""
+def start_oxd_dev(binary, directory):
+    """The development oxd server and its provider; answers (process, facts)."""
     port, provider_port = free_port(), free_port()
-    site, cert, ready = directory / "site.json", directory / "oxd-cert.pem", directory / "oxd-ready"
+    cert, ready, log = directory / "oxd-cert.pem", directory / "oxd-ready", directory / "oxd-dev.log"
     command = [binary, "--listen", f"127.0.0.1:{port}", "--tls", "--cert-out", cert,
-               "--provider-listen", f"127.0.0.1:{provider_port}", "--register-site", site,
-               "--post-logout-redirect-uri", logout_uri, "--ready-file", ready]
-    for uri in redirect_uris:
-        command += ["--redirect-uri", uri]
-    log_path = directory / "oxd-dev.log"
+               "--provider-listen", f"127.0.0.1:{provider_port}", "--ready-file", ready]
     process = subprocess.Popen(
         [str(word) for word in command],
-        stdin=subprocess.DEVNULL, stdout=open(log_path, "wb"), stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, stdout=open(log, "wb"), stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     deadline = time.monotonic() + 30
     while not ready.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise Failure("the development oxd server does not start:\n" + tail(log_path))
+            end(process)
+            raise Failure("the development oxd server does not start:\n" + tail(log))
         time.sleep(0.05)
-    return process, {"port": port, "provider": f"http://127.0.0.1:{provider_port}", "site": site, "cert": cert}
+    return process, {"port": port, "provider": f"http://127.0.0.1:{provider_port}", "cert": cert}
 
 
 class Servers:
@@ -158,6 +174,13 @@ class Servers:
 
     def __init__(self, directory):
         self.ports, self.processes = {}, []
+        try:
+            self._start(directory)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, directory):
         commands = {
             "redis": ["redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1",
                       "--dir", directory, "--port"],
@@ -173,9 +196,6 @@ class Servers:
             self.processes.append(process)
             wait_for_port(port, process, command[0], lambda: "")
             self.ports[name] = port
-
-    def port(self, name):
-        return self.ports.get(name)
 
     def close(self):
         for process in self.processes:
@@ -239,22 +259,36 @@ def session_cookies(header):
 
 
 class Client:
-    """One connection, kept open; each answer is checked."""
+    """One connection, kept open; each answer is checked. Takes new cookies as a browser does: both
+    modules send one from time to time, and would again with each request of a client that is deaf."""
 
-    def __init__(self, port):
+    def __init__(self, port, cookie=""):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self.connection.connect()
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.cookies = dict(pair.split("=", 1) for pair in cookie.split("; ") if pair)
 
-    def get(self, path, cookie):
+    def get(self, path):
+        """The page, or a redirect to the provider where it is one that starts a login."""
         headers = {"Accept": "text/html", "User-Agent": "bench"}
-        if cookie:
-            headers["Cookie"] = cookie
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         self.connection.request("GET", path, headers=headers)
         answer = self.connection.getresponse()
         body = answer.read()
-        if answer.status != 200 or len(body) != FILE_SIZE:
+        if path in LOGIN_STARTS:
+            # Without the cookies of logins that never end: each start is a stranger's.
+            right = answer.status == 302 and "/authorize?" in answer.getheader("Location", "")
+        else:
+            right = answer.status == 200 and len(body) == FILE_SIZE
+            for header in answer.headers.get_all("Set-Cookie", ()):
+                name, _, value = header.partition(";")[0].partition("=")
+                self.cookies[name] = value
+        if not right:
             raise Failure(f"{path}: status {answer.status}, {len(body)} bytes")
+
+    def close(self):
+        self.connection.close()
 
 
 # --- small helpers -----------------------------------------------------------------

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures what a request with a session costs; see bench.py for how. Run by
+# Measures what a request and a login cost; see bench.py for how. Run by
 # `make bench`, which builds first; arguments go on to bench.py.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -15,6 +15,8 @@
 #include <ap_mpm.h>
 #include <ap_provider.h>
 #include <ap_socache.h>
+#include <apr_optional_hooks.h>
+#include <mod_status.h>
 #include <util_mutex.h>
 #include <apr_strings.h>
 #include <apr_tables.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs Debian packages without letting one of them start or enable a
-# service. The part of need.sh that runs as root, and all that does: short, so
+# service, or turn on a module in httpd. The part of need.sh that runs as root, and all that does: short, so
 # that it can be read before a password is typed.
 #
 # Usage: apt-install.sh PACKAGE...
@@ -27,9 +27,24 @@ fi
 # Another apt may be at work on a machine that has just started: wait for it.
 apt=(apt-get -q -o DPkg::Lock::Timeout=300)
 
+# Debian's modules for httpd turn themselves on in an httpd that is installed; which
+# of them were on before is an administrator's choice.
+enabled=/etc/apache2/mods-enabled
+before=$(ls "$enabled" 2>/dev/null || true)
+
 # Without lists nothing can be installed; with old ones it may still work.
 "${apt[@]}" update || echo "apt-get update failed; going on with the package lists that are here" >&2
 "${apt[@]}" install -y --no-install-recommends "$@"
+
+for package in "$@"; do
+    { dpkg-query -L "$package" 2>/dev/null || true; } |
+        sed -nE 's#^/etc/apache2/mods-available/([^/]*)\.load$#\1#p' |
+        while read -r module; do
+            if [[ -e $enabled/$module.load ]] && ! grep -qxF "$module.load" <<<"$before"; then
+                a2dismod -q "$module" || true
+            fi
+        done
+done
 
 # policy-rc.d keeps a service from starting now; this keeps it from starting
 # at the next boot. Only what was asked for by name, never a dependency.

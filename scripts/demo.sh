@@ -166,6 +166,7 @@ start_oxd() {
         --register-site "$run/site.json" \
         --redirect-uri "http://127.0.0.1:$port/oxd/callback" \
         --post-logout-redirect-uri "http://127.0.0.1:$port/oxd/logout" \
+        --backchannel-logout-uri "http://127.0.0.1:$port/oxd/backchannel-logout" \
         --ready-file "$run/oxd-ready" </dev/null >"$run/oxd-dev.log" 2>&1 &
     oxd_pid=$!
     wait_for "the development oxd server" "$oxd_pid" "$run/oxd-dev.log" test -e "$run/oxd-ready"

@@ -7,7 +7,8 @@
 #             demo    build, and run httpd with it
 #             test    demo, and a browser for the tests
 #             lint    build, and the linters
-#             bench   demo, and the measuring tools
+#             bench   demo, and the measuring tools; what it compares with is
+#                     asked for too, and may be left out
 #             deb     build, and Debian's packaging tools
 #             rpm     build, and rpm's
 #             test-package   deb, rpm, and what tests their packages
@@ -55,6 +56,7 @@ needs() {
         # Without a font a browser shows no text; Chromium only recommends one.
         printf 'fonts-liberation\tfont for the browser\n'
         printf 'strace\tlists what a request asks of the system\n'
+        printf '%s\tkeeps sessions in the tests\n' redis-server memcached
         ;;
     lint)
         needs build
@@ -96,6 +98,20 @@ needs() {
 		LIST
         ;;
     *) die "unknown purpose '$1'; known are build, demo, test, lint, bench, deb, rpm, test-package" ;;
+    esac
+}
+
+# The same for what a purpose can do without: asked for on its own, and never a
+# reason to stop.
+wants() {
+    case $1 in
+    bench)
+        cat <<-'LIST'
+		redis-server	sessions in Redis
+		memcached	sessions in memcached
+		libapache2-mod-auth-openidc	mod_auth_openidc, to compare with
+		LIST
+        ;;
     esac
 }
 
@@ -163,6 +179,7 @@ installed() {
 missing() {
     local name why
     while IFS=$'\t' read -r name why; do
+        [[ -n $name ]] || continue
         installed "$name" || printf '%s\t%s\n' "$name" "$why"
     done
 }
@@ -178,6 +195,37 @@ may_install() {
     fi
     read -r -p "Install them now${as_root:+ with sudo}? [Y/n] " answer </dev/stdin
     [[ $answer =~ ^([yY].*)?$ ]] || { say "Nothing was installed."; return 1; }
+}
+
+# No is the answer of whoever only presses Return: servers and a module for httpd
+# are more than tools, even when nothing starts them.
+may_install_optional() {
+    local answer=''
+    [[ ${CI:-} == true || ${YES:-} == 1 ]] && return 0
+    [[ -t 0 ]] || return 1
+    say "No service will be started or enabled by this, and no module in httpd."
+    read -r -p "Install that too${as_root:+ with sudo}? [y/N] " answer </dev/stdin
+    [[ $answer =~ ^[yY] ]]
+}
+
+install_packages() {
+    if [[ $EUID -eq 0 ]]; then
+        "$here/apt-install.sh" "$@"
+    elif ! command -v sudo >/dev/null; then
+        say "There is no sudo here. As root, run:"
+        say ""
+        say "    apt-get install --no-install-recommends $*"
+        exit 1
+    elif [[ -t 0 ]]; then
+        sudo -- "$here/apt-install.sh" "$@"
+    else
+        # Nobody could type a password: fail rather than hang.
+        sudo -n -- "$here/apt-install.sh" "$@"
+    fi
+}
+
+show() {
+    awk -F '\t' '{ printf "    %-28s %s\n", $1, $2 }' <<<"$1" >&2
 }
 
 # -----------------------------------------------------------------------------
@@ -200,51 +248,61 @@ if [[ -r /etc/os-release ]]; then
     esac
 fi
 
-wanted=''
+wanted='' optional=''
 for purpose in "$@"; do
     [[ $list_only == true ]] || check_rust "$purpose"
     wanted+=$(needs "$purpose")$'\n'
+    optional+=$(wants "$purpose")$'\n'
 done
-wanted=$(printf '%s' "$wanted" | awk -F '\t' '!seen[$1]++')
+wanted=$(awk -F '\t' 'NF && !seen[$1]++' <<<"$wanted")
+optional=$(awk -F '\t' 'NF && !seen[$1]++' <<<"$optional")
 
 if [[ $distro == other ]]; then
     say "This script knows only Debian and Ubuntu. Needed here, under Debian's names:"
     say ""
-    printf '%s\n' "$wanted" | awk -F '\t' '{ printf "    %-18s %s\n", $1, $2 }' >&2
+    show "$wanted"
     say ""
+    if [[ -n $optional ]]; then
+        say "Used as well where it is there:"
+        say ""
+        show "$optional"
+        say ""
+    fi
     say "Install their like, then go on with NEED=skip make ..."
     exit 1
 fi
 
-lacking=$(printf '%s\n' "$wanted" | missing)
-[[ -n $lacking ]] || exit 0
-mapfile -t packages < <(cut -f 1 <<<"$lacking")
+lacking=$(missing <<<"$wanted")
+lacking_optional=$(missing <<<"$optional")
 if [[ $list_only == true ]]; then
-    printf '%s\n' "${packages[@]}"
+    printf '%s\n%s\n' "$lacking" "$lacking_optional" | cut -f 1 | sed '/^$/d'
     exit 0
 fi
 
-as_root=''
 if [[ $EUID -ne 0 ]]; then
     as_root=sudo
-fi
-say "Missing for '$*', from the distribution's own packages:"
-say ""
-awk -F '\t' '{ printf "    %-18s %s\n", $1, $2 }' <<<"$lacking" >&2
-say ""
-say "No service will be started or enabled by this."
-may_install "${packages[@]}" || exit 1
-
-if [[ $EUID -eq 0 ]]; then
-    "$here/apt-install.sh" "${packages[@]}"
-elif ! command -v sudo >/dev/null; then
-    say "There is no sudo here. As root, run:"
-    say ""
-    say "    apt-get install --no-install-recommends ${packages[*]}"
-    exit 1
-elif [[ -t 0 ]]; then
-    sudo -- "$here/apt-install.sh" "${packages[@]}"
 else
-    # Nobody could type a password: fail rather than hang.
-    sudo -n -- "$here/apt-install.sh" "${packages[@]}"
+    as_root=''
+fi
+
+if [[ -n $lacking ]]; then
+    mapfile -t packages < <(cut -f 1 <<<"$lacking")
+    say "Missing for '$*', from the distribution's own packages:"
+    say ""
+    show "$lacking"
+    say ""
+    say "No service will be started or enabled by this."
+    may_install "${packages[@]}" || exit 1
+    install_packages "${packages[@]}"
+fi
+
+if [[ -n $lacking_optional ]]; then
+    mapfile -t packages < <(cut -f 1 <<<"$lacking_optional")
+    say "Not needed for '$*', but left out of it as long as it is missing:"
+    say ""
+    show "$lacking_optional"
+    say ""
+    if may_install_optional; then
+        install_packages "${packages[@]}"
+    fi
 fi

@@ -218,6 +218,16 @@ test_need_knows_its_purposes() {
     has "$scratch/output" "build, demo, test, lint, bench, deb, rpm"
 }
 
+test_need_names_the_stores() {
+    # A dpkg-query that knows no package.
+    mkdir "$scratch/bin"
+    printf '#!/bin/sh\nexit 1\n' >"$scratch/bin/dpkg-query"
+    chmod +x "$scratch/bin/dpkg-query"
+    PATH=$scratch/bin:$PATH scripts/need.sh --list test >"$scratch/output"
+    has "$scratch/output" redis-server
+    has "$scratch/output" memcached
+}
+
 test_need_asks_for_rust() {
     # A PATH with what the script itself uses, and no cargo.
     local tool
@@ -239,6 +249,25 @@ test_need_prints_the_command_when_it_cannot_ask() {
     PATH=$scratch/bin:$PATH CI='' YES='' refuses scripts/need.sh demo
     has "$scratch/output" "apt-get install --no-install-recommends gcc libc6-dev make apache2-dev"
     PATH=$scratch/bin:$PATH NEED=skip scripts/need.sh demo
+}
+
+test_need_does_without_what_is_optional() {
+    # A dpkg-query that knows every package but two.
+    mkdir "$scratch/bin"
+    cat >"$scratch/bin/dpkg-query" <<'END'
+#!/bin/sh
+case $* in *memcached* | *openidc*) exit 1 ;; *) printf installed ;; esac
+END
+    chmod +x "$scratch/bin/dpkg-query"
+    export PATH=$scratch/bin:$PATH
+    CI='' YES='' scripts/need.sh bench >"$scratch/output" 2>&1 </dev/null || fail "it stopped"
+    has "$scratch/output" "memcached"
+    has "$scratch/output" "libapache2-mod-auth-openidc"
+    ! grep -q redis "$scratch/output" || fail "redis is installed"
+    scripts/need.sh --list bench >"$scratch/output"
+    [[ $(wc -l <"$scratch/output") -eq 2 ]] || fail "expected two names"
+    CI='' YES='' scripts/need.sh demo >"$scratch/output" 2>&1
+    [[ ! -s $scratch/output ]] || fail "the demo wants nothing of that"
 }
 
 test_make_lists_its_targets() {

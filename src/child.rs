@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use std::sync::{OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
+use oxd_core::clock::wall;
 use oxd_core::crypto::{KeyRing, Random, SystemRandom};
 use oxd_core::memory::{self, Memory};
 use oxd_core::oxd::client::Client;
 use oxd_core::oxd::http::{HttpTransport, SystemRoots};
 use oxd_core::reason::{Failure, Reason};
+use oxd_core::stats::metrics::Gauges;
+use oxd_core::stats::{self, Stats};
 
 use crate::ffi::{process, shared};
 
@@ -28,6 +31,10 @@ static CHILD: OnceCell<Child> = OnceCell::new();
 static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
 /// What all processes of the server remember together; mapped by the parent at its first start.
 static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
+/// The counters of the server, kept over graceful restarts.
+static STATS: OnceLock<Stats<'static>> = OnceLock::new();
+/// The names of all session cookies of the configuration.
+static COOKIE_NAMES: RwLock<Vec<String>> = RwLock::new(Vec::new());
 /// The key of servers without `OxdCryptoKey`: the same for the life of the parent process.
 static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
 
@@ -46,7 +53,7 @@ pub fn current() -> Result<&'static Child, Failure> {
             )
         })?;
         Ok(Child {
-            client: Client::new(transport),
+            client: Client::new(transport, stats()),
             default_max_calls: (process::threads_per_child() / 2).max(1),
         })
     })
@@ -81,8 +88,12 @@ pub fn prepare_memory(file: Option<PathBuf>) -> std::io::Result<Option<String>> 
             }
         },
     };
-    let memory = Memory::over(words).ok_or_else(|| std::io::Error::other("too few words"))?;
+    let too_few = || std::io::Error::other("too few words");
+    let memory = Memory::over(words).ok_or_else(too_few)?;
+    let stats = Stats::over(shared::map(None, stats::WORDS)?).ok_or_else(too_few)?;
+    stats.begin(wall());
     MEMORY.get_or_init(|| memory);
+    STATS.get_or_init(|| stats);
     Ok(remark)
 }
 
@@ -91,6 +102,39 @@ pub fn memory() -> Memory<'static> {
     match MEMORY.get() {
         Some(memory) => *memory,
         None => unreachable!("httpd does not start when prepare_memory has failed"),
+    }
+}
+
+/// Notes the names of all session cookies of the configuration, in the parent.
+pub fn name_cookies(names: Vec<String>) {
+    if let Ok(mut place) = COOKIE_NAMES.write() {
+        *place = names;
+    }
+}
+
+/// Whether a cookie is a session's, of this place or of another one on the server.
+pub fn is_session_cookie(cookie: &[u8]) -> bool {
+    let is_piece = |name: &String| {
+        cookie
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
+    };
+    COOKIE_NAMES.read().is_ok_and(|names| names.iter().any(is_piece))
+}
+
+/// The counters.
+pub fn stats() -> Stats<'static> {
+    match STATS.get() {
+        Some(stats) => *stats,
+        None => unreachable!("httpd does not start when prepare_memory has failed"),
+    }
+}
+
+/// What is known besides the counters.
+pub fn gauges() -> Gauges {
+    Gauges {
+        under_way: stats().all_under_way(process::lives),
+        lost_marks: memory().lost(),
     }
 }
 

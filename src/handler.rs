@@ -10,6 +10,7 @@ use oxd_core::oxd::http::HttpTransport;
 use oxd_core::reason::Failure;
 use oxd_core::respond::{Body, Response};
 use oxd_core::settings::Settings;
+use oxd_core::stats::page;
 use oxd_core::status;
 use serde_json::{Map, Value};
 
@@ -25,6 +26,14 @@ use crate::stores;
 pub fn handle(request: Request<'_>) -> Status {
     if is_word(request.handler(), "oxd-status") {
         return status_page(request);
+    }
+    if is_word(request.handler(), "oxd-metrics") {
+        let Some(config) = request.config() else {
+            return Status::Declined;
+        };
+        return content(with_context(request, &config.settings, |ctx| {
+            status::metrics(ctx, &child::gauges())
+        }));
     }
     if !is_word(request.handler(), "oxd") {
         return Status::Declined;
@@ -50,11 +59,7 @@ pub fn handle(request: Request<'_>) -> Status {
     let answer = decide(request, &texts, &settings, |ctx| {
         endpoint::answer(ctx, endpoint, &form)
     });
-    // From the handler, httpd wants OK where the answer has been sent.
-    match send(request, &answer) {
-        Status::Done => Status::Ok,
-        other => other,
-    }
+    content(send(request, &answer))
 }
 
 /// `SetHandler oxd-status`.
@@ -70,7 +75,25 @@ fn status_page(request: Request<'_>) -> Status {
         },
         _ => Form::None,
     };
-    match with_context(request, &config.settings, |ctx| status::answer(ctx, &form)) {
+    content(with_context(request, &config.settings, |ctx| {
+        status::answer(ctx, &form, &child::gauges())
+    }))
+}
+
+/// The section on mod_status's page.
+pub fn status_section(request: Request<'_>, is_short: bool) {
+    let (stats, gauges, now) = (child::stats(), child::gauges(), request.seconds());
+    let text = if is_short {
+        page::auto(&stats, &gauges, now)
+    } else {
+        page::section(&stats, &gauges, now)
+    };
+    request.write(text.as_bytes());
+}
+
+/// From the handler, httpd wants OK where the answer has been sent.
+fn content(sent: Status) -> Status {
+    match sent {
         Status::Done => Status::Ok,
         other => other,
     }
@@ -114,6 +137,7 @@ fn decide<A>(
         oxd: &oxd,
         memory: child::memory(),
         store: stores::of(settings),
+        stats: child::stats(),
     })
 }
 
@@ -190,6 +214,13 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
         request.set(table, pool.text(name.as_bytes()), pool.text(value.as_bytes()));
     }
     send_cookies(request, &answer.cookies);
+    if let Some(code) = answer.code {
+        request.set(Table::Notes, c"oxd-reason", pool.text(code.as_bytes()));
+    }
+    if let Some(reference) = &answer.reference {
+        let number = pool.text(reference.in_log().as_bytes());
+        request.set(Table::Notes, c"oxd-ref", number);
+    }
     let own_page = matches!(answer.body, Body::Page(_)) && answer.status >= 400;
     // An empty answer of success is the handler's own; any other is left to httpd.
     let is_bare = answer.body == Body::Empty && answer.status >= 300;
@@ -198,6 +229,7 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
     }
     let content_type = match answer.body {
         Body::Json(_) => c"application/json",
+        Body::Plain(kind, _) => pool.text(kind.as_bytes()),
         _ => c"text/html; charset=utf-8",
     };
     request.discard_body();

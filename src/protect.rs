@@ -120,6 +120,7 @@ fn find<'r>(request: Request<'r>, settings: &Settings<'r>) -> Result<Option<Open
         keys: keys(settings),
         memory: child::memory(),
         store: stores::of(settings),
+        stats: child::stats(),
     };
     session::open(&keep, now, cookies.to_bytes(), |len| request.pool().bytes(len))
 }
@@ -270,7 +271,8 @@ pub fn open_handler(request: Request<'_>) -> Status {
 /// The fixups hook, last of all: what is left to do before the content.
 pub fn finish(request: Request<'_>) -> Status {
     let Some(config) = request.config().filter(|config| config.configured) else {
-        return Status::Declined;
+        // A place without any directive of ours may still be one that the browser sends our cookies to.
+        return hide_cookies(request);
     };
     if passes(&config.settings) && is_word(request.auth_type(), "oxd") && !is_word(request.handler(), "oxd") {
         if request.has_empty_user() {
@@ -291,22 +293,13 @@ pub fn finish(request: Request<'_>) -> Status {
 
 /// The last step of all: a backend, a CGI script or a proxied server does not see the module's own cookies.
 fn hide_cookies(request: Request<'_>) -> Status {
-    let Some(config) = request.config().filter(|config| config.configured) else {
-        return Status::Declined;
-    };
     let Some(header) = request.header(c"Cookie") else {
         return Status::Declined;
     };
     if is_word(request.handler(), "oxd") {
         return Status::Declined;
     }
-    let own = config.settings.session_cookie().as_bytes();
-    let is_own = |name: &[u8]| {
-        name.starts_with(state::PREFIX.as_bytes())
-            || name
-                .strip_prefix(own)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
-    };
+    let is_own = |name: &[u8]| name.starts_with(state::PREFIX.as_bytes()) || child::is_session_cookie(name);
     let Some(others) = cookie::without(header.to_bytes(), is_own) else {
         return Status::Declined;
     };

@@ -16,13 +16,15 @@ pub fn check(servers: Servers) -> Status {
             .log()
             .line(Level::Error, &format!("not_configured: {}", place.line()));
     }
-    let uncounted = needs::uncounted(&servers.tree());
-    for line in &uncounted {
+    let tree = servers.tree();
+    let mut wrong = needs::uncounted(&tree);
+    wrong.extend(needs::unshared(&tree));
+    for line in &wrong {
         servers
             .log()
             .line(Level::Error, &format!("not_configured: {line}"));
     }
-    if missing.is_empty() && uncounted.is_empty() {
+    if missing.is_empty() && wrong.is_empty() {
         Status::Ok
     } else {
         Status::Http(500)
@@ -36,11 +38,20 @@ pub fn prepare(servers: Servers) -> Status {
         return Status::Ok;
     }
     let (log, tree) = (servers.log(), servers.tree());
+    child::name_cookies(needs::cookie_names(&tree));
     servers.mark_handlers(&needs::handler_paths(&tree));
     for place in needs::unverified(&tree) {
         log.line(
             Level::Warning,
             &format!("{place}: OxdServerVerify Off: anybody on the way to oxd can read secrets and sign in as anyone"),
+        );
+    }
+    for place in needs::unguarded(&tree) {
+        log.line(
+            Level::Warning,
+            &format!(
+                "{place}: SetHandler oxd-status without a Require of its own: anybody can end sessions there"
+            ),
         );
     }
     let (roots, unreadable) = child::load_roots();

@@ -11,10 +11,13 @@ use once_cell::sync::Lazy;
 use oxd_core::clock::{Seconds, wall};
 use oxd_core::crypto::sha256_of;
 use oxd_core::settings::{SessionStore, Settings};
+use oxd_core::stats::{Action, Answered};
 use oxd_core::store::{Key, Store, StoreError};
 
+use crate::child;
+use crate::ffi::calls::{LONGEST, Refusal};
 use crate::ffi::process;
-use crate::ffi::socache::{self, Refusal, Socache};
+use crate::ffi::socache::{self, Socache};
 
 /// How long a request waits for a store on the network. The providers have no limit of their own that holds: a stalled
 /// server would keep a worker for minutes.
@@ -39,7 +42,7 @@ pub fn of(settings: &Settings<'_>) -> Option<&'static dyn Store> {
 impl Store for Socache {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         let key = *key;
-        match self.ask(move |store| get(store, &key)) {
+        match self.counted(Action::Get, move |store| get(store, &key)) {
             Ok(value) => Ok(Some(value)),
             Err(Refusal::NotFound) => Ok(None),
             Err(refusal) => Err(self.error(refusal)),
@@ -49,7 +52,7 @@ impl Store for Socache {
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
         let (key, length) = (*key, value.len());
         let value = value.to_vec();
-        self.ask(move |store| put(store, &key, &value, until))
+        self.counted(Action::Put, move |store| put(store, &key, &value, until))
             .map_err(|refusal| match refusal {
                 Refusal::TooLarge => StoreError::TooLarge(format!(
                     "OxdSessionStore {}: an entry of {length} bytes does not fit",
@@ -61,7 +64,7 @@ impl Store for Socache {
 
     fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let key = *key;
-        match self.ask(move |store| remove(store, &key)) {
+        match self.counted(Action::Remove, move |store| remove(store, &key)) {
             Ok(()) | Err(Refusal::NotFound) => Ok(()),
             Err(refusal) => Err(self.error(refusal)),
         }
@@ -80,6 +83,22 @@ impl Socache {
             Refusal::NotFound | Refusal::TooLarge => "no server is left".into(),
         };
         StoreError::Unavailable(format!("OxdSessionStore {}: {why}", self.text))
+    }
+
+    fn counted<A: Send + 'static>(
+        &self,
+        action: Action,
+        call: impl Fn(&Socache) -> Result<A, Refusal> + Send + Sync + 'static,
+    ) -> Result<A, Refusal> {
+        let began = Instant::now();
+        let answer = self.ask(call);
+        let answered = match &answer {
+            Ok(_) => Answered::Ok,
+            Err(Refusal::NotFound) => Answered::Absent,
+            Err(_) => Answered::Failed,
+        };
+        child::stats().store(action, answered, began.elapsed());
+        answer
     }
 
     /// Calls the store: here, or where it may stall in another thread and not longer than [`PATIENCE`].
@@ -181,7 +200,7 @@ fn get(store: &Socache, key: &Key) -> Result<Vec<u8>, Refusal> {
 }
 
 fn put(store: &Socache, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
-    if value.len() > socache::LONGEST {
+    if value.len() > LONGEST {
         return Err(Refusal::TooLarge);
     }
     let calls = store.calls()?;

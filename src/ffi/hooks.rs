@@ -46,6 +46,18 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
         rules::register(pool);
         sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
         sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
+        // An optional hook: mod_status need not be there. It takes any function and calls it as mod_status.h says.
+        let section: unsafe extern "C" fn(*mut sys::request_rec, c_int) -> c_int = status_section;
+        sys::apr_optional_hook_add(
+            c"status_hook".as_ptr(),
+            Some(std::mem::transmute::<
+                unsafe extern "C" fn(*mut sys::request_rec, c_int) -> c_int,
+                unsafe extern "C" fn(),
+            >(section)),
+            ptr::null(),
+            ptr::null(),
+            middle,
+        );
     }
 }
 
@@ -89,6 +101,13 @@ unsafe extern "C" fn check_authz(r: *mut sys::request_rec) -> c_int {
 
 unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
     on_request(r, protect::finish)
+}
+
+unsafe extern "C" fn status_section(r: *mut sys::request_rec, flags: c_int) -> c_int {
+    on_request(r, |request| {
+        handler::status_section(request, flags & sys::AP_STATUS_SHORT != 0);
+        Status::Ok
+    })
 }
 
 unsafe extern "C" fn content_handler(r: *mut sys::request_rec) -> c_int {

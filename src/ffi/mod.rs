@@ -4,6 +4,8 @@
 //! hands out zeroed memory, hooks that no panic leaves. What goes in are plain Rust functions (`crate::protect`,
 //! `crate::handler`, `crate::startup`).
 
+mod body;
+pub mod calls;
 pub mod config;
 pub mod guard;
 pub mod hooks;

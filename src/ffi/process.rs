@@ -51,6 +51,15 @@ pub fn is_dry_run() -> bool {
     unsafe { sys::ap_state_query(sys::AP_SQ_MAIN_STATE as c_int) == sys::AP_SQ_MS_CREATE_PRE_CONFIG as c_int }
 }
 
+/// Whether a process of this number exists.
+pub fn lives(process: u32) -> bool {
+    let Ok(process) = libc::pid_t::try_from(process) else {
+        return false;
+    };
+    // SAFETY: signal 0 only asks. A child runs as the same user as the one that asks, so that it may.
+    process > 0 && unsafe { libc::kill(process, 0) } == 0
+}
+
 /// ThreadsPerChild, as the MPM has it; 1 for prefork.
 pub fn threads_per_child() -> u32 {
     let mut threads: c_int = 1;

@@ -1,6 +1,6 @@
 //! A request of httpd's, with texts that may be missing as `Option`s and memory from the request's own pool.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
@@ -16,7 +16,7 @@ use super::{Status, sys};
 /// A request during one hook.
 #[derive(Clone, Copy)]
 pub struct Request<'r> {
-    raw: NonNull<sys::request_rec>,
+    pub(super) raw: NonNull<sys::request_rec>,
     life: PhantomData<&'r ()>,
 }
 
@@ -31,6 +31,8 @@ pub enum Table {
     ErrHeadersOut,
     /// The environment of CGI scripts, SSI and so on.
     Environment,
+    /// Notes of modules, which the access log can show.
+    Notes,
 }
 
 impl<'r> Request<'r> {
@@ -245,6 +247,7 @@ impl<'r> Request<'r> {
             Table::HeadersOut => rec.headers_out,
             Table::ErrHeadersOut => rec.err_headers_out,
             Table::Environment => rec.subprocess_env,
+            Table::Notes => rec.notes,
         }
     }
 
@@ -323,55 +326,6 @@ impl<'r> Request<'r> {
     pub fn set_status(mut self, status: u16) {
         // SAFETY: as for `set_user`.
         unsafe { self.raw.as_mut().status = status.into() }
-    }
-
-    /// Sends a body with its type; httpd leaves the body out where the method wants none.
-    pub fn send_body(self, content_type: &'static CStr, body: &[u8]) {
-        let r = self.raw.as_ptr();
-        // SAFETY: the request is live; httpd copies what it needs of the body.
-        unsafe {
-            sys::ap_set_content_type(r, content_type.as_ptr());
-            sys::ap_set_content_length(r, body.len() as _);
-            sys::ap_rwrite(
-                body.as_ptr().cast(),
-                c_int::try_from(body.len()).unwrap_or(c_int::MAX),
-                r,
-            );
-        }
-    }
-
-    /// Reads and drops the request's body, so that the connection can go on.
-    pub fn discard_body(self) {
-        // SAFETY: the request is live.
-        unsafe {
-            sys::ap_discard_request_body(self.raw.as_ptr());
-        }
-    }
-
-    /// Reads the request's body: `Ok(None)` when it is longer than `limit`, an HTTP status when it cannot be read.
-    pub fn read_body(self, limit: usize) -> Result<Option<Vec<u8>>, u16> {
-        let r = self.raw.as_ptr();
-        // SAFETY: the request is live; the buffer is valid for the length given.
-        unsafe {
-            let status = sys::ap_setup_client_block(r, sys::REQUEST_CHUNKED_DECHUNK as c_int);
-            if status != sys::OK {
-                return Err(u16::try_from(status).unwrap_or(400));
-            }
-            let mut body = Vec::new();
-            if sys::ap_should_client_block(r) == 0 {
-                return Ok(Some(body));
-            }
-            let mut buffer = [0u8; 8192];
-            loop {
-                let count = sys::ap_get_client_block(r, buffer.as_mut_ptr().cast(), buffer.len() as _);
-                match usize::try_from(count) {
-                    Ok(0) => return Ok(Some(body)),
-                    Ok(count) if body.len() + count > limit => return Ok(None),
-                    Ok(count) => body.extend_from_slice(buffer.get(..count).unwrap_or_default()),
-                    Err(_) => return Err(400),
-                }
-            }
-        }
     }
 
     /// Whether the administrator has an `ErrorDocument` for a status here.

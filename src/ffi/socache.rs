@@ -1,15 +1,12 @@
 //! Session stores on httpd's socache providers (ap_socache.h): made while the configuration is read, initialised before
 //! the children, called by their threads.
 
-use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_uint};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oxd_core::clock::{Seconds, wall};
 use oxd_core::settings::StoreHandle;
-use oxd_core::store::Key;
 
 use super::pool::{Pool, c_text};
 use super::{process, sys};
@@ -19,19 +16,8 @@ use super::{process, sys};
 const MUTEX: &std::ffi::CStr = c"oxd-session-store";
 /// What entries are told apart by from those of other modules. The same on all machines.
 const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
-/// The longest entry that is read, in bytes. shmcb has no word for a buffer that is too small.
-pub const LONGEST: usize = 128 * 1024;
-
-/// Why a call did not succeed.
-#[derive(Clone, Debug)]
-pub enum Refusal {
-    /// There is no such entry; some providers say so too when they have no server left.
-    NotFound,
-    /// The entry is too large.
-    TooLarge,
-    /// Anything else, in APR's words.
-    Failed(String),
-}
+/// The size of a shmcb store that names none, in bytes.
+const SHMCB_BYTES: usize = 8 << 20;
 
 /// One store of the configuration.
 pub struct Socache {
@@ -43,10 +29,10 @@ pub struct Socache {
     pub suspect: AtomicBool,
     /// Until when this child leaves the store alone, in milliseconds of its own; 0: not at all.
     pub rests_until: AtomicU64,
-    functions: *const sys::ap_socache_provider_t,
-    instance: *mut sys::ap_socache_instance_t,
-    server: AtomicPtr<sys::server_rec>,
-    mutex: AtomicPtr<sys::apr_global_mutex_t>,
+    pub(super) functions: *const sys::ap_socache_provider_t,
+    pub(super) instance: *mut sys::ap_socache_instance_t,
+    pub(super) server: AtomicPtr<sys::server_rec>,
+    pub(super) mutex: AtomicPtr<sys::apr_global_mutex_t>,
 }
 
 // SAFETY: the pointers are set in the configuration phase, which has one thread. What they point at is made for use by
@@ -60,13 +46,6 @@ static STORES: Mutex<Vec<&'static Socache>> = Mutex::new(Vec::new());
 
 fn stores() -> MutexGuard<'static, Vec<&'static Socache>> {
     STORES.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-thread_local! {
-    /// For what providers allocate during a call.
-    static SCRATCH: Cell<*mut sys::apr_pool_t> = const { Cell::new(ptr::null_mut()) };
-    /// Where an entry is read into.
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Makes ready for a new configuration. Called before any directive is read.
@@ -98,6 +77,12 @@ pub unsafe fn open(pool: *mut sys::apr_pool_t, provider: &str, details: &str) ->
         return Ok(handle(known));
     }
     let name = CString::new(provider).map_err(|e| e.to_string())?;
+    // Left to itself, shmcb takes half a megabyte, which is room for a hundred sessions.
+    let details = match (provider, details) {
+        ("shmcb", "") => format!("oxd-session-store({SHMCB_BYTES})"),
+        ("shmcb", path) if !path.contains('(') => format!("{path}({SHMCB_BYTES})"),
+        _ => details.to_owned(),
+    };
     let details = CString::new(details).map_err(|e| e.to_string())?;
     // SAFETY: the texts are C strings and are copied into the pool where the provider keeps them; the pool is live by
     // this function's contract; the provider's structure lives as long as its module, which outlives the configuration.
@@ -161,27 +146,12 @@ pub fn at(handle: StoreHandle) -> &'static Socache {
 /// `server` must be the main server and `pool` the pool of the configuration.
 pub unsafe fn prepare(server: *mut sys::server_rec, pool: *mut sys::apr_pool_t) -> Result<(), String> {
     let stores = stores();
-    let mut mutex: *mut sys::apr_global_mutex_t = ptr::null_mut();
     for store in stores.iter() {
         // SAFETY: by this function's contract; httpd calls this in its one configuration thread.
         let status = unsafe {
             let functions = &*store.functions;
             if functions.flags & sys::AP_SOCACHE_FLAG_NOTMPSAFE as c_uint != 0 {
-                if mutex.is_null() {
-                    let status = sys::ap_global_mutex_create(
-                        &mut mutex,
-                        ptr::null_mut(),
-                        MUTEX.as_ptr(),
-                        ptr::null(),
-                        server,
-                        pool,
-                        0,
-                    );
-                    if status != sys::APR_SUCCESS {
-                        return Err(format!("the mutex of the session store: {}", words(status)));
-                    }
-                }
-                store.mutex.store(mutex, Ordering::Release);
+                store.mutex.store(process_mutex(server)?, Ordering::Release);
             }
             store.server.store(server, Ordering::Release);
             let hints = sys::ap_socache_hints {
@@ -199,6 +169,38 @@ pub unsafe fn prepare(server: *mut sys::server_rec, pool: *mut sys::apr_pool_t) 
         }
     }
     Ok(())
+}
+
+/// The mutex of all stores that want one, made at the first start.
+///
+/// It lives as long as the process: a child that is born during a graceful restart must not lose it with the old
+/// configuration, and the children of both configurations may use one file.
+///
+/// # Safety
+/// `server` must be the main server.
+unsafe fn process_mutex(server: *mut sys::server_rec) -> Result<*mut sys::apr_global_mutex_t, String> {
+    static MADE: AtomicPtr<sys::apr_global_mutex_t> = AtomicPtr::new(ptr::null_mut());
+    let mut mutex = MADE.load(Ordering::Acquire);
+    if mutex.is_null() {
+        // SAFETY: the main server has its process, whose pool lives longest; httpd calls this in its one configuration
+        // thread. What the pool cleans up at its end is APR's own.
+        let status = unsafe {
+            sys::ap_global_mutex_create(
+                &mut mutex,
+                ptr::null_mut(),
+                MUTEX.as_ptr(),
+                ptr::null(),
+                server,
+                (*(*server).process).pool,
+                0,
+            )
+        };
+        if status != sys::APR_SUCCESS {
+            return Err(format!("the mutex of the session store: {}", words(status)));
+        }
+        MADE.store(mutex, Ordering::Release);
+    }
+    Ok(mutex)
 }
 
 /// Makes the mutex usable in a child; a message when that fails.
@@ -234,169 +236,12 @@ pub unsafe fn prepare_child(pool: *mut sys::apr_pool_t) -> Result<(), String> {
 }
 
 /// APR's words for a status.
-fn words(status: sys::apr_status_t) -> String {
+pub(super) fn words(status: sys::apr_status_t) -> String {
     let mut buffer = [0 as std::ffi::c_char; 200];
     // SAFETY: the buffer has that length; APR ends the text with a NUL.
     unsafe {
         sys::apr_strerror(status, buffer.as_mut_ptr(), buffer.len() as _);
         c_text(buffer.as_ptr()).map_or_else(String::new, |text| text.to_string_lossy().into_owned())
-    }
-}
-
-/// The mutex of stores that are not safe by themselves, as long as it is held.
-struct Held(*mut sys::apr_global_mutex_t);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // SAFETY: the mutex was locked by this thread.
-        unsafe {
-            sys::apr_global_mutex_unlock(self.0);
-        }
-    }
-}
-
-/// Calls to one store, one after the other, with the mutex held where it is wanted.
-pub struct Calls<'s> {
-    store: &'s Socache,
-    pool: *mut sys::apr_pool_t,
-    _held: Option<Held>,
-}
-
-impl Socache {
-    /// The same store for other threads, which live as long as the configuration.
-    pub fn lasting(&self) -> &'static Self {
-        // SAFETY: every store lives in the pool of the configuration, and so do those who call it: a child never
-        // reads another configuration.
-        unsafe { &*ptr::from_ref(self) }
-    }
-
-    /// Begins calls.
-    pub fn calls(&self) -> Result<Calls<'_>, Refusal> {
-        let mutex = self.mutex.load(Ordering::Acquire);
-        let held = if mutex.is_null() {
-            None
-        } else {
-            // SAFETY: the mutex lives as long as the configuration.
-            match unsafe { sys::apr_global_mutex_lock(mutex) } {
-                status if status == sys::APR_SUCCESS => Some(Held(mutex)),
-                status => return Err(Refusal::Failed(format!("the mutex: {}", words(status)))),
-            }
-        };
-        let pool = SCRATCH.with(|scratch| {
-            if scratch.get().is_null() {
-                let mut pool = ptr::null_mut();
-                // SAFETY: the out parameter is valid; a pool without a parent is the process's own and may be made in
-                // any thread.
-                unsafe {
-                    sys::apr_pool_create_ex(&mut pool, ptr::null_mut(), None, ptr::null_mut());
-                }
-                scratch.set(pool);
-            }
-            scratch.get()
-        });
-        if pool.is_null() {
-            return Err(Refusal::Failed("no memory for a pool".into()));
-        }
-        Ok(Calls {
-            store: self,
-            pool,
-            _held: held,
-        })
-    }
-}
-
-impl Calls<'_> {
-    fn outcome(&self, status: sys::apr_status_t) -> Result<(), Refusal> {
-        // SAFETY: the pool is this thread's own, and nothing that the call has put there is used any more.
-        unsafe { sys::apr_pool_clear(self.pool) }
-        if status == sys::APR_SUCCESS {
-            Ok(())
-        } else if status == sys::APR_NOTFOUND {
-            Err(Refusal::NotFound)
-        } else if status == sys::APR_ENOSPC || status == sys::APR_ENOMEM {
-            Err(Refusal::TooLarge)
-        } else {
-            Err(Refusal::Failed(words(status)))
-        }
-    }
-
-    fn server(&self) -> *mut sys::server_rec {
-        self.store.server.load(Ordering::Acquire)
-    }
-
-    /// Reads an entry.
-    pub fn retrieve(&self, key: &Key) -> Result<Vec<u8>, Refusal> {
-        BUFFER.with_borrow_mut(|buffer| {
-            buffer.resize(LONGEST, 0);
-            let mut length = buffer.len() as c_uint;
-            // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
-            let status = unsafe {
-                match (*self.store.functions).retrieve {
-                    Some(retrieve) => retrieve(
-                        self.store.instance,
-                        self.server(),
-                        key.as_ptr(),
-                        key.len() as c_uint,
-                        buffer.as_mut_ptr(),
-                        &mut length,
-                        self.pool,
-                    ),
-                    None => sys::APR_NOTFOUND,
-                }
-            };
-            // With Berkeley DB below, mod_socache_dbm has this word for an entry that is not there.
-            let is_absent = self.store.provider == "dbm" && status == sys::APR_EGENERAL;
-            self.outcome(if is_absent { sys::APR_NOTFOUND } else { status })?;
-            let bytes = usize::try_from(length)
-                .ok()
-                .and_then(|length| buffer.get(..length));
-            bytes
-                .map(<[u8]>::to_vec)
-                .ok_or_else(|| Refusal::Failed("an entry longer than its buffer".into()))
-        })
-    }
-
-    /// Writes an entry.
-    pub fn store(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
-        let mut value = value.to_vec();
-        // Providers turn this into whole seconds from now, cut off; what has no second left they refuse or keep for ever.
-        let until = until.max(wall()).saturating_add(2);
-        let until = i64::try_from(until.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
-        // SAFETY: as for `retrieve`; the provider may change the value, which is a copy.
-        let status = unsafe {
-            match (*self.store.functions).store {
-                Some(store) => store(
-                    self.store.instance,
-                    self.server(),
-                    key.as_ptr(),
-                    key.len() as c_uint,
-                    until,
-                    value.as_mut_ptr(),
-                    value.len() as c_uint,
-                    self.pool,
-                ),
-                None => sys::APR_EINVAL,
-            }
-        };
-        self.outcome(status)
-    }
-
-    /// Takes an entry away.
-    pub fn remove(&self, key: &Key) -> Result<(), Refusal> {
-        // SAFETY: as for `retrieve`.
-        let status = unsafe {
-            match (*self.store.functions).remove {
-                Some(remove) => remove(
-                    self.store.instance,
-                    self.server(),
-                    key.as_ptr(),
-                    key.len() as c_uint,
-                    self.pool,
-                ),
-                None => sys::APR_EINVAL,
-            }
-        };
-        self.outcome(status)
     }
 }
 

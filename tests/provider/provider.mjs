@@ -2,7 +2,8 @@
 // oxd-dev's own provider: the same fields, buttons and values of `action`.
 //
 // The one argument is JSON: users ([{name, password, claims}]), acrs (the first one is what users
-// get who are asked for none of them), access_token_lifetime and id_token_lifetime (seconds).
+// get who are asked for none of them), access_token_lifetime and id_token_lifetime (seconds), and
+// clients, the metadata of clients that do not say otherwise when they register.
 // When it listens, it writes {"issuer": ...} to standard output. It ends with its standard input.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,7 +13,7 @@ import Provider, { interactionPolicy } from 'oidc-provider';
 // Standard output is for the one line below; the package has remarks of its own.
 console.log = console.info = console.error;
 
-const { users, acrs, access_token_lifetime, id_token_lifetime } = JSON.parse(process.argv[2]);
+const { users, acrs, access_token_lifetime, id_token_lifetime, clients } = JSON.parse(process.argv[2]);
 
 // OpenID Connect Core 1.0, 5.4; all other claims of a user go with `openid`.
 const byScope = {
@@ -40,18 +41,23 @@ await once(server, 'listening');
 const { port } = server.address();
 const issuer = `http://127.0.0.1:${port}`;
 
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const ed = generateKeyPairSync('ed25519');
+const keys = [rsa, ec, ed].map(({ privateKey }) => ({ ...privateKey.export({ format: 'jwk' }), use: 'sig' }));
 const provider = new Provider(issuer, {
   acrValues: acrs,
   claims: { ...byScope, openid: [...new Set(['sub', ...others])] },
-  clientDefaults: { require_auth_time: true },
+  clientDefaults: { require_auth_time: true, ...clients },
   // Cookies know no ports.
   cookies: {
     keys: [randomBytes(32).toString('hex')],
     long: { sameSite: 'lax', signed: true },
     names: { session: `op_session_${port}`, interaction: `op_step_${port}`, resume: `op_resume_${port}` },
   },
+  // The package has no front-channel logout any more.
   features: {
+    backchannelLogout: { enabled: true },
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
     introspection: { enabled: true },
@@ -64,7 +70,7 @@ const provider = new Provider(issuer, {
   },
   interactions: { policy, url: (_, interaction) => `/interaction/${interaction.uid}` },
   issueRefreshToken: (_, client) => client.grantTypeAllowed('refresh_token'),
-  jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
+  jwks: { keys },
   // oxd 4 sends no challenge.
   pkce: { required: () => false },
   // A used refresh token that comes again ends the whole grant.
@@ -73,6 +79,7 @@ const provider = new Provider(issuer, {
   ttl: { AccessToken: access_token_lifetime, IdToken: id_token_lifetime },
 });
 provider.on('server_error', (_, error) => console.error(error));
+provider.on('backchannel.error', (_, error) => console.error(error));
 
 const safe = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 

@@ -13,6 +13,7 @@ use crate::httpd::Httpd;
 use crate::install::{Install, identity};
 use crate::module::module;
 use crate::port::Port;
+use crate::store::Store;
 use crate::test_name;
 use crate::wait::WAIT;
 
@@ -116,6 +117,15 @@ impl Builder {
     pub fn load(mut self, name: &str) -> Builder {
         self.modules.push(name.to_owned());
         self
+    }
+
+    /// Keeps sessions there.
+    pub fn store(self, store: &Store) -> Builder {
+        let builder = self.config(&store.directive());
+        match store.kind().module() {
+            Some(module) => builder.load(module),
+            None => builder,
+        }
     }
 
     /// Adds a fragment of configuration, at the level of the server.

@@ -31,9 +31,10 @@ pub struct CertifiedProvider {
 
 impl CertifiedProvider {
     /// Starts it on a free port, installing it before if need be. Of the options, users, `acr`
-    /// values and lifetimes count.
+    /// values and lifetimes count. `clients` is the metadata of clients that do not say otherwise
+    /// when they register.
     #[track_caller]
-    pub fn start(options: &ProviderOptions) -> CertifiedProvider {
+    pub fn start(options: &ProviderOptions, clients: &Value) -> CertifiedProvider {
         let users = options
             .users
             .iter()
@@ -43,6 +44,7 @@ impl CertifiedProvider {
             "acrs": options.acrs,
             "access_token_lifetime": options.access_token_lifetime.as_secs(),
             "id_token_lifetime": options.id_token_lifetime.as_secs(),
+            "clients": clients,
         });
         let complaints = NamedTempFile::new().expect("a file for the provider's complaints");
         let node = Command::new("node")

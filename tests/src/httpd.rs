@@ -180,6 +180,11 @@ impl Httpd {
         resident_kib(self.pid())
     }
 
+    /// The resident memory of the largest child in KiB.
+    pub fn largest_child_kib(&self) -> u64 {
+        self.children().into_iter().map(resident_kib).max().unwrap_or(0)
+    }
+
     /// What the error log holds now.
     pub fn error_log(&self) -> String {
         fs::read(self.file("error.log"))

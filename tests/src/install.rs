@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use nix::unistd::{Group, User, geteuid};
 
+use crate::process::with_the_test;
+
 /// Where httpd is installed on this machine.
 pub struct Install {
     /// The httpd binary.
@@ -39,16 +41,9 @@ impl Install {
         })
     }
 
-    /// A command that runs httpd in the foreground and, where util-linux is installed, ends it when
-    /// the thread that started it is gone: an interrupted test leaves no httpd behind.
+    /// A command that runs httpd in the foreground and ends with the test.
     pub(crate) fn command(&self) -> Command {
-        let setpriv = Path::new("/usr/bin/setpriv");
-        if !setpriv.is_file() {
-            return Command::new(&self.binary);
-        }
-        let mut command = Command::new(setpriv);
-        command.args(["--pdeathsig", "TERM", "--"]).arg(&self.binary);
-        command
+        with_the_test(&self.binary, "TERM")
     }
 
     /// The `LoadModule` line for a module of httpd's own (`"alias"`), empty when it is linked in.

@@ -1,20 +1,44 @@
 //! Looks at processes and connections from outside, through `/proc`.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// A command that, where util-linux is installed, is sent this signal when the thread that started it is
+/// gone: an interrupted test leaves nothing behind.
+pub(crate) fn with_the_test(program: &Path, signal: &str) -> Command {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    if !setpriv.is_file() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", signal, "--"]).arg(program);
+    command
+}
 
 /// Sends a signal.
 #[track_caller]
 pub(crate) fn send(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).expect("a process id");
-    kill(Pid::from_raw(pid), signal).unwrap_or_else(|error| panic!("signal to httpd: {error}"));
+    kill(Pid::from_raw(pid), signal).unwrap_or_else(|error| panic!("signal to process {pid}: {error}"));
 }
 
 /// Whether a process runs; one that ended stays as a zombie until its parent asks for it.
 pub(crate) fn runs(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Whether every thread of a process is stopped (`SIGSTOP`).
+pub(crate) fn stops(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let stopped = |thread: fs::DirEntry| {
+        let stat = fs::read_to_string(thread.path().join("stat"));
+        stat.is_ok_and(|stat| stat.contains(") T "))
+    };
+    threads.is_ok_and(|mut threads| threads.all(|thread| thread.is_ok_and(stopped)))
 }
 
 /// The children of a process, those that ended included.

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use oxd_dev::{DevServer, Options, Provider, ProviderOptions, Site, Tls, User};
+use oxd_dev::{Addresses, DevServer, Options, Provider, ProviderOptions, Site, Tls, User};
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::browser::Browser;
 use crate::certified::CertifiedProvider;
 use crate::httpd::{Builder, Httpd, Mpm};
 use crate::signin::sign_in;
+use crate::store::Store;
 
 /// A site that is ready to be visited.
 ///
@@ -21,6 +23,8 @@ pub struct TestSite {
     pub oxd: DevServer,
     /// What `register-site` answered.
     pub site: Site,
+    /// The same for each [`SiteBuilder::another_site`].
+    pub others: Vec<Site>,
     /// The certified provider, when the site signs in there.
     _certified: Option<CertifiedProvider>,
 }
@@ -30,9 +34,11 @@ pub struct SiteBuilder {
     builder: Builder,
     options: Options,
     provider: ProviderOptions,
-    certified: bool,
+    /// What its clients say when they register, when there is one.
+    certified: Option<Value>,
     base: String,
     redirect_uris: Vec<String>,
+    logout: Logout,
     directives: String,
     others: Vec<String>,
     protect: bool,
@@ -40,9 +46,18 @@ pub struct SiteBuilder {
     credentials: Credentials,
 }
 
+/// How the provider tells the sites that somebody has signed out there.
+#[derive(Clone, Copy, Default)]
+struct Logout {
+    frontchannel: bool,
+    backchannel: bool,
+    by_user: bool,
+}
+
 enum Credentials {
     File,
     Directives,
+    Discovery,
 }
 
 impl TestSite {
@@ -53,9 +68,10 @@ impl TestSite {
             builder,
             options: Options::default(),
             provider: ProviderOptions::default(),
-            certified: false,
+            certified: None,
             base: "/oxd".to_owned(),
             redirect_uris: Vec::new(),
+            logout: Logout::default(),
             directives: String::new(),
             others: Vec::new(),
             protect: true,
@@ -151,14 +167,42 @@ impl SiteBuilder {
 
     /// The certified provider `oidc-provider` behind the oxd server instead of the one of oxd-dev.
     /// Of what [`SiteBuilder::provider`] says, users, `acr` values and lifetimes count.
-    pub fn certified(mut self) -> SiteBuilder {
-        self.certified = true;
+    pub fn certified(self) -> SiteBuilder {
+        self.certified_for(json!({}))
+    }
+
+    /// The same, with metadata for the clients that the sites become there.
+    pub fn certified_for(mut self, clients: Value) -> SiteBuilder {
+        self.certified = Some(clients);
         self
+    }
+
+    /// The provider loads `/oxd/frontchannel-logout` in a frame when a user signs out there.
+    pub fn frontchannel_logout(mut self) -> SiteBuilder {
+        self.logout.frontchannel = true;
+        self
+    }
+
+    /// The provider sends logout tokens, which name the session, to `/oxd/backchannel-logout`.
+    pub fn backchannel_logout(mut self) -> SiteBuilder {
+        self.logout.backchannel = true;
+        self
+    }
+
+    /// The same with logout tokens that name the user only.
+    pub fn backchannel_logout_by_user(mut self) -> SiteBuilder {
+        self.logout.by_user = true;
+        self.backchannel_logout()
     }
 
     /// Who can sign in, instead of the demo user.
     pub fn users(self, users: Vec<User>) -> SiteBuilder {
         self.provider(|provider| provider.users = users)
+    }
+
+    /// Keeps sessions there.
+    pub fn store(self, store: &Store) -> SiteBuilder {
+        self.httpd(|builder| builder.store(store))
     }
 
     /// Adds directives at the level of the server.
@@ -179,6 +223,12 @@ impl SiteBuilder {
         self
     }
 
+    /// The same with the address of the provider's metadata in place of its name.
+    pub fn by_discovery(mut self) -> SiteBuilder {
+        self.credentials = Credentials::Discovery;
+        self
+    }
+
     /// Leaves `/app` open.
     pub fn unprotected(mut self) -> SiteBuilder {
         self.protect = false;
@@ -186,7 +236,7 @@ impl SiteBuilder {
     }
 
     /// Says nothing about oxd at the level of the server: the fragments do, with `${OXD}` for its
-    /// address and `${ROOT}/site.json` for the site.
+    /// address, `${OP}` for the provider's and `${ROOT}/site.json` for the site.
     pub fn without_directives(mut self) -> SiteBuilder {
         self.defaults = false;
         self
@@ -224,17 +274,19 @@ impl SiteBuilder {
 
     /// Starts the oxd server, registers the site and starts httpd.
     pub fn start(self) -> TestSite {
-        let certified = self.certified.then(|| CertifiedProvider::start(&self.provider));
-        let (builder, oxd, site) = self.prepare(certified.as_ref());
+        let certified = self.certified.as_ref();
+        let certified = certified.map(|clients| CertifiedProvider::start(&self.provider, clients));
+        let (builder, oxd, site, others) = self.prepare(certified.as_ref());
         TestSite {
             httpd: builder.start(),
             oxd,
             site,
+            others,
             _certified: certified,
         }
     }
 
-    fn prepare(mut self, certified: Option<&CertifiedProvider>) -> (Builder, DevServer, Site) {
+    fn prepare(mut self, certified: Option<&CertifiedProvider>) -> (Builder, DevServer, Site, Vec<Site>) {
         self.options.provider = match certified {
             Some(certified) => Provider::External {
                 issuer: certified.issuer().to_owned(),
@@ -251,9 +303,23 @@ impl SiteBuilder {
                 .map(|p| builder.url(&format!("{base}{p}")))
                 .into();
         }
-        let after_logout = builder.url(&format!("{base}/logout"));
-        let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
-        let site = oxd.register(&uris, &[&after_logout]);
+        let logout = self.logout;
+        let register = |base: &str, redirect_uris: Vec<String>| {
+            let below = |path: &str| builder.url(&format!("{base}{path}"));
+            // Under the name that the user's browser knows.
+            let home = Url::parse(&redirect_uris[0]).expect("a redirect URI");
+            let frame = home.join(&format!("{base}/frontchannel-logout"));
+            let frame = String::from(frame.expect("an address"));
+            let site = oxd.try_register(&Addresses {
+                redirect_uris,
+                post_logout_redirect_uris: vec![below("/logout")],
+                frontchannel_logout_uri: logout.frontchannel.then_some(frame),
+                backchannel_logout_uri: logout.backchannel.then(|| below("/backchannel-logout")),
+                backchannel_logout_session_required: !logout.by_user,
+            });
+            site.unwrap_or_else(|why| panic!("the site cannot be registered: {why}"))
+        };
+        let site = register(&base, uris);
         builder.file("site.json", &json!(site).to_string());
         if let Some(authority) = oxd.ca_pem() {
             builder.file("oxd-ca.pem", &authority);
@@ -261,11 +327,18 @@ impl SiteBuilder {
         let mut text = String::new();
         if self.defaults {
             text.push_str("OxdServer \"${OXD}\"\n");
+            let provider = match self.credentials {
+                Credentials::File => "",
+                Credentials::Directives => "OxdOpHost \"${OP}\"\n",
+                Credentials::Discovery => {
+                    "OxdOpConfigurationEndpoint \"${OP}/.well-known/openid-configuration\"\n"
+                }
+            };
             text.push_str(&match self.credentials {
                 Credentials::File => "OxdSite \"${ROOT}/site.json\"\n".to_owned(),
-                Credentials::Directives => format!(
-                    "OxdId {}\nOxdClientId {}\nOxdClientSecret {}\nOxdOpHost {}\n",
-                    site.oxd_id, site.client_id, site.client_secret, site.op_host
+                _ => format!(
+                    "OxdId {}\nOxdClientId {}\nOxdClientSecret {}\n{provider}",
+                    site.oxd_id, site.client_id, site.client_secret
                 ),
             });
         }
@@ -274,15 +347,19 @@ impl SiteBuilder {
         if self.protect {
             text.push_str("<Location /app>\n    AuthType oxd\n    Require valid-user\n</Location>\n");
         }
+        let mut others = Vec::new();
         for name in &self.others {
-            let callback = builder.url(&format!("/{name}/oxd/callback"));
-            let after_logout = builder.url(&format!("/{name}/oxd/logout"));
-            let other = oxd.register(&[&callback], &[&after_logout]);
+            let base = format!("/{name}/oxd");
+            let other = register(&base, vec![builder.url(&format!("{base}/callback"))]);
             builder.file(&format!("{name}.json"), &json!(other).to_string());
             text.push_str(&OTHER_SITE.replace("NAME", name));
+            others.push(other);
         }
-        let builder = builder.define("OXD", &oxd.url()).first_config(&text);
-        (builder, oxd, site)
+        let builder = builder
+            .define("OXD", &oxd.url())
+            .define("OP", &site.op_host)
+            .first_config(&text);
+        (builder, oxd, site, others)
     }
 }
 

@@ -81,8 +81,13 @@ impl WebDriver {
     /// The text of the page as a reader sees it.
     #[track_caller]
     pub fn text(&self) -> String {
-        let body = self.element("body");
-        self.text_of(&self.call("GET", &format!("/element/{body}/text"), &Value::Null))
+        // The page may be exchanged for another in between.
+        let text = within(WAIT, || {
+            let body = self.element("body");
+            let path = format!("/element/{body}/text");
+            self.try_call("GET", &path, &Value::Null).ok()
+        });
+        self.text_of(&text.unwrap_or_default())
     }
 
     /// Clicks what a CSS selector finds, waiting until it is there.
@@ -101,6 +106,13 @@ impl WebDriver {
             &format!("/element/{element}/value"),
             &json!({ "text": text }),
         );
+    }
+
+    /// Opens a tab and turns to it; it is the last of the windows.
+    #[track_caller]
+    pub fn new_tab(&self) {
+        let tab = self.call("POST", "/window/new", &json!({ "type": "tab" }));
+        self.call("POST", "/window", &json!({ "handle": tab["handle"] }));
     }
 
     /// Turns to another window, counted from 0 in the order in which they were opened.
@@ -124,6 +136,16 @@ impl WebDriver {
     #[track_caller]
     pub fn script(&self, script: &str) -> Value {
         self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// Runs a script in the frame that a CSS selector finds.
+    #[track_caller]
+    pub fn frame_script(&self, css: &str, script: &str) -> Value {
+        let frame = self.element(css);
+        self.call("POST", "/frame", &json!({ "id": { ELEMENT: frame } }));
+        let value = self.script(script);
+        self.call("POST", "/frame", &json!({ "id": null }));
+        value
     }
 
     /// Sets the size of the window in CSS pixels.

@@ -10,6 +10,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oxd_tests::{Authority, Browser, Httpd, Mpm, Page, Port, raw, wait_until, within};
 
+mod bed {
+    pub(crate) mod stores;
+}
+
 fn stock() -> oxd_tests::Builder {
     Httpd::builder().without_module()
 }

@@ -159,6 +159,8 @@ fn a_login_that_is_too_old_is_repeated_and_silently_where_the_provider_can() {
     let again = browser.get(refusal).expect(302).location();
     assert_eq!(parameter(&again, "prompt"), None);
     expect_form(&browser, &again);
+    // A login ends the session that the browser has; this one shall outlive it.
+    browser.forget("oxd_session");
     let page = finish(&browser, &approve(&browser, &again));
     assert_eq!(page.environment()["REMOTE_USER"], DEMO_SUB);
 

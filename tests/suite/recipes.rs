@@ -1,6 +1,7 @@
-//! `docs/RECIPES.md`: every configuration in it is read by httpd, and some are walked through.
+//! The configurations of all pages are read by httpd, and some of `docs/RECIPES.md` are walked through.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use oxd_tests::{Browser, Builder, DEMO_SUB, Httpd, TestSite, begin, sign_in};
 use serde_json::json;
@@ -11,10 +12,18 @@ const MODULES: [&str; 3] = ["proxy", "proxy_http", "include"];
 /// How the block for a directory's own file begins.
 const HTACCESS: &str = "# .htaccess\n";
 
-/// The blocks of the page in one language, each with the heading that it stands under.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The blocks of the recipes in one language, each with the heading that it stands under.
 fn blocks(language: &str) -> Vec<(String, String)> {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RECIPES.md");
-    let page = fs::read_to_string(page).unwrap_or_else(|error| panic!("{page}: {error}"));
+    blocks_of(&root().join("docs/RECIPES.md"), language)
+}
+
+/// The blocks of a page in one language, each with the heading that it stands under.
+fn blocks_of(page: &Path, language: &str) -> Vec<(String, String)> {
+    let page = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
     let fence = format!("```{language}");
     let (mut heading, mut found) = (String::new(), Vec::new());
     let mut lines = page.lines();
@@ -44,21 +53,26 @@ fn recipe(heading: &str, holds: &str) -> String {
 /// Puts the files of the test in the place of the recipes' ones.
 fn at_home(block: &str) -> String {
     block
-        .replace("/etc/apache2/oxd/", "${ROOT}/oxd/")
+        .replace("/etc/apache2/oxd", "${ROOT}/oxd")
         .replace("/var/www/html", "${DOCROOT}")
         .replace(" logs/", " ${ROOT}/")
 }
 
 fn with_files(builder: Builder) -> Builder {
-    for name in ["site", "blue", "green"] {
+    for name in ["oxd/site", "oxd/blue", "oxd/green", "oxd/oxd-site", "oxd-site"] {
         let site = json!({
             "oxd_id": format!("id-of-{name}"), "client_id": "client", "client_secret": "secret",
             "op_host": "https://op.example.org",
         });
-        builder.file(&format!("oxd/{name}.json"), &site.to_string());
+        builder.file(&format!("{name}.json"), &site.to_string());
     }
-    builder.file("oxd/key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
-    builder.file("oxd/oxd-server.pem", &oxd_tests::Authority::new().certificate_pem);
+    for name in ["oxd/key", "oxd/oxd-key", "oxd.key", "oxd.key.old", "oxd.secret"] {
+        builder.file(name, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+    }
+    let certificate = oxd_tests::Authority::new().certificate_pem;
+    for name in ["oxd/oxd-server.pem", "oxd-server.pem"] {
+        builder.file(name, &certificate);
+    }
     MODULES.into_iter().fold(builder, Builder::load)
 }
 
@@ -80,6 +94,77 @@ fn httpd_reads_every_configuration() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let test = with_files(Httpd::builder()).config(&at_home(server)).configtest();
+    assert!(test.ok, "{}", test.output);
+}
+
+/// Adds a block of a page. Modules that it loads are loaded from where they are installed; the bed loads our own.
+fn with_block(mut builder: Builder, block: &str) -> Builder {
+    let mut rest = String::new();
+    for line in block.lines() {
+        let mut words = line.split_whitespace();
+        if words.next() != Some("LoadModule") {
+            rest.extend([line, "\n"]);
+            continue;
+        }
+        let name = words.next().and_then(|name| name.strip_suffix("_module"));
+        match name.expect("LoadModule has a name") {
+            "oxd" => {}
+            name => builder = builder.load(name),
+        }
+    }
+    builder.config(&at_home(&rest))
+}
+
+/// The pages with configurations, besides the recipes and the reference.
+fn other_pages() -> Vec<PathBuf> {
+    let docs = fs::read_dir(root().join("docs")).expect("the folder docs");
+    let mut pages: Vec<_> = docs.map(|entry| entry.expect("a file of docs").path()).collect();
+    pages.retain(|page| {
+        let is = |name: &str| page.file_name().is_some_and(|file| file == name);
+        let is_page = page.extension().is_some_and(|ending| ending == "md");
+        is_page && !is("RECIPES.md") && !is("DIRECTIVES.md")
+    });
+    pages.push(root().join("README.md"));
+    pages.sort();
+    pages
+}
+
+#[test]
+fn httpd_reads_the_configurations_of_the_other_pages() {
+    let (_, server) = &blocks("apache")[0];
+    let (mut read, mut wrong) = (0, Vec::new());
+    for page in other_pages() {
+        for (heading, block) in blocks_of(&page, "apache") {
+            // A block that does not say which oxd is a part of a configuration that does.
+            let whole = block.lines().any(|line| line.starts_with("OxdServer "));
+            let builder = with_files(Httpd::builder());
+            let builder = if whole {
+                builder
+            } else {
+                builder.config(&at_home(server))
+            };
+            let test = with_block(builder, &block).configtest();
+            if !test.ok || test.output.contains("[oxd:warn]") || test.output.contains("[oxd:error]") {
+                wrong.push(format!("{}, {heading}:\n{block}{}", page.display(), test.output));
+            }
+            read += 1;
+        }
+    }
+    assert!(read > 10, "only {read} configurations were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn httpd_reads_the_examples_of_the_reference() {
+    let examples = blocks_of(&root().join("docs/DIRECTIVES.md"), "apache");
+    assert!(examples.len() > 40, "only {} examples were found", examples.len());
+    // Each directive is there once, so that all of them make one configuration.
+    let builder = with_files(Httpd::builder()).load("socache_redis");
+    let builder = examples
+        .iter()
+        .fold(builder, |builder, (_, block)| with_block(builder, block));
+    let place = "<Location /oxd>\nSetHandler oxd\n</Location>";
+    let test = builder.config(place).configtest();
     assert!(test.ok, "{}", test.output);
 }
 

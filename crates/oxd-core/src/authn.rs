@@ -18,6 +18,7 @@ use crate::record::Parts;
 use crate::respond::Response;
 use crate::session::{self, Opened, between_machines};
 use crate::settings::{Settings, UnauthAction, UnautzAction};
+use crate::stats::{End, Renewal, Stats};
 use crate::store::Store;
 
 /// Everything that a rule looks at.
@@ -37,6 +38,8 @@ pub struct Ctx<'a> {
     pub memory: Memory<'a>,
     /// Where the place's sessions are; `None` where they live in cookies.
     pub store: Option<&'a dyn Store>,
+    /// What is counted.
+    pub stats: Stats<'a>,
 }
 
 impl Ctx<'_> {
@@ -49,6 +52,7 @@ impl Ctx<'_> {
 
     /// The answer to a refusal, with a link to where the login begins.
     pub fn refuse(&self, failure: &Failure, told: Option<&str>, start_over: Option<&str>) -> Response {
+        self.stats.refused(failure.reason);
         Response::refusal(failure, self.facts, self.outside, told, start_over)
     }
 }
@@ -227,6 +231,9 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
         if let Some(record) = session::newer(ctx, session)? {
             return adopt(ctx, record);
         }
+        if session::is_replaced(ctx, session) {
+            return Ok(Refresh::Unchanged);
+        }
         let until = wall().saturating_add(ctx.settings.timeouts().total.as_secs().saturating_mul(4) + 5);
         if let Some(_lease) = ctx.memory.lease(mark, wall(), until)
             && between_machines::claim(ctx, session)?
@@ -234,6 +241,7 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
             // Another may have been at it between the look and the lease.
             let done = match session::newer(ctx, session)? {
                 Some(record) => adopt(ctx, record),
+                None if session::is_replaced(ctx, session) => Ok(Refresh::Unchanged),
                 None => refresh_now(ctx, session),
             };
             between_machines::give_back(ctx, session);
@@ -248,10 +256,8 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
 
 /// Takes over what another request has made of the session.
 fn adopt(ctx: &Ctx<'_>, record: Vec<u8>) -> Result<Refresh, Failure> {
-    if ctx.store.is_some() {
-        return Ok(Refresh::Changed(record, Vec::new()));
-    }
-    let lines = session::publish(ctx, &record)?;
+    ctx.stats.renewal(Renewal::Shared);
+    let lines = session::adopted(ctx, &record)?;
     Ok(lines.map_or(Refresh::Ended, |lines| Refresh::Changed(record, lines)))
 }
 
@@ -267,10 +273,15 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
     if wants_tokens(ctx.settings, &session.parts, now) {
         let token = text(session.parts.texts.refresh_token);
         match ctx.oxd.refresh(&token, &ctx.settings.scopes()) {
-            Ok(new) => record = Some(session.with_tokens(now, &new)),
+            Ok(new) => {
+                ctx.stats.renewal(Renewal::Tokens);
+                record = Some(session.with_tokens(now, &new));
+            }
             Err(failure) => {
+                ctx.stats.renewal(Renewal::Failed);
                 log("the session's tokens", &failure);
                 if failure.reason == Reason::RefreshRefused {
+                    ctx.stats.ended(End::Provider);
                     session::end_own(ctx)?;
                     return Ok(Refresh::Ended);
                 }
@@ -285,13 +296,18 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
                 let fresh = Parts {
                     seen: now,
                     informed: now,
-                    version: parts.version.saturating_add(1),
+                    // One step, whatever was renewed: the version that requests carry is the old session's.
+                    version: session.parts.version.saturating_add(1),
                     claims: &claims,
                     ..parts
                 };
+                ctx.stats.renewal(Renewal::Claims);
                 record = Some(fresh.write());
             }
-            Err(failure) => log("the session's claims", &failure),
+            Err(failure) => {
+                ctx.stats.renewal(Renewal::Failed);
+                log("the session's claims", &failure);
+            }
         }
     }
     let Some(record) = record else {

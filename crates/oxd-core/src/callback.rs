@@ -11,11 +11,12 @@ use crate::facts::Level;
 use crate::login::{self, RESTART_MARK, Wish, start_over};
 use crate::oxd::api::Tokens;
 use crate::page;
-use crate::reason::{Failure, Reason};
+use crate::reason::{Failure, Reason, Step};
 use crate::respond::Response;
 use crate::session;
 use crate::settings::SameSite;
 use crate::state::{self, Pending};
+use crate::stats;
 
 /// What the provider sent back, from the query or a form.
 #[derive(Debug, Default)]
@@ -52,6 +53,7 @@ impl Returned {
 /// The provider sent the browser back.
 pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     let malformed = |detail: &str| {
+        ctx.stats.login_failed(Reason::CallbackMalformed, ctx.facts.now);
         ctx.refuse(
             &Failure::new(Reason::CallbackMalformed, detail),
             None,
@@ -80,6 +82,7 @@ pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     match finish(ctx, &code, &pending) {
         Ok(response) => response,
         Err(failure) => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
             let link = start_over(ctx, Some(&pending.target));
             let response = ctx.refuse(&failure, None, link.as_deref());
             // As long as oxd has not seen the code, loading the page again can still complete the login.
@@ -121,6 +124,7 @@ fn provider_error(
     } else {
         Reason::ProviderError
     };
+    ctx.stats.login_failed(reason, ctx.facts.now);
     let said = description.unwrap_or_default();
     let failure = Failure::new(reason, format!("the provider answered {error:?} ({said:?})"));
     // Anybody can make a link to the callback; only an answer to a login of this browser gets to speak on the page.
@@ -154,19 +158,23 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     });
     let target = match target {
         Ok(target) => target,
-        Err(failure) => return ctx.refuse(&failure, None, None),
+        Err(failure) => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            return ctx.refuse(&failure, None, None);
+        }
     };
     if let Some(target) = target {
         ctx.log(Level::Debug, || {
             "a callback without a login in progress: on to the session's address".into()
         });
-        return Response::redirect(303, target);
+        return Response::redirect(303, target).as_step(Step::AlreadySignedIn);
     }
     let failure = Failure::new(
         Reason::StateUnknown,
         "a callback whose state this browser has no login for",
     );
     if state.starts_with(RESTART_MARK) || state::was_restarted(ctx) {
+        ctx.stats.login_failed(failure.reason, ctx.facts.now);
         return ctx.refuse(&failure, None, start_over(ctx, None).as_deref());
     }
     match (start_over(ctx, None), state::mark_restart(ctx)) {
@@ -174,9 +182,15 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
             ctx.log(Level::Info, || {
                 format!("{}; the login is restarted", failure.log_line())
             });
-            Response::redirect(302, login).with_cookie(mark)
+            ctx.stats.login(stats::Login::Restarted, ctx.facts.now);
+            Response::redirect(302, login)
+                .with_cookie(mark)
+                .as_step(Step::LoginRestarted)
         }
-        _ => ctx.refuse(&failure, None, None),
+        _ => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.refuse(&failure, None, None)
+        }
     }
 }
 
@@ -193,6 +207,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
     };
     let merged = claims::merge(&tokens.id_token_claims, user_info);
     let mut cookies = session::create(ctx, &tokens, &merged, pending)?;
+    ctx.stats.login(stats::Login::Completed, ctx.facts.now);
     cookies.push(state::end(ctx, &pending.state));
     cookies.extend(state::unmark(ctx));
     ctx.log(Level::Debug, || {
@@ -206,7 +221,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
         Response::redirect(303, pending.target.clone())
     };
     response.cookies = cookies;
-    Ok(response)
+    Ok(response.as_step(Step::LoginDone))
 }
 
 /// oxd has verified signature, issuer and audience; what it cannot know is whose login this is, and the time here.

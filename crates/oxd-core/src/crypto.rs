@@ -87,6 +87,13 @@ pub fn random_text(random: &dyn Random, count: usize) -> Result<String, NoRandom
     Ok(URL_SAFE_NO_PAD.encode_to_string(bytes))
 }
 
+/// The SHA-256 of a text.
+pub fn sha256(text: &[u8]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
+    sum
+}
+
 /// The SHA-256 of several texts, none of which can pass for the end of the one before it.
 pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);

@@ -23,15 +23,19 @@ pub mod memory;
 pub mod needs;
 pub mod oxd;
 pub mod page;
+#[cfg(test)]
+mod past_tests;
 pub mod preserve;
 pub mod reason;
 pub mod record;
+pub mod reference;
 pub mod respond;
 pub mod rule;
 pub mod secret;
 pub mod session;
 pub mod settings;
 pub mod state;
+pub mod stats;
 pub mod status;
 pub mod store;
 #[cfg(test)]

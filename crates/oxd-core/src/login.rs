@@ -8,9 +8,11 @@ use crate::address::check_return_address;
 use crate::authn::Ctx;
 use crate::crypto::random_text;
 use crate::facts::Level;
-use crate::reason::{Failure, Reason};
+use crate::reason::{Failure, Reason, Step};
+use crate::reference::Reference;
 use crate::respond::Response;
 use crate::state::{self, Pending};
+use crate::stats;
 
 /// The longest return address that is kept, in bytes; it travels in a cookie.
 const TARGET_LIMIT: usize = 1_500;
@@ -106,7 +108,10 @@ pub struct Wish<'w> {
 pub fn start_with(ctx: &Ctx<'_>, target: String, wish: Wish<'_>) -> Response {
     match try_start(ctx, &target, wish) {
         Ok(response) => response,
-        Err(failure) => ctx.refuse(&failure, None, Some(&target)),
+        Err(failure) => {
+            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.refuse(&failure, None, Some(&target))
+        }
     }
 }
 
@@ -150,8 +155,18 @@ fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Fa
     };
     let mut response = Response::redirect(302, url.to_string());
     response.cookies = state::begin(ctx, pending)?;
-    ctx.log(Level::Debug, || format!("login started, to end at {target}"));
-    Ok(response)
+    ctx.stats.login(stats::Login::Begun, ctx.facts.now);
+    let step = match wish {
+        Wish { silent: true, .. } => Step::SilentLoginStarted,
+        Wish { acr: [_, ..], .. } => Step::StepUpStarted,
+        _ => Step::LoginStarted,
+    };
+    let reference = Reference::new(ctx.outside);
+    ctx.log(Level::Debug, || {
+        format!("{}: to end at {target} [ref {}]", step.code(), reference.in_log())
+    });
+    response.reference = Some(reference);
+    Ok(response.as_step(step))
 }
 
 /// The members of `get-authorization-url`, and whether the provider is asked to answer with a form.

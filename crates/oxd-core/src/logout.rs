@@ -13,9 +13,11 @@ use crate::facts::Level;
 use crate::logout_token;
 use crate::memory::{About, Mark};
 use crate::page;
-use crate::reason::{Failure, Reason};
+use crate::reason::{Failure, Reason, Step};
+use crate::reference::Reference;
 use crate::respond::Response;
 use crate::session;
+use crate::stats::End;
 
 /// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
 pub fn by_user(ctx: &Ctx<'_>) -> Response {
@@ -25,8 +27,8 @@ pub fn by_user(ctx: &Ctx<'_>) -> Response {
         });
     };
     let mut response = match session::end_own(ctx) {
-        Ok(ended) => match provider_logout(ctx, ended.and_then(|ended| ended.id_token)) {
-            Ok(uri) => Response::redirect(303, uri),
+        Ok(ended) => match provider_logout(ctx, noted(ctx, ended).and_then(|ended| ended.id_token)) {
+            Ok(uri) => Response::redirect(303, uri).as_step(Step::SignedOut),
             Err(failure) => {
                 warn("the session has ended here, but not at the provider", &failure);
                 signed_out(
@@ -52,8 +54,15 @@ pub fn by_user(ctx: &Ctx<'_>) -> Response {
     response
 }
 
+fn noted(ctx: &Ctx<'_>, ended: Option<session::Ended>) -> Option<session::Ended> {
+    if ended.is_some() {
+        ctx.stats.ended(End::User);
+    }
+    ended
+}
+
 fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
-    Response::page(200, page::logged_out(&below(ctx, "login"), Some(warning)))
+    Response::page(200, page::logged_out(&below(ctx, "login"), Some(warning))).as_step(Step::SignedOutHere)
 }
 
 /// The address at the provider that ends the session there (`get-logout-uri`).
@@ -99,11 +108,12 @@ pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
         return ctx.refuse(&failure, None, None).framed();
     };
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let mark = Mark::of(About::Sid, site, &[issuer, sid]);
+    let mark = Mark::of_sid(site, issuer, sid);
     // Anybody may ask for this address: what no session here has ever had is not remembered.
     let ended = session::is_known(ctx, mark).and_then(|is_known| {
         if is_known {
             session::end_marked(ctx, mark)?;
+            ctx.stats.ended(End::FrontChannel);
         }
         Ok(is_known)
     });
@@ -121,24 +131,32 @@ pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
             }
         )
     });
-    Response::page(200, page::logout_noted()).framed()
+    Response::page(200, page::logout_noted())
+        .framed()
+        .as_step(Step::LogoutNoted)
 }
 
 /// `BASE/backchannel-logout`: the provider itself sends a signed logout token.
 pub fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
     match try_back_channel(ctx, form) {
-        Ok(()) => Response::bare(200),
+        Ok(()) => Response::bare(200).as_step(Step::LogoutNoted),
         Err(failure) => {
-            ctx.log(failure.reason.level(), || failure.log_line());
+            ctx.stats.refused(failure.reason);
+            let reference = Reference::new(ctx.outside);
+            ctx.log(failure.reason.level(), || {
+                format!("{} [ref {}]", failure.log_line(), reference.in_log())
+            });
             // Back-Channel Logout 1.0, section 2.8; the detail helps whoever sets the provider up, and holds no secret.
             let (error, said) = match failure.reason {
                 Reason::LogoutTokenInvalid => ("invalid_request", failure.detail.as_str()),
                 reason => (reason.code(), reason.text()),
             };
-            let answer = Response::json(
+            let mut answer = Response::json(
                 failure.reason.status(),
-                &json!({"error": error, "error_description": said}),
+                &json!({"error": error, "error_description": said, "reference": reference.on_page()}),
             );
+            answer.code = Some(failure.reason.code());
+            answer.reference = Some(reference);
             match failure.reason.retry_after() {
                 Some(seconds) => answer.with_header("Retry-After", seconds.to_string()),
                 None => answer,
@@ -164,7 +182,7 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
     let token = logout_token::check(ctx, token)?;
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
     let mark = match (&token.sid, &token.sub) {
-        (Some(sid), _) => Mark::of(About::Sid, site, &[&token.iss, sid]),
+        (Some(sid), _) => Mark::of_sid(site, &token.iss, sid),
         (None, Some(sub)) => Mark::of(About::User, site, &[sub]),
         (None, None) => return Err(invalid("it names neither sid nor sub")),
     };
@@ -172,6 +190,7 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
         // The provider may send it again.
         session::forget(ctx, token.mark);
     })?;
+    ctx.stats.ended(End::BackChannel);
     ctx.log(Level::Info, || {
         let whose = if token.sid.is_some() {
             "a session"

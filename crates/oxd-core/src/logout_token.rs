@@ -221,9 +221,7 @@ fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> bool {
     let configured = [host, endpoint].into_iter().flatten();
     let site = ctx.settings.effective_oxd_id().unwrap_or_default();
     configured.into_iter().any(|url| plain(url) == plain(issuer))
-        || ctx
-            .memory
-            .knows(Mark::of(About::Issuer, site, &[issuer]), ctx.facts.now)
+        || ctx.memory.knows(Mark::of_issuer(site, issuer), ctx.facts.now)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! 8 words of header | marks: MARKS x (hash, value) | leases: LEASES x 1 | notes: NOTES x NOTE_WORDS
-//! value: moment in hundredths of a second, 40 bits | end in units of 256 seconds, 24 bits
+//! value: moment in milliseconds, 42 bits | end in units of 1024 seconds, 22 bits
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,8 @@ const WINDOW: usize = 16;
 const LEASES: usize = 1 << 12;
 /// Notes that fit.
 const NOTES: usize = 256;
+/// How many places a note may lie in.
+const NOTE_WINDOW: usize = 4;
 /// A note: its mark, its end, its length, its version, and the bytes.
 const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
 /// The longest note, in bytes: a session that fits into a browser's cookies.
@@ -35,7 +37,7 @@ const NOTES_AT: usize = LEASES_AT + LEASES;
 pub const WORDS: usize = NOTES_AT + NOTES * NOTE_WORDS;
 
 /// Says what the words are; another layout gets another number, and starts empty.
-const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x02");
 /// Where the number of marks stands that were given up before their time.
 const LOST: usize = 1;
 
@@ -60,6 +62,8 @@ pub enum About {
     State,
     /// An issuer from which a login came.
     Issuer,
+    /// That a version of a session has been replaced.
+    Replaced,
 }
 
 impl Mark {
@@ -74,6 +78,17 @@ impl Mark {
         let mut parts: Vec<&[u8]> = vec![b"mod_oxd mark", &kind, site.as_bytes()];
         parts.extend(what.iter().map(|text| text.as_bytes()));
         sha256_of(&parts)
+    }
+
+    /// The mark of what came from one session at a provider. Some write the issuer with a slash at its end, and some
+    /// without.
+    pub fn of_sid(site: &str, issuer: &str, sid: &str) -> Mark {
+        Self::of(About::Sid, site, &[issuer.trim_end_matches('/'), sid])
+    }
+
+    /// The mark of an issuer.
+    pub fn of_issuer(site: &str, issuer: &str) -> Mark {
+        Self::of(About::Issuer, site, &[issuer.trim_end_matches('/')])
     }
 
     /// A mark that a session's record holds; `None` for 0.
@@ -124,33 +139,38 @@ fn first_word(bytes: &[u8]) -> u64 {
 /// What is remembered under a mark.
 #[derive(Clone, Copy, PartialEq)]
 struct Fact {
-    /// In hundredths of a second; 0 where only the mark itself counts.
-    moment: u64,
-    /// In units of 256 seconds.
+    /// In milliseconds; 0 where only the mark itself counts.
+    moment: Millis,
+    /// In units of [`UNIT`].
     end: u64,
 }
+
+/// Bits of a fact's end.
+const END_BITS: u32 = 22;
+/// What a fact's end is counted in, in seconds.
+const UNIT: Seconds = 1_024;
 
 impl Fact {
     fn new(moment: Millis, until: Seconds) -> Self {
         Self {
-            moment: (moment / 10).min((1 << 40) - 1),
-            end: (until / 256 + 1).min((1 << 24) - 1),
+            moment: moment.min((1 << (64 - END_BITS)) - 1),
+            end: (until / UNIT + 1).min((1 << END_BITS) - 1),
         }
     }
 
     fn read(word: u64) -> Self {
         Self {
-            moment: word >> 24,
-            end: word & 0xff_ffff,
+            moment: word >> END_BITS,
+            end: word & ((1 << END_BITS) - 1),
         }
     }
 
     fn word(self) -> u64 {
-        self.moment << 24 | self.end
+        self.moment << END_BITS | self.end
     }
 
     fn is_over(self, now: Seconds) -> bool {
-        self.end <= now / 256
+        self.end <= now / UNIT
     }
 
     /// Both facts in one.
@@ -258,13 +278,13 @@ impl<'m> Memory<'m> {
 
     /// Everything that bears the mark and began up to this moment is over; kept until `until`.
     pub fn end(&self, mark: Mark, moment: Millis, until: Seconds) {
-        self.remember(mark, Fact::new(moment.max(10), until), moment / 1_000);
+        self.remember(mark, Fact::new(moment.max(1), until), moment / 1_000);
     }
 
     /// Whether something that bears the mark and began at a moment is over.
     #[inline]
     pub fn has_ended(&self, mark: Mark, began: Millis, now: Seconds) -> bool {
-        self.fact(mark, now).is_some_and(|fact| began / 10 <= fact.moment)
+        self.fact(mark, now).is_some_and(|fact| began <= fact.moment)
     }
 
     /// Remembers that something bears the mark.
@@ -297,7 +317,7 @@ impl<'m> Memory<'m> {
     /// When a session was last used, as far as this machine knows.
     #[inline]
     pub fn touched(&self, id: &[u8; 16], now: Seconds) -> Option<Seconds> {
-        self.fact(Mark::of_use(id), now).map(|fact| fact.moment / 100)
+        self.fact(Mark::of_use(id), now).map(|fact| fact.moment / 1_000)
     }
 
     /// Takes the lease of a mark, unless somebody has it: then `None`. It runs out by itself at `until`.
@@ -312,17 +332,31 @@ impl<'m> Memory<'m> {
         Some(Lease { word, until })
     }
 
-    fn note_at(&self, mark: Mark) -> &'m [AtomicU64] {
-        let at = NOTES_AT + (mark.place() % NOTES) * NOTE_WORDS;
-        &self.words[at..at + NOTE_WORDS]
+    /// The places in which a note may lie.
+    fn note_places(&self, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64]> {
+        let (words, first) = (self.words, mark.place());
+        (first..first + NOTE_WINDOW).map(move |place| {
+            let at = NOTES_AT + (place % NOTES) * NOTE_WORDS;
+            &words[at..at + NOTE_WORDS]
+        })
     }
 
-    /// Keeps a sealed note in place of any other that lies there. Notes are small helps, which may be lost at any time.
+    /// Keeps a sealed note, in place of the one that ends first. Notes are small helps, which may be lost at any time.
+    /// Only one process at a time may keep the note of a mark.
     pub fn keep_note(&self, mark: Mark, sealed: &[u8], until: Seconds) {
         if sealed.len() > NOTE_BYTES {
             return;
         }
-        let note = self.note_at(mark);
+        let own = self
+            .note_places(mark)
+            .find(|note| note[0].load(Ordering::Acquire) == mark.0);
+        let first_to_end = || {
+            self.note_places(mark)
+                .min_by_key(|note| note[1].load(Ordering::Relaxed))
+        };
+        let Some(note) = own.or_else(first_to_end) else {
+            return;
+        };
         // Whoever reads meanwhile gets a mixture, which does not open.
         note[0].store(0, Ordering::Release);
         for (word, bytes) in note[4..].iter().zip(sealed.chunks(8)) {
@@ -337,8 +371,10 @@ impl<'m> Memory<'m> {
 
     /// The note of a mark, still sealed.
     pub fn note(&self, mark: Mark, now: Seconds) -> Option<Vec<u8>> {
-        let note = self.note_at(mark);
-        if note[0].load(Ordering::Acquire) != mark.0 || note[1].load(Ordering::Relaxed) <= now {
+        let note = self
+            .note_places(mark)
+            .find(|note| note[0].load(Ordering::Acquire) == mark.0)?;
+        if note[1].load(Ordering::Relaxed) <= now {
             return None;
         }
         let length = usize::try_from(note[2].load(Ordering::Relaxed))

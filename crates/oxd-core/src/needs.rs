@@ -3,6 +3,8 @@
 //!
 //! Only what is certain is reported: where another section might apply to the same request, a request has to show it.
 
+use crate::settings::Settings;
+
 /// A directive or section as it stands in the configuration.
 #[derive(Debug, Default)]
 pub struct Node {
@@ -122,6 +124,20 @@ pub fn handler_paths(tree: &[Node]) -> Vec<String> {
         .collect()
 }
 
+/// The names of all session cookies of a configuration.
+pub fn cookie_names(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let named = || found.iter().filter(|f| is(f.node, "OxdCookieName"));
+    let mut names: Vec<_> = named().map(|f| unquoted(&f.node.args).to_owned()).collect();
+    let is_unnamed = |place: &Found<'_>| !named().any(|f| may_reach(&f.spot, &place.spot));
+    if found.iter().any(|f| is_use(f.node) && is_unnamed(f)) {
+        names.push(Settings::default().session_cookie().to_owned());
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Whether a place that uses the module has no `OxdCryptoKey`.
 pub fn lacks_crypto_key(tree: &[Node]) -> bool {
     let found = all(tree);
@@ -130,6 +146,95 @@ pub fn lacks_crypto_key(tree: &[Node]) -> bool {
             .iter()
             .any(|f| is(f.node, "OxdCryptoKey") && may_reach(&f.spot, &user.spot))
     })
+}
+
+/// Directives by which a protected place looks for sessions elsewhere than a login puts them: nobody could ever sign in
+/// there, and the browser would go round between the site and a provider that asks nothing. One line each.
+pub fn unshared(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let uses = |name: &str| {
+        let name = name.to_owned();
+        found.iter().filter(move |f| is(f.node, &name) && is_use(f.node))
+    };
+    let lines = found
+        .iter()
+        .filter(|f| {
+            ["OxdSessionStore", "OxdCryptoKey", "OxdCookieName"]
+                .iter()
+                .any(|name| is(f.node, name))
+        })
+        .filter(|f| f.spot.section.is_some())
+        // What holds anyway is shared with a handler that says nothing.
+        .filter(|f| !["cookie", "oxd_session"].contains(&unquoted(&f.node.args)));
+    let mut unshared = Vec::new();
+    for own in lines {
+        let place = uses("AuthType").find(|place| covers(&own.spot, &place.spot));
+        let Some(place) = place else { continue };
+        let mut handlers = uses("SetHandler")
+            .filter(|h| h.spot.host == place.spot.host)
+            .peekable();
+        // A handler may be on another machine.
+        if handlers.peek().is_none() {
+            continue;
+        }
+        let is_shared = handlers.any(|handler| {
+            found.iter().any(|f| {
+                is(f.node, &own.node.name)
+                    && unquoted(&f.node.args) == unquoted(&own.node.args)
+                    && may_reach(&f.spot, &handler.spot)
+            })
+        });
+        if !is_shared {
+            unshared.push(format!(
+                "{}:{}: {} reaches the protected place at line {}, but no SetHandler oxd: logins would keep their \
+                 sessions elsewhere, and the browser would go round for ever",
+                own.node.file, own.node.line, own.node.name, place.node.line
+            ));
+        }
+    }
+    unshared
+}
+
+/// Whether a directive surely counts at a place.
+fn covers(from: &Spot, to: &Spot) -> bool {
+    let is_location = |spot: &Spot| {
+        spot.section
+            .as_ref()
+            .is_some_and(|(_, opening)| location(opening).is_some())
+    };
+    from.section == to.section && from.host == to.host
+        || is_location(from) && is_location(to) && may_reach(from, to)
+}
+
+/// Places with `SetHandler oxd-status` that no `Require` reaches: anybody could end sessions there.
+pub fn unguarded(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let shows = |f: &&Found<'_>| {
+        is(f.node, "SetHandler") && unquoted(&f.node.args).eq_ignore_ascii_case("oxd-status")
+    };
+    found
+        .iter()
+        .filter(shows)
+        .filter(|status| {
+            !found.iter().any(|f| {
+                is(f.node, "Require")
+                    && !f.node.args.trim().eq_ignore_ascii_case("all granted")
+                    && f.spot.section.is_some()
+                    && guards(&f.spot, &status.spot)
+            })
+        })
+        .map(|status| format!("{}:{}", status.node.file, status.node.line))
+        .collect()
+}
+
+/// Whether a rule at one spot surely counts at another: a directory's says nothing of a location's.
+fn guards(rule: &Spot, place: &Spot) -> bool {
+    let is_directory = |spot: &Spot| {
+        spot.section
+            .as_ref()
+            .is_some_and(|(_, opening)| !opening.to_ascii_lowercase().starts_with("<location"))
+    };
+    may_reach(rule, place) && (rule.section == place.section || !is_directory(rule))
 }
 
 /// Places where `OxdSessionMax` meets no store that could count, one line each.
@@ -265,104 +370,5 @@ fn unquoted(args: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Reads a small configuration.
-    fn tree(text: &str) -> Vec<Node> {
-        let mut stack = vec![Node::default()];
-        for (line, text) in text
-            .lines()
-            .map(str::trim)
-            .enumerate()
-            .filter(|(_, l)| !l.is_empty())
-        {
-            if text.starts_with("</") {
-                let node = stack.pop().unwrap();
-                stack.last_mut().unwrap().children.push(node);
-                continue;
-            }
-            let (name, args) = text.split_once(' ').unwrap_or((text, ""));
-            let node = Node {
-                name: name.into(),
-                args: args.into(),
-                file: "httpd.conf".into(),
-                line: line as u32 + 1,
-                children: vec![],
-            };
-            if name.starts_with('<') {
-                stack.push(node)
-            } else {
-                stack.last_mut().unwrap().children.push(node)
-            }
-        }
-        stack.pop().unwrap().children
-    }
-
-    fn lacking(text: &str) -> Vec<&'static str> {
-        missing(&tree(text)).into_iter().map(|m| m.directive).collect()
-    }
-
-    #[test]
-    fn a_complete_configuration_lacks_nothing() {
-        assert!(
-            lacking("OxdServer https://oxd\nOxdSite f\n<Location /oxd>\nSetHandler oxd\n</Location>")
-                .is_empty()
-        );
-        assert!(
-            lacking("<VirtualHost *:80>\nOxdServer u\n<Location /a>\nAuthType oxd\nOxdSite f\n</Location>\n</VirtualHost>")
-                .is_empty()
-        );
-        assert!(lacking("<Location /x>\nAuthType Basic\n</Location>\n").is_empty());
-        let unprotected =
-            "OxdServer u\nOxdId i\nOxdProtectedCommands off\n<Location /a>\nAuthType \"oxd\"\n</Location>";
-        assert!(lacking(unprotected).is_empty());
-    }
-
-    #[test]
-    fn what_is_missing_is_named_with_its_place() {
-        let all = missing(&tree("OxdSite f\n<Location /app>\nAuthType oxd\n</Location>"));
-        assert_eq!(all.len(), 1);
-        assert_eq!(
-            all[0].line(),
-            "httpd.conf:3: <Location /app> has AuthType oxd, but no OxdServer reaches it"
-        );
-        assert_eq!(
-            lacking("OxdServer u\nOxdId i\nOxdClientId c\n<Location /a>\nSetHandler oxd\n</Location>").len(),
-            2
-        );
-    }
-
-    #[test]
-    fn a_directive_elsewhere_does_not_count() {
-        let other_host = "<VirtualHost a>\nOxdServer u\nOxdSite f\n</VirtualHost>\n<VirtualHost b>\n<Location /a>\n\
-                          AuthType oxd\n</Location>\n</VirtualHost>";
-        assert_eq!(lacking(other_host).len(), 5);
-        let other_place =
-            "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /b>\nAuthType oxd\n</Location>";
-        assert_eq!(lacking(other_place), ["OxdServer"]);
-        let outer_place =
-            "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /a/b>\nAuthType oxd\n</Location>";
-        assert!(lacking(outer_place).is_empty());
-    }
-
-    #[test]
-    fn a_limit_without_a_store_is_named() {
-        assert_eq!(uncounted(&tree("OxdSessionMax 2")).len(), 1);
-        assert_eq!(
-            uncounted(&tree("OxdSessionMax 2\nOxdSessionStore cookie")).len(),
-            1
-        );
-        assert!(uncounted(&tree("OxdSessionMax 2\nOxdSessionStore redis:h:1")).is_empty());
-        let inner = "OxdSessionStore redis:h:1\n<Location /a>\nOxdSessionMax 2\n</Location>";
-        assert!(uncounted(&tree(inner)).is_empty());
-        let elsewhere = "<Location /b>\nOxdSessionStore redis:h:1\n</Location>\n<Location /a>\nOxdSessionMax 2\n</Location>";
-        assert!(uncounted(&tree(elsewhere))[0].starts_with("httpd.conf:5: OxdSessionMax needs"));
-    }
-
-    #[test]
-    fn what_only_a_request_can_know_is_left_to_the_request() {
-        let directory = "OxdSite f\n<Directory /srv>\nOxdServer u\n</Directory>\n<Location /b>\nAuthType oxd\n</Location>";
-        assert!(lacking(directory).is_empty());
-    }
-}
+#[path = "needs_tests.rs"]
+mod tests;

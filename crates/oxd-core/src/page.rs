@@ -4,6 +4,8 @@ use askama::Template;
 use once_cell::sync::Lazy;
 
 use crate::reason::Reason;
+use crate::reference::Reference;
+use crate::stats::page::Shown;
 
 /// The style of all pages, inline because a page must also work when nothing else does.
 const STYLE: &str = include_str!("../templates/style.css");
@@ -52,7 +54,7 @@ struct Error<'p> {
     told: Option<&'p str>,
     link: Option<&'p str>,
     label: &'p str,
-    code: &'p str,
+    reference: &'p str,
 }
 
 #[derive(Template)]
@@ -83,8 +85,9 @@ struct LogoutNoted {
 struct Status<'p> {
     style: &'static str,
     address: &'p str,
-    token: &'p str,
+    token: Option<&'p str>,
     done: Option<&'p str>,
+    shown: &'p Shown,
 }
 
 /// The handler's own page for someone who is not signed in.
@@ -122,7 +125,7 @@ pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> Strin
 }
 
 /// The page for a refusal. `told` is what the provider said, `link` where to try again.
-pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>) -> String {
+pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: &Reference) -> String {
     let told = told.map(|text| text.chars().take(TOLD_LIMIT).collect::<String>());
     rendered(Error {
         style: STYLE,
@@ -135,7 +138,7 @@ pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>) -> String {
         } else {
             "Start over"
         },
-        code: reason.code(),
+        reference: &reference.on_page(),
     })
 }
 
@@ -161,13 +164,14 @@ pub fn logout_noted() -> String {
     rendered(LogoutNoted { style: STYLE })
 }
 
-/// The administrator's page. `token` goes with its forms, `done` says what the last of them has done.
-pub fn status(address: &str, token: &str, done: Option<&str>) -> String {
+/// The administrator's page. `token` goes with its forms, which need a site; `done` says what the last of them has done.
+pub fn status(address: &str, token: Option<&str>, done: Option<&str>, shown: &Shown) -> String {
     rendered(Status {
         style: STYLE,
         address,
         token,
         done,
+        shown,
     })
 }
 
@@ -179,12 +183,14 @@ fn rendered(template: impl Template) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::SystemRandom;
 
     #[test]
     fn what_came_from_outside_is_escaped() {
+        let number = Reference::new(&SystemRandom);
         let evil = "<script>alert('x')</script>\"";
         for html in [
-            error(Reason::ProviderError, Some(evil), Some(evil)),
+            error(Reason::ProviderError, Some(evil), Some(evil), &number),
             signed_in(evil, &[(evil.into(), evil.into())], evil),
             signed_out(evil),
             onward(evil),
@@ -197,10 +203,11 @@ mod tests {
 
     #[test]
     fn pages_are_html_with_a_language_and_one_heading() {
+        let number = Reference::new(&SystemRandom);
         for html in [
             signed_out("/l"),
             logged_out("/l", Some("w")),
-            error(Reason::StateUnknown, None, Some("/l")),
+            error(Reason::StateUnknown, None, Some("/l"), &number),
         ] {
             assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
             assert_eq!(html.matches("<h1>").count(), 1);

@@ -11,6 +11,7 @@ use crate::endpoint::Form;
 use crate::facts::{Level, Method};
 use crate::login;
 use crate::page;
+use crate::reason::Step;
 use crate::respond::Response;
 use crate::settings::{Settings, UnauthAction};
 
@@ -53,7 +54,8 @@ pub fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
     let home = ctx.facts.base.unwrap_or("/");
     let sign_in = login::login_link(ctx, home).unwrap_or_else(|| target.clone());
     let html = page::kept_form(&sign_in, &target, encoding, &fields);
-    Some(Response::page(401, html).with_challenge(ctx.facts.realm))
+    let answer = Response::page(401, html).with_challenge(ctx.facts.realm);
+    Some(answer.as_step(Step::FormKept))
 }
 
 /// Whether a page of this very origin has sent the form. A form that another site has sent would make its visitors

@@ -216,7 +216,8 @@ reasons! {
         code: "store_unavailable", status: 503, level: Error,
         title: "This page cannot be shown right now",
         text: "The site cannot look up your session. Please try again in a moment.",
-        remedy: "check that the server that OxdSessionStore names runs and can be reached from here",
+        remedy: "check the store that OxdSessionStore names: does its server run, can it be reached from here, is its \
+                 file writable",
     }
     /// The logout token is not one that this site may act upon.
     LogoutTokenInvalid {
@@ -293,6 +294,63 @@ reasons! {
     }
 }
 
+/// What an answer was that is no refusal; the code stands in the access log like that of a [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The browser was sent to the provider.
+    LoginStarted,
+    /// The same, for an authentication that a rule asks for.
+    StepUpStarted,
+    /// The same, with the provider asked to show no page.
+    SilentLoginStarted,
+    /// The browser was sent to begin once more.
+    LoginRestarted,
+    /// The login is done.
+    LoginDone,
+    /// The login had been done before.
+    AlreadySignedIn,
+    /// The form that came with the request is kept in a page.
+    FormKept,
+    /// The session has ended; on to the provider.
+    SignedOut,
+    /// The session has ended here, but not everything could be told of it.
+    SignedOutHere,
+    /// The provider has said that a session or a user has left.
+    LogoutNoted,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: &[Step] = &[
+        Step::LoginStarted,
+        Step::StepUpStarted,
+        Step::SilentLoginStarted,
+        Step::LoginRestarted,
+        Step::LoginDone,
+        Step::AlreadySignedIn,
+        Step::FormKept,
+        Step::SignedOut,
+        Step::SignedOutHere,
+        Step::LogoutNoted,
+    ];
+
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Step::LoginStarted => "login_started",
+            Step::StepUpStarted => "step_up_started",
+            Step::SilentLoginStarted => "silent_login_started",
+            Step::LoginRestarted => "login_restarted",
+            Step::LoginDone => "login_done",
+            Step::AlreadySignedIn => "already_signed_in",
+            Step::FormKept => "form_kept",
+            Step::SignedOut => "signed_out",
+            Step::SignedOutHere => "signed_out_here",
+            Step::LogoutNoted => "logout_noted",
+        }
+    }
+}
+
 impl Reason {
     /// Seconds for `Retry-After`, where trying again soon makes sense.
     pub fn retry_after(self) -> Option<u32> {
@@ -327,6 +385,40 @@ mod tests {
             assert!(
                 reason.level() != Level::Error || own_words || !reason.remedy().is_empty(),
                 "{reason:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_code_has_its_entry_in_the_troubleshooting_page_and_no_other_has() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/TROUBLESHOOTING.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let entries: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+            .collect();
+        let reasons = Reason::ALL.iter().map(|reason| reason.code());
+        let codes: Vec<&str> = reasons.chain(Step::ALL.iter().map(|step| step.code())).collect();
+        for code in &codes {
+            assert_eq!(entries.iter().filter(|entry| entry == &code).count(), 1, "{code}");
+        }
+        for entry in &entries {
+            assert!(codes.contains(entry), "{entry}");
+        }
+        for reason in Reason::ALL {
+            let entry = page
+                .split("\n### `")
+                .find(|entry| entry.starts_with(&format!("{}`", reason.code())));
+            let entry = entry.unwrap_or_default();
+            assert!(
+                entry.contains(&reason.status().to_string()),
+                "{}: status",
+                reason.code()
+            );
+            assert!(
+                entry.contains("**Cause.**") && entry.contains("**Cure.**"),
+                "{}",
+                reason.code()
             );
         }
     }

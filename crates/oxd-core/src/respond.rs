@@ -2,7 +2,8 @@
 
 use crate::facts::{Facts, Outside};
 use crate::page;
-use crate::reason::Failure;
+use crate::reason::{Failure, Step};
+use crate::reference::Reference;
 
 /// The body of an answer.
 #[derive(Debug, PartialEq)]
@@ -13,6 +14,8 @@ pub enum Body {
     Page(String),
     /// `application/json`
     Json(String),
+    /// `text/plain`, with this whole content type.
+    Plain(&'static str, String),
 }
 
 /// An answer.
@@ -28,6 +31,10 @@ pub struct Response {
     pub body: Body,
     /// Whether another site may show it in a frame.
     pub framed: bool,
+    /// The code of what it is ([`crate::reason`]), for the access log.
+    pub code: Option<&'static str>,
+    /// Its reference number.
+    pub reference: Option<Reference>,
 }
 
 impl Response {
@@ -39,6 +46,8 @@ impl Response {
             cookies: vec![],
             body: Body::Empty,
             framed: false,
+            code: None,
+            reference: None,
         }
     }
 
@@ -50,6 +59,8 @@ impl Response {
             cookies: vec![],
             body: Body::Empty,
             framed: false,
+            code: None,
+            reference: None,
         }
     }
 
@@ -61,6 +72,8 @@ impl Response {
             cookies: vec![],
             body: Body::Page(html),
             framed: false,
+            code: None,
+            reference: None,
         }
     }
 
@@ -72,7 +85,24 @@ impl Response {
             cookies: vec![],
             body: Body::Json(value.to_string()),
             framed: false,
+            code: None,
+            reference: None,
         }
+    }
+
+    /// Text for programs.
+    pub fn plain(content_type: &'static str, text: String) -> Self {
+        Self {
+            body: Body::Plain(content_type, text),
+            ..Self::bare(200)
+        }
+    }
+
+    /// The same with the code of a step.
+    #[must_use]
+    pub fn as_step(mut self, step: Step) -> Self {
+        self.code = Some(step.code());
+        self
     }
 
     /// The same with a cookie more.
@@ -112,13 +142,18 @@ impl Response {
         told: Option<&str>,
         start_over: Option<&str>,
     ) -> Self {
-        let reason = failure.reason;
+        let (reason, reference) = (failure.reason, Reference::new(outside));
         if outside.logs(reason.level()) {
-            outside.log(reason.level(), &failure.log_line());
+            let line = format!("{} [ref {}]", failure.log_line(), reference.in_log());
+            outside.log(reason.level(), &line);
         }
         let mut answer = if facts.wants_json() {
             let description = told.map_or_else(|| reason.text().to_owned(), str::to_owned);
-            let mut body = serde_json::json!({"error": reason.code(), "error_description": description});
+            let mut body = serde_json::json!({
+                "error": reason.code(),
+                "error_description": description,
+                "reference": reference.on_page(),
+            });
             if let (401, Some(login)) = (reason.status(), start_over) {
                 // A script cannot follow a login, but it can send the user there.
                 body["login"] = login.into();
@@ -126,8 +161,10 @@ impl Response {
             Self::json(reason.status(), &body)
         } else {
             let link = start_over.filter(|_| reason.can_start_over());
-            Self::page(reason.status(), page::error(reason, told, link))
+            Self::page(reason.status(), page::error(reason, told, link, &reference))
         };
+        answer.code = Some(reason.code());
+        answer.reference = Some(reference);
         if let Some(seconds) = reason.retry_after() {
             answer = answer.with_header("Retry-After", seconds.to_string());
         }
@@ -157,7 +194,7 @@ impl Response {
     pub fn body_bytes(&self) -> &[u8] {
         match &self.body {
             Body::Empty => &[],
-            Body::Page(text) | Body::Json(text) => text.as_bytes(),
+            Body::Page(text) | Body::Json(text) | Body::Plain(_, text) => text.as_bytes(),
         }
     }
 }

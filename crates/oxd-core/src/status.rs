@@ -1,4 +1,5 @@
-//! `SetHandler oxd-status`: what an administrator can do about sessions. Who may, httpd's own rules of the place say.
+//! `SetHandler oxd-status` and `oxd-metrics`: what has happened, and what an administrator can do about sessions. Who may,
+//! httpd's own rules of the place say.
 
 use serde_json::json;
 use url::form_urlencoded;
@@ -13,6 +14,8 @@ use crate::page;
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
 use crate::session;
+use crate::stats::metrics::{self, Gauges};
+use crate::stats::{self, End};
 
 /// How long the page's forms can be sent, in seconds.
 const FORM_LASTS: Seconds = 8 * 3_600;
@@ -20,10 +23,14 @@ const FORM_LASTS: Seconds = 8 * 3_600;
 pub const FORM_LIMIT: usize = 8 * 1024;
 
 /// Answers a request that reached the handler.
-pub fn answer(ctx: &Ctx<'_>, form: &Form) -> Response {
+pub fn answer(ctx: &Ctx<'_>, form: &Form, gauges: &Gauges) -> Response {
     let answered = match ctx.facts.method {
-        Method::Get | Method::Head => shown(ctx, None),
-        Method::Post => acted(ctx, form),
+        Method::Get | Method::Head if ctx.facts.query == Some("auto") => {
+            let text = stats::page::auto(&ctx.stats, gauges, ctx.facts.now);
+            Ok(Response::plain("text/plain; charset=utf-8", text))
+        }
+        Method::Get | Method::Head => shown(ctx, None, gauges),
+        Method::Post => acted(ctx, form, gauges),
         Method::Other => {
             let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
             return ctx
@@ -44,17 +51,30 @@ fn site<'a>(ctx: &Ctx<'a>) -> Result<&'a str, Failure> {
     ctx.settings.effective_oxd_id().ok_or_else(missing)
 }
 
-fn shown(ctx: &Ctx<'_>, done: Option<&str>) -> Result<Response, Failure> {
-    let token = ctx.keys.seal(
-        ctx.outside,
-        Purpose::Form,
-        site(ctx)?,
-        ctx.facts.now.to_string().as_bytes(),
-    )?;
-    Ok(Response::page(200, page::status(ctx.facts.path, &token, done)))
+fn shown(ctx: &Ctx<'_>, done: Option<&str>, gauges: &Gauges) -> Result<Response, Failure> {
+    let now = ctx.facts.now.to_string();
+    let seal = |site: &str| ctx.keys.seal(ctx.outside, Purpose::Form, site, now.as_bytes());
+    // Without a site there is much to see and nothing to end.
+    let token = site(ctx).ok().map(seal).transpose()?;
+    let shown = stats::page::shown(&ctx.stats, gauges, ctx.facts.now);
+    let html = page::status(ctx.facts.path, token.as_deref(), done, &shown);
+    Ok(Response::page(200, html))
 }
 
-fn acted(ctx: &Ctx<'_>, form: &Form) -> Result<Response, Failure> {
+/// `SetHandler oxd-metrics`: the counters for Prometheus.
+pub fn metrics(ctx: &Ctx<'_>, gauges: &Gauges) -> Response {
+    match ctx.facts.method {
+        Method::Get | Method::Head => {
+            Response::plain(metrics::CONTENT_TYPE, metrics::text(&ctx.stats, gauges))
+        }
+        _ => {
+            let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
+            ctx.refuse(&failure, None, None).with_header("Allow", "GET, HEAD")
+        }
+    }
+}
+
+fn acted(ctx: &Ctx<'_>, form: &Form, gauges: &Gauges) -> Result<Response, Failure> {
     let site = site(ctx)?;
     let bytes = match form {
         Form::Read(bytes) if is_form(ctx.facts.headers.content_type) => bytes.as_slice(),
@@ -62,8 +82,11 @@ fn acted(ctx: &Ctx<'_>, form: &Form) -> Result<Response, Failure> {
         _ => b"",
     };
     let field = |wanted: &str| {
-        form_urlencoded::parse(bytes)
-            .find(|(name, _)| name == wanted)
+        let mut values = form_urlencoded::parse(bytes).filter(|(name, _)| name == wanted);
+        // Of two values nobody knows which one is meant.
+        values
+            .next()
+            .filter(|_| values.next().is_none())
             .map(|(_, value)| value.into_owned())
     };
     if !is_own_form(ctx, site, field("token").as_deref()) {
@@ -90,6 +113,7 @@ fn acted(ctx: &Ctx<'_>, form: &Form) -> Result<Response, Failure> {
             ));
         }
     };
+    ctx.stats.ended(End::Administrator);
     ctx.log(Level::Notice, || match ended {
         "user" => "an administrator has ended all sessions of a user".into(),
         _ => "an administrator has ended all sessions".into(),
@@ -97,7 +121,7 @@ fn acted(ctx: &Ctx<'_>, form: &Form) -> Result<Response, Failure> {
     if ctx.facts.wants_json() {
         return Ok(Response::json(200, &json!({"ended": ended})));
     }
-    shown(ctx, Some(&said))
+    shown(ctx, Some(&said), gauges)
 }
 
 /// Whether a form comes from the page itself, or from something that is no browser: a browser names the origin of every

@@ -6,7 +6,7 @@
 
 use crate::authn::Ctx;
 use crate::clock::Seconds;
-use crate::crypto::{KeyRing, OVERHEAD, Purpose, Random, sha256_of};
+use crate::crypto::{KeyRing, OVERHEAD, Purpose, Random, sha256, sha256_of};
 use crate::memory::Mark;
 use crate::reason::{Failure, Reason};
 
@@ -76,8 +76,16 @@ impl Kind {
     }
 
     /// The key of a session by the identifier in its cookie, from which nobody can tell the identifier.
+    ///
+    /// One block of SHA-256, as each request computes it: the identifier is random, and the site is bound to the entry
+    /// when it is sealed.
     pub fn of_cookie(site: &str, identifier: &[u8]) -> Key {
-        sha256_of(&[Kind::Session.label(), site.as_bytes(), identifier])
+        let mut block = [0; 48];
+        let length = identifier.len().min(32);
+        block[..length].copy_from_slice(&identifier[..length]);
+        block[32..40].copy_from_slice(&Mark::of_site(site).word().to_le_bytes());
+        block[40] = Kind::Session as u8;
+        sha256(&block)
     }
 
     /// The key of something that belongs to a session.

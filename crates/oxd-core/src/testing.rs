@@ -16,6 +16,7 @@ use crate::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
 use crate::reason::{Failure, Reason};
 use crate::respond::Response;
 use crate::settings::{Expression, Settings, SiteFile};
+use crate::stats::Stats;
 use crate::store::{Key, Store, StoreError};
 
 /// The time at which the tests begin.
@@ -216,7 +217,14 @@ pub struct Browser<'s> {
     /// The machine's memory, which browsers may share.
     pub memory: Memory<'static>,
     pub store: Option<&'s FakeStore>,
+    pub stats: Stats<'static>,
     keys: KeyRing,
+}
+
+/// Fresh counters.
+pub fn stats() -> Stats<'static> {
+    let words: Vec<AtomicU64> = (0..crate::stats::WORDS).map(|_| AtomicU64::new(0)).collect();
+    Stats::over(words.leak()).unwrap()
 }
 
 /// Fresh memory of a machine.
@@ -240,6 +248,7 @@ impl<'s> Browser<'s> {
             },
             memory: memory(),
             store: None,
+            stats: stats(),
             keys: KeyRing::derive([&b"a key for the tests"[..]]).unwrap(),
         }
     }
@@ -284,6 +293,7 @@ impl<'s> Browser<'s> {
             oxd: &self.oxd,
             memory: self.memory,
             store: self.store.map(|store| store as &dyn Store),
+            stats: self.stats,
         })
     }
 

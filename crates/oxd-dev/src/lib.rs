@@ -18,6 +18,7 @@
 mod calls;
 mod error;
 mod fault;
+mod knobs;
 mod listener;
 mod options;
 mod oxd;
@@ -29,6 +30,8 @@ mod util;
 pub use calls::Call;
 pub use error::Error;
 pub use fault::Fault;
+pub use knobs::Signer;
 pub use options::{Options, Provider, ProviderOptions, Tls, User};
-pub use oxd::Site;
+pub use oxd::{Addresses, Site};
+pub use provider::LogoutNotice;
 pub use server::DevServer;

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use oxd_dev::{DevServer, Error, Options, Provider, ProviderOptions, Tls, User};
+use oxd_dev::{Addresses, DevServer, Error, Options, Provider, ProviderOptions, Tls, User};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -64,6 +64,12 @@ struct Arguments {
     /// A post-logout redirect URI of that site (repeat)
     #[arg(long, value_name = "URI", requires = "register_site")]
     post_logout_redirect_uri: Vec<String>,
+    /// What the provider loads in a frame when a user signs out there
+    #[arg(long, value_name = "URI", requires = "register_site")]
+    frontchannel_logout_uri: Option<String>,
+    /// Where the provider sends logout tokens when a user signs out there
+    #[arg(long, value_name = "URI", requires = "register_site")]
+    backchannel_logout_uri: Option<String>,
     /// Write both URLs as JSON once everything is ready
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -151,14 +157,15 @@ fn announce(server: &DevServer, arguments: &Arguments) -> Result<(), String> {
         write(file, &pem, 0o644)?;
     }
     if let Some(file) = &arguments.register_site {
-        let uris: Vec<&str> = arguments.redirect_uri.iter().map(String::as_str).collect();
-        let logout: Vec<&str> = arguments
-            .post_logout_redirect_uri
-            .iter()
-            .map(String::as_str)
-            .collect();
+        let addresses = Addresses {
+            redirect_uris: arguments.redirect_uri.clone(),
+            post_logout_redirect_uris: arguments.post_logout_redirect_uri.clone(),
+            frontchannel_logout_uri: arguments.frontchannel_logout_uri.clone(),
+            backchannel_logout_uri: arguments.backchannel_logout_uri.clone(),
+            backchannel_logout_session_required: true,
+        };
         let site = server
-            .try_register(&uris, &logout)
+            .try_register(&addresses)
             .map_err(|why| format!("cannot register the site (--register-site): {why}"))?;
         let json = serde_json::to_string_pretty(&site).map_err(|why| why.to_string())?;
         write(file, &(json + "\n"), 0o600)?;

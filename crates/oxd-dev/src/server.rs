@@ -4,9 +4,9 @@
 use crate::calls::Call;
 use crate::listener::Listener;
 use crate::oxd::{self, Http, Oxd};
-use crate::provider::{self, Op, SigningKey};
+use crate::provider::{self, Op};
 use crate::util::Clock;
-use crate::{Error, Fault, Options, Provider, ProviderOptions, Site, Tls, tls};
+use crate::{Addresses, Error, Fault, Options, Provider, ProviderOptions, Site, Tls, tls};
 use serde_json::Value;
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 /// another tokio runtime too.
 pub struct DevServer {
     oxd: Arc<Oxd>,
-    op: Option<Arc<Op>>,
+    pub(crate) op: Option<Arc<Op>>,
     url: String,
     provider_url: String,
     ca_pem: Option<String>,
@@ -72,21 +72,21 @@ impl DevServer {
     /// # Panics
     /// When the provider refuses; [`try_register`](DevServer::try_register) does not.
     pub fn register(&self, redirect_uris: &[&str], post_logout_redirect_uris: &[&str]) -> Site {
-        match self.try_register(redirect_uris, post_logout_redirect_uris) {
+        let owned = |list: &[&str]| list.iter().map(|uri| (*uri).to_owned()).collect();
+        let addresses = Addresses {
+            redirect_uris: owned(redirect_uris),
+            post_logout_redirect_uris: owned(post_logout_redirect_uris),
+            ..Addresses::default()
+        };
+        match self.try_register(&addresses) {
             Ok(site) => site,
             Err(why) => panic!("oxd-dev cannot register a site: {why}"),
         }
     }
 
-    /// [`register`](DevServer::register), with the reason why it failed.
-    pub fn try_register(
-        &self,
-        redirect_uris: &[&str],
-        post_logout_redirect_uris: &[&str],
-    ) -> Result<Site, String> {
-        let owned = |list: &[&str]| list.iter().map(|uri| (*uri).to_owned()).collect();
-        let oxd = self.oxd.clone();
-        self.wait(oxd.register(owned(redirect_uris), owned(post_logout_redirect_uris)))
+    /// [`register`](DevServer::register) with all addresses, and with the reason why it failed.
+    pub fn try_register(&self, addresses: &Addresses) -> Result<Site, String> {
+        self.wait(self.oxd.clone().register(addresses.clone()))
     }
 
     /// All calls to the oxd API since the start or [`clear_calls`](DevServer::clear_calls),
@@ -152,20 +152,6 @@ impl DevServer {
     /// provider. `iat` and `exp` of new ID tokens stay true.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
-    }
-
-    /// Signs any claims with the built-in provider's key as an RS256 JWT of this `typ`, for
-    /// instance a logout token (OpenID Connect Back-Channel Logout 1.0, 2.4). None with an
-    /// external provider.
-    pub fn sign(&self, claims: &Value, typ: &str) -> Option<String> {
-        self.op.as_ref().map(|op| op.sign(claims, typ))
-    }
-
-    /// Ends every session at the built-in provider, as if all users had signed out there.
-    pub fn forget_provider_sessions(&self) {
-        if let Some(op) = &self.op {
-            op.forget_sessions();
-        }
     }
 
     fn wait<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
@@ -279,8 +265,7 @@ fn built_in(options: &ProviderOptions, clock: &Clock) -> Result<(Arc<Op>, Arc<Mu
     let listen = |why| Error::ProviderListen(options.listen, why);
     let socket = Listener::bind(options.listen).map_err(listen)?;
     let address = reachable(socket.local_addr().map_err(listen)?);
-    let key = SigningKey::shared()?;
-    let op = Arc::new(Op::new(address, options.clone(), clock.clone(), key));
+    let op = Arc::new(Op::new(address, options.clone(), clock.clone())?);
     let listener = Listener::open(socket, provider::router(op.clone()), None).map_err(listen)?;
     Ok((op, Arc::new(Mutex::new(listener))))
 }

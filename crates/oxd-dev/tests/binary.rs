@@ -73,6 +73,10 @@ async fn it_registers_a_site_serves_and_stops_on_sigterm() {
             CALLBACK,
             "--post-logout-redirect-uri",
             SIGNED_OUT,
+            "--frontchannel-logout-uri",
+            "http://127.0.0.1:1/oxd/frontchannel-logout",
+            "--backchannel-logout-uri",
+            "http://127.0.0.1:1/oxd/backchannel-logout",
         ])
         .arg("--ready-file")
         .arg(&ready)
@@ -97,6 +101,15 @@ async fn it_registers_a_site_serves_and_stops_on_sigterm() {
         .await
         .unwrap()
         .ok();
+    let text = |name: &str| registered[name].as_str().unwrap();
+    let client = http
+        .get(text("client_registration_client_uri"))
+        .bearer_auth(text("client_registration_access_token"));
+    let client = answer(client).await.unwrap().ok();
+    for channel in ["frontchannel", "backchannel"] {
+        let uri = format!("http://127.0.0.1:1/oxd/{channel}-logout");
+        assert_eq!(client[format!("{channel}_logout_uri")], uri, "{client}");
+    }
     let body = registered.to_string();
     let token = http.post(format!("{url}/get-client-token")).body(body);
     let token = answer(token).await.unwrap().ok();

@@ -158,3 +158,20 @@ fn a_place_that_hides_offers_no_sign_in() {
     let answer = send(&site, &Browser::new(), &FORM);
     assert!(answer.expect(404).page().form_with_button("send").is_none());
 }
+
+/// Nothing of the protected page follows the page that keeps the form, whatever was sent: an empty form, none at all,
+/// or one on a connection that is used again.
+#[test]
+fn only_the_page_with_the_form_is_sent() {
+    let site = site("OxdPostPreserve On");
+    let browser = Browser::new();
+    for fields in [&FORM[..], &[][..]] {
+        let answer = send(&site, &browser, fields);
+        let text = answer.expect(401).text();
+        assert_eq!(text.matches("</html>").count(), 1, "{text}");
+        assert!(text.trim_end().ends_with("</html>"), "{text}");
+    }
+    let bare = browser.ask("POST", site.url("/app/echo")).send();
+    assert!(bare.expect(401).text().matches("</html>").count() <= 1);
+    browser.get(site.url("/public/env")).expect(200);
+}

@@ -1,6 +1,6 @@
 //! Beside httpd's other modules: a proxied backend, included documents, error documents.
 
-use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, begin};
+use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, begin, sign_in};
 
 #[test]
 fn a_backend_gets_neither_the_modules_cookies_nor_forged_headers() {
@@ -29,6 +29,22 @@ fn a_backend_gets_neither_the_modules_cookies_nor_forged_headers() {
         !environment.contains_key("HTTP_OXD_CLAIM_SUB"),
         "{environment:#?}"
     );
+}
+
+/// An application of one site must not get the session of another one, with which it could act there.
+#[test]
+fn an_application_gets_no_session_cookie_of_another_site_either() {
+    let site = TestSite::builder()
+        .another_site("two")
+        .config("<Location /two>\nOxdCookieName two.session\n</Location>")
+        .start();
+    let browser = site.signed_in();
+    browser.set_cookie("a=1; Path=/", site.url("/"));
+    sign_in(&browser, site.url("/two/app/env")).page.expect(200);
+    for path in ["/app/env", "/two/app/env", "/public/env"] {
+        let answer = browser.get(site.url(path));
+        assert_eq!(answer.cookies_handed_on(), "a=1", "{path}");
+    }
 }
 
 #[test]
@@ -95,6 +111,25 @@ fn error_documents_do_not_lead_in_circles() {
     let lost = outside.get(site.url("/nonsense"));
     assert!(matches!(lost.status, 401 | 404), "{}", lost.summary());
     assert!(!lost.text().contains("REMOTE_ADDR"), "{}", lost.summary());
+}
+
+/// An application that takes a header for the user must not be told one by a request of any kind.
+#[test]
+fn forged_headers_are_gone_whatever_the_method() {
+    let site = TestSite::builder()
+        .config("<Location /public>\nHeader always set X-Seen \"expr=[%{HTTP:Oxd-Claim-Sub}]\"\n</Location>")
+        .start();
+    for method in ["GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE"] {
+        let browser = Browser::new();
+        let ask = browser.ask(method, site.url("/public/env"));
+        let answer = ask.header("Oxd-Claim-Sub", "root").send();
+        assert_eq!(
+            answer.header("x-seen"),
+            Some("[]"),
+            "{method}: {}",
+            answer.summary()
+        );
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ const GROUPS: [(Group, &str); 5] = [
 pub fn reference_page() -> String {
     let mut page = String::from(
         "# Directives\n\n\
+         [All pages](README.md)\n\n\
          <!-- Written by `make docs` from the table in crates/oxd-core/src/directive: change it there. -->\n\n\
          Every directive is allowed in the server configuration, in `<VirtualHost>` and in `<Location>`, `<Directory>`, \
          `<Files>` and `<If>`, and inherits downwards: a value in an inner place takes the place of the outer one. \

@@ -1,8 +1,9 @@
 //! Calls to oxd: the client token, the bound on calls under way, one retry for a refused token, typed answers.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -13,15 +14,17 @@ use super::keys::KeyCell;
 use super::refresh::Flights;
 use super::token::{Fetched, TokenCell};
 use super::{Answer, Credentials, Server, Site, Transport, TransportError, lock};
-use crate::clock::Seconds;
+use crate::clock::{Seconds, wall};
 use crate::reason::{Failure, Reason};
 use crate::secret::Secret;
+use crate::stats::{Command, Event, Outcome, Stats};
 
 const REFRESH: &str = "get-access-token-by-refresh-token";
 
 /// What one child process shares between all its threads.
 pub struct Client<T> {
     transport: T,
+    stats: Stats<'static>,
     /// One token per (server, client, provider); as many as the configuration has sites.
     tokens: Mutex<HashMap<String, Arc<TokenCell>>>,
     /// One gate per server.
@@ -34,9 +37,10 @@ pub struct Client<T> {
 
 impl<T: Transport> Client<T> {
     /// A client over a transport.
-    pub fn new(transport: T) -> Self {
+    pub fn new(transport: T, stats: Stats<'static>) -> Self {
         Self {
             transport,
+            stats,
             tokens: Mutex::default(),
             gates: Mutex::default(),
             refreshes: Flights::default(),
@@ -62,8 +66,21 @@ impl<T: Transport> Client<T> {
             .or_default()
             .clone();
         let at = || server.command_url(command);
-        let _pass = gate
-            .enter(server.max_calls, server.timeouts.connect)
+        let count = |outcome: Outcome, took: Duration| {
+            self.stats.call(Command::of(command), outcome, took, wall());
+        };
+        let (pass, queued) = gate.enter(server.max_calls, server.timeouts.connect);
+        if queued {
+            self.stats.event(Event::Queued);
+        }
+        let _pass = pass
+            .inspect_err(|closed| {
+                let outcome = match closed {
+                    Closed::Busy => Outcome::Busy,
+                    Closed::Resting => Outcome::Resting,
+                };
+                count(outcome, Duration::ZERO);
+            })
             .map_err(|closed| match closed {
                 Closed::Busy => Failure::new(
                     Reason::OxdBusy,
@@ -74,10 +91,22 @@ impl<T: Transport> Client<T> {
                     format!("{}: not called, it could not be reached a moment ago", at()),
                 ),
             })?;
+        let _counted = UnderWay::enter(self.stats);
+        let began = Instant::now();
         let result = self
             .transport
             .post(server, command, token.map(Secret::expose), body);
-        gate.report(!matches!(result, Err(TransportError::Unreachable(_))));
+        let outcome = match &result {
+            Ok(answer) if answer.status == 200 => Outcome::Ok,
+            Ok(_) => Outcome::Refused,
+            Err(TransportError::Unreachable(_)) => Outcome::Unreachable,
+            Err(TransportError::Timeout(_)) => Outcome::Timeout,
+            Err(TransportError::Broken(_)) => Outcome::Broken,
+        };
+        count(outcome, began.elapsed());
+        if gate.report(outcome != Outcome::Unreachable) {
+            self.stats.event(Event::BreakerOpened);
+        }
         result.map_err(|error| match error {
             TransportError::Unreachable(why) => {
                 Failure::new(Reason::OxdUnreachable, format!("{}: {why}", at()))
@@ -130,6 +159,27 @@ impl<T: Transport> Client<T> {
                 lifetime: lifetime.map(|s| Duration::from_secs(s.min(86_400))),
             })
         })
+    }
+}
+
+/// A call that is under way, as far as [`Stats`] shows it.
+struct UnderWay(Stats<'static>);
+
+/// The calls of this process that are under way.
+static UNDER_WAY: AtomicU64 = AtomicU64::new(0);
+
+impl UnderWay {
+    fn enter(stats: Stats<'static>) -> Self {
+        let count = UNDER_WAY.fetch_add(1, Ordering::Relaxed) + 1;
+        stats.under_way(std::process::id(), count);
+        Self(stats)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let count = UNDER_WAY.fetch_sub(1, Ordering::Relaxed) - 1;
+        self.0.under_way(std::process::id(), count);
     }
 }
 

@@ -34,10 +34,11 @@ fn run(
     calls: usize,
     script: impl Fn(&str, Option<&str>) -> Result<Answer, TransportError> + Send + Sync + 'static,
 ) -> (Result<String, Reason>, Vec<String>) {
-    let client = Client::new(Scripted {
+    let transport = Scripted {
         answer: Box::new(script),
         calls: Mutex::default(),
-    });
+    };
+    let client = Client::new(transport, crate::testing::stats());
     let (url, secret) = (Url::parse("http://oxd/pre/").unwrap(), Secret::new("s".into()));
     let timeouts = Timeouts {
         total: Duration::from_secs(1),

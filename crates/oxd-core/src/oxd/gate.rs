@@ -48,7 +48,14 @@ impl std::fmt::Debug for Gate {
 
 impl Gate {
     /// Waits for leave to make a call, at most `patience`.
-    pub fn enter(&self, most: u32, patience: Duration) -> Result<Pass<'_>, Closed> {
+    ///
+    /// The flag says whether the call had to wait at all.
+    pub fn enter(&self, most: u32, patience: Duration) -> (Result<Pass<'_>, Closed>, bool) {
+        let mut queued = false;
+        (self.wait(most, patience, &mut queued), queued)
+    }
+
+    fn wait(&self, most: u32, patience: Duration, queued: &mut bool) -> Result<Pass<'_>, Closed> {
         let deadline = Instant::now() + patience;
         let mut condition = lock(&self.condition);
         loop {
@@ -67,6 +74,7 @@ impl Gate {
             if left.is_zero() {
                 return Err(Closed::Busy);
             }
+            *queued = true;
             condition = self
                 .freed
                 .wait_timeout(condition, left)
@@ -75,18 +83,19 @@ impl Gate {
         }
     }
 
-    /// Tells how connecting went.
-    pub fn report(&self, connected: bool) {
+    /// Tells how connecting went; answers whether the breaker has opened with it.
+    pub fn report(&self, connected: bool) -> bool {
         let mut condition = lock(&self.condition);
         if connected {
             condition.failures = 0;
             condition.open_until = None;
-        } else {
-            condition.failures = condition.failures.saturating_add(1);
-            if condition.failures >= FAILURES_TO_OPEN {
-                condition.open_until = Some(Instant::now() + OPEN_FOR);
-            }
+            return false;
         }
+        condition.failures = condition.failures.saturating_add(1);
+        if condition.failures >= FAILURES_TO_OPEN {
+            condition.open_until = Some(Instant::now() + OPEN_FOR);
+        }
+        condition.failures == FAILURES_TO_OPEN
     }
 }
 
@@ -104,10 +113,13 @@ mod tests {
     #[test]
     fn no_more_calls_than_allowed_and_the_next_one_when_one_ends() {
         let gate = Gate::default();
-        let first = gate.enter(1, Duration::ZERO).unwrap();
-        assert_eq!(gate.enter(1, Duration::from_millis(5)).unwrap_err(), Closed::Busy);
+        let first = gate.enter(1, Duration::ZERO).0.unwrap();
+        assert_eq!(
+            gate.enter(1, Duration::from_millis(5)).0.unwrap_err(),
+            Closed::Busy
+        );
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| gate.enter(1, Duration::from_secs(60)).is_ok());
+            let waiter = scope.spawn(|| gate.enter(1, Duration::from_secs(60)).0.is_ok());
             drop(first);
             assert!(waiter.join().unwrap());
         });
@@ -119,10 +131,10 @@ mod tests {
         for _ in 0..FAILURES_TO_OPEN - 1 {
             gate.report(false);
         }
-        assert!(gate.enter(1, Duration::ZERO).is_ok());
+        assert!(gate.enter(1, Duration::ZERO).0.is_ok());
         gate.report(false);
-        assert_eq!(gate.enter(1, Duration::ZERO).unwrap_err(), Closed::Resting);
+        assert_eq!(gate.enter(1, Duration::ZERO).0.unwrap_err(), Closed::Resting);
         gate.report(true);
-        assert!(gate.enter(1, Duration::ZERO).is_ok());
+        assert!(gate.enter(1, Duration::ZERO).0.is_ok());
     }
 }

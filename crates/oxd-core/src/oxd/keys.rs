@@ -10,7 +10,7 @@ use crate::reason::{Failure, Reason};
 
 /// How long keys are used without asking again.
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
-/// The least time between two fetches, however many tokens name a key that is not there: anybody may send those.
+/// The least time between two fetches for a key that is not there: anybody may send tokens that name one.
 const RATE: Duration = Duration::from_secs(60);
 /// The least time between two fetches that failed.
 const RETRY: Duration = Duration::from_secs(2);
@@ -19,8 +19,10 @@ const RETRY: Duration = Duration::from_secs(2);
 struct Known {
     /// The keys that were fetched last, and when.
     keys: Option<(Instant, Vec<Value>)>,
-    /// When oxd was last asked.
-    asked: Option<Instant>,
+    /// When oxd was last asked for a key that was not there.
+    asked_anew: Option<Instant>,
+    /// When asking oxd last failed.
+    failed: Option<Instant>,
     /// How that failed, if it did.
     failure: Option<(Reason, String)>,
 }
@@ -39,11 +41,14 @@ impl KeyCell {
     ) -> Result<Vec<Value>, Failure> {
         let mut known = lock(&self.0);
         let is_fresh = known.keys.as_ref().is_some_and(|(at, _)| at.elapsed() < KEPT_FOR);
-        let rests = if known.failure.is_some() { RETRY } else { RATE };
-        let may_ask = known.asked.is_none_or(|at| at.elapsed() >= rests);
+        let rested = |at: Option<Instant>, rest| at.is_none_or(|at| at.elapsed() >= rest);
+        let may_ask = rested(known.failed, RETRY) && (!anew || rested(known.asked_anew, RATE));
         if may_ask && (anew || !is_fresh) {
             let fetched = fetch();
-            known.asked = Some(Instant::now());
+            if anew {
+                known.asked_anew = Some(Instant::now());
+            }
+            known.failed = fetched.is_err().then(Instant::now);
             known.failure = fetched.as_ref().err().map(|f| (f.reason, f.detail.clone()));
             if let Ok(keys) = fetched {
                 known.keys = Some((Instant::now(), keys));
@@ -74,12 +79,14 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(cell.get(false, fetch).unwrap(), [Value::from(1)]);
         }
-        // A minute has not gone by since.
-        assert_eq!(cell.get(true, fetch).unwrap(), [Value::from(1)]);
-        lock(&cell.0).asked = Instant::now().checked_sub(RATE);
-        assert_eq!(cell.get(false, fetch).unwrap(), [Value::from(1)]);
+        // One that is not there is asked for at once, the next ones not before a minute has gone by.
         for _ in 0..3 {
             assert_eq!(cell.get(true, fetch).unwrap(), [Value::from(2)]);
+        }
+        lock(&cell.0).asked_anew = Instant::now().checked_sub(RATE);
+        assert_eq!(cell.get(false, fetch).unwrap(), [Value::from(2)]);
+        for _ in 0..3 {
+            assert_eq!(cell.get(true, fetch).unwrap(), [Value::from(3)]);
         }
     }
 
@@ -89,9 +96,8 @@ mod tests {
         let fail = || Err(Failure::new(Reason::OxdUnreachable, "down"));
         assert!(cell.get(false, fail).is_err());
         assert!(cell.get(false, || Ok(vec![])).is_err(), "asked again at once");
-        lock(&cell.0).asked = Instant::now().checked_sub(RETRY);
+        lock(&cell.0).failed = Instant::now().checked_sub(RETRY);
         assert!(cell.get(false, || Ok(vec![Value::Null])).is_ok());
-        lock(&cell.0).asked = Instant::now().checked_sub(RATE);
         assert!(cell.get(true, fail).is_err());
         assert_eq!(cell.get(false, fail).unwrap(), [Value::Null]);
     }

@@ -14,6 +14,7 @@ use crate::facts::Level;
 use crate::memory::{Lease, Mark};
 use crate::reason::Failure;
 use crate::record::Parts;
+use crate::stats::End;
 use crate::store::{Entries, Key, Kind};
 
 /// The most sessions that a list has; the oldest leave it first.
@@ -113,6 +114,7 @@ pub(super) fn add(ctx: &Ctx<'_>, entries: &Entries<'_>, key: &Key, parts: &Parts
         list.push(element());
     })?;
     for oldest in surplus {
+        ctx.stats.ended(End::Limit);
         ctx.log(Level::Info, || {
             format!("a user's oldest session ends: OxdSessionMax {most}")
         });

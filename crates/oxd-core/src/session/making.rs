@@ -13,6 +13,7 @@ use crate::oxd::api::Tokens;
 use crate::reason::Failure;
 use crate::record::{Marks, Parts, Texts};
 use crate::state::Pending;
+use crate::stats::End;
 use crate::store::{Entries, Key, Kind};
 
 /// How long an issuer is remembered after a login from it, in seconds.
@@ -91,11 +92,12 @@ pub fn create(
             lines
         }
     };
+    ctx.stats.made();
     if let Some(sid) = Mark::stored(parts.marks.sid) {
         ctx.memory.know(sid, now, parts.ends);
     }
     if let Some(issuer) = merged.get("iss").and_then(Value::as_str) {
-        let mark = Mark::of(About::Issuer, site, &[issuer]);
+        let mark = Mark::of_issuer(site, issuer);
         ctx.memory.know(mark, now, now.saturating_add(ISSUER_KNOWN_FOR));
     }
     Ok(lines)
@@ -103,8 +105,12 @@ pub fn create(
 
 /// Ends the session that the browser had until now; called when the new one exists.
 fn end_earlier(ctx: &Ctx<'_>) -> Result<(), Failure> {
-    with_own(ctx, |session| {
-        session.map_or(Ok(()), |session| ending::end_opened(ctx, &session))
+    with_own(ctx, |session| match session {
+        Some(session) => {
+            ctx.stats.ended(End::Login);
+            ending::end_opened(ctx, &session)
+        }
+        None => Ok(()),
     })?
 }
 
@@ -121,7 +127,7 @@ fn marks(ctx: &Ctx<'_>, site: &str, merged: &Map<String, Value>, parts: &Parts<'
             .filter(|name| *name != subject)
             .map_or(0, |name| Mark::of(About::Name, site, &[name]).word()),
         sid: match (text("iss"), text("sid")) {
-            (Some(issuer), Some(sid)) => Mark::of(About::Sid, site, &[issuer, sid]).word(),
+            (Some(issuer), Some(sid)) => Mark::of_sid(site, issuer, sid).word(),
             _ => 0,
         },
     }

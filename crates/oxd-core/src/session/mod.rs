@@ -12,9 +12,9 @@ mod making;
 mod saving;
 
 pub use cookies::{NAME_OF_USE, clear};
-pub use ending::{end_all, end_marked, end_own, first_time, forget, is_known};
+pub use ending::{Ended, end_all, end_marked, end_own, first_time, forget, is_known};
 pub use making::create;
-pub use saving::{between_machines, newer, publish, touch};
+pub use saving::{adopted, between_machines, is_replaced, newer, publish, touch};
 
 use std::borrow::Cow;
 
@@ -27,6 +27,7 @@ use crate::oxd::api::Refreshed;
 use crate::reason::Failure;
 use crate::record::{Parts, Texts};
 use crate::settings::Settings;
+use crate::stats::{Presented, Stats};
 use crate::store::{Entries, Key, Kind, Store};
 
 /// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
@@ -45,6 +46,8 @@ pub struct Keep<'a> {
     pub memory: Memory<'a>,
     /// Its store; `None` where sessions live in cookies.
     pub store: Option<&'a dyn Store>,
+    /// What is counted.
+    pub stats: Stats<'a>,
 }
 
 impl<'a> Keep<'a> {
@@ -55,6 +58,7 @@ impl<'a> Keep<'a> {
             keys: ctx.keys,
             memory: ctx.memory,
             store: ctx.store,
+            stats: ctx.stats,
         }
     }
 
@@ -86,6 +90,25 @@ pub struct Opened<'b> {
 /// `Ok(None)` for every cookie that is not a live session of this site: absent, altered, cut, foreign, expired, ended.
 /// An error when the store cannot be asked.
 pub fn open<'b>(
+    keep: &Keep<'_>,
+    now: Seconds,
+    cookies: &[u8],
+    buffer: impl FnOnce(usize) -> &'b mut [u8],
+) -> Result<Option<Opened<'b>>, Failure> {
+    let opened = look(keep, now, cookies, buffer);
+    let presented = match &opened {
+        Ok(Some(_)) => Presented::Alive,
+        Ok(None) if cookie::find(cookies, keep.settings.session_cookie().as_bytes()).is_none() => {
+            return opened;
+        }
+        Ok(None) => Presented::Refused,
+        Err(_) => Presented::Unknown,
+    };
+    keep.stats.presented(presented);
+    opened
+}
+
+fn look<'b>(
     keep: &Keep<'_>,
     now: Seconds,
     cookies: &[u8],

@@ -4,7 +4,7 @@ use super::{Opened, began, cookies, ending, key_of};
 use crate::authn::Ctx;
 use crate::clock::Seconds;
 use crate::crypto::Purpose;
-use crate::memory::Mark;
+use crate::memory::{About, Mark};
 use crate::reason::Failure;
 use crate::record::Parts;
 use crate::store::{Entries, Kind};
@@ -41,7 +41,7 @@ pub fn touch(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Vec<String>>,
     Ok(Some(Vec::new()))
 }
 
-/// Saves a new record of a session; answers its cookies, or `None` when the session has been ended meanwhile.
+/// Saves a new record of a session, for a request that has the session's lease; answers its cookies, or `None` when the session has been ended meanwhile.
 pub fn publish(ctx: &Ctx<'_>, record: &[u8]) -> Result<Option<Vec<String>>, Failure> {
     let Some(parts) = Parts::read(record) else {
         return Ok(None);
@@ -62,9 +62,42 @@ pub fn publish(ctx: &Ctx<'_>, record: &[u8]) -> Result<Option<Vec<String>>, Fail
     let sealed = ctx
         .keys
         .seal_bytes(ctx.outside, Purpose::Entry, &note_belongs(ctx, &parts.id), record)?;
-    let until = ctx.facts.now.saturating_add(NOTE_LASTS);
+    let (now, until) = (ctx.facts.now, ctx.facts.now.saturating_add(NOTE_LASTS));
     ctx.memory.keep_note(Mark::of_session(&parts.id), &sealed, until);
+    if let Some(earlier) = parts.version.checked_sub(1) {
+        ctx.memory.know(replaced(ctx, &parts.id, earlier), now, until);
+    }
     Ok(Some(lines))
+}
+
+/// The cookies of a record that another request has published; `None` when the session has been ended meanwhile.
+pub fn adopted(ctx: &Ctx<'_>, record: &[u8]) -> Result<Option<Vec<String>>, Failure> {
+    let Some(parts) = Parts::read(record) else {
+        return Ok(None);
+    };
+    if ending::is_buried(ctx, &parts)? {
+        return Ok(None);
+    }
+    match ctx.store {
+        Some(_) => Ok(Some(Vec::new())),
+        None => cookies::of_record(ctx, record).map(Some),
+    }
+}
+
+/// Whether this version of a session has been replaced, although nobody knows any more by what: its refresh token has
+/// been used, and must not be used again.
+pub fn is_replaced(ctx: &Ctx<'_>, session: &Opened<'_>) -> bool {
+    let parts = &session.parts;
+    ctx.store.is_none()
+        && ctx
+            .memory
+            .knows(replaced(ctx, &parts.id, parts.version), ctx.facts.now)
+}
+
+fn replaced(ctx: &Ctx<'_>, id: &[u8; 16], version: u64) -> Mark {
+    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
+    let id = u128::from_le_bytes(*id).to_string();
+    Mark::of(About::Replaced, site, &[&id, &version.to_string()])
 }
 
 fn note_belongs(ctx: &Ctx<'_>, id: &[u8; 16]) -> Vec<u8> {

@@ -9,7 +9,7 @@ mod site;
 mod store;
 mod token;
 
-pub use store::Site;
+pub use store::{Addresses, Site};
 
 use crate::Options;
 use crate::calls::CallLog;
@@ -53,17 +53,17 @@ impl Oxd {
     }
 
     /// `register-site` from inside the process: neither noted nor subject to faults.
-    pub(crate) async fn register(
-        self: Arc<Oxd>,
-        redirect_uris: Vec<String>,
-        post_logout_redirect_uris: Vec<String>,
-    ) -> Result<Site, String> {
+    pub(crate) async fn register(self: Arc<Oxd>, addresses: Addresses) -> Result<Site, String> {
         let scope = ["openid", "profile", "email", "address", "phone", "oxd"];
         let params = site::RegisterSite {
-            redirect_uris: Some(redirect_uris),
-            post_logout_redirect_uris: Some(post_logout_redirect_uris),
+            redirect_uris: Some(addresses.redirect_uris),
+            post_logout_redirect_uris: Some(addresses.post_logout_redirect_uris),
             scope: Some(scope.map(String::from).to_vec()),
             client_name: Some("Development client".to_owned()),
+            client_frontchannel_logout_uris: addresses.frontchannel_logout_uri.map(|uri| vec![uri]),
+            front_channel_logout_session_required: Some(true),
+            backchannel_logout_session_required: addresses.backchannel_logout_session_required,
+            backchannel_logout_uri: addresses.backchannel_logout_uri,
             ..site::RegisterSite::default()
         };
         site::register(&self, params)

@@ -34,6 +34,13 @@ pub(crate) struct RegisterSite {
     pub(crate) acr_values: Option<Vec<String>>,
     pub(crate) client_name: Option<String>,
     pub(crate) client_frontchannel_logout_uris: Option<Vec<String>>,
+    pub(crate) front_channel_logout_session_required: Option<bool>,
+    /// No parameter of `register-site`; see [`Addresses`](super::Addresses).
+    #[serde(skip)]
+    pub(crate) backchannel_logout_uri: Option<String>,
+    /// No parameter either.
+    #[serde(skip)]
+    pub(crate) backchannel_logout_session_required: bool,
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<String>,
 }
@@ -48,6 +55,12 @@ struct MoreMetadata {
     scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     frontchannel_logout_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frontchannel_logout_session_required: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backchannel_logout_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backchannel_logout_session_required: Option<bool>,
 }
 
 impl AdditionalClientMetadata for MoreMetadata {}
@@ -131,6 +144,14 @@ async fn dynamic(
         post_logout_redirect_uris: params.post_logout_redirect_uris.clone().unwrap_or_default(),
         scope: params.scope.as_ref().map(|scope| scope.join(" ")),
         frontchannel_logout_uri: logout.first().cloned(),
+        frontchannel_logout_session_required: params
+            .front_channel_logout_session_required
+            .filter(|_| !logout.is_empty()),
+        backchannel_logout_uri: params.backchannel_logout_uri.clone(),
+        backchannel_logout_session_required: params
+            .backchannel_logout_uri
+            .as_ref()
+            .map(|_| params.backchannel_logout_session_required),
     };
     let oxd_id = random_uuid();
     let name = given(&params.client_name).map_or(format!("oxd client {oxd_id}"), str::to_owned);

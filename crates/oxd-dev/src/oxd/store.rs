@@ -28,6 +28,23 @@ pub struct Site {
     pub client_secret_expires_at: Option<i64>,
 }
 
+/// The addresses of a site to register.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// Where the provider sends users after a login; oxd uses the first one.
+    pub redirect_uris: Vec<String>,
+    /// Where it sends them after a logout.
+    pub post_logout_redirect_uris: Vec<String>,
+    /// What the provider loads in a frame when a user signs out there (OpenID Connect
+    /// Front-Channel Logout 1.0).
+    pub frontchannel_logout_uri: Option<String>,
+    /// Where the provider sends logout tokens (OpenID Connect Back-Channel Logout 1.0).
+    /// `register-site` has no parameter for it: with the real oxd it is entered at the provider.
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether logout tokens name the session (`sid`), and not the user alone (`sub`).
+    pub backchannel_logout_session_required: bool,
+}
+
 /// A site with what it was registered for.
 #[derive(Clone)]
 pub(crate) struct Registration {

@@ -22,6 +22,9 @@ struct Metadata {
     post_logout_redirect_uris: Vec<String>,
     client_name: Option<String>,
     scope: Option<String>,
+    frontchannel_logout_uri: Option<String>,
+    backchannel_logout_uri: Option<String>,
+    backchannel_logout_session_required: Option<bool>,
 }
 
 fn parsed(body: &str) -> Result<Metadata, Box<Response>> {
@@ -35,6 +38,16 @@ fn parsed(body: &str) -> Result<Metadata, Box<Response>> {
         return bad(
             "invalid_redirect_uri",
             "redirect_uris wants absolute URIs, no fragments",
+        );
+    }
+    let logout = [
+        &metadata.frontchannel_logout_uri,
+        &metadata.backchannel_logout_uri,
+    ];
+    if !logout.into_iter().flatten().all(good) {
+        return bad(
+            "invalid_client_metadata",
+            "logout URIs are absolute URIs without fragments",
         );
     }
     Ok(metadata)
@@ -56,6 +69,9 @@ pub(super) async fn register(State(op): Shared, body: String) -> Response {
         registration_token: random(24),
         redirect_uris: metadata.redirect_uris,
         post_logout_redirect_uris: metadata.post_logout_redirect_uris,
+        frontchannel_logout_uri: metadata.frontchannel_logout_uri,
+        backchannel_logout_uri: metadata.backchannel_logout_uri,
+        backchannel_logout_session_required: metadata.backchannel_logout_session_required == Some(true),
         scope: list(metadata.scope.as_deref().unwrap_or("openid")),
     };
     let answer = described(&op, &client);
@@ -71,7 +87,8 @@ pub(super) async fn read(State(op): Shared, Path(id): Path<String>, headers: Hea
     }
 }
 
-/// `PUT /register/{id}` (RFC 7592, 2.2).
+/// `PUT /register/{id}` (RFC 7592, 2.2). Name, scope and logout URIs stay when they are left out:
+/// oxd's `update-site` knows no back-channel.
 pub(super) async fn update(
     State(op): Shared,
     Path(id): Path<String>,
@@ -89,6 +106,13 @@ pub(super) async fn update(
     client.post_logout_redirect_uris = metadata.post_logout_redirect_uris;
     client.name = metadata.client_name.unwrap_or(client.name);
     client.scope = metadata.scope.as_deref().map_or(client.scope, list);
+    client.frontchannel_logout_uri = metadata
+        .frontchannel_logout_uri
+        .or(client.frontchannel_logout_uri);
+    client.backchannel_logout_uri = metadata.backchannel_logout_uri.or(client.backchannel_logout_uri);
+    client.backchannel_logout_session_required = metadata
+        .backchannel_logout_session_required
+        .unwrap_or(client.backchannel_logout_session_required);
     let answer = described(&op, &client);
     lock(&op.state).clients.insert(id, client);
     json_answer(200, &answer)
@@ -105,7 +129,7 @@ fn owned(op: &Op, id: &str, headers: &HeaderMap) -> Option<Client> {
 }
 
 fn described(op: &Op, client: &Client) -> Value {
-    json!({
+    let mut metadata = json!({
         "client_id": client.id,
         "client_secret": client.secret,
         "client_id_issued_at": unix_now(),
@@ -119,7 +143,19 @@ fn described(op: &Op, client: &Client) -> Value {
         "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types": ["code"],
-    })
+    });
+    let back = client.backchannel_logout_session_required;
+    for (channel, uri, session) in [
+        // The frame's address names the session always.
+        ("frontchannel", &client.frontchannel_logout_uri, true),
+        ("backchannel", &client.backchannel_logout_uri, back),
+    ] {
+        if let Some(uri) = uri {
+            metadata[format!("{channel}_logout_uri")] = json!(uri);
+            metadata[format!("{channel}_logout_session_required")] = json!(session);
+        }
+    }
+    metadata
 }
 
 /// The client that sent a form, by Basic or by parameters, or the 401 it gets.

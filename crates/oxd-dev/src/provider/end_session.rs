@@ -1,6 +1,6 @@
 //! The end-session endpoint (OpenID Connect RP-Initiated Logout 1.0).
 
-use super::respond::{page, parameters, redirect, with_query};
+use super::respond::{framing, page, parameters, redirect, with_query};
 use super::{Op, Shared, pages};
 use crate::util::lock;
 use axum::extract::{RawQuery, State};
@@ -11,17 +11,19 @@ use std::collections::HashMap;
 
 pub(super) async fn get(State(op): Shared, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     op.end_session(&headers, query.as_deref().unwrap_or_default())
+        .await
 }
 
 /// Also where the confirmation page is submitted to, with `action`.
 pub(super) async fn post(State(op): Shared, headers: HeaderMap, body: String) -> Response {
-    op.end_session(&headers, &body)
+    op.end_session(&headers, &body).await
 }
 
 impl Op {
     /// With a valid `id_token_hint` for this browser's session (or none) the user is signed
-    /// out at once; otherwise a page asks first, since the link may come from anywhere.
-    fn end_session(&self, headers: &HeaderMap, encoded: &str) -> Response {
+    /// out at once; otherwise a page asks first, since the link may come from anywhere. The
+    /// clients that the user visited are told before the answer goes out.
+    async fn end_session(&self, headers: &HeaderMap, encoded: &str) -> Response {
         let given = match parameters(encoded) {
             Ok(given) => given,
             Err(twice) => {
@@ -64,12 +66,20 @@ impl Op {
         if let Some(id) = id {
             lock(&self.state).browsers.remove(&id);
         }
-        redirect(&target.unwrap_or_else(|| self.url("/signed-out")))
+        let frames = match &session {
+            Some(session) => self.tell_clients(session).await,
+            None => Vec::new(),
+        };
+        let target = target.unwrap_or_else(|| self.url("/signed-out"));
+        if frames.is_empty() {
+            return redirect(&target);
+        }
+        framing(pages::signing_out(&frames, &target), &frames)
     }
 
     /// The hint's claims. It may have expired long ago (section 2).
     fn hinted(&self, hint: &str) -> Option<Value> {
-        let claims = self.key.verify(hint)?;
+        let claims = self.keys.verify(hint)?;
         (claims.get("iss").and_then(Value::as_str) == Some(&self.issuer)).then_some(claims)
     }
 

@@ -33,10 +33,14 @@ pub(super) async fn discovery(State(op): Shared) -> Response {
     });
     if op.options.end_session {
         document["end_session_endpoint"] = json!(op.url("/end_session"));
+        for channel in ["frontchannel", "backchannel"] {
+            document[format!("{channel}_logout_supported")] = json!(true);
+            document[format!("{channel}_logout_session_supported")] = json!(true);
+        }
     }
     json_answer(200, &document)
 }
 
 pub(super) async fn jwks(State(op): Shared) -> Response {
-    json_answer(200, &op.key.jwks())
+    json_answer(200, &op.keys.jwks())
 }

@@ -7,6 +7,7 @@ mod authorize;
 mod client;
 mod end_session;
 mod keys;
+mod logout;
 mod metadata;
 mod pages;
 mod respond;
@@ -15,16 +16,16 @@ mod state;
 mod token;
 mod userinfo;
 
-use crate::ProviderOptions;
 use crate::util::{Clock, lock};
+use crate::{Error, ProviderOptions};
 use axum::Router;
 use axum::routing::{get, post};
 use http::HeaderMap;
 use http::header::COOKIE;
-use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-pub(crate) use keys::SigningKey;
+pub(crate) use keys::Keyring;
+pub use logout::LogoutNotice;
 
 /// The provider's whole state.
 pub(crate) struct Op {
@@ -33,8 +34,12 @@ pub(crate) struct Op {
     cookie: String,
     options: ProviderOptions,
     clock: Clock,
-    key: Arc<SigningKey>,
+    pub(crate) keys: Keyring,
     state: Mutex<state::State>,
+    /// What clients were told about sign-outs.
+    notices: Mutex<Vec<LogoutNotice>>,
+    /// For telling them; made at the first sign-out.
+    http: OnceLock<reqwest::Client>,
 }
 
 type Shared = axum::extract::State<Arc<Op>>;
@@ -44,21 +49,17 @@ impl Op {
         address: std::net::SocketAddr,
         options: ProviderOptions,
         clock: Clock,
-        key: Arc<SigningKey>,
-    ) -> Op {
-        Op {
+    ) -> Result<Op, Error> {
+        Ok(Op {
             issuer: format!("http://{address}"),
             cookie: format!("oxd_dev_session_{}", address.port()),
             options,
             clock,
-            key,
+            keys: Keyring::new()?,
             state: Mutex::default(),
-        }
-    }
-
-    /// Signs anything with the provider's key.
-    pub(crate) fn sign(&self, claims: &Value, typ: &str) -> String {
-        self.key.sign(claims, typ)
+            notices: Mutex::default(),
+            http: OnceLock::new(),
+        })
     }
 
     /// Ends every sign-in at the provider.

@@ -123,6 +123,20 @@ pub(super) fn confirm_sign_out(given: &HashMap<String, String>) -> Markup {
     )
 }
 
+/// Loads the clients' front-channel logout addresses; without scripts the user goes on.
+pub(super) fn signing_out(frames: &[String], target: &str) -> Markup {
+    layout(
+        "Signed out",
+        html! {
+            p { "The applications that you used are being told." }
+            @for frame in frames {
+                iframe src=(frame) title="An application that is being told" {}
+            }
+            p { a #continue href=(target) { "Continue" } }
+        },
+    )
+}
+
 /// After “Cancel” on the page before.
 pub(super) fn still_signed_in() -> Markup {
     layout(

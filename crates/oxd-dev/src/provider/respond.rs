@@ -65,6 +65,21 @@ pub(super) fn page(status: u16, markup: Markup) -> Response {
     response
 }
 
+/// A page that may show these addresses in frames.
+pub(super) fn framing(markup: Markup, frames: &[String]) -> Response {
+    let mut response = page(200, markup);
+    let origin = |frame: &String| {
+        let url = url::Url::parse(frame).ok()?;
+        Some(url.origin().ascii_serialization())
+    };
+    let origins: Vec<String> = frames.iter().filter_map(origin).collect();
+    // What is no header value is no origin either: then nothing is framed.
+    if let Ok(policy) = HeaderValue::try_from(format!("{POLICY}; frame-src {}", origins.join(" "))) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
 /// A redirect by GET. An address that cannot stand in a header gets a page instead.
 pub(super) fn redirect(to: &str) -> Response {
     let Ok(to) = HeaderValue::try_from(to) else {

@@ -19,6 +19,9 @@ pub(crate) struct Client {
     pub(crate) registration_token: String,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) post_logout_redirect_uris: Vec<String>,
+    pub(crate) frontchannel_logout_uri: Option<String>,
+    pub(crate) backchannel_logout_uri: Option<String>,
+    pub(crate) backchannel_logout_session_required: bool,
     pub(crate) scope: Vec<String>,
 }
 
@@ -91,6 +94,8 @@ pub(crate) struct State {
     pub(crate) codes: HashMap<String, Issued>,
     pub(crate) access_tokens: HashMap<String, Issued>,
     pub(crate) refresh_tokens: HashMap<String, Issued>,
+    /// The clients that each sign-in, by its `sid`, was passed on to.
+    pub(crate) visited: HashMap<String, BTreeSet<String>>,
 }
 
 impl State {

@@ -125,7 +125,9 @@ impl Op {
             "expires_in": self.options.access_token_lifetime.as_secs(),
             "scope": grant.scope.join(" "),
         });
-        if grant.session.is_some() {
+        if let Some(session) = &grant.session {
+            let visited = state.visited.entry(session.sid.clone()).or_default();
+            visited.insert(grant.client_id.clone());
             if self.options.refresh_tokens {
                 let refresh_token = random(24);
                 state.refresh_tokens.insert(refresh_token.clone(), issued(&grant));
@@ -133,7 +135,7 @@ impl Op {
             }
             let claims = self.id_token_claims(&grant, &access_token);
             let claims = claims.ok_or(("invalid_grant", "the user is gone"))?;
-            answer["id_token"] = json!(self.key.sign(&claims, "JWT"));
+            answer["id_token"] = json!(self.keys.sign(&claims, "JWT"));
         }
         Ok(answer)
     }
