@@ -121,7 +121,8 @@ test_12_a_site_is_registered() {
     inside bash -c 'openssl s_client -connect 127.0.0.1:8443 </dev/null 2>/dev/null |
         openssl x509 >/etc/apache2/oxd/oxd-server.pem'
     inside sh -ec 'cd /etc/apache2/oxd
-        oxdctl register --server https://127.0.0.1:8443 --ca-file oxd-server.pem --base http://127.0.0.1/oxd
+        oxdctl register --server https://127.0.0.1:8443 --ca-file oxd-server.pem \
+            --op-host http://127.0.0.1:8445 --base http://127.0.0.1/oxd
         oxdctl key --out oxd-key' >"$work/register"
     lines=$(sed -n '/^OxdServer /,$ { /^oxdctl /q; p }' "$work/register" | sed '/<\/Location>/,$ b; /^$/d')
     [[ $lines == *OxdServerCAFile*OxdSite*OxdCryptoKey*"SetHandler oxd"*"AuthType oxd"* ]] ||
