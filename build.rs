@@ -25,6 +25,7 @@ const FUNCTIONS: &[&str] = &[
     "ap_hook_fixups",
     "ap_hook_handler",
     "ap_hook_header_parser",
+    "ap_hook_log_transaction",
     "ap_hook_post_config",
     "ap_hook_pre_config",
     "ap_index_of_response",

@@ -1,5 +1,7 @@
 //! The handler `oxd`, and the sending of answers that oxd-core has decided on.
 
+use std::ffi::CStr;
+
 use oxd_core::authn::Ctx;
 use oxd_core::endpoint::{self, FORM_LIMIT, Form};
 use oxd_core::facts::Method;
@@ -194,6 +196,15 @@ impl Commands for LazyCommands<'_> {
     }
 }
 
+/// What the access log can show of an answer: its code and its reference number.
+const NOTES: [&CStr; 2] = [c"oxd-reason", c"oxd-ref"];
+
+/// The log_transaction hook: an answer's notes outlive the `ErrorDocument` that is shown for it.
+pub fn before_the_log(request: Request<'_>) -> Status {
+    request.hand_on_notes(NOTES);
+    Status::Declined
+}
+
 /// Sends an answer. `Done` when its body was written, else the status with which httpd writes one.
 pub fn send(request: Request<'_>, answer: &Response) -> Status {
     let pool = request.pool();
@@ -214,12 +225,12 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
         request.set(table, pool.text(name.as_bytes()), pool.text(value.as_bytes()));
     }
     send_cookies(request, &answer.cookies);
+    let [reason, number] = NOTES;
     if let Some(code) = answer.code {
-        request.set(Table::Notes, c"oxd-reason", pool.text(code.as_bytes()));
+        request.set(Table::Notes, reason, pool.text(code.as_bytes()));
     }
     if let Some(reference) = &answer.reference {
-        let number = pool.text(reference.in_log().as_bytes());
-        request.set(Table::Notes, c"oxd-ref", number);
+        request.set(Table::Notes, number, pool.text(reference.in_log().as_bytes()));
     }
     let own_page = matches!(answer.body, Body::Page(_)) && answer.status >= 400;
     // An empty answer of success is the handler's own; any other is left to httpd.

@@ -130,8 +130,9 @@ fn admit<'r>(request: Request<'r>, settings: &Settings<'r>, session: Opened<'r>)
     let mut session = session;
     // An internal redirect takes the headers of the answer along, and what was written into them.
     let is_due = session.is_due(settings, request.seconds());
-    let wants_touch = is_due && !request.is_subrequest() && !request.kept().renewed;
-    if wants_touch || authn::may_refresh(settings, &session, request.seconds()) {
+    let wants_touch = is_due && !request.is_subrequest();
+    let wants_refresh = authn::may_refresh(settings, &session, request.seconds());
+    if (wants_touch || wants_refresh) && !request.kept().renewed {
         match renew(request, settings, session) {
             Ok(Some(renewed)) => session = renewed,
             Ok(None) if request.is_subrequest() => return Status::Http(401),

@@ -45,6 +45,8 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
         sys::ap_hook_expr_lookup(Some(rules::find_function), ptr::null(), ptr::null(), middle);
         rules::register(pool);
         sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
+        // Before mod_log_config's.
+        sys::ap_hook_log_transaction(Some(log_transaction), ptr::null(), ptr::null(), first);
         sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
         // An optional hook: mod_status need not be there. It takes any function and calls it as mod_status.h says.
         let section: unsafe extern "C" fn(*mut sys::request_rec, c_int) -> c_int = status_section;
@@ -101,6 +103,10 @@ unsafe extern "C" fn check_authz(r: *mut sys::request_rec) -> c_int {
 
 unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
     on_request(r, protect::finish)
+}
+
+unsafe extern "C" fn log_transaction(r: *mut sys::request_rec) -> c_int {
+    on_request(r, handler::before_the_log)
 }
 
 unsafe extern "C" fn status_section(r: *mut sys::request_rec, flags: c_int) -> c_int {

@@ -257,6 +257,32 @@ impl<'r> Request<'r> {
         self.text(unsafe { sys::apr_table_get(self.table(Table::HeadersIn), name.as_ptr()) })
     }
 
+    /// Hands notes on to the request that the access log asks for them: the last of those that internal redirects have
+    /// made of this one. An `ErrorDocument` begins with none.
+    pub fn hand_on_notes(self, names: [&'static CStr; 2]) {
+        let mut found = [None; 2];
+        let mut last = self;
+        loop {
+            for (note, name) in found.iter_mut().zip(names) {
+                // SAFETY: a request has its tables; the value lives in the pool that all of these requests share.
+                let own = last.text(unsafe { sys::apr_table_get(last.table(Table::Notes), name.as_ptr()) });
+                *note = own.or(*note);
+            }
+            // SAFETY: such a request lives as long as the one that it came from.
+            match unsafe { Self::from_raw(last.rec().next) } {
+                Some(next) => last = next,
+                None => break,
+            }
+        }
+        if last.raw != self.raw {
+            for (note, name) in found.into_iter().zip(names) {
+                if let Some(text) = note {
+                    last.set(Table::Notes, name, text);
+                }
+            }
+        }
+    }
+
     /// The names of all request headers.
     pub fn header_names(self) -> Vec<&'r CStr> {
         self.entries(Table::HeadersIn)

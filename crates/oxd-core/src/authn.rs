@@ -15,6 +15,7 @@ use crate::memory::{Mark, Memory};
 use crate::oxd::api::Commands;
 use crate::reason::{Failure, Reason};
 use crate::record::Parts;
+use crate::reference::Reference;
 use crate::respond::Response;
 use crate::session::{self, Opened, between_machines};
 use crate::settings::{Settings, UnauthAction, UnautzAction};
@@ -55,6 +56,23 @@ impl Ctx<'_> {
         self.stats.refused(failure.reason);
         Response::refusal(failure, self.facts, self.outside, told, start_over)
     }
+
+    /// The answer to a request without a session with a status for which httpd writes the page.
+    fn refuse_bare(&self, status: u16) -> Response {
+        let failure = Failure::new(
+            Reason::LoginRequired,
+            format!("no session, OxdUnauthAction {status}"),
+        );
+        self.stats.refused(failure.reason);
+        let reference = Reference::new(self.outside);
+        self.log(failure.reason.level(), || {
+            format!("{} [ref {}]", failure.log_line(), reference.in_log())
+        });
+        let mut answer = Response::bare(status);
+        answer.code = Some(failure.reason.code());
+        answer.reference = Some(reference);
+        answer
+    }
 }
 
 /// Whether a session's user authenticated longer ago than the place allows (`OxdMaxAge`).
@@ -85,7 +103,7 @@ pub fn aged(ctx: &Ctx<'_>) -> Response {
 fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
     let action = ctx.settings.unauth_action.unwrap_or(UnauthAction::Auto);
     let log_in = match action {
-        UnauthAction::Status(status) if status != 401 => return Response::bare(status),
+        UnauthAction::Status(status) if status != 401 => return ctx.refuse_bare(status),
         UnauthAction::Auto => ctx.facts.method.can_be_repeated() && !ctx.facts.is_script(),
         // What a form has sent would be lost without a word: even here it gets 401 instead.
         UnauthAction::Login => ctx.facts.method.can_be_repeated(),

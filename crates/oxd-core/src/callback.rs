@@ -12,6 +12,7 @@ use crate::login::{self, RESTART_MARK, Wish, start_over};
 use crate::oxd::api::Tokens;
 use crate::page;
 use crate::reason::{Failure, Reason, Step};
+use crate::reference::Reference;
 use crate::respond::Response;
 use crate::session;
 use crate::settings::SameSite;
@@ -179,13 +180,17 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     }
     match (start_over(ctx, None), state::mark_restart(ctx)) {
         (Some(login), Ok(mark)) => {
+            let reference = Reference::new(ctx.outside);
             ctx.log(Level::Info, || {
-                format!("{}; the login is restarted", failure.log_line())
+                let line = failure.log_line();
+                format!("{line}; the login is restarted [ref {}]", reference.in_log())
             });
             ctx.stats.login(stats::Login::Restarted, ctx.facts.now);
-            Response::redirect(302, login)
+            let mut response = Response::redirect(302, login)
                 .with_cookie(mark)
-                .as_step(Step::LoginRestarted)
+                .as_step(Step::LoginRestarted);
+            response.reference = Some(reference);
+            response
         }
         _ => {
             ctx.stats.login_failed(failure.reason, ctx.facts.now);

@@ -21,9 +21,10 @@ use crate::stats::End;
 
 /// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
 pub fn by_user(ctx: &Ctx<'_>) -> Response {
+    let reference = Reference::new(ctx.outside);
     let warn = |what: &str, failure: &Failure| {
         ctx.log(failure.reason.level(), || {
-            format!("{what}: {}", failure.log_line())
+            format!("{what}: {} [ref {}]", failure.log_line(), reference.in_log())
         });
     };
     let mut response = match session::end_own(ctx) {
@@ -51,6 +52,9 @@ pub fn by_user(ctx: &Ctx<'_>) -> Response {
         }
     };
     response.cookies = session::clear(ctx);
+    if response.code == Some(Step::SignedOutHere.code()) {
+        response.reference = Some(reference);
+    }
     response
 }
 

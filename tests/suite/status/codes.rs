@@ -110,6 +110,37 @@ fn a_kept_form_has_its_word() {
     assert_eq!((line.code.as_str(), line.status.as_str()), ("form_kept", "401"));
 }
 
+/// Requests for which httpd makes several (`/` to `index.html`, an error's own page) are still one line with one code.
+#[test]
+fn the_word_outlives_what_httpd_does_next() {
+    let site = watched()
+        .config("<Location /app/env>\nRequire user nobody\nErrorDocument 403 /sorry.html\n</Location>")
+        .httpd(|httpd| {
+            httpd.file("docroot/sorry.html", "a page of the administrator's own");
+            httpd
+        })
+        .start();
+    let browser = site.signed_in();
+    let (answer, line) = line_of(&site, &browser, site.url("/app/env"));
+    assert!(answer.expect(403).text().contains("administrator's own"));
+    assert_eq!(line.code, "forbidden");
+    let (_, line) = line_of(&site, &Browser::new(), site.url("/app/"));
+    assert_eq!(line.code, "login_started");
+}
+
+/// Statuses that `OxdUnauthAction` hands to httpd.
+#[test]
+fn a_bare_status_has_its_word() {
+    let site = watched()
+        .config("<Location /app/hidden>\nOxdUnauthAction 404\n</Location>")
+        .start();
+    let (_, line) = line_of(&site, &Browser::new(), site.url("/app/hidden"));
+    assert_eq!(
+        (line.status.as_str(), line.code.as_str()),
+        ("404", "login_required")
+    );
+}
+
 /// The word and the number are the module's own, whatever oxd says, and stay between it and the log.
 #[test]
 fn nobody_else_has_a_say_in_it() {
