@@ -57,7 +57,7 @@ def parse_arguments():
 
 def settings(quick):
     found = {"quick": quick, "few": 200, "many": 3200, "many_openidc": 1200,
-             "rounds": 5, "full_seconds": 3, "moderate_seconds": 2,
+             "rounds": 5, "full_seconds": 2, "moderate_seconds": 2,
              "login_seconds": 3, "memory_seconds": 2, "connections": load.FULL_CONNECTIONS,
              "moderate_connections": load.MODERATE_CONNECTIONS, "moderate_pause_ms": load.MODERATE_PAUSE_MS,
              "login_connections": login.CONNECTIONS}

@@ -1,6 +1,7 @@
 """Writes the document with its tables and plots from the results of a run."""
 
 import pathlib
+import textwrap
 
 import plot
 
@@ -209,7 +210,8 @@ def fill(template, results):
     values = {name: number(value) for name, value in results["settings"].items()}
     values.update(
         date=results["date"], minutes=str(results["minutes"]), load=str(results["load_average"]),
-        skipped=skipped(results), short=short(results), login_counts=login_counts(results), quick=quick(results))
+        skipped=skipped(results), short=paragraph(short(results)), busy=busy(results),
+        login_counts=paragraph(login_counts(results)), quick=quick(results))
     for make in (machine_table, instructions_table, requests_table, latency_table, memory_table, files_table,
                  login_table, login_parts_table):
         values[make.__name__] = (make(results) or "Not measured in this run.\n").rstrip("\n")
@@ -230,6 +232,18 @@ def alternative(name):
 
 def quick(results):
     return "**A short run (`--quick`): these figures mean little.**\n\n" if results["settings"]["quick"] else ""
+
+
+def paragraph(text):
+    return textwrap.fill(text, 118, break_long_words=False, break_on_hyphens=False)
+
+
+def busy(results):
+    """Above this, something else had a core to a good part for itself."""
+    if results["load_average"] <= 0.5:
+        return ""
+    return (" **This machine had other work to do as well: requests per second and latencies of this run tell "
+            "little.**")
 
 
 def short(results):

@@ -158,6 +158,27 @@ impl WebDriver {
         );
     }
 
+    /// Asks pages for their `dark` or `light` colours from now on.
+    #[track_caller]
+    pub fn prefer(&self, colours: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": colours });
+        self.command("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
+    }
+
+    /// Shows pages as on a screen of this size in CSS pixels; unlike a window, it may be as small as a phone's.
+    #[track_caller]
+    pub fn screen(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
+        self.command("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// A command of Chromium's own, which is no part of WebDriver.
+    #[track_caller]
+    fn command(&self, name: &str, parameters: &Value) {
+        let command = json!({ "cmd": name, "params": parameters });
+        self.call("POST", "/goog/cdp/execute", &command);
+    }
+
     /// Waits until the page's address holds this; fails the test when it never does.
     #[track_caller]
     pub fn wait_for_url(&self, part: &str) {

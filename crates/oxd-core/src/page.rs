@@ -9,17 +9,25 @@ use crate::stats::page::Shown;
 
 /// The style of all pages, inline because a page must also work when nothing else does.
 const STYLE: &str = include_str!("../templates/style.css");
+/// What the administrator's page has besides; the others are to stay small.
+const STATUS_STYLE: &str = include_str!("../templates/status.css");
 /// The longest text from outside that a page repeats, in characters.
 const TOLD_LIMIT: usize = 300;
 
 static POLICY: Lazy<String> = Lazy::new(|| {
-    let hash =
-        base64_simd::STANDARD.encode_to_string(ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes()));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'self'")
+    let hash = |style: &str| {
+        let digest = ring::digest::digest(&ring::digest::SHA256, style.as_bytes());
+        base64_simd::STANDARD.encode_to_string(digest)
+    };
+    format!(
+        "default-src 'none'; style-src 'sha256-{}' 'sha256-{}'; base-uri 'none'; form-action 'self'",
+        hash(STYLE),
+        hash(STATUS_STYLE)
+    )
 });
 static UNFRAMED_POLICY: Lazy<String> = Lazy::new(|| format!("{}; frame-ancestors 'none'", *POLICY));
 
-/// The Content-Security-Policy of all answers with a body: no script at all, and this one style. Only what is made for
+/// The Content-Security-Policy of all answers with a body: no script at all, and these styles. Only what is made for
 /// it may be shown in a frame.
 pub fn content_security_policy(framed: bool) -> &'static str {
     if framed { &POLICY } else { &UNFRAMED_POLICY }
@@ -84,6 +92,7 @@ struct LogoutNoted {
 #[template(path = "status.html")]
 struct Status<'p> {
     style: &'static str,
+    status_style: &'static str,
     address: &'p str,
     token: Option<&'p str>,
     done: Option<&'p str>,
@@ -168,6 +177,7 @@ pub fn logout_noted() -> String {
 pub fn status(address: &str, token: Option<&str>, done: Option<&str>, shown: &Shown) -> String {
     rendered(Status {
         style: STYLE,
+        status_style: STATUS_STYLE,
         address,
         token,
         done,

@@ -1,7 +1,6 @@
 //! Calls to oxd: the client token, the bound on calls under way, one retry for a refused token, typed answers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -38,6 +37,7 @@ pub struct Client<T> {
 impl<T: Transport> Client<T> {
     /// A client over a transport.
     pub fn new(transport: T, stats: Stats<'static>) -> Self {
+        stats.process_begins(std::process::id());
         Self {
             transport,
             stats,
@@ -165,21 +165,16 @@ impl<T: Transport> Client<T> {
 /// A call that is under way, as far as [`Stats`] shows it.
 struct UnderWay(Stats<'static>);
 
-/// The calls of this process that are under way.
-static UNDER_WAY: AtomicU64 = AtomicU64::new(0);
-
 impl UnderWay {
     fn enter(stats: Stats<'static>) -> Self {
-        let count = UNDER_WAY.fetch_add(1, Ordering::Relaxed) + 1;
-        stats.under_way(std::process::id(), count);
+        stats.call_begins(std::process::id());
         Self(stats)
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let count = UNDER_WAY.fetch_sub(1, Ordering::Relaxed) - 1;
-        self.0.under_way(std::process::id(), count);
+        self.0.call_ends(std::process::id());
     }
 }
 

@@ -128,7 +128,7 @@ fn sessions(out: &mut Text, stats: &Stats<'_>) {
     out.family(
         "oxd_session_cookies_total",
         "counter",
-        "Session cookies of requests, by what they turned out to be.",
+        "Looks at a request's session cookie, by what it turned out to be.",
     );
     for what in Presented::ALL {
         let value = stats.read(PRESENTED_AT + *what as usize);

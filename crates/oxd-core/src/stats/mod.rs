@@ -5,172 +5,21 @@
 //! [`metrics`] writes it all for Prometheus, [`page`] for people.
 
 pub mod metrics;
+mod minute;
 pub mod page;
 mod plot;
+mod series;
+mod tables;
+mod verdict;
+
+pub use minute::Minute;
+pub use series::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::Seconds;
 use crate::reason::Reason;
-
-macro_rules! series {
-    ($(#[$doc:meta])* $kind:ident { $( $(#[$item_doc:meta])* $item:ident = $name:literal, )* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $kind { $( $(#[$item_doc])* $item, )* }
-
-        impl $kind {
-            /// All of them, in the order of their places.
-            pub const ALL: &[$kind] = &[ $( $kind::$item, )* ];
-
-            /// The value of its label.
-            pub fn name(self) -> &'static str { match self { $( $kind::$item => $name, )* } }
-        }
-    };
-}
-
-series! {
-    /// How far logins came.
-    Login {
-        /// The browser was sent to the provider.
-        Begun = "begun",
-        /// It came back, and has a session.
-        Completed = "completed",
-        /// It was sent to begin once more, as it came back with a login that is not under way here.
-        Restarted = "restarted",
-    }
-}
-
-series! {
-    /// What a request's session cookie turned out to be.
-    Presented {
-        /// A session that is alive.
-        Alive = "alive",
-        /// None: expired, ended, altered, of another site.
-        Refused = "refused",
-        /// Nobody knows: the store could not be asked.
-        Unknown = "unknown",
-    }
-}
-
-series! {
-    /// Who ended sessions. One act may end several.
-    End {
-        /// The user, by signing out.
-        User = "user",
-        /// The provider, through the browser.
-        FrontChannel = "front_channel",
-        /// The provider itself.
-        BackChannel = "back_channel",
-        /// The provider, by refusing a refresh token.
-        Provider = "provider",
-        /// An administrator.
-        Administrator = "administrator",
-        /// A newer login of the same browser.
-        Login = "login",
-        /// `OxdSessionMax`.
-        Limit = "limit",
-    }
-}
-
-series! {
-    /// The commands of oxd that the module sends.
-    Command {
-        /// `get-client-token`
-        ClientToken = "get-client-token",
-        /// `get-authorization-url`
-        AuthorizationUrl = "get-authorization-url",
-        /// `get-tokens-by-code`
-        TokensByCode = "get-tokens-by-code",
-        /// `get-user-info`
-        UserInfo = "get-user-info",
-        /// `get-access-token-by-refresh-token`
-        Refresh = "get-access-token-by-refresh-token",
-        /// `get-logout-uri`
-        LogoutUri = "get-logout-uri",
-        /// `get-jwks`
-        Jwks = "get-jwks",
-        /// Any other.
-        Other = "other",
-    }
-}
-
-impl Command {
-    /// The command of a name.
-    pub fn of(name: &str) -> Self {
-        let known = Self::ALL.iter().find(|command| command.name() == name);
-        known.copied().unwrap_or(Command::Other)
-    }
-}
-
-series! {
-    /// How a call to oxd went.
-    Outcome {
-        /// Status 200, and HTTP worked.
-        Ok = "ok",
-        /// Another status.
-        Refused = "refused",
-        /// Not HTTP, cut off, or too large.
-        Broken = "broken",
-        /// No whole answer in time.
-        Timeout = "timeout",
-        /// No connection.
-        Unreachable = "unreachable",
-        /// Not sent: as many calls as allowed were under way.
-        Busy = "busy",
-        /// Not sent: oxd was left alone for a moment.
-        Resting = "resting",
-    }
-}
-
-series! {
-    /// What else happened to calls.
-    Event {
-        /// The breaker opened: oxd could not be reached several times in a row.
-        BreakerOpened = "breaker_opened",
-        /// A call waited for its turn.
-        Queued = "queued",
-    }
-}
-
-series! {
-    /// The renewal of sessions' tokens and claims.
-    Renewal {
-        /// New tokens.
-        Tokens = "tokens",
-        /// New claims.
-        Claims = "claims",
-        /// Another request had done it.
-        Shared = "shared",
-        /// It failed, and the session stayed as it was.
-        Failed = "failed",
-    }
-}
-
-series! {
-    /// What a session store was asked for.
-    Action {
-        /// To read an entry.
-        Get = "get",
-        /// To write one.
-        Put = "put",
-        /// To take one away.
-        Remove = "remove",
-    }
-}
-
-series! {
-    /// What a session store answered.
-    Answered {
-        /// It did it.
-        Ok = "ok",
-        /// There was no such entry.
-        Absent = "absent",
-        /// It failed, or did not answer in time.
-        Failed = "failed",
-    }
-}
 
 /// Upper bounds of the histogram of oxd's response times, in milliseconds; one more bucket has the rest.
 pub const BOUNDS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
@@ -180,8 +29,15 @@ const HISTOGRAM: usize = BUCKETS + 1;
 
 /// How many minutes are remembered one by one; an hour is shown.
 const MINUTES: usize = 64;
-/// A minute: which one, and [`Minute`]'s members.
-const MINUTE: usize = 6;
+/// Where the members of [`Minute`] are in its words: first each [`Login`], then these, then each [`Reason`].
+const ANSWERED_IN: usize = Login::ALL.len();
+const UNANSWERED_IN: usize = ANSWERED_IN + 1;
+const TIME_IN: usize = UNANSWERED_IN + 1;
+const FAILED_IN: usize = TIME_IN + 1;
+/// The words of a minute.
+const MINUTE: usize = FAILED_IN + Reason::ALL.len();
+/// In what a minute's time is counted, in microseconds: it has to fit into half a word.
+const TICK: u64 = 10;
 /// Child processes whose calls under way are known; the place is chosen by the process's number.
 const CHILDREN: usize = 512;
 
@@ -199,23 +55,17 @@ const STORE_AT: usize = RENEWALS_AT + Renewal::ALL.len();
 const STORE_TIME_AT: usize = STORE_AT + Action::ALL.len() * Answered::ALL.len();
 const SINCE_AT: usize = STORE_TIME_AT + Action::ALL.len();
 const CHILDREN_AT: usize = SINCE_AT + 1;
-const MINUTES_AT: usize = CHILDREN_AT + 2 * CHILDREN;
+const MINUTES_AT: usize = CHILDREN_AT + CHILDREN;
 /// How many words there are.
 pub const WORDS: usize = MINUTES_AT + MINUTES * MINUTE;
 
-/// What happened in one minute.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Minute {
-    /// Logins that began.
-    pub begun: u64,
-    /// Logins that ended with a session.
-    pub completed: u64,
-    /// Logins that failed.
-    pub failed: u64,
-    /// Calls to oxd that got an answer or ran out of time.
-    pub calls: u64,
-    /// The time that they took together, in microseconds.
-    pub micros: u64,
+/// Two halves in one word, which are therefore always of the same moment.
+fn halves(word: u64) -> (u64, u64) {
+    (word >> 32, word & u64::from(u32::MAX))
+}
+
+fn whole(upper: u64, lower: u64) -> u64 {
+    upper << 32 | lower.min(u64::from(u32::MAX))
 }
 
 /// The counters of a server.
@@ -250,37 +100,30 @@ impl<'s> Stats<'s> {
         self.words[at].fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Counts something in its minute. Each word knows which minute it is about, so that nobody has to clear an hour-old
+    /// one before others count in it.
     fn in_minute(&self, now: Seconds, member: usize, count: u64) {
         let minute = now / 60;
-        let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE;
-        let stamp = &self.words[at];
-        let known = stamp.load(Ordering::Acquire);
-        if known != minute
-            && stamp
-                .compare_exchange(known, minute, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
-        {
-            for word in &self.words[at + 1..at + MINUTE] {
-                word.store(0, Ordering::Relaxed);
-            }
-        }
-        self.add(at + 1 + member, count);
+        let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE + member;
+        let counted = |word: u64| match halves(word) {
+            (of, had) if of == minute => Some(whole(minute, had + count)),
+            (of, _) if of < minute => Some(whole(minute, count)),
+            // Somebody who comes an hour late.
+            _ => None,
+        };
+        let _ = self.words[at].fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
     }
 
     /// A login came so far.
     pub fn login(&self, how_far: Login, now: Seconds) {
         self.add(LOGINS_AT + how_far as usize, 1);
-        match how_far {
-            Login::Begun => self.in_minute(now, 0, 1),
-            Login::Completed => self.in_minute(now, 1, 1),
-            Login::Restarted => {}
-        }
+        self.in_minute(now, how_far as usize, 1);
     }
 
     /// A login failed, at its start or when it came back.
     pub fn login_failed(&self, reason: Reason, now: Seconds) {
         self.add(FAILED_AT + reason as usize, 1);
-        self.in_minute(now, 2, 1);
+        self.in_minute(now, FAILED_IN + reason as usize, 1);
     }
 
     /// A request was refused.
@@ -310,6 +153,8 @@ impl<'s> Stats<'s> {
             CALLS_AT + command as usize * Outcome::ALL.len() + outcome as usize,
             1,
         );
+        let is_answered = matches!(outcome, Outcome::Ok | Outcome::Refused);
+        self.in_minute(now, if is_answered { ANSWERED_IN } else { UNANSWERED_IN }, 1);
         if matches!(outcome, Outcome::Busy | Outcome::Resting) {
             return;
         }
@@ -318,8 +163,9 @@ impl<'s> Stats<'s> {
         let at = TIMES_AT + command as usize * HISTOGRAM;
         self.add(at + bucket.unwrap_or(BOUNDS.len()), 1);
         self.add(at + BUCKETS, micros);
-        self.in_minute(now, 3, 1);
-        self.in_minute(now, 4, micros);
+        if is_answered {
+            self.in_minute(now, TIME_IN, micros.div_ceil(TICK));
+        }
     }
 
     /// Something else happened to calls.
@@ -342,21 +188,46 @@ impl<'s> Stats<'s> {
         self.add(STORE_TIME_AT + action as usize, micros);
     }
 
-    /// How many calls of a process are under way. The place of a process that died is taken by the next one, or not
-    /// counted.
-    pub fn under_way(&self, process: u32, count: u64) {
-        let at = CHILDREN_AT + 2 * (process as usize % CHILDREN);
-        self.words[at].store(u64::from(process), Ordering::Relaxed);
-        self.words[at + 1].store(count, Ordering::Relaxed);
+    /// A process begins: whoever had its number before is gone.
+    pub fn process_begins(&self, process: u32) {
+        self.of_process(process)
+            .store(whole(u64::from(process), 0), Ordering::Relaxed);
+    }
+
+    /// A call of a process begins. The place of a process that died is taken by the next one; of two that share a place
+    /// one is not counted.
+    pub fn call_begins(&self, process: u32) {
+        let begun = |word: u64| match halves(word) {
+            (of, count) if of == u64::from(process) => Some(whole(of, count + 1)),
+            _ => Some(whole(u64::from(process), 1)),
+        };
+        let _ = self
+            .of_process(process)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, begun);
+    }
+
+    /// A call of a process is over.
+    pub fn call_ends(&self, process: u32) {
+        let ended = |word: u64| match halves(word) {
+            (of, count) if of == u64::from(process) && count > 0 => Some(whole(of, count - 1)),
+            _ => None,
+        };
+        let _ = self
+            .of_process(process)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, ended);
+    }
+
+    fn of_process(&self, process: u32) -> &'s AtomicU64 {
+        &self.words[CHILDREN_AT + process as usize % CHILDREN]
     }
 
     /// The calls that are under way in processes that live.
     pub fn all_under_way(&self, lives: impl Fn(u32) -> bool) -> u64 {
         (0..CHILDREN)
-            .map(|child| CHILDREN_AT + 2 * child)
-            .filter(|at| self.read(at + 1) != 0)
-            .filter(|at| u32::try_from(self.read(*at)).is_ok_and(&lives))
-            .map(|at| self.read(at + 1))
+            .map(|child| halves(self.read(CHILDREN_AT + child)))
+            .filter(|(_, count)| *count != 0)
+            .filter(|(process, _)| u32::try_from(*process).is_ok_and(&lives))
+            .map(|(_, count)| count)
             .sum()
     }
 
@@ -366,15 +237,16 @@ impl<'s> Stats<'s> {
         (this.saturating_sub(59)..=this)
             .map(|minute| {
                 let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE;
-                if self.read(at) != minute {
-                    return Minute::default();
-                }
+                let read = |member: usize| match halves(self.read(at + member)) {
+                    (of, count) if of == minute => count,
+                    _ => 0,
+                };
                 Minute {
-                    begun: self.read(at + 1),
-                    completed: self.read(at + 2),
-                    failed: self.read(at + 3),
-                    calls: self.read(at + 4),
-                    micros: self.read(at + 5),
+                    logins: std::array::from_fn(read),
+                    failures: std::array::from_fn(|reason| read(FAILED_IN + reason)),
+                    answered: read(ANSWERED_IN),
+                    unanswered: read(UNANSWERED_IN),
+                    micros: read(TIME_IN) * TICK,
                 }
             })
             .collect()
@@ -398,6 +270,13 @@ impl<'s> Stats<'s> {
     /// How many calls of a command went so.
     pub fn calls(&self, command: Command, outcome: Outcome) -> u64 {
         self.read(CALLS_AT + command as usize * Outcome::ALL.len() + outcome as usize)
+    }
+
+    /// How many calls of a command were sent, and how long they took together, in microseconds.
+    pub fn time(&self, command: Command) -> (u64, u64) {
+        let at = TIMES_AT + command as usize * HISTOGRAM;
+        let sent = (0..BUCKETS).map(|bucket| self.read(at + bucket)).sum();
+        (sent, self.read(at + BUCKETS))
     }
 }
 

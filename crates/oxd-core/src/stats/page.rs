@@ -2,72 +2,190 @@
 
 use std::fmt::Write as _;
 
+pub use super::tables::Table;
+pub use super::verdict::Verdict;
+
 use super::metrics::Gauges;
-use super::plot::{Bars, stacked};
-use super::{
-    Command, ENDS_AT, EVENTS_AT, End, Event, Login, MADE_AT, Minute, Outcome, PRESENTED_AT, Presented, Stats,
-};
+use super::plot::{Bars, Plot, stacked};
+use super::tables::{grouped, millis, tables};
+use super::verdict::verdict;
+use super::{Command, ENDS_AT, End, Login, MADE_AT, Minute, Outcome, PRESENTED_AT, Presented, Stats};
 use crate::clock::Seconds;
 use crate::reason::Reason;
 
-/// A table of the page: its caption, and rows of a name and a number.
-pub struct Table {
-    /// The caption.
-    pub caption: &'static str,
-    /// The rows.
-    pub rows: Vec<(String, String)>,
+/// A number that stands out.
+pub struct Tile {
+    /// What it is.
+    pub name: &'static str,
+    /// The number.
+    pub value: String,
+    /// What else there is to say.
+    pub about: String,
+    /// A class of the style sheet.
+    pub class: &'static str,
+}
+
+/// A plot with all that stands around it.
+pub struct Figure {
+    /// What it shows.
+    pub title: &'static str,
+    /// Its colours, as classes of the style sheet, and what they stand for.
+    pub legend: &'static [(&'static str, &'static str)],
+    /// The drawing, which is SVG.
+    pub svg: String,
+    /// The value at its upper edge; empty where there is nothing to see.
+    pub top: String,
 }
 
 /// Everything that the page shows.
 pub struct Shown {
     /// Since when is counted, in words.
     pub since: String,
-    /// Logins of the last hour.
-    pub logins: String,
-    /// Response times of oxd in the last hour.
-    pub times: String,
+    /// Whether logins work.
+    pub verdict: Verdict,
+    /// The numbers that stand out.
+    pub tiles: Vec<Tile>,
+    /// The plots of the last hour.
+    pub figures: Vec<Figure>,
     /// The tables.
     pub tables: Vec<Table>,
 }
 
 /// Gathers what the page shows.
 pub fn shown(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> Shown {
-    let hour = stats.hour(now);
-    let of = |member: fn(&Minute) -> f64| hour.iter().map(member).collect::<Vec<_>>();
-    let (completed, failed) = (of(|m| m.completed as f64), of(|m| m.failed as f64));
-    let times = of(|m| {
-        if m.calls == 0 {
-            0.0
-        } else {
-            m.micros as f64 / m.calls as f64 / 1e3
-        }
-    });
-    let layers = [
-        Bars {
-            class: "good",
-            values: &completed,
-        },
-        Bars {
-            class: "bad",
-            values: &failed,
-        },
-    ];
+    let minutes = stats.hour(now);
+    let hour = Minute::sum(&minutes);
     Shown {
         since: ago(now.saturating_sub(stats.since())),
-        logins: stacked(
-            "Logins of the last hour: completed and failed, by minute",
-            "",
-            &layers,
+        verdict: verdict(&minutes),
+        tiles: tiles(&hour, gauges),
+        figures: figures(&minutes, &hour),
+        tables: tables(stats, gauges, &hour),
+    }
+}
+
+fn tiles(hour: &Minute, gauges: &Gauges) -> Vec<Tile> {
+    let (completed, failed) = (hour.logins(Login::Completed), hour.failed());
+    let share = match completed + failed {
+        0 => "of none".to_owned(),
+        ended => format!(
+            "{:.1} % of {}",
+            100.0 * failed as f64 / ended as f64,
+            grouped(ended)
         ),
-        times: stacked(
-            "Mean response time of oxd in the last hour, by minute",
-            " ms",
-            &[Bars {
-                class: "good",
-                values: &times,
-            }],
+    };
+    let bad_if = |count: u64| if count > 0 { "bad" } else { "" };
+    vec![
+        Tile {
+            name: "Logins completed",
+            value: grouped(completed),
+            about: format!("of {} begun", grouped(hour.logins(Login::Begun))),
+            class: "",
+        },
+        Tile {
+            name: "Logins failed",
+            value: grouped(failed),
+            about: share,
+            class: bad_if(failed),
+        },
+        Tile {
+            name: "Response time of oxd",
+            value: hour.mean_millis().map_or_else(|| "–".to_owned(), millis),
+            about: format!("mean of {} answers", grouped(hour.answered)),
+            class: "",
+        },
+        Tile {
+            name: "Calls without an answer",
+            value: grouped(hour.unanswered),
+            about: format!("{} under way now", grouped(gauges.under_way)),
+            class: bad_if(hour.unanswered),
+        },
+    ]
+}
+
+/// A plot of two values, one of which nobody likes to see.
+fn two(label: &str, when: impl Fn(usize) -> String, layers: [(&[f64], &str); 2]) -> Plot {
+    let [(good, first), (bad, second)] = layers;
+    let bars = |class: &'static str, values| Bars { class, values };
+    stacked(label, &[bars("good", good), bars("bad", bad)], |minute| {
+        format!(
+            "{}: {} {first}, {} {second}",
+            when(minute),
+            good[minute],
+            bad[minute]
+        )
+    })
+}
+
+fn figures(minutes: &[Minute], hour: &Minute) -> Vec<Figure> {
+    let of = |member: fn(&Minute) -> f64| minutes.iter().map(member).collect::<Vec<_>>();
+    let when = |minute: usize| match minutes.len() - 1 - minute {
+        0 => "this minute".to_owned(),
+        ago => format!("{ago} min ago"),
+    };
+    let each = "in the last hour, minute by minute";
+    let (completed, failed) = (
+        of(|m| m.logins(Login::Completed) as f64),
+        of(|m| m.failed() as f64),
+    );
+    let logins = two(
+        &format!(
+            "Logins {each}: {} completed, {} failed",
+            hour.logins(Login::Completed),
+            hour.failed()
         ),
-        tables: tables(stats, gauges),
+        when,
+        [(&completed, "completed"), (&failed, "failed")],
+    );
+    let (answered, unanswered) = (of(|m| m.answered as f64), of(|m| m.unanswered as f64));
+    let calls = two(
+        &format!(
+            "Calls to oxd {each}: {} answered, {} without an answer",
+            hour.answered, hour.unanswered
+        ),
+        when,
+        [(&answered, "answered"), (&unanswered, "without an answer")],
+    );
+    let means = of(|m| m.mean_millis().unwrap_or(0.0));
+    let mean = hour.mean_millis().map_or_else(|| "no answer".into(), millis);
+    let bars = Bars {
+        class: "good",
+        values: &means,
+    };
+    let times = stacked(
+        &format!("Mean response time of oxd {each}: {mean} in all"),
+        &[bars],
+        |minute| format!("{}: {}", when(minute), millis(means[minute])),
+    );
+    let count = |plot: &Plot| plot.top.map(|top| grouped(top as u64)).unwrap_or_default();
+    vec![
+        Figure {
+            title: "Logins",
+            legend: &[("good", "completed"), ("bad", "failed")],
+            top: count(&logins),
+            svg: logins.svg,
+        },
+        Figure {
+            title: "Calls to oxd",
+            legend: &[("good", "answered"), ("bad", "no answer")],
+            top: count(&calls),
+            svg: calls.svg,
+        },
+        Figure {
+            title: "Response time of oxd",
+            legend: &[("good", "mean")],
+            top: times.top.map(scale).unwrap_or_default(),
+            svg: times.svg,
+        },
+    ]
+}
+
+/// A round number of milliseconds.
+fn scale(millis: f64) -> String {
+    if millis < 1_000.0 {
+        format!("{millis} ms")
+    } else {
+        format!("{} s", millis / 1e3)
     }
 }
 
@@ -79,74 +197,6 @@ fn ago(seconds: u64) -> String {
         7_200..=172_799 => format!("{} h", seconds / 3_600),
         _ => format!("{} days", seconds / 86_400),
     }
-}
-
-fn tables(stats: &Stats<'_>, gauges: &Gauges) -> Vec<Table> {
-    let row = |name: &str, value: u64| (name.to_owned(), value.to_string());
-    let failures: Vec<_> = Reason::ALL
-        .iter()
-        .map(|reason| (reason.code(), stats.failures(*reason)))
-        .filter(|(_, count)| *count > 0)
-        .collect();
-    let mut logins = vec![
-        row("begun", stats.logins(Login::Begun)),
-        row("completed", stats.logins(Login::Completed)),
-        row("restarted", stats.logins(Login::Restarted)),
-    ];
-    logins.extend(
-        failures
-            .iter()
-            .map(|(code, count)| row(&format!("failed: {code}"), *count)),
-    );
-    let mut sessions = vec![row("made", stats.read(MADE_AT))];
-    for by in End::ALL {
-        let count = stats.read(ENDS_AT + *by as usize);
-        if count > 0 {
-            sessions.push(row(&format!("ended by: {}", by.name().replace('_', " ")), count));
-        }
-    }
-    for what in Presented::ALL {
-        let name = match what {
-            Presented::Alive => "requests with a session",
-            Presented::Refused => "requests whose session was over",
-            Presented::Unknown => "requests while the store was away",
-        };
-        sessions.push(row(name, stats.read(PRESENTED_AT + *what as usize)));
-    }
-    let mut calls = Vec::new();
-    for command in Command::ALL {
-        let counts: Vec<_> = Outcome::ALL
-            .iter()
-            .map(|outcome| (outcome.name(), stats.calls(*command, *outcome)))
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| format!("{count} {name}"))
-            .collect();
-        if !counts.is_empty() {
-            calls.push((command.name().to_owned(), counts.join(", ")));
-        }
-    }
-    calls.push(row("under way now", gauges.under_way));
-    for event in Event::ALL {
-        let name = match event {
-            Event::BreakerOpened => "times that oxd was left alone",
-            Event::Queued => "calls that waited for their turn",
-        };
-        calls.push(row(name, stats.read(EVENTS_AT + *event as usize)));
-    }
-    vec![
-        Table {
-            caption: "Logins",
-            rows: logins,
-        },
-        Table {
-            caption: "Sessions",
-            rows: sessions,
-        },
-        Table {
-            caption: "Calls to oxd",
-            rows: calls,
-        },
-    ]
 }
 
 /// `?auto`: one `Name: value` a line, as mod_status writes it.
@@ -195,7 +245,11 @@ pub fn auto(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
 
 /// The section on mod_status's page.
 pub fn section(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
-    let mut html = String::from("<hr />\n<h1>mod_oxd</h1>\n<dl>\n");
+    let said = verdict(&stats.hour(now));
+    let mut html = format!(
+        "<hr />\n<h1>mod_oxd</h1>\n<p>{} {}</p>\n<dl>\n",
+        said.text, said.remedy
+    );
     for line in auto(stats, gauges, now).lines() {
         if let Some((name, value)) = line.split_once(": ") {
             let _ = writeln!(html, "<dt>{name}: {value}</dt>");

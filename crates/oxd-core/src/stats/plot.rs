@@ -1,83 +1,72 @@
-//! Small plots of the last hour as inline SVG, which needs no script and no style of its own.
+//! Small plots of the last hour as inline SVG, which needs no script: bars only. What is to be read stands beside them in
+//! HTML, as large on a phone as anywhere.
 
 use std::fmt::Write as _;
 
-/// Size of the drawing, in units of the view box; the page stretches it to its width.
-const WIDTH: f64 = 600.0;
-const HEIGHT: f64 = 120.0;
-/// Room for the numbers beside and below.
-const LEFT: f64 = 44.0;
-const BOTTOM: f64 = 20.0;
+/// The height of the drawing; its width is one a minute. The page stretches it in both directions.
+const HEIGHT: f64 = 100.0;
+/// The least height of a bar: one of a thousand must still be seen.
+const LEAST: f64 = 2.0;
 
-/// One line of bars: a class of the style sheet for its colour, and a value for each minute.
+/// One of the values that stand on each other in a minute.
 pub struct Bars<'b> {
-    /// The class.
+    /// A class of the style sheet, for the colour.
     pub class: &'static str,
     /// The values, the oldest first.
     pub values: &'b [f64],
 }
 
-/// A plot of bars that stand on each other, minute by minute. `title` is read by screen readers, `unit` follows the
-/// largest value.
-pub fn stacked(title: &str, unit: &str, layers: &[Bars<'_>]) -> String {
+/// A plot.
+pub struct Plot {
+    /// The drawing.
+    pub svg: String,
+    /// The value at its upper edge; `None` where there is nothing to see.
+    pub top: Option<f64>,
+}
+
+/// Bars that stand on each other, minute by minute. `label` is read by screen readers; `words` says what one minute has,
+/// for whoever points at it.
+pub fn stacked(label: &str, layers: &[Bars<'_>], words: impl Fn(usize) -> String) -> Plot {
     let minutes = layers
         .iter()
         .map(|layer| layer.values.len())
         .max()
         .unwrap_or(0)
         .max(1);
-    let total = |minute: usize| -> f64 { layers.iter().filter_map(|layer| layer.values.get(minute)).sum() };
-    let top = round_up((0..minutes).map(total).fold(0.0, f64::max));
-    let (plot_width, plot_height) = (WIDTH - LEFT, HEIGHT - BOTTOM - 8.0);
-    let step = plot_width / minutes as f64;
-    let floor = HEIGHT - BOTTOM;
+    let value = |layer: &Bars<'_>, minute: usize| layer.values.get(minute).copied().unwrap_or(0.0);
+    let total = |minute: usize| -> f64 { layers.iter().map(|layer| value(layer, minute)).sum() };
+    let most = (0..minutes).map(total).fold(0.0, f64::max);
+    let top = round_up(most);
     let mut svg = format!(
-        "<svg class=\"plot\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>"
+        "<svg viewBox=\"0 0 {minutes} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{label}\">"
     );
     // Writing into a String cannot fail.
-    for (value, label) in [(0.0, "0".to_owned()), (top, format!("{top}{unit}"))] {
-        let y = floor - value / top * plot_height;
+    for minute in (0..minutes).filter(|minute| total(*minute) > 0.0) {
         let _ = write!(
             svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
-            LEFT - 6.0,
-            y + 4.0
+            "<g><title>{}</title><rect class=\"hit\" x=\"{minute}\" y=\"0\" width=\"1\" height=\"{HEIGHT}\"/>",
+            words(minute)
         );
-    }
-    for minute in 0..minutes {
-        let mut y = floor;
+        let mut y = HEIGHT;
         for layer in layers {
-            let value = layer.values.get(minute).copied().unwrap_or(0.0);
+            let value = value(layer, minute);
             if value > 0.0 {
-                // One of a thousand must still be seen.
-                let height = (value / top * plot_height).max(1.5);
+                let height = (value / top * HEIGHT).max(LEAST);
                 y -= height;
                 let _ = write!(
                     svg,
-                    "<rect class=\"{}\" x=\"{:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>",
+                    "<rect class=\"{}\" x=\"{minute}.1\" y=\"{y:.1}\" width=\".8\" height=\"{height:.1}\"/>",
                     layer.class,
-                    LEFT + minute as f64 * step + step * 0.1,
-                    step * 0.8
                 );
             }
         }
-    }
-    for (ago, anchor) in [(60, "start"), (30, "middle"), (0, "end")] {
-        let x = LEFT + plot_width * (1.0 - f64::from(ago) / 60.0);
-        let label = if ago == 0 {
-            "now".to_owned()
-        } else {
-            format!("-{ago} min")
-        };
-        let _ = write!(
-            svg,
-            "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{label}</text>",
-            HEIGHT - 5.0
-        );
+        svg.push_str("</g>");
     }
     svg.push_str("</svg>");
-    svg
+    Plot {
+        svg,
+        top: (most > 0.0).then_some(top),
+    }
 }
 
 /// The next of 1, 2, 5, 10, 20, 50, ...
@@ -124,12 +113,22 @@ mod tests {
             },
             Bars {
                 class: "bad",
-                values: &[0.0, 0.0, 1.0],
+                values: &[0.0, 0.0, 1000.0],
             },
         ];
-        let svg = stacked("Logins", "", &layers);
-        assert_eq!(svg.matches("<rect").count(), 3);
-        assert!(svg.contains("aria-label=\"Logins\"") && svg.contains(">5<"));
-        assert!(!stacked("Empty", " ms", &[]).contains("NaN"));
+        let plot = stacked("Logins", &layers, |minute| format!("minute {minute}"));
+        let (svg, top) = (plot.svg, plot.top);
+        assert_eq!(svg.matches("<rect class=\"good\"").count(), 2);
+        assert_eq!(svg.matches("<rect class=\"bad\"").count(), 1);
+        assert_eq!(
+            svg.matches("<title>").count(),
+            2,
+            "nothing is said of minutes without anything"
+        );
+        assert!(svg.contains("aria-label=\"Logins\"") && top == Some(2_000.0));
+        // Small as it is, it can be seen.
+        assert!(svg.contains("height=\"2.0\""), "{svg}");
+        let empty = stacked("Empty", &[], |_| String::new());
+        assert!(!empty.svg.contains("NaN") && !empty.svg.contains("<rect") && empty.top.is_none());
     }
 }

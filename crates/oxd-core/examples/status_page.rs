@@ -1,0 +1,79 @@
+//! The page of `oxd-status` with an invented hour, for whoever changes how it looks:
+//! `cargo run -p oxd-core --example status_page >page.html`.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use oxd_core::page;
+use oxd_core::reason::Reason;
+use oxd_core::stats::metrics::Gauges;
+use oxd_core::stats::page::shown;
+use oxd_core::stats::{
+    Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, WORDS,
+};
+
+const NOW: u64 = 1_800_000_000;
+const LOGIN: [(Command, u64); 3] = [
+    (Command::AuthorizationUrl, 18),
+    (Command::TokensByCode, 60),
+    (Command::UserInfo, 35),
+];
+
+/// A minute's logins: more around the middle of the hour, and in between a few minutes in which oxd is in trouble.
+fn minute(stats: &Stats<'_>, ago: u64) {
+    let now = NOW - ago * 60;
+    let crowd = 30_u64.saturating_sub(ago.abs_diff(25)) / 2 + (ago * 7 + 3) % 6;
+    let is_bad = (5..12).contains(&ago);
+    for number in 0..crowd {
+        stats.login(Login::Begun, now);
+        stats.presented(Presented::Alive);
+        for (place, (command, usual)) in LOGIN.into_iter().enumerate() {
+            let jitter = (number * 13 + ago * 5 + place as u64 * 3) % 20;
+            let took = Duration::from_millis(if is_bad { usual * 12 } else { usual } + jitter);
+            stats.call(command, Outcome::Ok, took, now);
+        }
+        if is_bad && number % 3 == 0 {
+            stats.call(
+                Command::TokensByCode,
+                Outcome::Timeout,
+                Duration::from_secs(3),
+                now,
+            );
+            stats.login_failed(Reason::OxdTimeout, now);
+        } else if number % 17 == 5 {
+            stats.login_failed(Reason::AccessDenied, now);
+        } else {
+            stats.login(Login::Completed, now);
+            stats.made();
+        }
+    }
+}
+
+fn main() {
+    let words: Vec<_> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+    let Some(stats) = Stats::over(&words) else {
+        unreachable!("there are enough words");
+    };
+    stats.begin(NOW - 200_000);
+    (0..60).rev().for_each(|ago| minute(&stats, ago));
+    stats.login(Login::Restarted, NOW);
+    stats.call(
+        Command::ClientToken,
+        Outcome::Ok,
+        Duration::from_millis(9),
+        NOW - 90,
+    );
+    [End::User, End::User, End::BackChannel, End::Administrator]
+        .into_iter()
+        .for_each(|by| stats.ended(by));
+    stats.presented(Presented::Refused);
+    stats.event(Event::Queued);
+    stats.renewal(Renewal::Tokens);
+    stats.store(Action::Get, Answered::Ok, Duration::from_micros(140));
+    let gauges = Gauges {
+        under_way: 2,
+        lost_marks: 0,
+    };
+    let shown = shown(&stats, &gauges, NOW);
+    println!("{}", page::status("/oxd-status", Some("token"), None, &shown));
+}

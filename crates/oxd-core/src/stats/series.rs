@@ -1,0 +1,159 @@
+//! What tells series apart: fixed lists, so that no label ever holds a user, a token, a path or a host.
+
+macro_rules! series {
+    ($(#[$doc:meta])* $kind:ident { $( $(#[$item_doc:meta])* $item:ident = $name:literal, )* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $kind { $( $(#[$item_doc])* $item, )* }
+
+        impl $kind {
+            /// All of them, in the order of their places.
+            pub const ALL: &[$kind] = &[ $( $kind::$item, )* ];
+
+            /// The value of its label.
+            pub fn name(self) -> &'static str { match self { $( $kind::$item => $name, )* } }
+        }
+    };
+}
+
+series! {
+    /// How far logins came.
+    Login {
+        /// The browser was sent to the provider.
+        Begun = "begun",
+        /// It came back, and has a session.
+        Completed = "completed",
+        /// It was sent to begin once more, as it came back with a login that is not under way here.
+        Restarted = "restarted",
+    }
+}
+
+series! {
+    /// What a request's session cookie turned out to be.
+    Presented {
+        /// A session that is alive.
+        Alive = "alive",
+        /// None: expired, ended, altered, of another site.
+        Refused = "refused",
+        /// Nobody knows: the store could not be asked.
+        Unknown = "unknown",
+    }
+}
+
+series! {
+    /// Who ended sessions. One act may end several.
+    End {
+        /// The user, by signing out.
+        User = "user",
+        /// The provider, through the browser.
+        FrontChannel = "front_channel",
+        /// The provider itself.
+        BackChannel = "back_channel",
+        /// The provider, by refusing a refresh token.
+        Provider = "provider",
+        /// An administrator.
+        Administrator = "administrator",
+        /// A newer login of the same browser.
+        Login = "login",
+        /// `OxdSessionMax`.
+        Limit = "limit",
+    }
+}
+
+series! {
+    /// The commands of oxd that the module sends.
+    Command {
+        /// `get-client-token`
+        ClientToken = "get-client-token",
+        /// `get-authorization-url`
+        AuthorizationUrl = "get-authorization-url",
+        /// `get-tokens-by-code`
+        TokensByCode = "get-tokens-by-code",
+        /// `get-user-info`
+        UserInfo = "get-user-info",
+        /// `get-access-token-by-refresh-token`
+        Refresh = "get-access-token-by-refresh-token",
+        /// `get-logout-uri`
+        LogoutUri = "get-logout-uri",
+        /// `get-jwks`
+        Jwks = "get-jwks",
+        /// Any other.
+        Other = "other",
+    }
+}
+
+impl Command {
+    /// The command of a name.
+    pub fn of(name: &str) -> Self {
+        let known = Self::ALL.iter().find(|command| command.name() == name);
+        known.copied().unwrap_or(Command::Other)
+    }
+}
+
+series! {
+    /// How a call to oxd went.
+    Outcome {
+        /// Status 200, and HTTP worked.
+        Ok = "ok",
+        /// Another status.
+        Refused = "refused",
+        /// Not HTTP, cut off, or too large.
+        Broken = "broken",
+        /// No whole answer in time.
+        Timeout = "timeout",
+        /// No connection.
+        Unreachable = "unreachable",
+        /// Not sent: as many calls as allowed were under way.
+        Busy = "busy",
+        /// Not sent: oxd was left alone for a moment.
+        Resting = "resting",
+    }
+}
+
+series! {
+    /// What else happened to calls.
+    Event {
+        /// The breaker opened: oxd could not be reached several times in a row.
+        BreakerOpened = "breaker_opened",
+        /// A call waited for its turn.
+        Queued = "queued",
+    }
+}
+
+series! {
+    /// The renewal of sessions' tokens and claims.
+    Renewal {
+        /// New tokens.
+        Tokens = "tokens",
+        /// New claims.
+        Claims = "claims",
+        /// Another request had done it.
+        Shared = "shared",
+        /// It failed, and the session stayed as it was.
+        Failed = "failed",
+    }
+}
+
+series! {
+    /// What a session store was asked for.
+    Action {
+        /// To read an entry.
+        Get = "get",
+        /// To write one.
+        Put = "put",
+        /// To take one away.
+        Remove = "remove",
+    }
+}
+
+series! {
+    /// What a session store answered.
+    Answered {
+        /// It did it.
+        Ok = "ok",
+        /// There was no such entry.
+        Absent = "absent",
+        /// It failed, or did not answer in time.
+        Failed = "failed",
+    }
+}
