@@ -163,8 +163,16 @@ test_14_an_upgrade_keeps_configuration_choice_and_sessions() {
     expect "without another sign-in" 200 http://127.0.0.1/private/ "Only for users"
 }
 
+# The registration has an address for front-channel logout: the provider shows it in a
+# frame, and its page leads on by a link.
 test_15_a_user_signs_out() {
+    local page
     visit http://127.0.0.1/oxd/logoutme
+    expect "the provider tells the site" 200 "$provider/end_session*" 'id="continue"'
+    page=$(tr '\n' ' ' <"$run/page")
+    visit "$(attribute src "$(grep -o '<iframe[^>]*>' <<<"$page")")"
+    expect "the site has been told" 200 "http://127.0.0.1/oxd/frontchannel-logout*"
+    visit "$(attribute href "$(grep -o '<a id="continue"[^>]*>' <<<"$page")")"
     expect "signing out ends at the signed-out page" 200 "http://127.0.0.1/oxd/logout*"
     visit http://127.0.0.1/private/
     expect "nor is there a session at the provider" 200 "$provider/*" 'type="password"'
