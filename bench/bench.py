@@ -135,7 +135,8 @@ def measure_all(arguments):
                 entry.update(full=full[key], moderate=moderate[key])
         if "login" in arguments.only:
             say("login starts:")
-            results["login"].update(login.login_starts(bed, how["rounds"], how["login_seconds"], progress(results["others"])))
+            results["login"].update(login.login_starts(
+                bed, how["rounds"], how["login_seconds"], progress(results["others"])))
     results["minutes"] = round((time.monotonic() - began) / 60, 1)
     return results
 

@@ -23,7 +23,7 @@ def times(figure, base):
 
 
 def kilobytes(figure):
-    return f"{figure / 1024:.1f} MiB"
+    return f"{round(figure / 1024, 1) + 0.0:.1f} MiB"  # + 0.0: without it there is a -0.0
 
 
 def milliseconds(microseconds):
@@ -213,7 +213,7 @@ def fill(template, results):
     values = {name: number(value) for name, value in results["settings"].items()}
     values.update(
         date=results["date"], minutes=str(results["minutes"]),
-        skipped=skipped(results), short=paragraph(short(results)), busy=busy(results),
+        skipped=paragraph(skipped(results)), short=paragraph(short(results)), busy=busy(results),
         login_counts=paragraph(login_counts(results)), quick=quick(results))
     for make in (machine_table, instructions_table, requests_table, latency_table, memory_table, files_table,
                  login_table, login_parts_table):
