@@ -100,12 +100,9 @@ def measure_all(arguments):
         results = {
             "date": datetime.date.today().isoformat(), "parts": sorted(arguments.only), "settings": how,
             "skipped": bed.skipped,
-            "machine": machine.describe(apache, module_version()), "load_average": machine.load_average(),
+            "machine": machine.describe(apache, module_version()), "others": [],
             "variants": {v.key: {"label": v.label, "family": v.family} for v in chosen}, "login": {},
         }
-        if results["load_average"] > 0.5:
-            say(f"This machine is at work (load {results['load_average']}): requests per second "
-                "and latencies will tell little.")
         entries = results["variants"]
         # What minds other work comes last: at first the build has just ended.
         if "instructions" in arguments.only:
@@ -132,23 +129,28 @@ def measure_all(arguments):
         if "requests" in arguments.only:
             say("requests per second and latency:")
             full, moderate = load.requests_and_latency(
-                bed, chosen, how["rounds"], how["full_seconds"], how["moderate_seconds"], progress())
+                bed, chosen, how["rounds"], how["full_seconds"], how["moderate_seconds"],
+                progress(results["others"]))
             for key, entry in entries.items():
                 entry.update(full=full[key], moderate=moderate[key])
         if "login" in arguments.only:
             say("login starts:")
-            results["login"].update(login.login_starts(bed, how["rounds"], how["login_seconds"], progress()))
+            results["login"].update(login.login_starts(
+                bed, how["rounds"], how["login_seconds"], progress(results["others"])))
     results["minutes"] = round((time.monotonic() - began) / 60, 1)
     return results
 
 
-def progress():
-    """Says what round it is, and from the second one on how long the rest will take."""
+def progress(others):
+    """Says what round it is, and from the second one on how long the rest will take. Nothing of
+    the benchmark is at work then: the time to see whether anything else is."""
     began = time.monotonic()
 
     def say_round(done, rounds):
         left = (time.monotonic() - began) / done * (rounds - done) if done else 0
-        say(f"  round {done + 1} of {rounds}" + (f", some {left:.0f} s to go" if done else ""))
+        others.append(round(machine.cores_at_work(0.5), 2))
+        say(f"  round {done + 1} of {rounds}" + (f", some {left:.0f} s to go" if done else "")
+            + (f" (other processes keep {others[-1]} cores busy)" if others[-1] > report.QUIET else ""))
 
     return say_round
 

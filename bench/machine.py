@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 from sites import PYTHON
 
@@ -55,5 +56,15 @@ def describe(apache, module_version):
     }
 
 
-def load_average():
-    return round(os.getloadavg()[0], 2)
+def cores_at_work(seconds):
+    """How many cores are busy while this program sleeps. The load average would still tell of
+    the build that has just ended."""
+
+    def ticks():
+        with open("/proc/stat") as file:
+            user, nice, system, idle, wait, *others = (int(word) for word in file.readline().split()[1:9])
+        return user + nice + system + sum(others), idle + wait
+
+    (busy, idle), _, (busy_then, idle_then) = ticks(), time.sleep(seconds), ticks()
+    busy, idle = busy_then - busy, idle_then - idle
+    return len(os.sched_getaffinity(0)) * busy / max(1, busy + idle)

@@ -1,10 +1,13 @@
 """Writes the document with its tables and plots from the results of a run."""
 
 import pathlib
+import statistics
 import textwrap
 
 import plot
 
+# So many cores may be busy with something else on a machine that is called quiet.
+QUIET = 0.1
 README_BEGIN, README_END = "<!-- written by make bench -->", "<!-- until here -->"
 
 
@@ -20,7 +23,7 @@ def times(figure, base):
 
 
 def kilobytes(figure):
-    return f"{figure / 1024:.1f} MiB"
+    return f"{round(figure / 1024, 1) + 0.0:.1f} MiB"  # + 0.0: without it there is a -0.0
 
 
 def milliseconds(microseconds):
@@ -209,8 +212,8 @@ def fill(template, results):
     """`@name@` is a value or a table. A section whose table is missing says so."""
     values = {name: number(value) for name, value in results["settings"].items()}
     values.update(
-        date=results["date"], minutes=str(results["minutes"]), load=str(results["load_average"]),
-        skipped=skipped(results), short=paragraph(short(results)), busy=busy(results),
+        date=results["date"], minutes=str(results["minutes"]),
+        skipped=paragraph(skipped(results)), short=paragraph(short(results)), busy=busy(results),
         login_counts=paragraph(login_counts(results)), quick=quick(results))
     for make in (machine_table, instructions_table, requests_table, latency_table, memory_table, files_table,
                  login_table, login_parts_table):
@@ -239,11 +242,14 @@ def paragraph(text):
 
 
 def busy(results):
-    """Above this, something else had a core to a good part for itself."""
-    if results["load_average"] <= 0.5:
+    if not results["others"]:
         return ""
-    return (" **This machine had other work to do as well: requests per second and latencies of this run tell "
-            "little.**")
+    usual, most = statistics.median(results["others"]), max(results["others"])
+    text = (f"Between the rounds of load, other processes kept {usual:.2f} of {results['machine']['cores']} cores "
+            f"busy (the median; at most {most:.2f}).")
+    if usual > QUIET:
+        text += " **So the machine was not quiet: requests per second and latencies of this run tell little.**"
+    return paragraph(text) + "\n\n"
 
 
 def short(results):
@@ -274,7 +280,7 @@ def login_counts(results):
                     "over TLS included.")
     if "script_instructions" in login:
         told.append(f"A process of the script takes {number(login['script_instructions'])} from its start to its end, "
-                    "most of them before its first line and for a new TLS connection.")
+                    "most of them for the start of Python and what it imports.")
     if "script_memory" in login:
         told.append(f"It needs {kilobytes(login['script_memory'])} while it runs (RSS), for each login that starts "
                     "at the same time.")
