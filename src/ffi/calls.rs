@@ -116,7 +116,10 @@ impl Calls<'_> {
     /// Reads an entry.
     pub fn retrieve(&self, key: &Key) -> Result<Vec<u8>, Refusal> {
         BUFFER.with_borrow_mut(|buffer| {
-            buffer.resize(LONGEST, 0);
+            if buffer.is_empty() {
+                // Zeroed by the system, page by page where an entry needs it: a thread keeps the buffer for ever.
+                *buffer = vec![0; LONGEST];
+            }
             let mut length = buffer.len() as c_uint;
             // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
             let status = unsafe {
