@@ -120,6 +120,8 @@ impl Calls<'_> {
                 // Zeroed by the system, page by page where an entry needs it: a thread keeps the buffer for ever.
                 *buffer = vec![0; LONGEST];
             }
+            // What an earlier call has left must not pass for an answer that the provider never wrote.
+            buffer[0] = 0;
             let mut length = buffer.len() as c_uint;
             // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
             let status = unsafe {
