@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oxd_tests::{
-    Answer, Approval, Browser, DEMO_SUB, SiteBuilder, TestSite, WAIT, approve, begin, decide, sign_in,
-    sign_in_as, sign_out, user, wait_until, within,
+    Answer, Approval, Browser, DEMO_SUB, SiteBuilder, TestSite, WAIT, WebDriver, approve, begin, decide,
+    sign_in, sign_in_as, sign_out, user, wait_until, within,
 };
 use serde_json::json;
 use url::Url;
@@ -222,4 +222,67 @@ fn tokens_are_refreshed_again_and_again() {
         .header("authorization", &format!("Bearer {latest}"))
         .send();
     assert_eq!(info.expect(200).json()["sub"], DEMO_SUB);
+}
+
+/// From the first click to the last: sign-in, consent, claims, a fresh token, a stronger sign-in, and signing out. How a
+/// sign-out at the provider reaches another tab is shown in `logout::tabs`, by the back channel at this provider, and by
+/// the front channel, which this provider has no more, at the development provider.
+#[test]
+fn the_whole_flow_in_a_browser() {
+    let site = TestSite::builder()
+        .certified()
+        .provider(|provider| provider.access_token_lifetime = Duration::from_secs(20))
+        .directives("OxdTokenRefresh 17s\nOxdPassTokens access_token")
+        .config("<Location /app/strong>\nRequire oxd-acr u2f\n</Location>")
+        .httpd(|httpd| {
+            httpd.file(
+                "docroot/app/strong/index.html",
+                "<title>strong</title>a strong page",
+            );
+            httpd.allow_log(REFUSED)
+        })
+        .start();
+    let window = WebDriver::start("certified");
+    let provider = site.oxd.provider_url();
+    let sign_in = |name: &str| {
+        window.wait_for_url(&provider);
+        window.screenshot(&format!("{name}-provider"));
+        window.fill("[name=username]", "test_user");
+        window.fill("[name=password]", "secret");
+        window.click("#sign-in");
+    };
+    window.open(&site.url("/oxd"));
+    window.click("a[href='/oxd/login']");
+    sign_in("1");
+    window.screenshot("2-consent");
+    window.click("#allow");
+    window.wait_for_url(&site.url("/oxd"));
+    wait_until("the claims", || window.text().contains("test_user@example.org"));
+    window.screenshot("3-claims");
+
+    // The application's own page asks for what it got.
+    window.open(&site.url("/app/"));
+    let token = || {
+        let text = window.script("return fetch('/app/env').then(answer => answer.text())");
+        let text = text.as_str().unwrap_or_default();
+        let line = text
+            .split(['\n', '\0'])
+            .find(|line| line.starts_with("OXD_ACCESS_TOKEN="));
+        line.unwrap_or_else(|| panic!("no token: {text}")).to_owned()
+    };
+    let first = token();
+    wait_until("a fresh token", || token() != first);
+
+    window.open(&site.url("/app/strong/"));
+    sign_in("4-stronger");
+    window.wait_for_url(&site.url("/app/strong/"));
+    assert!(window.text().contains("a strong page"), "{}", window.text());
+    window.screenshot("5-strong");
+
+    window.open(&site.url("/oxd/logoutme"));
+    window.wait_for_url(&provider);
+    window.screenshot("6-provider-sign-out");
+    window.click("#sign-out");
+    window.wait_for_url(&site.url("/oxd/logout"));
+    window.screenshot("7-signed-out");
 }
