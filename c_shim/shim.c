@@ -1,6 +1,6 @@
 #include "shim.h"
 
-/* The module itself is defined in Rust (src/ffi/module.rs); its index selects the LogLevel. */
+/* The module itself is defined in Rust (src/entry/module.rs); its index selects the LogLevel. */
 APLOG_USE_MODULE(oxd);
 
 void oxd_log_request(const request_rec *r, int level, const char *line)

@@ -1,15 +1,11 @@
 //! mod_oxd: OpenID Connect login, sessions and access control for the Apache HTTP Server, through Gluu oxd.
 //!
-//! This package is the Apache layer: it turns a request into plain facts, asks `oxd-core` what to do, and does it. A
-//! request is followed from hook to answer in `docs/ARCHITECTURE.md`. All `unsafe` code is in [`ffi`].
+//! This package is the Apache layer: httpd enters in [`entry`], [`adapter`] asks `oxd-core` what to do and does it, and
+//! [`ffi`] wraps what httpd and APR offer. A request is followed from hook to answer in `docs/ARCHITECTURE.md`.
 #![deny(unsafe_code)]
 
-mod child;
+mod adapter;
+#[allow(unsafe_code)]
+mod entry;
 #[allow(unsafe_code)]
 mod ffi;
-mod handler;
-mod identity;
-mod outside;
-mod protect;
-mod startup;
-mod stores;

@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_int};
 
-use oxd_core::facts::Level;
+use oxd_core::base::log::Level;
 
 use super::sys;
 

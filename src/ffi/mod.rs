@@ -1,21 +1,18 @@
 //! The boundary to C, and the only place with `unsafe` code.
 //!
 //! What comes out of here is safe to use: a [`request::Request`] whose texts are `Option`s, a [`pool::Pool`] that
-//! hands out zeroed memory, hooks that no panic leaves. What goes in are plain Rust functions (`crate::protect`,
-//! `crate::handler`, `crate::startup`).
+//! hands out zeroed memory, hooks that no panic leaves. What goes in are plain Rust functions (`crate::adapter::protect`,
+//! `crate::adapter::handler`, `crate::adapter::startup`).
 
 mod body;
-pub mod calls;
-pub mod config;
+pub mod dir_config;
 pub mod guard;
-pub mod hooks;
-pub mod kept;
 pub mod log;
-pub mod module;
 pub mod pool;
 pub mod process;
 pub mod request;
-pub mod rules;
+pub mod request_state;
+pub mod server;
 pub mod shared;
 pub mod socache;
 

@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use oxd_core::arena::Arena;
+use oxd_core::base::arena::Arena;
 
 use super::sys;
 

@@ -4,13 +4,14 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use oxd_core::facts::{Level, Method};
-use oxd_core::settings::Expression;
+use oxd_core::base::log::Level;
+use oxd_core::config::settings::Expression;
+use oxd_core::http::request::Method;
 
-use super::kept::{Kept, PoolText};
+use super::dir_config::{DirConfig, index};
 use super::log::{line_text, raw_level};
-use super::module::{DirConfig, index};
 use super::pool::{Pool, c_text};
+use super::request_state::{Kept, PoolText};
 use super::{Status, sys};
 
 /// A request during one hook.
@@ -390,4 +391,9 @@ impl<'r> Request<'r> {
         // SAFETY: the request is live, the line a C string.
         unsafe { sys::oxd_log_request(self.raw.as_ptr(), raw_level(level), line.as_ptr()) }
     }
+}
+
+/// Whether a text is a word, in any case.
+pub fn is_word(text: Option<&CStr>, word: &str) -> bool {
+    text.is_some_and(|t| t.to_bytes().eq_ignore_ascii_case(word.as_bytes()))
 }

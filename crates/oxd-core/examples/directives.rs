@@ -1,5 +1,5 @@
 //! Prints `docs/DIRECTIVES.md` from the table of directives.
 
 fn main() {
-    print!("{}", oxd_core::directive::reference_page());
+    print!("{}", oxd_core::config::directive::reference_page());
 }

@@ -4,11 +4,10 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oxd_core::page;
-use oxd_core::reason::Reason;
-use oxd_core::stats::metrics::Gauges;
-use oxd_core::stats::page::shown;
-use oxd_core::stats::{
+use oxd_core::base::reason::Reason;
+use oxd_core::pages::status::shown;
+use oxd_core::shm::stats::metrics::Gauges;
+use oxd_core::shm::stats::{
     Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, WORDS,
 };
 
@@ -75,5 +74,8 @@ fn main() {
         lost_marks: 0,
     };
     let shown = shown(&stats, &gauges, NOW);
-    println!("{}", page::status("/oxd-status", Some("token"), None, &shown));
+    println!(
+        "{}",
+        oxd_core::pages::status_page("/oxd-status", Some("token"), None, &shown)
+    );
 }

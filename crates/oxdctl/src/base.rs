@@ -1,6 +1,6 @@
 //! The handler's address, and the addresses below it that a provider has to know.
 
-use oxd_core::value::http_url;
+use oxd_core::config::value::http_url;
 use url::{Host, Url};
 
 /// The address of the handler: `https://app.example/oxd`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use oxd_core::value::{self, Complaint};
+use oxd_core::config::value::{self, Complaint};
 use url::Url;
 
 use crate::base::Base;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use oxd_core::base::secret::Secret;
 use oxd_core::oxd::ANSWER_LIMIT;
-use oxd_core::secret::Secret;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderValue, LOCATION};
 use serde_json::Value;
 use url::{Host, Url};

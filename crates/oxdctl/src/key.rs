@@ -1,8 +1,8 @@
 //! `oxdctl key`
 
 use base64_simd::STANDARD;
-use oxd_core::crypto::{Random as _, SystemRandom};
-use oxd_core::secret::Secret;
+use oxd_core::base::crypto::{Random as _, SystemRandom};
+use oxd_core::base::secret::Secret;
 use serde_json::json;
 
 use crate::cli::Key;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use oxd_core::secret::Secret;
+use oxd_core::base::secret::Secret;
 use serde_json::{Map, Value, json};
 
 use crate::http::{Link, Reply};

@@ -1,6 +1,6 @@
 //! The members of `register-site` and `update-site` that say what a site is like.
 
-use oxd_core::value::is_scope_token;
+use oxd_core::config::value::is_scope_token;
 use serde_json::{Map, Value, json};
 
 use crate::base::Base;

@@ -4,8 +4,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::clock::Seconds;
-use crate::reason::Failure;
+use crate::base::clock::Seconds;
+use crate::base::reason::Failure;
 
 /// `get-client-token`
 #[derive(Deserialize)]

@@ -13,10 +13,10 @@ use super::keys::KeyCell;
 use super::refresh::Flights;
 use super::token::{Fetched, TokenCell};
 use super::{Answer, Credentials, Server, Site, Transport, TransportError, lock};
-use crate::clock::{Seconds, wall};
-use crate::reason::{Failure, Reason};
-use crate::secret::Secret;
-use crate::stats::{Command, Event, Outcome, Stats};
+use crate::base::clock::{Seconds, wall};
+use crate::base::reason::{Failure, Reason};
+use crate::base::secret::Secret;
+use crate::shm::stats::{Command, Event, Outcome, Stats};
 
 const REFRESH: &str = "get-access-token-by-refresh-token";
 
@@ -345,5 +345,4 @@ impl<T: Transport> SiteClient<'_, T> {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

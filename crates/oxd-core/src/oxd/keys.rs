@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::lock;
-use crate::reason::{Failure, Reason};
+use crate::base::reason::{Failure, Reason};
 
 /// How long keys are used without asking again.
 const KEPT_FOR: Duration = Duration::from_secs(3_600);

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::reason::{Failure, Reason};
-use crate::secret::Secret;
-use crate::settings::{CaFile, Proxy, Settings, Timeouts};
+use crate::base::reason::{Failure, Reason};
+use crate::base::secret::Secret;
+use crate::config::settings::{CaFile, Proxy, Settings, Timeouts};
 
 /// How to reach one oxd server; what makes a transport of its own necessary.
 #[derive(Clone, Copy, Debug)]

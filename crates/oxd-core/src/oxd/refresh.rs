@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::lock;
-use crate::crypto::sha256_text;
-use crate::reason::{Failure, Reason};
+use crate::base::crypto::sha256_text;
+use crate::base::reason::{Failure, Reason};
 
 /// How long an answer is shared: longer than any request that was under way with the old cookie.
 const SHARED_FOR: Duration = Duration::from_secs(60);

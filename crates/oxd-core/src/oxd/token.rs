@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::lock;
-use crate::reason::{Failure, Reason};
-use crate::secret::Secret;
+use crate::base::reason::{Failure, Reason};
+use crate::base::secret::Secret;
 
 /// A client token with what is left of its life.
 #[derive(Clone)]

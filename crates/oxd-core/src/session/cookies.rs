@@ -1,13 +1,13 @@
 //! The cookies of a session: its record or its identifier, and when it was last used.
 
 use super::{IDENTIFIER, Keep};
-use crate::authn::Ctx;
-use crate::clock::Seconds;
-use crate::cookie::{self, Attributes};
-use crate::crypto::{NoRandomness, Purpose, random_text};
-use crate::reason::{Failure, Reason};
-use crate::record::Parts;
-use crate::state;
+use crate::access::authn::Ctx;
+use crate::base::clock::Seconds;
+use crate::base::crypto::{NoRandomness, Purpose, random_text};
+use crate::base::reason::{Failure, Reason};
+use crate::http::cookie::{self, Attributes};
+use crate::login::pending;
+use crate::session::record::Parts;
 
 /// What follows the session cookie's name in the name of the cookie that says when the session was last used.
 pub const NAME_OF_USE: &str = ".seen";
@@ -97,7 +97,7 @@ pub(super) fn of_record(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Fai
         match Piece::of(existing, name) {
             Some(Piece::Number(index)) if index >= pieces.len() => stale.push(index),
             Some(_) => {}
-            None if existing.starts_with(state::PREFIX.as_bytes()) => {
+            None if existing.starts_with(pending::PREFIX.as_bytes()) => {
                 in_logins += bytes;
                 logins.push(String::from_utf8_lossy(existing));
             }

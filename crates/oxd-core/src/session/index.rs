@@ -2,20 +2,20 @@
 //!
 //! httpd's stores know neither lists nor comparisons, so that a list is read, changed and written under a lease of this
 //! machine. Two machines that change one at the same moment may lose an element: then the session still learns from the
-//! mark beside the list that it is over ([`super::saving`]), only a few seconds later.
+//! mark beside the list that it is over ([`super::update`]), only a few seconds later.
 
 use std::thread;
 use std::time::Duration;
 
-use super::{Keep, ending, last_use};
-use crate::authn::Ctx;
-use crate::clock::{Seconds, wall};
-use crate::facts::Level;
-use crate::memory::{Lease, Mark};
-use crate::reason::Failure;
-use crate::record::Parts;
-use crate::stats::End;
-use crate::store::{Entries, Key, Kind};
+use super::{Keep, last_use, revoke};
+use crate::access::authn::Ctx;
+use crate::base::clock::{Seconds, wall};
+use crate::base::log::Level;
+use crate::base::reason::Failure;
+use crate::session::record::Parts;
+use crate::session::store::{Entries, Key, Kind};
+use crate::shm::memory::{Lease, Mark};
+use crate::shm::stats::End;
 
 /// The most sessions that a list has; the oldest leave it first.
 const MOST: usize = 200;
@@ -118,7 +118,7 @@ pub(super) fn add(ctx: &Ctx<'_>, entries: &Entries<'_>, key: &Key, parts: &Parts
         ctx.log(Level::Info, || {
             format!("a user's oldest session ends: OxdSessionMax {most}")
         });
-        ending::end_entry(ctx, entries, &oldest.key, oldest.ends)?;
+        revoke::end_entry(ctx, entries, &oldest.key, oldest.ends)?;
     }
     Ok(())
 }

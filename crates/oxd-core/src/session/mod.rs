@@ -1,34 +1,37 @@
 //! Sessions: found again in a request's cookies, alive or not.
 //!
-//! A session is a record ([`crate::record`]). With `OxdSessionStore cookie` the browser holds it, sealed; with a store
+//! A session is a record ([`crate::session::record`]). With `OxdSessionStore cookie` the browser holds it, sealed; with a store
 //! the browser holds an identifier and the store holds the record. Either way the record itself is written only when
 //! something in it changes. When the session was last used stands beside it (a small cookie, or a small entry), so that
 //! two requests at once cannot undo what the other has written.
 
+pub mod claims;
 mod cookies;
-mod ending;
+mod create;
 mod index;
-mod making;
-mod saving;
+pub mod record;
+mod revoke;
+pub mod store;
+mod update;
 
 pub use cookies::{NAME_OF_USE, clear};
-pub use ending::{Ended, end_all, end_marked, end_own, first_time, forget, is_known};
-pub use making::create;
-pub use saving::{adopted, between_machines, is_replaced, newer, publish, touch};
+pub use create::create;
+pub use revoke::{Ended, end_all, end_marked, end_own, first_time, forget, is_known};
+pub use update::{adopted, between_machines, is_replaced, newer, publish, touch};
 
 use std::borrow::Cow;
 
-use crate::authn::Ctx;
-use crate::clock::{Millis, Seconds};
-use crate::cookie;
-use crate::crypto::{KeyRing, Purpose};
-use crate::memory::{Mark, Memory};
+use crate::access::authn::Ctx;
+use crate::base::clock::{Millis, Seconds};
+use crate::base::crypto::{KeyRing, Purpose};
+use crate::base::reason::Failure;
+use crate::config::settings::Settings;
+use crate::http::cookie;
 use crate::oxd::api::Refreshed;
-use crate::reason::Failure;
-use crate::record::{Parts, Texts};
-use crate::settings::Settings;
-use crate::stats::{Presented, Stats};
-use crate::store::{Entries, Key, Kind, Store};
+use crate::session::record::{Parts, Texts};
+use crate::session::store::{Entries, Key, Kind, Store};
+use crate::shm::memory::{Mark, Memory};
+use crate::shm::stats::{Presented, Stats};
 
 /// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
 const LONGEST: usize = cookie::most_chunks() * 4096;
@@ -279,7 +282,7 @@ impl<'b> Opened<'b> {
         Parts {
             seen: now,
             version: self.parts.version.saturating_add(1),
-            access_expires: making::expiry(now, refreshed.expires_in),
+            access_expires: create::expiry(now, refreshed.expires_in),
             texts,
             ..self.parts
         }

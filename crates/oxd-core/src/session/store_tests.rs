@@ -1,10 +1,10 @@
 //! Sessions in a store, and what ends them.
 
 use super::*;
-use crate::authn::Refresh;
-use crate::memory::About;
-use crate::reason::Reason;
-use crate::settings::SiteFile;
+use crate::access::authn::Refresh;
+use crate::base::reason::Reason;
+use crate::config::settings::SiteFile;
+use crate::shm::memory::About;
 use crate::testing::{Browser, FakeStore, NOW, memory, site};
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -136,7 +136,7 @@ fn a_store_that_is_down_lets_nobody_in_and_ends_nothing() {
         assert_eq!(answer.status, 503, "{path}");
         assert!(crate::testing::header(&answer, "Retry-After").is_some());
     }
-    let login = browser.ask("/app", crate::authn::unauthenticated);
+    let login = browser.ask("/app", crate::access::authn::unauthenticated);
     assert_eq!(login.status, 302);
     let state = browser.last_state();
     assert_eq!(
@@ -253,7 +253,7 @@ fn a_session_that_ends_while_it_is_written_does_not_come_back() {
     });
     other.look("/", |ctx| {
         let entries = Entries::of(ctx).unwrap();
-        ending::end_entry(ctx, &entries, &key, NOW + 100).unwrap();
+        revoke::end_entry(ctx, &entries, &key, NOW + 100).unwrap();
     });
     let published = browser_here.look("/", |ctx| publish(ctx, &record).unwrap());
     assert_eq!(published, None);
@@ -303,7 +303,7 @@ fn a_refresh_is_done_once_for_all_machines() {
                 buffer.resize(len, 0);
                 &mut buffer
             });
-            crate::authn::refresh(ctx, &session.unwrap().unwrap()).unwrap()
+            crate::access::authn::refresh(ctx, &session.unwrap().unwrap()).unwrap()
         })
     };
     assert!(matches!(refresh(&here), Refresh::Changed(..)));
@@ -320,7 +320,7 @@ fn a_copy_of_a_login_that_has_come_back_is_of_no_use() {
     let file = site("s");
     let machine = memory();
     let mut victim = browser(&file, None, machine);
-    victim.ask("/app", crate::authn::unauthenticated);
+    victim.ask("/app", crate::access::authn::unauthenticated);
     let state = victim.last_state();
     let mut thief = browser(&file, None, machine);
     thief.cookies = victim.cookies.clone();

@@ -1,7 +1,7 @@
 use super::*;
-use crate::authn::Refresh;
-use crate::claims;
-use crate::reason::Reason;
+use crate::access::authn::Refresh;
+use crate::base::reason::Reason;
+use crate::session::claims;
 use crate::testing::{Browser, NOW, site};
 use serde_json::{Value, json};
 
@@ -126,7 +126,7 @@ fn a_session_that_httpd_would_not_take_back_is_an_error_page() {
 
 #[test]
 fn the_user_name_follows_its_rule() {
-    use crate::settings::RemoteUser;
+    use crate::config::settings::RemoteUser;
     let file = site("s");
     let mut browser = Browser::at(Settings {
         site: Some(&file),
@@ -136,10 +136,10 @@ fn the_user_name_follows_its_rule() {
     browser.log_in("/app");
     let name = |browser: &Browser<'_>| {
         let page = browser.look("/oxd/session", |ctx| {
-            crate::endpoint::answer(
+            crate::handler::routes::answer(
                 ctx,
-                Some(crate::endpoint::Endpoint::Session),
-                &crate::endpoint::Form::None,
+                Some(crate::handler::routes::Endpoint::Session),
+                &crate::handler::routes::Form::None,
             )
         });
         serde_json::from_slice::<Value>(page.body_bytes()).unwrap()["user"].clone()
@@ -200,7 +200,7 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
 fn refresh(browser: &Browser<'_>) -> Refresh {
     browser.look("/app", |ctx| {
         with_own(ctx, |session| {
-            crate::authn::refresh(ctx, &session.unwrap()).unwrap()
+            crate::access::authn::refresh(ctx, &session.unwrap()).unwrap()
         })
         .unwrap()
     })
@@ -241,7 +241,7 @@ fn while_one_request_refreshes_the_others_go_on_with_a_token_that_still_works() 
     let mark = browser.look("/", |ctx| {
         with_own(ctx, |s| Mark::of_session(&s.unwrap().parts.id)).unwrap()
     });
-    let now = crate::clock::wall();
+    let now = crate::base::clock::wall();
     let lease = browser.memory.lease(mark, now, now + 60).unwrap();
     assert_eq!(refresh(&browser), Refresh::Unchanged);
     drop(lease);
@@ -260,7 +260,7 @@ fn a_refused_refresh_ends_the_session() {
     browser.now = NOW + 241;
     browser.oxd.failure = Some(("refresh", Reason::RefreshRefused));
     assert_eq!(refresh(&browser), Refresh::Ended);
-    let answer = browser.ask("/app", crate::authn::ended);
+    let answer = browser.ask("/app", crate::access::authn::ended);
     assert_eq!(answer.status, 302, "a new login");
     assert!(!is_signed_in(&browser));
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use oxd_core::clock::CLOCK_LEEWAY;
+use oxd_core::base::clock::CLOCK_LEEWAY;
 
 use super::report::Report;
 use super::{date_text, time_text};

@@ -1,0 +1,4 @@
+//! Protected places: who comes in.
+
+pub mod authn;
+pub mod rule;

@@ -1,0 +1,431 @@
+//! Why a request was refused: one list of reasons, each with its code, its status, what a user reads and what an
+//! administrator can do about it.
+
+use crate::base::crypto::NoRandomness;
+use crate::base::log::Level;
+
+/// A refusal, with what happened for the log. The detail holds no secret and no token.
+#[derive(Debug)]
+pub struct Failure {
+    /// The reason.
+    pub reason: Reason,
+    /// What exactly happened, for the log only.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A refusal for this reason.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    /// The line for the error log: code, what happened, what to do.
+    pub fn log_line(&self) -> String {
+        // Some details quote what came from outside; a line break in them would forge a line of the log.
+        let detail: String = self
+            .detail
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(1_000)
+            .collect();
+        match self.reason.remedy() {
+            "" => format!("{}: {detail}", self.reason.code()),
+            remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
+        }
+    }
+}
+
+impl From<NoRandomness> for Failure {
+    fn from(_: NoRandomness) -> Self {
+        Self::new(Reason::Internal, "the system gave no random bytes")
+    }
+}
+
+macro_rules! reasons {
+    ($( $(#[$doc:meta])* $name:ident {
+        code: $code:literal, status: $status:literal, level: $level:ident,
+        title: $title:literal, text: $text:literal, remedy: $remedy:literal $(,)?
+    } )*) => {
+        /// Why a request was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $( $(#[$doc])* $name, )* }
+
+        impl Reason {
+            /// Every reason, for the tables of tests and documentation.
+            pub const ALL: &[Reason] = &[ $( Reason::$name, )* ];
+
+            /// The stable code that logs and JSON answers carry.
+            pub fn code(self) -> &'static str { match self { $( Reason::$name => $code, )* } }
+
+            /// The HTTP status.
+            pub fn status(self) -> u16 { match self { $( Reason::$name => $status, )* } }
+
+            /// How loudly the log speaks of it.
+            pub fn level(self) -> Level { match self { $( Reason::$name => Level::$level, )* } }
+
+            /// The page's heading.
+            pub fn title(self) -> &'static str { match self { $( Reason::$name => $title, )* } }
+
+            /// What the page tells the user.
+            pub fn text(self) -> &'static str { match self { $( Reason::$name => $text, )* } }
+
+            /// What an administrator can do; empty where the user's request explains it all.
+            pub fn remedy(self) -> &'static str { match self { $( Reason::$name => $remedy, )* } }
+        }
+    };
+}
+
+reasons! {
+    /// A protected place was asked for without a session, and a login page would not help the asker.
+    LoginRequired {
+        code: "login_required", status: 401, level: Debug,
+        title: "Please sign in", text: "You need to sign in to see this page.", remedy: "",
+    }
+    /// The callback came without `code` or `state`, or with one of them twice.
+    CallbackMalformed {
+        code: "callback_malformed", status: 400, level: Info,
+        title: "The sign-in could not be completed",
+        text: "The address that brought you here is incomplete. Please start over.", remedy: "",
+    }
+    /// The state belongs to no login that this browser has under way, and restarting it did not help.
+    StateUnknown {
+        code: "state_unknown", status: 400, level: Info,
+        title: "The sign-in could not be completed",
+        text: "This sign-in has expired, was already used, or was begun in another browser. Please start over, \
+               and check that your browser accepts cookies.",
+        remedy: "if this happens often, check that the browser comes back to the host it left from, that \
+                 OxdCookiePath and OxdCookieDomain cover both the protected place and the handler, and \
+                 OxdStateTimeout",
+    }
+    /// The user, or the provider on its own, refused.
+    AccessDenied {
+        code: "access_denied", status: 403, level: Info,
+        title: "The sign-in was refused",
+        text: "The sign-in was cancelled, or you are not allowed to use this site.", remedy: "",
+    }
+    /// The provider came back with another error.
+    ProviderError {
+        code: "provider_error", status: 400, level: Warning,
+        title: "The sign-in did not work", text: "The sign-in service reported an error.",
+        remedy: "the provider's log has more",
+    }
+    /// The address to return to leads elsewhere.
+    ReturnAddress {
+        code: "return_address_not_allowed", status: 400, level: Info,
+        title: "This link is not valid", text: "The link names an address that this site does not return to.",
+        remedy: "OxdReturnTo lists the hosts besides its own that a login may return to",
+    }
+    /// oxd does not know the code (any more).
+    CodeInvalid {
+        code: "code_invalid", status: 400, level: Warning,
+        title: "The sign-in could not be completed",
+        text: "This sign-in has expired or was already used. Please start over.",
+        remedy: "if this happens often, compare the clocks of this machine, of oxd and of the provider",
+    }
+    /// oxd does not know the state (any more).
+    StateUnregistered {
+        code: "state_unregistered", status: 400, level: Warning,
+        title: "The sign-in could not be completed",
+        text: "This sign-in took too long or was already used. Please start over.",
+        remedy: "oxd keeps a state for 5 minutes and only in its own memory or storage; was oxd restarted?",
+    }
+    /// oxd cannot be reached.
+    OxdUnreachable {
+        code: "oxd_unreachable", status: 503, level: Error,
+        title: "Signing in is not possible right now",
+        text: "The sign-in service cannot be reached. Please try again in a moment.",
+        remedy: "check that oxd runs and that OxdServer, OxdServerCAFile and OxdServerProxy fit it",
+    }
+    /// oxd failed again and again, and is left alone for a moment.
+    OxdResting {
+        code: "oxd_resting", status: 503, level: Warning,
+        title: "Signing in is not possible right now",
+        text: "The sign-in service cannot be reached. Please try again in a moment.",
+        remedy: "an earlier oxd_unreachable line says why",
+    }
+    /// As many calls as allowed are under way.
+    OxdBusy {
+        code: "oxd_busy", status: 503, level: Warning,
+        title: "Too many people are signing in",
+        text: "The sign-in service is busy. Please try again in a moment.",
+        remedy: "OxdServerMaxCalls bounds the calls of one child process; oxd may be slow",
+    }
+    /// oxd did not answer in time.
+    OxdTimeout {
+        code: "oxd_timeout", status: 504, level: Error,
+        title: "Signing in took too long",
+        text: "The sign-in service did not answer in time. Please try again.",
+        remedy: "see oxd's own log; OxdServerTimeout says how long one call may take",
+    }
+    /// oxd answered something that it should not.
+    OxdAnswer {
+        code: "oxd_answer", status: 502, level: Error,
+        title: "Signing in is not possible right now",
+        text: "The sign-in service gave an answer that this site cannot use.",
+        remedy: "see oxd's own log, and check that OxdServer names oxd itself",
+    }
+    /// oxd refused the client token twice.
+    ClientTokenRefused {
+        code: "client_token_refused", status: 502, level: Error,
+        title: "Signing in is not possible right now",
+        text: "This site is not allowed to use the sign-in service.",
+        remedy: "check OxdClientId, OxdClientSecret and OxdId: the token must belong to the site's own client and \
+                 have the scope oxd",
+    }
+    /// `get-user-info` handed on an error of the provider.
+    UserInfoError {
+        code: "user_info_error", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The sign-in service did not tell who you are.",
+        remedy: "the provider refused the access token; OxdUserInfo Off does without user info",
+    }
+    /// Two answers speak of different users.
+    SubjectMismatch {
+        code: "subject_mismatch", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The sign-in service gave contradictory answers about who you are.",
+        remedy: "user info and id token name different subjects; do not trust this provider until that is explained",
+    }
+    /// The id token answers another login.
+    NonceMismatch {
+        code: "nonce_mismatch", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The answer of the sign-in service belongs to another sign-in.",
+        remedy: "the id token's nonce is not that of the authorization URL: a replayed token, or a broken provider",
+    }
+    /// The id token has run out or is not whole.
+    IdTokenInvalid {
+        code: "id_token_invalid", status: 502, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The answer of the sign-in service is no longer valid.",
+        remedy: "compare the clocks of this machine and of the provider",
+    }
+    /// The session does not fit into cookies that httpd would take back.
+    SessionTooLarge {
+        code: "session_too_large", status: 500, level: Error,
+        title: "The sign-in could not be completed",
+        text: "The sign-in service told more about you than this site can keep.",
+        remedy: "have the provider release fewer claims, ask for a smaller OxdScope, raise LimitRequestFieldSize, or \
+                 use another OxdSessionStore",
+    }
+    /// The session store cannot be asked.
+    StoreUnavailable {
+        code: "store_unavailable", status: 503, level: Error,
+        title: "This page cannot be shown right now",
+        text: "The site cannot look up your session. Please try again in a moment.",
+        remedy: "check the store that OxdSessionStore names: does its server run, can it be reached from here, is its \
+                 file writable",
+    }
+    /// The logout token is not one that this site may act upon.
+    LogoutTokenInvalid {
+        code: "logout_token_invalid", status: 400, level: Info,
+        title: "Not possible", text: "The logout token is not valid.", remedy: "",
+    }
+    /// A logout notice without its two parameters.
+    LogoutMalformed {
+        code: "logout_malformed", status: 400, level: Info,
+        title: "Not possible", text: "iss and sid are needed, each once.", remedy: "",
+    }
+    /// A form without what it is about.
+    FormIncomplete {
+        code: "form_incomplete", status: 400, level: Info,
+        title: "Not possible", text: "The form does not say what to do.", remedy: "",
+    }
+    /// A form that did not come from the page that has it.
+    ForeignForm {
+        code: "foreign_form", status: 403, level: Warning,
+        title: "Not possible", text: "This form was sent from another site. Open the page and send it from there.",
+        remedy: "",
+    }
+    /// The provider takes the session's refresh token no longer: it has ended the session on its side.
+    RefreshRefused {
+        code: "refresh_refused", status: 401, level: Info,
+        title: "Please sign in", text: "Your session at the sign-in service has ended.", remedy: "",
+    }
+    /// The user's session is fine, but a rule of the place (`Require`) does not let this user in.
+    Forbidden {
+        code: "forbidden", status: 403, level: Info,
+        title: "You cannot see this page",
+        text: "You are signed in, but this page is not open to you.",
+        remedy: "",
+    }
+    /// The user authenticated again, but still not in the way that the place asks for.
+    AcrNotMet {
+        code: "acr_not_met", status: 403, level: Info,
+        title: "A stronger sign-in is needed",
+        text: "This page asks for a way of signing in that the sign-in service did not use.",
+        remedy: "check that the provider offers the acr values that Require oxd-acr names",
+    }
+    /// The user lacks the claim that should become the user name.
+    NoUserName {
+        code: "user_name_missing", status: 403, level: Warning,
+        title: "Your account cannot be used here",
+        text: "The sign-in service did not tell what this site needs to know about you.",
+        remedy: "check OxdRemoteUser, OxdScope and which claims the provider releases",
+    }
+    /// A place uses the module without telling it enough.
+    NotConfigured {
+        code: "not_configured", status: 500, level: Error,
+        title: "This page is not set up", text: "The site's administrator has to complete its configuration.",
+        remedy: "",
+    }
+    /// Something in the module itself.
+    Internal {
+        code: "internal", status: 500, level: Error,
+        title: "Something went wrong", text: "Please try again.", remedy: "",
+    }
+    /// Not an address of the handler.
+    NotFound {
+        code: "not_found", status: 404, level: Debug,
+        title: "Not found", text: "There is no such page here.", remedy: "",
+    }
+    /// The handler's address does not take this method.
+    MethodNotAllowed {
+        code: "method_not_allowed", status: 405, level: Debug,
+        title: "Not possible", text: "This address cannot be used in that way.", remedy: "",
+    }
+    /// The form that came back is larger than any answer of a provider.
+    BodyTooLarge {
+        code: "body_too_large", status: 413, level: Info,
+        title: "Too much was sent", text: "The answer of the sign-in service is too large.", remedy: "",
+    }
+}
+
+/// What an answer was that is no refusal; the code stands in the access log like that of a [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The browser was sent to the provider.
+    LoginStarted,
+    /// The same, for an authentication that a rule asks for.
+    StepUpStarted,
+    /// The same, with the provider asked to show no page.
+    SilentLoginStarted,
+    /// The browser was sent to begin once more.
+    LoginRestarted,
+    /// The login is done.
+    LoginDone,
+    /// The login had been done before.
+    AlreadySignedIn,
+    /// The form that came with the request is kept in a page.
+    FormKept,
+    /// The session has ended; on to the provider.
+    SignedOut,
+    /// The session has ended here, but not everything could be told of it.
+    SignedOutHere,
+    /// The provider has said that a session or a user has left.
+    LogoutNoted,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: &[Step] = &[
+        Step::LoginStarted,
+        Step::StepUpStarted,
+        Step::SilentLoginStarted,
+        Step::LoginRestarted,
+        Step::LoginDone,
+        Step::AlreadySignedIn,
+        Step::FormKept,
+        Step::SignedOut,
+        Step::SignedOutHere,
+        Step::LogoutNoted,
+    ];
+
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Step::LoginStarted => "login_started",
+            Step::StepUpStarted => "step_up_started",
+            Step::SilentLoginStarted => "silent_login_started",
+            Step::LoginRestarted => "login_restarted",
+            Step::LoginDone => "login_done",
+            Step::AlreadySignedIn => "already_signed_in",
+            Step::FormKept => "form_kept",
+            Step::SignedOut => "signed_out",
+            Step::SignedOutHere => "signed_out_here",
+            Step::LogoutNoted => "logout_noted",
+        }
+    }
+}
+
+impl Reason {
+    /// Seconds for `Retry-After`, where trying again soon makes sense.
+    pub fn retry_after(self) -> Option<u32> {
+        (self.status() == 503).then_some(5)
+    }
+
+    /// Whether the page offers to start the login over.
+    pub fn can_start_over(self) -> bool {
+        !matches!(
+            self,
+            Reason::NotFound
+                | Reason::MethodNotAllowed
+                | Reason::NotConfigured
+                | Reason::Forbidden
+                | Reason::StoreUnavailable
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_errors_say_what_to_do() {
+        let mut codes: Vec<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        for reason in Reason::ALL {
+            let own_words = matches!(reason, Reason::NotConfigured | Reason::Internal);
+            assert!(
+                reason.level() != Level::Error || own_words || !reason.remedy().is_empty(),
+                "{reason:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_code_has_its_entry_in_the_troubleshooting_page_and_no_other_has() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/TROUBLESHOOTING.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let entries: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+            .collect();
+        let reasons = Reason::ALL.iter().map(|reason| reason.code());
+        let codes: Vec<&str> = reasons.chain(Step::ALL.iter().map(|step| step.code())).collect();
+        for code in &codes {
+            assert_eq!(entries.iter().filter(|entry| entry == &code).count(), 1, "{code}");
+        }
+        for entry in &entries {
+            assert!(codes.contains(entry), "{entry}");
+        }
+        for reason in Reason::ALL {
+            let entry = page
+                .split("\n### `")
+                .find(|entry| entry.starts_with(&format!("{}`", reason.code())));
+            let entry = entry.unwrap_or_default();
+            assert!(
+                entry.contains(&reason.status().to_string()),
+                "{}: status",
+                reason.code()
+            );
+            assert!(
+                entry.contains("**Cause.**") && entry.contains("**Cure.**"),
+                "{}",
+                reason.code()
+            );
+        }
+    }
+
+    #[test]
+    fn a_log_line_stays_one_line() {
+        let line = Failure::new(Reason::ProviderError, "a\nb\r\nc").log_line();
+        assert!(!line.contains(['\n', '\r']), "{line}");
+    }
+}

@@ -1,0 +1,373 @@
+//! Finds places that use the module without telling it enough, in the tree of the configuration, so that `configtest`
+//! can say so before a user meets a 500.
+//!
+//! Only what is certain is reported: where another section might apply to the same request, a request has to show it.
+
+use crate::config::settings::Settings;
+
+/// A directive or section as it stands in the configuration.
+#[derive(Debug, Default)]
+pub struct Node {
+    /// Its name; a section's begins with `<`.
+    pub name: String,
+    /// Its arguments, as written.
+    pub args: String,
+    /// The file it stands in.
+    pub file: String,
+    /// The line there.
+    pub line: u32,
+    /// What a section holds.
+    pub children: Vec<Node>,
+}
+
+/// A directive that a place lacks.
+#[derive(Debug, PartialEq)]
+pub struct Missing {
+    /// File and line of the place's `AuthType oxd` or `SetHandler oxd`.
+    pub at: String,
+    /// The place, as the configuration writes it.
+    pub place: String,
+    /// What makes it need the directive.
+    pub because: String,
+    /// The directive, and what may stand for it.
+    pub directive: &'static str,
+}
+
+impl Missing {
+    /// The line that `configtest` prints.
+    pub fn line(&self) -> String {
+        format!(
+            "{}: {} has {}, but no {} reaches it",
+            self.at, self.place, self.because, self.directive
+        )
+    }
+}
+
+/// Where a directive stands.
+#[derive(Clone, PartialEq)]
+struct Spot {
+    /// Which `<VirtualHost>`, counted; `None` for the main server.
+    host: Option<usize>,
+    /// Which section of that server, counted, with its opening line; `None` at server level.
+    section: Option<(usize, String)>,
+}
+
+struct Found<'t> {
+    spot: Spot,
+    node: &'t Node,
+}
+
+/// What is needed, and which directives provide it.
+const NEEDS: [(&str, &[&str]); 5] = [
+    ("OxdServer", &["OxdServer"]),
+    ("OxdId (or OxdSite)", &["OxdId", "OxdSite"]),
+    ("OxdClientId (or OxdSite)", &["OxdClientId", "OxdSite"]),
+    ("OxdClientSecret (or OxdSite)", &["OxdClientSecret", "OxdSite"]),
+    (
+        "OxdOpHost (or OxdOpConfigurationEndpoint, or OxdSite)",
+        &["OxdOpHost", "OxdOpConfigurationEndpoint", "OxdSite"],
+    ),
+];
+/// The last of the needs above are credentials, which an unprotected oxd does not ask for.
+const CREDENTIALS_FROM: usize = 2;
+
+/// Finds what is missing.
+pub fn missing(tree: &[Node]) -> Vec<Missing> {
+    let found = all(tree);
+    let mut missing = Vec::new();
+    for user in found.iter().filter(|f| is_use(f.node)) {
+        let reaches = |names: &[&str], wanted: Option<&str>| {
+            found.iter().any(|f| {
+                names.iter().any(|name| is(f.node, name))
+                    && wanted.is_none_or(|value| unquoted(&f.node.args).eq_ignore_ascii_case(value))
+                    && may_reach(&f.spot, &user.spot)
+            })
+        };
+        let unprotected = reaches(&["OxdProtectedCommands"], Some("off"));
+        let wanted = if unprotected {
+            &NEEDS[..CREDENTIALS_FROM]
+        } else {
+            &NEEDS[..]
+        };
+        for (directive, providers) in wanted {
+            if !reaches(providers, None) {
+                missing.push(Missing {
+                    at: format!("{}:{}", user.node.file, user.node.line),
+                    place: match &user.spot.section {
+                        Some((_, opening)) => opening.clone(),
+                        None => "the server".into(),
+                    },
+                    because: format!("{} {}", user.node.name, user.node.args.trim()),
+                    directive,
+                });
+            }
+        }
+    }
+    missing
+}
+
+/// The places of `OxdServerVerify Off`.
+pub fn unverified(tree: &[Node]) -> Vec<String> {
+    all(tree)
+        .iter()
+        .filter(|f| is(f.node, "OxdServerVerify") && unquoted(&f.node.args).eq_ignore_ascii_case("off"))
+        .map(|f| format!("{}:{}", f.node.file, f.node.line))
+        .collect()
+}
+
+/// The paths of all `<Location>`s with `SetHandler oxd`.
+pub fn handler_paths(tree: &[Node]) -> Vec<String> {
+    all(tree)
+        .iter()
+        .filter(|f| is(f.node, "SetHandler") && is_use(f.node))
+        .filter_map(|f| location(&f.spot.section.as_ref()?.1).map(str::to_owned))
+        .collect()
+}
+
+/// The names of all session cookies of a configuration.
+pub fn cookie_names(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let named = || found.iter().filter(|f| is(f.node, "OxdCookieName"));
+    let mut names: Vec<_> = named().map(|f| unquoted(&f.node.args).to_owned()).collect();
+    let is_unnamed = |place: &Found<'_>| !named().any(|f| may_reach(&f.spot, &place.spot));
+    if found.iter().any(|f| is_use(f.node) && is_unnamed(f)) {
+        names.push(Settings::default().session_cookie().to_owned());
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether a place that uses the module has no `OxdCryptoKey`.
+pub fn lacks_crypto_key(tree: &[Node]) -> bool {
+    let found = all(tree);
+    found.iter().filter(|f| is_use(f.node)).any(|user| {
+        !found
+            .iter()
+            .any(|f| is(f.node, "OxdCryptoKey") && may_reach(&f.spot, &user.spot))
+    })
+}
+
+/// Directives by which a protected place looks for sessions elsewhere than a login puts them: nobody could ever sign in
+/// there, and the browser would go round between the site and a provider that asks nothing. One line each.
+pub fn unshared(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let uses = |name: &str| {
+        let name = name.to_owned();
+        found.iter().filter(move |f| is(f.node, &name) && is_use(f.node))
+    };
+    let lines = found
+        .iter()
+        .filter(|f| {
+            ["OxdSessionStore", "OxdCryptoKey", "OxdCookieName"]
+                .iter()
+                .any(|name| is(f.node, name))
+        })
+        .filter(|f| f.spot.section.is_some())
+        // What holds anyway is shared with a handler that says nothing.
+        .filter(|f| !["cookie", "oxd_session"].contains(&unquoted(&f.node.args)));
+    let mut unshared = Vec::new();
+    for own in lines {
+        let place = uses("AuthType").find(|place| covers(&own.spot, &place.spot));
+        let Some(place) = place else { continue };
+        let mut handlers = uses("SetHandler")
+            .filter(|h| h.spot.host == place.spot.host)
+            .peekable();
+        // A handler may be on another machine.
+        if handlers.peek().is_none() {
+            continue;
+        }
+        let is_shared = handlers.any(|handler| {
+            found.iter().any(|f| {
+                is(f.node, &own.node.name)
+                    && unquoted(&f.node.args) == unquoted(&own.node.args)
+                    && may_reach(&f.spot, &handler.spot)
+            })
+        });
+        if !is_shared {
+            unshared.push(format!(
+                "{}:{}: {} reaches the protected place at line {}, but no SetHandler oxd: logins would keep their \
+                 sessions elsewhere, and the browser would go round for ever",
+                own.node.file, own.node.line, own.node.name, place.node.line
+            ));
+        }
+    }
+    unshared
+}
+
+/// Whether a directive surely counts at a place.
+fn covers(from: &Spot, to: &Spot) -> bool {
+    let is_location = |spot: &Spot| {
+        spot.section
+            .as_ref()
+            .is_some_and(|(_, opening)| location(opening).is_some())
+    };
+    from.section == to.section && from.host == to.host
+        || is_location(from) && is_location(to) && may_reach(from, to)
+}
+
+/// Places with `SetHandler oxd-status` that no `Require` reaches: anybody could end sessions there.
+pub fn unguarded(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let shows = |f: &&Found<'_>| {
+        is(f.node, "SetHandler") && unquoted(&f.node.args).eq_ignore_ascii_case("oxd-status")
+    };
+    found
+        .iter()
+        .filter(shows)
+        .filter(|status| {
+            !found.iter().any(|f| {
+                is(f.node, "Require")
+                    && !f.node.args.trim().eq_ignore_ascii_case("all granted")
+                    && f.spot.section.is_some()
+                    && guards(&f.spot, &status.spot)
+            })
+        })
+        .map(|status| format!("{}:{}", status.node.file, status.node.line))
+        .collect()
+}
+
+/// Whether a rule at one spot surely counts at another: a directory's says nothing of a location's.
+fn guards(rule: &Spot, place: &Spot) -> bool {
+    let is_directory = |spot: &Spot| {
+        spot.section
+            .as_ref()
+            .is_some_and(|(_, opening)| !opening.to_ascii_lowercase().starts_with("<location"))
+    };
+    may_reach(rule, place) && (rule.section == place.section || !is_directory(rule))
+}
+
+/// Places where `OxdSessionMax` meets no store that could count, one line each.
+pub fn uncounted(tree: &[Node]) -> Vec<String> {
+    let found = all(tree);
+    let stores = || {
+        found.iter().filter(|f| {
+            is(f.node, "OxdSessionStore") && !unquoted(&f.node.args).eq_ignore_ascii_case("cookie")
+        })
+    };
+    found
+        .iter()
+        .filter(|f| is(f.node, "OxdSessionMax"))
+        .filter(|max| {
+            // It may stand outside of the place with the store, or within.
+            !stores().any(|store| may_reach(&store.spot, &max.spot) || may_reach(&max.spot, &store.spot))
+        })
+        .map(|max| {
+            format!(
+                "{}:{}: OxdSessionMax needs an OxdSessionStore other than cookie: sessions that live in browsers \
+                 cannot be counted",
+                max.node.file, max.node.line
+            )
+        })
+        .collect()
+}
+
+/// The directives of a configuration with their spots.
+fn all(tree: &[Node]) -> Vec<Found<'_>> {
+    let mut found = Vec::new();
+    collect(
+        tree,
+        &Spot {
+            host: None,
+            section: None,
+        },
+        &mut 0,
+        &mut found,
+    );
+    found
+}
+
+fn is(node: &Node, name: &str) -> bool {
+    node.name.eq_ignore_ascii_case(name)
+}
+
+fn is_use(node: &Node) -> bool {
+    (is(node, "AuthType") || is(node, "SetHandler")) && unquoted(&node.args).eq_ignore_ascii_case("oxd")
+}
+
+fn collect<'t>(nodes: &'t [Node], spot: &Spot, counter: &mut usize, found: &mut Vec<Found<'t>>) {
+    for node in nodes {
+        let Some(section) = node.name.strip_prefix('<') else {
+            found.push(Found {
+                spot: spot.clone(),
+                node,
+            });
+            continue;
+        };
+        *counter += 1;
+        let inner = if section.eq_ignore_ascii_case("VirtualHost") {
+            Spot {
+                host: Some(*counter),
+                section: None,
+            }
+        } else if spot.section.is_some() || is_transparent(section) {
+            spot.clone()
+        } else {
+            let opening = format!("{} {}", node.name, node.args.trim().trim_end_matches('>'));
+            Spot {
+                section: Some((*counter, format!("{opening}>"))),
+                ..spot.clone()
+            }
+        };
+        collect(&node.children, &inner, counter, found);
+    }
+}
+
+/// Sections that say when their content counts, not where.
+fn is_transparent(section: &str) -> bool {
+    [
+        "IfModule",
+        "IfDefine",
+        "IfVersion",
+        "IfFile",
+        "IfDirective",
+        "IfSection",
+    ]
+    .iter()
+    .any(|name| section.eq_ignore_ascii_case(name))
+}
+
+/// Whether a directive at one spot may count for a request that meets another.
+fn may_reach(from: &Spot, to: &Spot) -> bool {
+    if from.host.is_some() && from.host != to.host {
+        return false;
+    }
+    match (&from.section, &to.section) {
+        (None, _) => true,
+        (Some(from), Some(to)) if from == to => true,
+        (Some((_, from)), Some((_, to))) => match (location(from), location(to)) {
+            (Some(outer), Some(inner)) => {
+                let outer = outer.trim_end_matches('/');
+                inner
+                    .strip_prefix(outer)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            // Directories, files and expressions: only a request shows which of them meet.
+            _ => true,
+        },
+        // A use at server level meets every section for some request, but has nothing for the others.
+        (Some(_), None) => location_is_root(from),
+    }
+}
+
+fn location_is_root(spot: &Spot) -> bool {
+    spot.section
+        .as_ref()
+        .is_some_and(|(_, opening)| location(opening).is_none_or(|path| path == "/"))
+}
+
+/// The path of a plain `<Location /path>`.
+fn location(opening: &str) -> Option<&str> {
+    let inner = opening.strip_prefix('<')?.strip_suffix('>')?;
+    let (name, path) = inner.split_once(char::is_whitespace)?;
+    let path = unquoted(path);
+    (name.eq_ignore_ascii_case("Location") && path.starts_with('/') && !path.contains(['*', '?', '[']))
+        .then_some(path)
+}
+
+fn unquoted(args: &str) -> &str {
+    args.trim().trim_matches(['"', '\''])
+}
+
+#[cfg(test)]
+mod tests;

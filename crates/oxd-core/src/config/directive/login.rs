@@ -1,0 +1,346 @@
+//! The way to the provider and back.
+
+use std::time::Duration;
+
+use super::Directive;
+use super::Group::Login;
+use crate::config::settings::{AuthParam, UnauthAction, UnautzAction};
+use crate::config::value::{self, Complaint};
+
+/// Parameters that the module or oxd set themselves; one from the configuration would break the login.
+const RESERVED: [&str; 7] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "nonce",
+    "client_secret",
+];
+
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+pub(super) const TABLE: &[Directive] = &[
+    Directive {
+        name: c"OxdScope",
+        group: Login,
+        htaccess: false,
+        arguments: 1..=64,
+        syntax: "SCOPE ...",
+        default: "openid profile email",
+        summary: c"Scopes asked for at login",
+        details: "Must hold `openid`: without it there is no id token.",
+        example: "OxdScope openid profile email groups",
+        apply: |s, place, args| {
+            let allowed = "scope names (letters, digits and signs without quotes), openid among them";
+            let words = value::words(args, allowed, value::is_scope_token)?;
+            if !words.contains(&"openid") {
+                return Err(Complaint::about(&words.join(" "), allowed));
+            }
+            s.scope = Some(place.arena.keep(words.into_iter().map(str::to_owned).collect()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdAcrValues",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=64,
+        syntax: "ACR ...",
+        default: "none",
+        summary: c"Authentication methods asked for (acr_values)",
+        details: "In order of preference (OpenID Connect Core 3.1.2.1).",
+        example: "OxdAcrValues u2f basic",
+        apply: |s, place, args| {
+            let words = value::words(args, "acr names without control characters", |w| {
+                value::text(w).is_ok()
+            })?;
+            s.acr_values = Some(place.arena.keep(words.into_iter().map(str::to_owned).collect()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdPrompt",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=1,
+        syntax: "login | consent | select_account | none",
+        default: "none",
+        summary: c"What the provider must ask the user (prompt)",
+        details: "OpenID Connect Core 3.1.2.1. With `none` the provider shows no page at all and answers with an \
+                  error where it would have to.",
+        example: "OxdPrompt login",
+        apply: |s, place, args| {
+            let words = [
+                ("login", "login"),
+                ("consent", "consent"),
+                ("select_account", "select_account"),
+                ("none", "none"),
+            ];
+            let word = value::choice(args[0], &words)?;
+            s.prompt = Some(place.arena.keep(word.to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdAuthParam",
+        group: Login,
+        htaccess: false,
+        arguments: 2..=2,
+        syntax: "NAME EXPRESSION",
+        default: "none",
+        summary: c"Parameter for the authorization request; may repeat",
+        details: "Goes into the `params` of `get-authorization-url`. The value is an [httpd expression]\
+                  (https://httpd.apache.org/docs/2.4/expr.html) in its string form; where it yields nothing, the \
+                  parameter is left out. A place that has the directive itself does not inherit those of outer places.",
+        example: "OxdAuthParam ui_locales \"%{HTTP:Accept-Language}\"",
+        apply: |s, place, args| {
+            let name = args[0];
+            if !value::is_token(name) || RESERVED.contains(&name) {
+                let allowed = format!("a parameter name other than {}", RESERVED.join(", "));
+                return Err(Complaint::about(name, allowed));
+            }
+            let compiled = place
+                .env
+                .compile(args[1])
+                .map_err(|why| Complaint::about(args[1], format!("an httpd expression ({why})")))?;
+            let mut list = s.auth_params.cloned().unwrap_or_default();
+            list.push(AuthParam {
+                name: name.to_owned(),
+                value: compiled,
+            });
+            s.auth_params = Some(place.arena.keep(list));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdCustomParam",
+        group: Login,
+        htaccess: false,
+        arguments: 2..=2,
+        syntax: "NAME VALUE",
+        default: "none",
+        summary: c"Custom parameter for the provider; may repeat",
+        details: "Goes into the `custom_parameters` of `get-authorization-url`, which Gluu's provider hands to its \
+                  scripts. A place that has the directive itself does not inherit those of outer places.",
+        example: "OxdCustomParam tenant blue",
+        apply: |s, place, args| {
+            if !value::is_token(args[0]) {
+                return Err(Complaint::about(
+                    args[0],
+                    "a parameter name (letters, digits, - _ .)",
+                ));
+            }
+            let mut list = s.custom_params.cloned().unwrap_or_default();
+            list.push((args[0].to_owned(), value::text(args[1])?.to_owned()));
+            s.custom_params = Some(place.arena.keep(list));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdRedirectUri",
+        group: Login,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "URL",
+        default: "not sent: oxd uses the first one registered",
+        summary: c"redirect_uri of the login",
+        details: "An absolute URL that is registered with oxd and leads to the handler's `login` or `callback`. oxd \
+                  itself exchanges the code with the first registered address whatever is sent here, so that the two \
+                  should be one.",
+        example: "OxdRedirectUri https://www.example.org/oxd/callback",
+        apply: |s, place, args| {
+            value::http_url(args[0])?;
+            s.redirect_uri = Some(place.arena.keep(args[0].to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdMaxAge",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=1,
+        syntax: "TIME",
+        default: "none",
+        summary: c"How long ago the user may have authenticated at the provider",
+        details: "Sent as `max_age`. A session whose `auth_time` is older has to log in again: first without a word \
+                  (`prompt=none`), as the user may have authenticated anew elsewhere, then visibly. An id token that is \
+                  older at login makes no session.",
+        example: "OxdMaxAge 30min",
+        apply: |s, _, args| {
+            s.max_age = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdUnauthAction",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=1,
+        syntax: "auto | login | 401 | 403 | 404 | 407 | 410 | pass",
+        default: "auto",
+        summary: c"What a request without a session meets",
+        details: "`auto` sends navigations to log in and answers scripts with 401. `login` sends everything to log in \
+                  that a login can bring back (GET and HEAD). A number answers with that status, 401 with a page that has a \
+                  sign-in link. A request that carries a form is not sent to log in but gets 401, as its content would \
+                  be lost. With `pass` the request goes on without a user; with a session, the identity is handed on, \
+                  under `Require all granted` as well: for public pages that greet a signed-in user.",
+        example: "OxdUnauthAction 401",
+        apply: |s, _, args| {
+            s.unauth_action = Some(value::choice(
+                args[0],
+                &[
+                    ("auto", UnauthAction::Auto),
+                    ("login", UnauthAction::Login),
+                    ("401", UnauthAction::Status(401)),
+                    ("403", UnauthAction::Status(403)),
+                    ("404", UnauthAction::Status(404)),
+                    ("407", UnauthAction::Status(407)),
+                    ("410", UnauthAction::Status(410)),
+                    ("pass", UnauthAction::Pass),
+                ],
+            )?);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdUnautzAction",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=1,
+        syntax: "403 | 401 | login",
+        default: "login where the unmet rule is oxd-acr, else 403",
+        summary: c"What a signed-in user meets whom the rules do not let in",
+        details: "`login` sends the user to log in again, with the `acr_values` that an unmet `Require oxd-acr` asks for \
+                  (step-up), and once: a user whom the provider still did not authenticate in that way gets a page that \
+                  names what is missing.",
+        example: "OxdUnautzAction 403",
+        apply: |s, _, args| {
+            let words = [
+                ("403", UnautzAction::Status(403)),
+                ("401", UnautzAction::Status(401)),
+                ("login", UnautzAction::Login),
+            ];
+            s.unautz_action = Some(value::choice(args[0], &words)?);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdPostPreserve",
+        group: Login,
+        htaccess: true,
+        arguments: 1..=2,
+        syntax: "On | Off [SIZE]",
+        default: "Off, 64K",
+        summary: c"Whether a form that is sent after the session has ended survives the login",
+        details: "The answer is then a page that holds what was entered: the user signs in in a new window, comes back \
+                  and sends it. Nothing is kept on the server, no other site can read it, and a form that another site \
+                  has sent is not offered. Text fields survive; a form with files, one larger than SIZE, or one that is \
+                  not UTF-8 gets 401 as without the directive, so that nothing is lost without a word.",
+        example: "OxdPostPreserve On 128K",
+        apply: |s, _, args| {
+            let on = value::flag(args[0])?;
+            let limit = match args.get(1) {
+                None => crate::login::preserve::DEFAULT_LIMIT,
+                Some(_) if !on => return Err(Complaint::about("Off", "On before a size")),
+                Some(text) => value::size(text, 1, 1 << 20)?,
+            };
+            s.post_preserve = Some(on.then_some(limit));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdReturnTo",
+        group: Login,
+        htaccess: false,
+        arguments: 1..=64,
+        syntax: "HOST[:PORT] ...",
+        default: "none",
+        summary: c"Hosts that a return address may name besides the request's own",
+        details: "A login started with `?return_to=` ends only at this host or at one of these.",
+        example: "OxdReturnTo app.example.org intranet.example.org:8443",
+        apply: |s, place, args| {
+            let words: Vec<&str> = args.iter().flat_map(|a| a.split_ascii_whitespace()).collect();
+            if words.is_empty() {
+                return Err(Complaint::about("", "host names, each with an optional :port"));
+            }
+            let hosts = words
+                .into_iter()
+                .map(value::host_port)
+                .collect::<Result<Vec<_>, _>>()?;
+            s.return_hosts = Some(place.arena.keep(hosts));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdDefaultUrl",
+        group: Login,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "PATH | URL",
+        default: "the handler's own page",
+        summary: c"Where a login without a return address ends",
+        details: "A path on this host, or an absolute URL.",
+        example: "OxdDefaultUrl /app/",
+        apply: |s, place, args| {
+            s.default_url = Some(place.arena.keep(value::path_or_url(args[0])?.to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdStateTimeout",
+        group: Login,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "TIME",
+        default: "5min",
+        summary: c"Time between leaving for the provider and coming back",
+        details: "oxd itself keeps a state for 5 minutes; a longer time here does not extend that.",
+        example: "OxdStateTimeout 5min",
+        apply: |s, _, args| {
+            s.state_timeout = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdStateMax",
+        group: Login,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "NUMBER",
+        default: "8",
+        summary: c"Logins that one browser may have under way",
+        details: "Each has a cookie of its own, so that several tabs can log in at once; the oldest goes when there \
+                  are more. Logins with very long addresses may make it go earlier: all of them together get 3,000 \
+                  bytes of the request header.",
+        example: "OxdStateMax 8",
+        apply: |s, _, args| {
+            s.state_max = Some(value::number(args[0], 1, 32)?);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdUserInfo",
+        group: Login,
+        htaccess: false,
+        arguments: 1..=2,
+        syntax: "On | Off [INTERVAL]",
+        default: "On, at login only",
+        summary: c"Whether get-user-info is called, and how often",
+        details: "`Off` saves a call where the id token says all that is needed. With an interval the claims of a session \
+                  are brought up to date when they are older than that and a request comes; where oxd fails, they stay \
+                  as they are. The provider answers only as long as the access token works: see `OxdTokenRefresh`.",
+        example: "OxdUserInfo On 10min",
+        apply: |s, _, args| {
+            let on = value::flag(args[0])?;
+            let every = match args.get(1) {
+                None => None,
+                Some(_) if !on => return Err(Complaint::about("Off", "On before an interval")),
+                Some(text) => Some(value::time(text, Duration::from_secs(1), LONGEST)?.as_secs()),
+            };
+            s.user_info = Some(on);
+            s.user_info_every = Some(every);
+            Ok(())
+        },
+    },
+];

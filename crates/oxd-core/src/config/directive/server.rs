@@ -1,0 +1,332 @@
+//! Which oxd, and who we are there.
+
+use std::time::Duration;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::Value;
+
+use super::Group::Site;
+use super::{Directive, Place};
+use crate::base::secret::Secret;
+use crate::config::settings::{CaFile, Proxy, SiteFile, Timeouts};
+use crate::config::value::{self, Complaint, Parsed};
+
+const SECRET_FORMS: &str =
+    "text, file:/path, env:NAME or exec:/path arguments, and what it names must not be empty";
+
+/// A secret as it stands in a directive: text, or where to read it. `Ok(None)` when a command was not run in this pass.
+pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>> {
+    // Where a secret is found is no secret, except for the arguments of a command.
+    let reference = match text.split_once(':') {
+        Some(("file" | "env", _)) => Some(text),
+        Some(("exec", command)) => Some(command.split_ascii_whitespace().next().unwrap_or_default()),
+        _ => None,
+    };
+    let complain = |why: String| {
+        let allowed = format!("{SECRET_FORMS} ({why})");
+        match reference {
+            Some(reference) => Complaint::about(reference, allowed),
+            None => Complaint::about_secret(allowed),
+        }
+    };
+    let found = if let Some(path) = text.strip_prefix("file:") {
+        let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| complain("it is not text".into()))?;
+        text.lines().next().unwrap_or_default().to_owned()
+    } else if let Some(name) = text.strip_prefix("env:") {
+        place
+            .env
+            .variable(name)
+            .ok_or_else(|| complain("the server's environment does not have it".into()))?
+    } else if let Some(command) = text.strip_prefix("exec:") {
+        match place.env.run(command).map_err(complain)? {
+            Some(line) => line,
+            None => return Ok(None),
+        }
+    } else {
+        text.to_owned()
+    };
+    if found.is_empty() {
+        return Err(complain("it is empty".into()));
+    }
+    Ok(Some(Secret::new(found)))
+}
+
+fn site_file(path: &str, place: &Place<'_, '_>) -> Parsed<SiteFile> {
+    let complain =
+        |why: String| Complaint::about(path, format!("a JSON file as register-site answers it ({why})"));
+    let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
+    let json: Value = serde_json::from_slice(&bytes)
+        .map_err(|e| complain(format!("not JSON: line {}, column {}", e.line(), e.column())))?;
+    let object = json
+        .as_object()
+        .ok_or_else(|| complain("not a JSON object".into()))?;
+    let text = |name: &str| match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(_) => Err(complain(format!("its member {name} is not a text"))),
+    };
+    let file = SiteFile {
+        oxd_id: text("oxd_id")?,
+        client_id: text("client_id")?,
+        client_secret: text("client_secret")?.map(Secret::new),
+        op_host: text("op_host")?,
+        op_configuration_endpoint: text("op_configuration_endpoint")?,
+    };
+    if file.oxd_id.is_none() && file.client_id.is_none() {
+        return Err(complain("it has neither oxd_id nor client_id".into()));
+    }
+    Ok(file)
+}
+
+fn ca_file(path: &str, place: &Place<'_, '_>) -> Parsed<CaFile> {
+    let complain = |why: String| Complaint::about(path, format!("a PEM file with certificates ({why})"));
+    let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
+        .collect::<Result<_, _>>()
+        .map_err(|e| complain(e.to_string()))?;
+    let mut store = rustls::RootCertStore::empty();
+    if certificates.is_empty() {
+        return Err(complain("it holds no certificate".into()));
+    }
+    for certificate in &certificates {
+        store
+            .add(certificate.clone())
+            .map_err(|e| complain(e.to_string()))?;
+    }
+    Ok(CaFile {
+        path: path.to_owned(),
+        certificates,
+    })
+}
+
+pub(super) const TABLE: &[Directive] = &[
+    Directive {
+        name: c"OxdServer",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "URL",
+        default: "none",
+        summary: c"Base URL of the oxd REST API",
+        details: "Where oxd answers, `https://` or `http://`. A path prefix is allowed, as a gateway in front of oxd \
+                  may need one. Needed wherever the module works.",
+        example: "OxdServer https://127.0.0.1:8443",
+        apply: |s, place, args| {
+            let url = value::http_url(args[0])?;
+            if url.query().is_some() {
+                return Err(Complaint::about(args[0], "a URL without a query"));
+            }
+            s.server = Some(place.arena.keep(url));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdSite",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "FILE",
+        default: "none",
+        summary: c"JSON file with the answer of register-site",
+        details: "The file as oxd's `register-site` answered it; `oxd_id`, `client_id`, `client_secret`, `op_host` and \
+                  `op_configuration_endpoint` are read from it, anything else is ignored. The single directives \
+                  override its members. Keep it readable by root only: httpd reads it before it gives up its rights.",
+        example: "OxdSite /etc/apache2/oxd-site.json",
+        apply: |s, place, args| {
+            s.site = Some(place.arena.keep(site_file(args[0], place)?));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdId",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "OXD_ID",
+        default: "none",
+        summary: c"The site's oxd_id",
+        details: "What `register-site` answered as `oxd_id`. Cookies are bound to it: those of one site open at no other.",
+        example: "OxdId bcad760f-91ba-46e1-a020-05e4281d91b6",
+        apply: |s, place, args| {
+            s.oxd_id = Some(place.arena.keep(value::text(args[0])?.to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdClientId",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "CLIENT_ID",
+        default: "none",
+        summary: c"The site's client_id",
+        details: "What `register-site` answered as `client_id`; sent with `get-client-token`.",
+        example: "OxdClientId @!1736.179E.AA60.16B2!0001!8F7C.B9AB!0008",
+        apply: |s, place, args| {
+            s.client_id = Some(place.arena.keep(value::text(args[0])?.to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdClientSecret",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "TEXT | file:PATH | env:NAME | \"exec:PATH ARGUMENTS\"",
+        default: "none",
+        summary: c"The site's client_secret, or where to read it",
+        details: "With `file:` the first line of the file, with `env:` a variable of the server's environment, with \
+                  `exec:` the first line that the command prints; it runs once at each start and restart, without a \
+                  shell.",
+        example: "OxdClientSecret file:/etc/apache2/oxd.secret",
+        apply: |s, place, args| {
+            s.client_secret = secret(args[0], place)?.map(|secret| place.arena.keep(secret));
+            if s.client_secret.is_none() {
+                s.client_secret = Some(place.arena.keep(Secret::new(String::new())));
+            }
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdOpHost",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "URL",
+        default: "none",
+        summary: c"The OpenID Provider, as get-client-token is told (op_host)",
+        details: "The provider's address for oxd, sent as `op_host`. With this or `OxdOpConfigurationEndpoint` the \
+                  provider of `OxdSite` does not count.",
+        example: "OxdOpHost https://op.example.org",
+        apply: |s, place, args| {
+            s.op_host = Some(place.arena.keep(value::text(args[0])?.to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdOpConfigurationEndpoint",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "URL",
+        default: "none",
+        summary: c"The provider's configuration endpoint (oxd 4.3 and later)",
+        details: "Sent as `op_configuration_endpoint`.",
+        example: "OxdOpConfigurationEndpoint https://op.example.org/.well-known/openid-configuration",
+        apply: |s, place, args| {
+            value::http_url(args[0])?;
+            s.op_configuration_endpoint = Some(place.arena.keep(args[0].to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdServerCAFile",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "FILE",
+        default: "the system's roots",
+        summary: c"PEM certificates trusted for OxdServer besides the system's roots",
+        details: "oxd comes with a self-signed certificate: name its PEM file here.",
+        example: "OxdServerCAFile /etc/apache2/oxd-server.pem",
+        apply: |s, place, args| {
+            s.server_ca = Some(place.arena.keep(ca_file(args[0], place)?));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdServerVerify",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "On | Off",
+        default: "On",
+        summary: c"Whether oxd's certificate is checked",
+        details: "`Off` lets anybody between this machine and oxd read client secrets and tokens and sign in as \
+                  anyone; each start logs a warning. Prefer `OxdServerCAFile`.",
+        example: "OxdServerVerify On",
+        apply: |s, _, args| {
+            s.server_verify = Some(value::flag(args[0])?);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdServerTimeout",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=2,
+        syntax: "TOTAL [CONNECT]",
+        default: "10s 3s",
+        summary: c"Time for one call to oxd, and for the connection",
+        details: "The total time spans the whole answer. The connect time (by default 3 s, or the total time where \
+                  that is less) is also how long a call waits for its turn, see `OxdServerMaxCalls`.",
+        example: "OxdServerTimeout 10s 3s",
+        apply: |s, _, args| {
+            let (least, most) = (Duration::from_millis(10), Duration::from_secs(600));
+            let total = value::time(args[0], least, most)?;
+            let connect = match args.get(1) {
+                Some(text) => value::time(text, least, total)?,
+                None => total.min(Duration::from_secs(3)),
+            };
+            s.server_timeout = Some(Timeouts { total, connect });
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdServerProxy",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "URL | none",
+        default: "none",
+        summary: c"HTTP proxy on the way to oxd",
+        details: "Proxy variables of the environment are ignored, so that a call never takes an unexpected way.",
+        example: "OxdServerProxy http://proxy.example.org:3128",
+        apply: |s, place, args| {
+            let proxy = if args[0].eq_ignore_ascii_case("none") {
+                Proxy::Direct
+            } else {
+                Proxy::Http(value::http_url(args[0]).map_err(|c| Complaint {
+                    allowed: format!("none, or {}", c.allowed),
+                    ..c
+                })?)
+            };
+            s.server_proxy = Some(place.arena.keep(proxy));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdServerMaxCalls",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "NUMBER",
+        default: "half of ThreadsPerChild, at least 1",
+        summary: c"Calls to oxd that one child process may have under way",
+        details: "One call more waits at most the connect time for its turn and is then answered with 503. So a slow \
+                  oxd cannot take all threads of the server.",
+        example: "OxdServerMaxCalls 10",
+        apply: |s, _, args| {
+            s.server_max_calls = Some(value::number(args[0], 1, 10_000)?);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdProtectedCommands",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "On | Off",
+        default: "On",
+        summary: c"Whether oxd asks a client token of us",
+        details: "`Off` fits an oxd that runs with `protect_commands_with_access_token: false`; client id and secret \
+                  are then not needed.",
+        example: "OxdProtectedCommands On",
+        apply: |s, _, args| {
+            s.protected_commands = Some(value::flag(args[0])?);
+            Ok(())
+        },
+    },
+];

@@ -1,0 +1,338 @@
+use std::collections::BTreeSet;
+use std::io;
+
+use super::*;
+use crate::base::secret::Secret;
+
+/// An environment with a few files, one variable and one command.
+struct Env;
+
+const SITE: &str = r#"{"oxd_id":"i","client_id":"c","client_secret":"s","op_host":"https://op","x":1}"#;
+
+impl ParseEnv for Env {
+    fn read_file(&self, path: &str) -> io::Result<Vec<u8>> {
+        match path {
+            "/site.json" => Ok(SITE.into()),
+            "/broken.json" => Ok("{".into()),
+            "/list.json" => Ok("[]".into()),
+            "/odd.json" => Ok(r#"{"oxd_id": 5}"#.into()),
+            "/empty" => Ok(vec![]),
+            "/secret" => Ok("from-a-file-1234567\nsecond line\n".into()),
+            "/text.pem" => Ok("no certificate".into()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "SECRET").then(|| "from-the-environment".into())
+    }
+
+    fn run(&self, command: &str) -> Result<Option<String>, String> {
+        match command {
+            "/bin/good x" => Ok(Some("from-a-command-12345".into())),
+            "/bin/later" => Ok(None),
+            _ => Err("cannot be run".into()),
+        }
+    }
+
+    fn compile(&self, expression: &str) -> Result<Expression, String> {
+        if expression.contains("%{broken") {
+            Err("syntax error".into())
+        } else {
+            Ok(Expression(7))
+        }
+    }
+
+    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String> {
+        match (provider, details) {
+            ("memcache", _) => Err("once mod_socache_memcache is loaded".into()),
+            _ => Ok(StoreHandle(details.len())),
+        }
+    }
+}
+
+fn parse<'a>(arena: &'a Arena, line: &[&str]) -> Result<Settings<'a>, String> {
+    let directive = TABLE
+        .iter()
+        .find(|d| d.name() == line[0])
+        .expect("a directive of the table");
+    let mut settings = Settings::default();
+    directive.parse(&mut settings, &Place { arena, env: &Env }, &line[1..])?;
+    Ok(settings)
+}
+
+/// The arguments of one use of a directive.
+type Args = &'static [&'static str];
+
+/// A good value and some bad ones for every directive; a directive that is missing here fails the test below.
+const VALUES: &[(&str, &[Args], &[Args])] = &[
+    (
+        "OxdServer",
+        &[&["https://oxd:8443"], &["http://h/prefix/"]],
+        &[
+            &["oxd:8443"],
+            &["https://u:p@h"],
+            &["ftp://h"],
+            &["https://h/?x"],
+            &["a", "b"],
+        ],
+    ),
+    (
+        "OxdSite",
+        &[&["/site.json"]],
+        &[
+            &["/none.json"],
+            &["/broken.json"],
+            &["/list.json"],
+            &["/odd.json"],
+        ],
+    ),
+    ("OxdId", &[&["x"]], &[&[""], &["a\nb"]]),
+    ("OxdClientId", &[&["@!1736"]], &[&[""]]),
+    (
+        "OxdClientSecret",
+        &[
+            &["text"],
+            &["file:/secret"],
+            &["env:SECRET"],
+            &["exec:/bin/good x"],
+            &["exec:/bin/later"],
+        ],
+        &[
+            &["file:/none"],
+            &["file:/empty"],
+            &["env:NONE"],
+            &["exec:/bin/bad"],
+            &[""],
+        ],
+    ),
+    ("OxdOpHost", &[&["https://op"]], &[&[""]]),
+    (
+        "OxdOpConfigurationEndpoint",
+        &[&["https://op/.well-known/openid-configuration"]],
+        &[&["op"]],
+    ),
+    (
+        "OxdServerCAFile",
+        &[],
+        &[&["/none.pem"], &["/text.pem"], &["/empty"]],
+    ),
+    ("OxdServerVerify", &[&["On"], &["off"]], &[&["yes"], &["1"]]),
+    (
+        "OxdServerTimeout",
+        &[&["10s"], &["10s", "3s"], &["500ms"]],
+        &[&["0"], &["-1"], &["300x"], &["1h"], &["2s", "3s"]],
+    ),
+    (
+        "OxdServerProxy",
+        &[&["none"], &["http://proxy:3128"]],
+        &[&["proxy:3128"]],
+    ),
+    (
+        "OxdServerMaxCalls",
+        &[&["1"], &["10"]],
+        &[&["0"], &["-1"], &["many"], &["99999999999"]],
+    ),
+    ("OxdProtectedCommands", &[&["Off"]], &[&["maybe"]]),
+    (
+        "OxdScope",
+        &[&["openid"], &["openid profile", "email"]],
+        &[&["profile"], &["openid", "a\"b"], &[""]],
+    ),
+    ("OxdAcrValues", &[&["u2f", "basic"]], &[&[" "]]),
+    ("OxdPrompt", &[&["login"], &["none"]], &[&["logon"], &[""]]),
+    (
+        "OxdAuthParam",
+        &[&["ui_locales", "de"]],
+        &[&["state", "x"], &["a b", "x"], &["x", "%{broken"], &["x"]],
+    ),
+    (
+        "OxdCustomParam",
+        &[&["k", "v"]],
+        &[&["k", ""], &["k k", "v"], &["k"]],
+    ),
+    (
+        "OxdRedirectUri",
+        &[&["https://h/cb"]],
+        &[&["/cb"], &["https://h/#f"]],
+    ),
+    ("OxdMaxAge", &[&["30min"], &["1"]], &[&["0"], &["soon"]]),
+    (
+        "OxdPostPreserve",
+        &[&["On"], &["On", "128K"], &["Off"]],
+        &[&["maybe"], &["On", "2M"], &["On", "lots"], &["Off", "1K"]],
+    ),
+    ("OxdUnautzAction", &[&["403"], &["login"]], &[&["404"], &["pass"]]),
+    (
+        "OxdClaimHeader",
+        &[&["X-User", "sub"], &["X-G", "groups", "json"]],
+        &[
+            &["X User", "sub"],
+            &["Host", "sub"],
+            &["X-G", "g", "xml"],
+            &["X-G"],
+        ],
+    ),
+    (
+        "OxdPassTokens",
+        &[&["none"], &["access_token", "expires"]],
+        &[&["all"], &["none", "expires"]],
+    ),
+    (
+        "OxdUnauthAction",
+        &[&["auto"], &["login"], &["401"]],
+        &[&["maybe"], &["200"]],
+    ),
+    (
+        "OxdReturnTo",
+        &[&["a.example", "b.example:8080"]],
+        &[&["https://a"], &["a/b"], &[" "]],
+    ),
+    (
+        "OxdDefaultUrl",
+        &[&["/app/"], &["https://h/x"]],
+        &[&["app"], &["//h"], &["/\\h"]],
+    ),
+    ("OxdStateTimeout", &[&["5min"]], &[&["0"], &["x"]]),
+    ("OxdStateMax", &[&["1"], &["32"]], &[&["0"], &["33"], &["x"]]),
+    (
+        "OxdUserInfo",
+        &[&["Off"], &["On", "10min"]],
+        &[&["60"], &["Off", "60"], &["On", "often"]],
+    ),
+    (
+        "OxdSessionStore",
+        &[
+            &["cookie"],
+            &["shmcb"],
+            &["shmcb:/run/x(512000)"],
+            &["redis:h:6379"],
+            &["redis:[::1]:6379"],
+            &["DBM:/run/x"],
+        ],
+        &[
+            &["file"],
+            &["cookie:x"],
+            &["cookie:"],
+            &["dbm"],
+            &["dbm:"],
+            &["redis"],
+            &["redis:h:0"],
+            &["redis:h:x"],
+            &["memcache:h:11211"],
+            &["cookie", "redis:h:1"],
+        ],
+    ),
+    ("OxdSessionLifetime", &[&["8h"]], &[&["0"], &["8x"], &["1e300"]]),
+    ("OxdSessionIdle", &[&["90"]], &[&["-5"]]),
+    (
+        "OxdCryptoKey",
+        &[&["sixteen bytes ok"], &["file:/secret", "env:SECRET"]],
+        &[&["short"], &["file:/none"]],
+    ),
+    (
+        "OxdCookieName",
+        &[&["sid"]],
+        &[&["a b"], &["a;b"], &["oxd_state"], &[""]],
+    ),
+    ("OxdCookiePath", &[&["/app"]], &[&["app"], &["/a;b"]]),
+    (
+        "OxdCookieDomain",
+        &[&["example.org"], &[".example.org"]],
+        &[&["a b"], &["https://x"], &["127.0.0.1"], &[""]],
+    ),
+    ("OxdCookieSameSite", &[&["strict"]], &[&["loose"]]),
+    ("OxdCookieSecure", &[&["Auto"]], &[&["maybe"]]),
+    (
+        "OxdTrustForwarded",
+        &[&["none"], &["X-Forwarded-Proto", "Forwarded"]],
+        &[&["X-Real-IP"], &["none", "Forwarded"]],
+    ),
+    ("OxdSessionMax", &[&["3"]], &[&["0"], &["101"], &["x"]]),
+    ("OxdTokenRefresh", &[&["30s"], &["Off"]], &[&["soon"]]),
+    (
+        "OxdRemoteUser",
+        &[&["email"], &["email", "^(.+)@x$"], &["email", "^(.+)@x$", "$1"]],
+        &[&[""], &["email", "("]],
+    ),
+    ("OxdClaims", &[&["none"], &["headers"], &["both"]], &[&["all"]]),
+    ("OxdClaimNames", &[&["a", "b"], &["!c"]], &[&["!"], &[" "]]),
+    (
+        "OxdPostLogoutRedirectUri",
+        &[&["/bye"], &["https://h/bye"]],
+        &[&["bye"], &["//h"]],
+    ),
+];
+
+#[test]
+fn every_directive_takes_good_values_and_refuses_bad_ones() {
+    let named: BTreeSet<_> = VALUES.iter().map(|v| v.0).collect();
+    let all: BTreeSet<_> = TABLE.iter().map(|d| d.name()).collect();
+    assert_eq!(named, all);
+    let arena = Arena::default();
+    for (name, good, bad) in VALUES {
+        for args in *good {
+            if let Err(line) = parse(&arena, &[&[*name], *args].concat()) {
+                panic!("{name} {args:?} should be allowed: {line}");
+            }
+        }
+        for args in *bad {
+            let line = parse(&arena, &[&[*name], *args].concat())
+                .err()
+                .unwrap_or_default();
+            assert!(line.starts_with(&format!("{name}: ")), "{name} {args:?}: {line}");
+            assert!(
+                line.contains("allowed: ") && !line.contains('\n'),
+                "{name} {args:?}: {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn secrets_never_stand_in_the_message() {
+    let arena = Arena::default();
+    for line in [
+        ["OxdCryptoKey", "short-secret"],
+        ["OxdClientSecret", "exec:/bin/bad"],
+    ] {
+        let message = parse(&arena, &line).err().unwrap();
+        assert!(!message.contains("short-secret"), "{message}");
+    }
+}
+
+#[test]
+fn secrets_come_from_where_they_are_said_to_be() {
+    let arena = Arena::default();
+    for (value, expected) in [
+        ("text", "text"),
+        ("file:/secret", "from-a-file-1234567"),
+        ("env:SECRET", "from-the-environment"),
+        ("exec:/bin/good x", "from-a-command-12345"),
+    ] {
+        let settings = parse(&arena, &["OxdClientSecret", value]).unwrap();
+        assert_eq!(settings.client_secret.map(Secret::expose), Some(expected));
+    }
+}
+
+#[test]
+fn directives_that_may_repeat_add_up() {
+    let (arena, mut settings) = (Arena::default(), Settings::default());
+    let place = Place {
+        arena: &arena,
+        env: &Env,
+    };
+    let custom = TABLE.iter().find(|d| d.name() == "OxdCustomParam").unwrap();
+    custom.parse(&mut settings, &place, &["a", "1"]).unwrap();
+    custom.parse(&mut settings, &place, &["b", "2"]).unwrap();
+    assert_eq!(settings.custom_params.unwrap().len(), 2);
+}
+
+#[test]
+fn the_reference_page_is_the_one_in_the_repository() {
+    let page = include_str!("../../../../../docs/DIRECTIVES.md");
+    assert!(
+        page == reference_page(),
+        "docs/DIRECTIVES.md is not what the table says: run `make docs`"
+    );
+}

@@ -1,0 +1,4 @@
+//! The addresses of `SetHandler oxd`, `oxd-status` and `oxd-metrics`.
+
+pub mod routes;
+pub mod status;

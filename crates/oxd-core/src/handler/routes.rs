@@ -1,0 +1,280 @@
+//! The handler's addresses: what `SetHandler oxd` answers below its `<Location>`.
+
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use crate::access::authn::Ctx;
+use crate::base::reason::{Failure, Reason};
+use crate::http::request::Method;
+use crate::http::response::Response;
+use crate::login;
+use crate::login::callback::{self, Returned};
+use crate::logout;
+use crate::pages;
+use crate::session::claims;
+use crate::session::{self, Opened};
+
+/// The largest form that a provider may send back, in bytes: a code and a state are far smaller.
+pub const FORM_LIMIT: usize = 64 * 1024;
+
+/// An address of the handler.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Endpoint {
+    /// `BASE` and `BASE/`
+    Home,
+    /// `BASE/login`
+    Login,
+    /// `BASE/callback`
+    Callback,
+    /// `BASE/session`
+    Session,
+    /// `BASE/logoutme`
+    LogOut,
+    /// `BASE/logout`
+    LoggedOut,
+    /// `BASE/frontchannel-logout`
+    FrontChannel,
+    /// `BASE/backchannel-logout`
+    BackChannel,
+}
+
+/// The addresses below the base, as they stand in a URL.
+const NAMES: [(&str, Endpoint); 7] = [
+    ("login", Endpoint::Login),
+    ("callback", Endpoint::Callback),
+    ("session", Endpoint::Session),
+    ("logoutme", Endpoint::LogOut),
+    ("logout", Endpoint::LoggedOut),
+    ("frontchannel-logout", Endpoint::FrontChannel),
+    ("backchannel-logout", Endpoint::BackChannel),
+];
+
+/// Finds base and address of a request that reached the handler. The address is `None` where there is none: 404.
+///
+/// `location` is the path of the `<Location>` with `SetHandler oxd`. Where that is not known (a handler set by a
+/// regular expression or in a directory), the base is what stands before a known last segment.
+pub fn locate<'p>(path: &'p str, location: Option<&'p str>) -> (&'p str, Option<Endpoint>) {
+    let of_rest = |rest: &str| match rest {
+        "" | "/" => Some(Endpoint::Home),
+        _ => NAMES
+            .iter()
+            .find(|(name, _)| rest.strip_prefix('/') == Some(name))
+            .map(|(_, e)| *e),
+    };
+    if let Some(base) = location.map(|l| l.trim_end_matches('/'))
+        && let Some(rest) = path.strip_prefix(base)
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        return (base, of_rest(rest));
+    }
+    match path
+        .rsplit_once('/')
+        .map(|(base, _)| (base, of_rest(&path[base.len()..])))
+    {
+        Some((base, Some(endpoint))) => (base, Some(endpoint)),
+        _ => (path, Some(Endpoint::Home)),
+    }
+}
+
+/// The methods that an address takes, for `Allow`.
+fn methods(endpoint: Endpoint) -> &'static [Method] {
+    match endpoint {
+        // With form_post a site registered for the tutorial's script gets its callback at `login`.
+        Endpoint::Login | Endpoint::Callback => &[Method::Get, Method::Head, Method::Post],
+        Endpoint::BackChannel => &[Method::Post],
+        _ => &[Method::Get, Method::Head],
+    }
+}
+
+/// Whether the answer depends on the request's body.
+pub fn reads_form(endpoint: Option<Endpoint>, method: Method) -> bool {
+    method == Method::Post && endpoint.is_some_and(|e| methods(e).contains(&Method::Post))
+}
+
+/// A form as it came with the request.
+#[derive(Debug)]
+pub enum Form {
+    /// None was read.
+    None,
+    /// Its bytes, at most [`FORM_LIMIT`].
+    Read(Vec<u8>),
+    /// It was larger.
+    TooLarge,
+}
+
+/// Answers a request that reached the handler. `ctx.facts.base` is the base that [`locate`] found.
+pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Response {
+    let Some(endpoint) = endpoint else {
+        return ctx.refuse(&Failure::new(Reason::NotFound, ctx.facts.path), None, None);
+    };
+    if !methods(endpoint).contains(&ctx.facts.method) {
+        let allow = match methods(endpoint) {
+            [Method::Post] => "POST",
+            [Method::Get, Method::Head] => "GET, HEAD",
+            _ => "GET, HEAD, POST",
+        };
+        let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
+        return ctx.refuse(&failure, None, None).with_header("Allow", allow);
+    }
+    match endpoint {
+        Endpoint::Home => home(ctx),
+        Endpoint::Login | Endpoint::Callback => login_or_callback(ctx, endpoint, form),
+        Endpoint::Session => session_state(ctx),
+        Endpoint::LogOut => logout::by_user(ctx),
+        Endpoint::FrontChannel => logout::by_front_channel(ctx),
+        Endpoint::BackChannel => logout::by_back_channel(ctx, form),
+        Endpoint::LoggedOut => Response::page(200, pages::logged_out(&below(ctx, "login"), None)),
+    }
+}
+
+/// An address of this handler.
+pub(crate) fn below(ctx: &Ctx<'_>, name: &str) -> String {
+    format!(
+        "{}/{name}",
+        ctx.facts.base.unwrap_or_default().trim_end_matches('/')
+    )
+}
+
+/// Looks at the browser's session, and notes where that is due that it was used.
+fn with_session(
+    ctx: &Ctx<'_>,
+    answer: impl Fn(Option<&Opened<'_>>) -> Response,
+) -> Result<Response, Failure> {
+    session::with_own(ctx, |session| {
+        let Some(session) = session else {
+            return Ok(answer(None));
+        };
+        if !session.is_due(ctx.settings, ctx.facts.now) {
+            return Ok(answer(Some(&session)));
+        }
+        match session::touch(ctx, &session)? {
+            Some(cookies) => {
+                let mut response = answer(Some(&session));
+                response.cookies = cookies;
+                Ok(response)
+            }
+            None => {
+                let mut response = answer(None);
+                response.cookies = session::clear(ctx);
+                Ok(response)
+            }
+        }
+    })?
+}
+
+fn home(ctx: &Ctx<'_>) -> Response {
+    let page = with_session(ctx, |session| match session {
+        None => Response::page(200, pages::signed_out(&below(ctx, "login"))),
+        Some(session) => {
+            let shown: Vec<_> = session
+                .parts
+                .claims()
+                .map(|c| {
+                    (
+                        String::from_utf8_lossy(c.name).into_owned(),
+                        String::from_utf8_lossy(c.text()).into_owned(),
+                    )
+                })
+                .collect();
+            let user = user_text(ctx, session).unwrap_or_default();
+            Response::page(200, pages::signed_in(&user, &shown, &below(ctx, "logoutme")))
+        }
+    });
+    page.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
+}
+
+/// `BASE/session`: what an application's script may know.
+fn session_state(ctx: &Ctx<'_>) -> Response {
+    let state = with_session(ctx, |session| match session {
+        None => Response::json(401, &json!({"active": false})),
+        Some(session) => {
+            let acr = String::from_utf8_lossy(session.parts.texts.acr);
+            Response::json(
+                200,
+                &json!({
+                    "active": true,
+                    "user": user_text(ctx, session),
+                    "claims": claims::to_json(&session.parts),
+                    "expires_at": session.ends(ctx.settings),
+                    "acr": if acr.is_empty() { Value::Null } else { Value::from(acr) },
+                }),
+            )
+        }
+    });
+    state.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
+}
+
+fn user_text(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<String> {
+    let name = session.user(ctx.settings)?;
+    Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
+}
+
+fn login_or_callback(ctx: &Ctx<'_>, endpoint: Endpoint, form: &Form) -> Response {
+    let encoded = match (ctx.facts.method, form) {
+        (Method::Post, Form::TooLarge) => {
+            let detail = format!("a form of more than {FORM_LIMIT} bytes");
+            return ctx.refuse(&Failure::new(Reason::BodyTooLarge, detail), None, None);
+        }
+        (Method::Post, Form::Read(bytes)) if is_form(ctx.facts.headers.content_type) => bytes.as_slice(),
+        (Method::Post, _) => b"",
+        _ => ctx.facts.query.unwrap_or_default().as_bytes(),
+    };
+    let returned = Returned::parse(encoded);
+    if endpoint == Endpoint::Callback || ctx.facts.method == Method::Post || returned.is_callback() {
+        return callback::answer(ctx, &returned);
+    }
+    let return_to: Vec<String> = form_urlencoded::parse(encoded)
+        .filter(|(name, _)| name == "return_to")
+        .map(|(_, value)| value.into_owned())
+        .collect();
+    login::from_link(ctx, &return_to)
+}
+
+pub(crate) fn is_form(content_type: Option<&str>) -> bool {
+    content_type.is_some_and(|kind| {
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_below_a_known_location() {
+        for (path, expected) in [
+            ("/oxd", ("/oxd", Some(Endpoint::Home))),
+            ("/oxd/", ("/oxd", Some(Endpoint::Home))),
+            ("/oxd/login", ("/oxd", Some(Endpoint::Login))),
+            ("/oxd/login/", ("/oxd", None)),
+            ("/oxd/login/x", ("/oxd", None)),
+            ("/oxd/nothing", ("/oxd", None)),
+            ("/oxd//login", ("/oxd", None)),
+        ] {
+            assert_eq!(locate(path, Some("/oxd")), expected, "{path}");
+            assert_eq!(locate(path, Some("/oxd/")), expected, "{path}");
+        }
+        assert_eq!(locate("/login", Some("/")), ("", Some(Endpoint::Login)));
+    }
+
+    #[test]
+    fn without_a_known_location_the_last_segment_decides() {
+        assert_eq!(
+            locate("/a/oxd.py/login", None),
+            ("/a/oxd.py", Some(Endpoint::Login))
+        );
+        assert_eq!(locate("/a/oxd.py", None), ("/a/oxd.py", Some(Endpoint::Home)));
+        assert_eq!(
+            locate("/a/oxd.py", Some("/other")),
+            ("/a/oxd.py", Some(Endpoint::Home))
+        );
+        assert_eq!(locate("/a/", None), ("/a", Some(Endpoint::Home)));
+    }
+
+    #[test]
+    fn only_forms_are_read_as_forms() {
+        assert!(is_form(Some("application/x-www-form-urlencoded; charset=utf-8")));
+        assert!(!is_form(Some("text/plain")) && !is_form(None));
+    }
+}

@@ -1,0 +1,255 @@
+//! Cookies: finding them in a `Cookie` header (RFC 6265 section 4.2), cutting long values, and writing `Set-Cookie`.
+
+use std::borrow::Cow;
+
+use crate::config::settings::{CookieSecure, SameSite, Settings};
+use crate::http::request::Facts;
+
+/// The longest value that one cookie gets, in bytes. Browsers take 4096 for name, value and attributes together.
+const CHUNK: usize = 3_700;
+/// The most cookies that one session is read from: a number from the client must not decide how much work is done.
+const MAX_CHUNKS: usize = 9;
+
+/// The cookies of a `Cookie` header, as (name, value), in order.
+pub fn all(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pairs(header).filter_map(|pair| {
+        let equals = memchr::memchr(b'=', pair)?;
+        Some((pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii()))
+    })
+}
+
+/// The first cookie of that name.
+#[inline]
+pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+    pairs(header).find_map(|pair| {
+        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
+        Some(value.trim_ascii_end())
+    })
+}
+
+/// A header without the cookies whose names `unwanted` names; `None` when there is none of them. What is no pair stays:
+/// browsers do keep cookies without a name.
+pub fn without(header: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let is_unwanted =
+        |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|equals| unwanted(pair[..equals].trim_ascii()));
+    if !pairs(header).any(is_unwanted) {
+        return None;
+    }
+    let mut kept = Vec::with_capacity(header.len());
+    for pair in pairs(header).filter(|pair| !pair.is_empty() && !is_unwanted(pair)) {
+        if !kept.is_empty() {
+            kept.extend_from_slice(b"; ");
+        }
+        kept.extend_from_slice(pair.trim_ascii_end());
+    }
+    Some(kept)
+}
+
+/// What stands between the semicolons, without the white space before it.
+fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let current = rest?;
+        let (pair, next) = match memchr::memchr(b';', current) {
+            Some(end) => (&current[..end], Some(&current[end + 1..])),
+            None => (current, None),
+        };
+        rest = next;
+        Some(pair.trim_ascii_start())
+    })
+}
+
+/// A value that [`cut`] may have cut, put together again. `None` when it is absent or a piece is missing.
+pub fn join<'h>(header: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
+    let first = find(header, name.as_bytes())?;
+    let [count @ b'2'..=b'9', b'.', start @ ..] = first else {
+        return Some(Cow::Borrowed(first));
+    };
+    let mut joined = start.to_vec();
+    for index in 1..usize::from(count - b'0') {
+        joined.extend_from_slice(find(header, format!("{name}.{index}").as_bytes())?);
+    }
+    Some(Cow::Owned(joined))
+}
+
+/// Cuts a value into cookies that a browser takes: (name, value). `None` when it would take too many.
+pub fn cut(name: &str, value: &str) -> Option<Vec<(String, String)>> {
+    if value.len() <= CHUNK {
+        return Some(vec![(name.to_owned(), value.to_owned())]);
+    }
+    let count = value.len().div_ceil(CHUNK);
+    if count > MAX_CHUNKS {
+        return None;
+    }
+    let piece = |index: usize| &value[index * CHUNK..value.len().min((index + 1) * CHUNK)];
+    Some(
+        (0..count)
+            .map(|index| match index {
+                0 => (name.to_owned(), format!("{count}.{}", piece(0))),
+                _ => (format!("{name}.{index}"), piece(index).to_owned()),
+            })
+            .collect(),
+    )
+}
+
+/// How many cookies a session under this name takes at the most; those beyond are never read.
+pub const fn most_chunks() -> usize {
+    MAX_CHUNKS
+}
+
+/// The attributes that all cookies of a place share.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a> {
+    path: &'a str,
+    domain: Option<&'a str>,
+    same_site: SameSite,
+    secure: bool,
+}
+
+impl<'a> Attributes<'a> {
+    /// For session cookies.
+    pub fn for_session(settings: &Settings<'a>, facts: &Facts<'_>) -> Self {
+        let same_site = settings.cookie_same_site.unwrap_or(SameSite::Lax);
+        let secure = match settings.cookie_secure.unwrap_or(CookieSecure::Auto) {
+            CookieSecure::On => true,
+            CookieSecure::Off => false,
+            CookieSecure::Auto => facts.origin(settings).is_https(),
+        };
+        Self {
+            path: settings.cookie_path_or_root(),
+            domain: settings.cookie_domain.map(String::as_str),
+            same_site,
+            secure,
+        }
+    }
+
+    /// For the cookies of a login in progress.
+    ///
+    /// They must come along when the provider sends the browser back, which is a navigation from elsewhere: `Strict`
+    /// would keep them away. With `response_mode=form_post` that navigation is a POST, which only `None` survives,
+    /// and `None` needs `Secure`; over plain http nothing helps, so there it stays `Lax`.
+    pub fn for_state(settings: &Settings<'a>, facts: &Facts<'_>, form_post: bool) -> Self {
+        let session = Self::for_session(settings, facts);
+        let same_site = if form_post && session.secure {
+            SameSite::None
+        } else {
+            SameSite::Lax
+        };
+        Self { same_site, ..session }
+    }
+
+    /// A `Set-Cookie` value; without `max_age` the cookie goes when the browser does.
+    pub fn set(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
+        let mut line = format!("{name}={value}; Path={}", self.path);
+        if let Some(domain) = self.domain {
+            line.push_str("; Domain=");
+            line.push_str(domain);
+        }
+        if let Some(seconds) = max_age {
+            line.push_str(&format!("; Max-Age={seconds}"));
+        }
+        line.push_str("; HttpOnly");
+        line.push_str(match self.same_site {
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::None => "; SameSite=None",
+        });
+        if self.secure {
+            line.push_str("; Secure");
+        }
+        line
+    }
+
+    /// A `Set-Cookie` value that takes the cookie away.
+    pub fn clear(&self, name: &str) -> String {
+        // Max-Age is what browsers heed; Expires is for the clients that know nothing else.
+        format!(
+            "{}; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            self.set(name, "", Some(0))
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_found_in_odd_headers() {
+        for (header, expected) in [
+            ("oxd_session=v", Some("v")),
+            ("a=b; oxd_session=v", Some("v")),
+            ("a=b;oxd_session=v ; c=d", Some("v")),
+            ("; ; oxd_session=v;", Some("v")),
+            ("noequals; oxd_session=v=w", Some("v=w")),
+            ("oxd_session=", Some("")),
+            ("oxd_session=1; oxd_session=2", Some("1")),
+            ("xoxd_session=v", None),
+            ("oxd_sessionx=v", None),
+            ("oxd_session", None),
+            ("", None),
+            (";;;", None),
+        ] {
+            assert_eq!(
+                find(header.as_bytes(), b"oxd_session"),
+                expected.map(str::as_bytes),
+                "{header}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_cookies_stay_as_they_are() {
+        let own = |name: &[u8]| name.starts_with(b"oxd");
+        let without = |header: &str| without(header.as_bytes(), own).map(|h| String::from_utf8(h).unwrap());
+        assert_eq!(
+            without("a=1; flag; oxd_s=x; b=\"x y\"; c=="),
+            Some("a=1; flag; b=\"x y\"; c==".into())
+        );
+        assert_eq!(without("a=1; oxd"), None);
+        assert_eq!(without("oxd_s=x"), Some(String::new()));
+    }
+
+    #[test]
+    fn a_cut_value_is_put_together_again() {
+        for length in [0, 1, CHUNK, CHUNK + 1, CHUNK * 3] {
+            let value = "x".repeat(length);
+            let pieces = cut("s", &value).unwrap();
+            assert!(pieces.iter().all(|(n, v)| n.len() + v.len() < 4096 - 200));
+            let header = pieces
+                .iter()
+                .map(|(n, v)| format!("{n}={v}"))
+                .collect::<Vec<_>>()
+                .join("; ");
+            assert_eq!(join(header.as_bytes(), "s").unwrap().as_ref(), value.as_bytes());
+        }
+        assert!(cut("s", &"x".repeat(CHUNK * (MAX_CHUNKS + 1))).is_none());
+    }
+
+    #[test]
+    fn a_missing_piece_is_no_value_and_a_hostile_count_is_bounded() {
+        assert!(join(b"s=3.aa; s.1=bb", "s").is_none());
+        assert!(join(b"s.1=bb; s.2=cc", "s").is_none());
+        assert_eq!(join(b"s=999999.aa; s.1=b", "s").unwrap().as_ref(), b"999999.aa");
+        assert_eq!(join(b"s=1.aa", "s").unwrap().as_ref(), b"1.aa");
+    }
+
+    #[test]
+    fn attributes_stand_as_the_interface_promises() {
+        let attributes = Attributes {
+            path: "/",
+            domain: None,
+            same_site: SameSite::Lax,
+            secure: true,
+        };
+        assert_eq!(
+            attributes.set("n", "v", None),
+            "n=v; Path=/; HttpOnly; SameSite=Lax; Secure"
+        );
+        let cleared = attributes.clear("n");
+        assert!(
+            cleared.starts_with("n=; Path=/; Max-Age=0; HttpOnly"),
+            "{cleared}"
+        );
+    }
+}

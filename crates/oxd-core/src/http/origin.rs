@@ -1,0 +1,279 @@
+//! Addresses: the origin that a browser sees, and the check that keeps a return address from leading elsewhere.
+
+use url::{Host, Url};
+
+use crate::config::settings::TrustForwarded;
+use crate::http::request::Headers;
+
+/// Scheme, host and port of a request (RFC 6454), as they stand in an absolute URL.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: Option<u16>,
+}
+
+impl Origin {
+    /// `host` is a name, an IPv4 address or a bracketed IPv6 address; a default port is left out.
+    pub fn new(scheme: &str, host: &str, port: Option<u16>) -> Self {
+        let default = if scheme == "https" { 443 } else { 80 };
+        let bracketed = if host.contains(':') && !host.starts_with('[') {
+            format!("[{host}]")
+        } else {
+            host.to_ascii_lowercase()
+        };
+        Self {
+            scheme: scheme.to_owned(),
+            host: bracketed,
+            port: port.filter(|p| *p != default),
+        }
+    }
+
+    /// Whether the browser came over https.
+    pub fn is_https(&self) -> bool {
+        self.scheme == "https"
+    }
+
+    /// Makes a path absolute.
+    pub fn url_of(&self, path: &str) -> String {
+        format!("{}://{}{path}", self.scheme, self.authority())
+    }
+
+    /// `host` or `host:port`.
+    pub fn authority(&self) -> String {
+        match self.port {
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.clone(),
+        }
+    }
+
+    /// This origin with what trusted headers say about the browser's side of a proxy.
+    ///
+    /// Of a list the last element counts: it is the one that the nearest proxy, the trusted one, has added.
+    pub fn as_seen_through(&self, trust: TrustForwarded, headers: &Headers<'_>) -> Origin {
+        let mut seen = self.clone();
+        let mut apply = |scheme: Option<&str>, authority: Option<&str>, port: Option<&str>| {
+            if let Some(scheme) = scheme.map(str::to_ascii_lowercase)
+                && (scheme == "http" || scheme == "https")
+            {
+                if scheme != seen.scheme && authority.is_none() {
+                    seen.port = None;
+                }
+                seen.scheme = scheme;
+            }
+            if let Some((host, port)) = authority.and_then(split_authority) {
+                seen = Origin::new(&seen.scheme, &host, port);
+            }
+            if let Some(port) = port.and_then(|p| p.parse().ok()) {
+                seen = Origin::new(&seen.scheme, &seen.host, Some(port));
+            }
+        };
+        if trust.forwarded
+            && let Some(element) = headers.forwarded.and_then(last_of_list)
+        {
+            apply(
+                forwarded_param(element, "proto"),
+                forwarded_param(element, "host"),
+                None,
+            );
+        }
+        let trusted =
+            |on: bool, header: Option<&str>| header.filter(|_| on).and_then(last_of_list).map(str::to_owned);
+        let proto = trusted(trust.proto, headers.x_forwarded_proto);
+        let host = trusted(trust.host, headers.x_forwarded_host);
+        let port = trusted(trust.port, headers.x_forwarded_port);
+        apply(proto.as_deref(), host.as_deref(), port.as_deref());
+        seen
+    }
+}
+
+fn last_of_list(header: &str) -> Option<&str> {
+    header
+        .rsplit(',')
+        .map(str::trim)
+        .find(|element| !element.is_empty())
+}
+
+/// A parameter of one element of `Forwarded`, unquoted (RFC 7239 section 4).
+fn forwarded_param<'h>(element: &'h str, name: &str) -> Option<&'h str> {
+    element.split(';').find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim_matches('"'))
+    })
+}
+
+fn split_authority(authority: &str) -> Option<(String, Option<u16>)> {
+    if authority.contains(['/', '@', '?', '#', '\\']) || authority.chars().any(char::is_control) {
+        return None;
+    }
+    let url = Url::parse(&format!("oxd://{authority}/")).ok()?;
+    Some((url.host_str()?.to_owned(), url.port()))
+}
+
+/// Checks a return address that came from outside and answers with the form to redirect to.
+///
+/// Allowed are a path on this host (`/app?x=1`), and an absolute http(s) URL whose host is this one or stands in
+/// `hosts` (`OxdReturnTo`). Everything that browsers are known to read differently is refused: backslashes, control
+/// characters, `//host`, a scheme without `//`, user names (CWE-601). A URL on this origin comes back as its path.
+pub fn check_return_address(address: &str, origin: &Origin, hosts: &[String]) -> Option<String> {
+    let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
+    if address.is_empty() || address.chars().any(odd) {
+        return None;
+    }
+    if address.starts_with('/') {
+        if address.starts_with("//") {
+            return None;
+        }
+        let base = Url::parse(&origin.url_of("/")).ok()?;
+        let resolved = base.join(address).ok()?;
+        // The URL parser drops tabs and reads dots: whatever it ends with must still be this origin.
+        (resolved.origin() == base.origin()).then_some(())?;
+        return local_part(&resolved);
+    }
+    let lower = address.to_ascii_lowercase();
+    if !lower.starts_with("http://") && !lower.starts_with("https://") {
+        return None;
+    }
+    let url = Url::parse(address).ok()?;
+    let authority = lower.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    if authority.is_empty()
+        || authority.contains('@')
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return None;
+    }
+    let here = Url::parse(&origin.url_of("/")).ok()?;
+    if url.origin() == here.origin() {
+        return local_part(&url);
+    }
+    let host = match url.host()? {
+        Host::Domain(name) => name.to_ascii_lowercase(),
+        other => other.to_string(),
+    };
+    let with_port = url
+        .port()
+        .map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    hosts.contains(&with_port).then(|| url.to_string())
+}
+
+/// Path, query and fragment; never with two slashes in front, which a browser would read as a host.
+fn local_part(url: &Url) -> Option<String> {
+    let local = &url[url::Position::BeforePath..];
+    (local.starts_with('/') && !local.starts_with("//")).then(|| local.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(address: &str) -> Option<String> {
+        let origin = Origin::new("https", "app.example", None);
+        check_return_address(
+            address,
+            &origin,
+            &["other.example".into(), "dev.example:8080".into()],
+        )
+    }
+
+    #[test]
+    fn return_addresses_on_this_host_and_listed_ones_pass() {
+        for (address, expected) in [
+            ("/", "/"),
+            ("/app/page?x=1&y=%2F%2Fz#top", "/app/page?x=1&y=%2F%2Fz#top"),
+            ("/a/../b", "/b"),
+            ("https://app.example/x", "/x"),
+            ("https://APP.example:443/x", "/x"),
+            ("https://other.example/x", "https://other.example/x"),
+            ("http://dev.example:8080/", "http://dev.example:8080/"),
+            ("/%09/x", "/%09/x"),
+            ("/caf\u{e9}", "/caf%C3%A9"),
+        ] {
+            assert_eq!(check(address).as_deref(), Some(expected), "{address}");
+        }
+    }
+
+    #[test]
+    fn everything_that_could_lead_elsewhere_is_refused() {
+        for address in [
+            "",
+            "app",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n//evil.example",
+            "\t//evil.example",
+            " /x",
+            "https:evil.example",
+            "https:/evil.example",
+            "https:///evil.example",
+            "https://evil.example/",
+            "https://app.example@evil.example/",
+            "https://evil.example\\@app.example/",
+            "https://user@app.example/",
+            "https://app.example:444/",
+            "http://app.example/",
+            "https://other.example:8443/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "/x\r\nSet-Cookie: a=b",
+            "https://app.example.evil.example/",
+            "/..//evil.example",
+            "/.//evil.example",
+        ] {
+            assert_eq!(check(address), None, "{address:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_written_without_a_default_port_and_with_brackets() {
+        assert_eq!(Origin::new("https", "a", Some(443)).url_of("/x"), "https://a/x");
+        assert_eq!(
+            Origin::new("http", "a", Some(8080)).url_of("/x"),
+            "http://a:8080/x"
+        );
+        assert_eq!(Origin::new("http", "::1", Some(80)).url_of("/"), "http://[::1]/");
+    }
+
+    #[test]
+    fn proxy_headers_count_only_where_they_are_trusted() {
+        let own = Origin::new("http", "10.0.0.1", Some(8080));
+        let headers = Headers {
+            x_forwarded_proto: Some("http, https"),
+            x_forwarded_host: Some("evil.example, www.example"),
+            x_forwarded_port: Some("8443"),
+            forwarded: Some("for=1.2.3.4;proto=https;host=\"fwd.example:444\""),
+            ..Headers::default()
+        };
+        let seen = |trust| own.as_seen_through(trust, &headers).url_of("/");
+        let none = TrustForwarded::default();
+        assert_eq!(seen(none), "http://10.0.0.1:8080/");
+        assert_eq!(
+            seen(TrustForwarded {
+                proto: true,
+                host: true,
+                ..none
+            }),
+            "https://www.example/"
+        );
+        assert_eq!(
+            seen(TrustForwarded {
+                proto: true,
+                host: true,
+                port: true,
+                ..none
+            }),
+            "https://www.example:8443/"
+        );
+        assert_eq!(seen(TrustForwarded { proto: true, ..none }), "https://10.0.0.1/");
+        assert_eq!(
+            seen(TrustForwarded {
+                forwarded: true,
+                ..none
+            }),
+            "https://fwd.example:444/"
+        );
+    }
+}

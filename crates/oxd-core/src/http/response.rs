@@ -1,0 +1,200 @@
+//! Answers, as plain data: the Apache layer sends them, the tests read them.
+
+use crate::base::reason::{Failure, Step};
+use crate::base::reference::Reference;
+use crate::http::request::{Facts, Outside};
+use crate::pages;
+
+/// The body of an answer.
+#[derive(Debug, PartialEq)]
+pub enum Body {
+    /// None of the module's own: httpd says what it says for the status.
+    Empty,
+    /// `text/html; charset=utf-8`
+    Page(String),
+    /// `application/json`
+    Json(String),
+    /// `text/plain`, with this whole content type.
+    Plain(&'static str, String),
+}
+
+/// An answer.
+#[derive(Debug, PartialEq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Headers besides those that every answer has.
+    pub headers: Vec<(&'static str, String)>,
+    /// `Set-Cookie` values.
+    pub cookies: Vec<String>,
+    /// The body.
+    pub body: Body,
+    /// Whether another site may show it in a frame.
+    pub framed: bool,
+    /// The code of what it is ([`crate::base::reason`]), for the access log.
+    pub code: Option<&'static str>,
+    /// Its reference number.
+    pub reference: Option<Reference>,
+}
+
+impl Response {
+    /// A redirect: 302 leaves for the provider, 303 turns whatever came into a GET (RFC 9110 section 15.4).
+    pub fn redirect(status: u16, location: String) -> Self {
+        Self {
+            status,
+            headers: vec![("Location", location)],
+            cookies: vec![],
+            body: Body::Empty,
+            framed: false,
+            code: None,
+            reference: None,
+        }
+    }
+
+    /// A status for which httpd writes the page.
+    pub fn bare(status: u16) -> Self {
+        Self {
+            status,
+            headers: vec![],
+            cookies: vec![],
+            body: Body::Empty,
+            framed: false,
+            code: None,
+            reference: None,
+        }
+    }
+
+    /// A page.
+    pub fn page(status: u16, html: String) -> Self {
+        Self {
+            status,
+            headers: vec![],
+            cookies: vec![],
+            body: Body::Page(html),
+            framed: false,
+            code: None,
+            reference: None,
+        }
+    }
+
+    /// A JSON answer.
+    pub fn json(status: u16, value: &serde_json::Value) -> Self {
+        Self {
+            status,
+            headers: vec![],
+            cookies: vec![],
+            body: Body::Json(value.to_string()),
+            framed: false,
+            code: None,
+            reference: None,
+        }
+    }
+
+    /// Text for programs.
+    pub fn plain(content_type: &'static str, text: String) -> Self {
+        Self {
+            body: Body::Plain(content_type, text),
+            ..Self::bare(200)
+        }
+    }
+
+    /// The same with the code of a step.
+    #[must_use]
+    pub fn as_step(mut self, step: Step) -> Self {
+        self.code = Some(step.code());
+        self
+    }
+
+    /// The same with a cookie more.
+    #[must_use]
+    pub fn with_cookie(mut self, cookie: String) -> Self {
+        self.cookies.push(cookie);
+        self
+    }
+
+    /// The same with a header more.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same for a frame in another site's page.
+    #[must_use]
+    pub fn framed(mut self) -> Self {
+        self.framed = true;
+        self
+    }
+
+    /// The same with the challenge that RFC 9110 section 11.6.1 wants with 401; browsers show no dialogue for a scheme
+    /// that they do not know.
+    #[must_use]
+    pub fn with_challenge(self, realm: Option<&str>) -> Self {
+        let realm = realm.unwrap_or("sign-in").replace(['"', '\\'], "");
+        self.with_header("WWW-Authenticate", format!("oxd realm=\"{realm}\""))
+    }
+
+    /// The answer to a refusal: a page, or JSON for who asks for it; the log gets its line.
+    pub fn refusal(
+        failure: &Failure,
+        facts: &Facts<'_>,
+        outside: &dyn Outside,
+        told: Option<&str>,
+        start_over: Option<&str>,
+    ) -> Self {
+        let (reason, reference) = (failure.reason, Reference::new(outside));
+        if outside.logs(reason.level()) {
+            let line = format!("{} [ref {}]", failure.log_line(), reference.in_log());
+            outside.log(reason.level(), &line);
+        }
+        let mut answer = if facts.wants_json() {
+            let description = told.map_or_else(|| reason.text().to_owned(), str::to_owned);
+            let mut body = serde_json::json!({
+                "error": reason.code(),
+                "error_description": description,
+                "reference": reference.on_page(),
+            });
+            if let (401, Some(login)) = (reason.status(), start_over) {
+                // A script cannot follow a login, but it can send the user there.
+                body["login"] = login.into();
+            }
+            Self::json(reason.status(), &body)
+        } else {
+            let link = start_over.filter(|_| reason.can_start_over());
+            Self::page(reason.status(), pages::error(reason, told, link, &reference))
+        };
+        answer.code = Some(reason.code());
+        answer.reference = Some(reference);
+        if let Some(seconds) = reason.retry_after() {
+            answer = answer.with_header("Retry-After", seconds.to_string());
+        }
+        if reason.status() == 401 {
+            answer = answer.with_challenge(facts.realm);
+        }
+        answer
+    }
+
+    /// The headers that every answer of the module carries.
+    pub fn common_headers(&self) -> Vec<(&'static str, &str)> {
+        let mut headers = vec![
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+        ];
+        if self.body != Body::Empty {
+            headers.push((
+                "Content-Security-Policy",
+                pages::content_security_policy(self.framed),
+            ));
+        }
+        headers
+    }
+
+    /// The body's bytes.
+    pub fn body_bytes(&self) -> &[u8] {
+        match &self.body {
+            Body::Empty => &[],
+            Body::Page(text) | Body::Json(text) | Body::Plain(_, text) => text.as_bytes(),
+        }
+    }
+}

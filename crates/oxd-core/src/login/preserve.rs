@@ -1,0 +1,161 @@
+//! `OxdPostPreserve`: a form that was sent after the session had ended.
+//!
+//! The answer is a page with the form's fields in it. While it stays open, the user signs in in another window, and
+//! then sends it: nothing is stored anywhere, so nobody else can read it, and it needs no script.
+
+use futures_util::{FutureExt, stream};
+use url::form_urlencoded;
+
+use super::start;
+use crate::access::authn::Ctx;
+use crate::base::log::Level;
+use crate::base::reason::Step;
+use crate::config::settings::{Settings, UnauthAction};
+use crate::handler::routes::Form;
+use crate::http::request::Method;
+use crate::http::response::Response;
+use crate::pages;
+
+/// The largest form that is kept unless the directive says otherwise, in bytes.
+pub const DEFAULT_LIMIT: usize = 64 * 1024;
+/// The most fields that a form may have.
+const MOST_FIELDS: usize = 1_000;
+
+/// How many bytes of a request's form the place wants to keep; `None` when this is no request that it keeps.
+pub fn limit(settings: &Settings<'_>, method: Method) -> Option<usize> {
+    // A place that answers 403, 404 and so on does not want its visitors to sign in.
+    let hidden = matches!(settings.unauth_action, Some(UnauthAction::Status(status)) if status != 401);
+    settings
+        .post_preserve
+        .flatten()
+        .filter(|_| method == Method::Post && !hidden)
+}
+
+/// The page that keeps the form, or `None` where the form cannot or must not be kept: the usual 401 then says so.
+pub fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
+    let refuse = |why: &str| {
+        ctx.log(Level::Info, || {
+            format!("a form is not kept during the login: {why}")
+        });
+        None
+    };
+    if ctx.facts.is_script() {
+        return None;
+    }
+    if !is_of_this_site(ctx) {
+        return refuse("it does not come from a page of this site");
+    }
+    let Form::Read(body) = form else {
+        return refuse("it is larger than OxdPostPreserve allows");
+    };
+    let Some((encoding, fields)) = fields(ctx.facts.headers.content_type.unwrap_or_default(), body) else {
+        return refuse("it has files, too many fields, or is not UTF-8");
+    };
+    let target = start::own_address(ctx);
+    let home = ctx.facts.base.unwrap_or("/");
+    let sign_in = start::login_link(ctx, home).unwrap_or_else(|| target.clone());
+    let html = pages::kept_form(&sign_in, &target, encoding, &fields);
+    let answer = Response::page(401, html).with_challenge(ctx.facts.realm);
+    Some(answer.as_step(Step::FormKept))
+}
+
+/// Whether a page of this very origin has sent the form. A form that another site has sent would make its visitors
+/// send what they never entered.
+fn is_of_this_site(ctx: &Ctx<'_>) -> bool {
+    let headers = &ctx.facts.headers;
+    let own = ctx.facts.origin(ctx.settings).url_of("");
+    // Our own pages send no referrer, and browsers then say "null" here: the kept form itself, sent too early.
+    let named = headers.origin.filter(|origin| *origin != "null");
+    let origin = named.map(|origin| origin.eq_ignore_ascii_case(&own));
+    let site = headers
+        .sec_fetch_site
+        .map(|site| site.eq_ignore_ascii_case("same-origin"));
+    origin.or(site).unwrap_or(false) && site.unwrap_or(true)
+}
+
+/// The encoding and the text fields of a form, in order; `None` when it is not made of text fields alone.
+fn fields(content_type: &str, body: &[u8]) -> Option<(&'static str, Vec<(String, String)>)> {
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let (encoding, fields) = match essence.as_str() {
+        "application/x-www-form-urlencoded" => {
+            let fields = form_urlencoded::parse(body)
+                .map(|(n, v)| (n.into_owned(), v.into_owned()))
+                .collect();
+            ("application/x-www-form-urlencoded", fields)
+        }
+        "multipart/form-data" => {
+            let boundary = multer::parse_boundary(content_type).ok()?;
+            // The whole body is here, so that reading it never has to wait.
+            ("multipart/form-data", multipart(body, boundary).now_or_never()??)
+        }
+        _ => return None,
+    };
+    // Decoding puts U+FFFD where the bytes were not UTF-8; sending that on would be a silent loss.
+    let whole = |text: &String| !text.contains('\u{fffd}') && !text.contains('\0');
+    let fit = fields.len() <= MOST_FIELDS && fields.iter().all(|(name, value)| whole(name) && whole(value));
+    fit.then_some((encoding, fields))
+}
+
+async fn multipart(body: &[u8], boundary: String) -> Option<Vec<(String, String)>> {
+    let chunk = Ok::<_, std::convert::Infallible>(body.to_vec());
+    let mut parts = multer::Multipart::new(stream::iter([chunk]), boundary);
+    let mut fields = Vec::new();
+    while let Some(part) = parts.next_field().await.ok()? {
+        if part.file_name().is_some() {
+            return None;
+        }
+        let name = part.name()?.to_owned();
+        fields.push((name, String::from_utf8(part.bytes().await.ok()?.to_vec()).ok()?));
+    }
+    Some(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URLENCODED: &str = "application/x-www-form-urlencoded";
+
+    fn pairs(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+        fields(content_type, body).map(|(_, fields)| fields)
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.into(), value.into())
+    }
+
+    #[test]
+    fn text_fields_are_read_in_order() {
+        assert_eq!(
+            pairs(URLENCODED, b"b=1&a=x+y%0D%0Az&b=%C3%A9&empty="),
+            Some(vec![
+                pair("b", "1"),
+                pair("a", "x y\r\nz"),
+                pair("b", "\u{e9}"),
+                pair("empty", "")
+            ])
+        );
+        let body = b"--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\ntwo\r\n--X\r\n\
+                     Content-Disposition: form-data; name=\"b\"\r\n\r\n\r\n--X--\r\n";
+        let kept = pairs("multipart/form-data; boundary=X", body);
+        assert_eq!(kept, Some(vec![pair("a", "one\r\ntwo"), pair("b", "")]));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_whole_is_not_kept() {
+        let file =
+            b"--X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\n\r\nx\r\n--X--\r\n";
+        assert_eq!(pairs("multipart/form-data; boundary=X", file), None);
+        assert_eq!(pairs("multipart/form-data; boundary=X", b"--X\r\nbroken"), None);
+        assert_eq!(pairs("multipart/form-data", b""), None);
+        assert_eq!(pairs(URLENCODED, b"a=%FF"), None);
+        assert_eq!(pairs("text/plain", b"a=b"), None);
+        assert_eq!(pairs("application/json", b"{}"), None);
+        assert_eq!(pairs(URLENCODED, "a=b&".repeat(MOST_FIELDS + 1).as_bytes()), None);
+    }
+}

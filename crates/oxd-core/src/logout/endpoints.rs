@@ -1,0 +1,207 @@
+//! Leaving: by the user (RP-Initiated Logout 1.0), and on word from the provider (Front-Channel Logout 1.0, Back-Channel
+//! Logout 1.0).
+//!
+//! The session here ends first, whatever oxd, the provider or the store say; what could not be done is said on the page.
+
+use serde_json::{Map, json};
+use url::{Url, form_urlencoded};
+
+use super::token;
+use crate::access::authn::Ctx;
+use crate::base::crypto::random_text;
+use crate::base::log::Level;
+use crate::base::reason::{Failure, Reason, Step};
+use crate::base::reference::Reference;
+use crate::handler::routes::{Form, below, is_form};
+use crate::http::response::Response;
+use crate::pages;
+use crate::session;
+use crate::shm::memory::{About, Mark};
+use crate::shm::stats::End;
+
+/// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
+pub fn by_user(ctx: &Ctx<'_>) -> Response {
+    let reference = Reference::new(ctx.outside);
+    let warn = |what: &str, failure: &Failure| {
+        ctx.log(failure.reason.level(), || {
+            format!("{what}: {} [ref {}]", failure.log_line(), reference.in_log())
+        });
+    };
+    let mut response = match session::end_own(ctx) {
+        Ok(ended) => match provider_logout(ctx, noted(ctx, ended).and_then(|ended| ended.id_token)) {
+            Ok(uri) => Response::redirect(303, uri).as_step(Step::SignedOut),
+            Err(failure) => {
+                warn("the session has ended here, but not at the provider", &failure);
+                signed_out(
+                    ctx,
+                    "The sign-in service could not be told. To be signed out there as well, close all windows of this \
+                     browser.",
+                )
+            }
+        },
+        // Without the session there is no telling which one the provider is to end.
+        Err(failure) => {
+            warn(
+                "the session has ended on this machine, but not in the store",
+                &failure,
+            );
+            signed_out(
+                ctx,
+                "Not everything could be told that you have left. To be sure, sign in and out again in a few minutes.",
+            )
+        }
+    };
+    response.cookies = session::clear(ctx);
+    if response.code == Some(Step::SignedOutHere.code()) {
+        response.reference = Some(reference);
+    }
+    response
+}
+
+fn noted(ctx: &Ctx<'_>, ended: Option<session::Ended>) -> Option<session::Ended> {
+    if ended.is_some() {
+        ctx.stats.ended(End::User);
+    }
+    ended
+}
+
+fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
+    Response::page(200, pages::logged_out(&below(ctx, "login"), Some(warning))).as_step(Step::SignedOutHere)
+}
+
+/// The address at the provider that ends the session there (`get-logout-uri`).
+fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Failure> {
+    let back = match ctx.settings.post_logout_redirect_uri {
+        Some(uri) if !uri.starts_with('/') => uri.clone(),
+        Some(path) => ctx.facts.origin(ctx.settings).url_of(path),
+        None => ctx.facts.origin(ctx.settings).url_of(&below(ctx, "logout")),
+    };
+    let state = random_text(ctx.outside, 12)?;
+    let mut request = Map::new();
+    request.insert("post_logout_redirect_uri".into(), back.into());
+    request.insert("state".into(), state.into());
+    if let Some(hint) = id_token {
+        request.insert("id_token_hint".into(), hint.into());
+    }
+    let answer = ctx.oxd.logout_uri(request)?;
+    match Url::parse(&answer.uri) {
+        Ok(uri) if matches!(uri.scheme(), "http" | "https") => Ok(uri.into()),
+        _ => Err(Failure::new(
+            Reason::OxdAnswer,
+            "get-logout-uri answered a uri that is neither http nor https",
+        )),
+    }
+}
+
+/// `BASE/frontchannel-logout`: the provider's page has the browser load this address in a frame. Only `iss` and `sid`
+/// count: the browser may hold the site's cookies back in a frame of another site.
+pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
+    let query = ctx.facts.query.unwrap_or_default();
+    let all = |wanted: &str| {
+        form_urlencoded::parse(query.as_bytes())
+            .filter(|(name, value)| name == wanted && !value.is_empty())
+            .map(|(_, value)| value.into_owned())
+            .collect::<Vec<_>>()
+    };
+    let (issuers, sids) = (all("iss"), all("sid"));
+    let ([issuer], [sid]) = (issuers.as_slice(), sids.as_slice()) else {
+        let failure = Failure::new(
+            Reason::LogoutMalformed,
+            "front-channel logout without one iss and one sid",
+        );
+        return ctx.refuse(&failure, None, None).framed();
+    };
+    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
+    let mark = Mark::of_sid(site, issuer, sid);
+    // Anybody may ask for this address: what no session here has ever had is not remembered.
+    let ended = session::is_known(ctx, mark).and_then(|is_known| {
+        if is_known {
+            session::end_marked(ctx, mark)?;
+            ctx.stats.ended(End::FrontChannel);
+        }
+        Ok(is_known)
+    });
+    let is_known = match ended {
+        Ok(is_known) => is_known,
+        Err(failure) => return ctx.refuse(&failure, None, None).framed(),
+    };
+    ctx.log(Level::Debug, || {
+        format!(
+            "front-channel logout{}",
+            if is_known {
+                ""
+            } else {
+                " of a session that is not here"
+            }
+        )
+    });
+    Response::page(200, pages::logout_noted())
+        .framed()
+        .as_step(Step::LogoutNoted)
+}
+
+/// `BASE/backchannel-logout`: the provider itself sends a signed logout token.
+pub fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
+    match try_back_channel(ctx, form) {
+        Ok(()) => Response::bare(200).as_step(Step::LogoutNoted),
+        Err(failure) => {
+            ctx.stats.refused(failure.reason);
+            let reference = Reference::new(ctx.outside);
+            ctx.log(failure.reason.level(), || {
+                format!("{} [ref {}]", failure.log_line(), reference.in_log())
+            });
+            // Back-Channel Logout 1.0, section 2.8; the detail helps whoever sets the provider up, and holds no secret.
+            let (error, said) = match failure.reason {
+                Reason::LogoutTokenInvalid => ("invalid_request", failure.detail.as_str()),
+                reason => (reason.code(), reason.text()),
+            };
+            let mut answer = Response::json(
+                failure.reason.status(),
+                &json!({"error": error, "error_description": said, "reference": reference.on_page()}),
+            );
+            answer.code = Some(failure.reason.code());
+            answer.reference = Some(reference);
+            match failure.reason.retry_after() {
+                Some(seconds) => answer.with_header("Retry-After", seconds.to_string()),
+                None => answer,
+            }
+        }
+    }
+}
+
+fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
+    let invalid = |why: &str| Failure::new(Reason::LogoutTokenInvalid, why);
+    let bytes = match form {
+        Form::TooLarge => return Err(Failure::new(Reason::BodyTooLarge, "a logout token of this size")),
+        Form::Read(bytes) if is_form(ctx.facts.headers.content_type) => bytes.as_slice(),
+        _ => return Err(invalid("the request is not a form")),
+    };
+    let tokens: Vec<_> = form_urlencoded::parse(bytes)
+        .filter(|(name, _)| name == "logout_token")
+        .map(|(_, value)| value)
+        .collect();
+    let [token] = tokens.as_slice() else {
+        return Err(invalid("the form needs logout_token, once"));
+    };
+    let token = token::check(ctx, token)?;
+    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
+    let mark = match (&token.sid, &token.sub) {
+        (Some(sid), _) => Mark::of_sid(site, &token.iss, sid),
+        (None, Some(sub)) => Mark::of(About::User, site, &[sub]),
+        (None, None) => return Err(invalid("it names neither sid nor sub")),
+    };
+    session::end_marked(ctx, mark).inspect_err(|_| {
+        // The provider may send it again.
+        session::forget(ctx, token.mark);
+    })?;
+    ctx.stats.ended(End::BackChannel);
+    ctx.log(Level::Info, || {
+        let whose = if token.sid.is_some() {
+            "a session"
+        } else {
+            "all sessions of a user"
+        };
+        format!("the provider has ended {whose}")
+    });
+    Ok(())
+}

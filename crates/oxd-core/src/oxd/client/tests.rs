@@ -1,0 +1,179 @@
+use super::*;
+use crate::config::settings::{Proxy, Timeouts};
+use url::Url;
+
+type Script = Box<dyn Fn(&str, Option<&str>) -> Result<Answer, TransportError> + Send + Sync>;
+
+struct Scripted {
+    answer: Script,
+    calls: Mutex<Vec<String>>,
+}
+
+impl Transport for Scripted {
+    fn post(
+        &self,
+        _: &Server<'_>,
+        command: &str,
+        token: Option<&str>,
+        _: &Value,
+    ) -> Result<Answer, TransportError> {
+        lock(&self.calls).push(command.to_owned());
+        (self.answer)(command, token)
+    }
+}
+
+fn answer(status: u16, body: Value) -> Result<Answer, TransportError> {
+    Ok(Answer {
+        status,
+        body: body.to_string().into_bytes(),
+    })
+}
+
+/// Runs one `get-logout-uri` against a scripted oxd: the outcome, and the commands that were sent.
+fn run(
+    calls: usize,
+    script: impl Fn(&str, Option<&str>) -> Result<Answer, TransportError> + Send + Sync + 'static,
+) -> (Result<String, Reason>, Vec<String>) {
+    let transport = Scripted {
+        answer: Box::new(script),
+        calls: Mutex::default(),
+    };
+    let client = Client::new(transport, crate::testing::stats());
+    let (url, secret) = (Url::parse("http://oxd/pre/").unwrap(), Secret::new("s".into()));
+    let timeouts = Timeouts {
+        total: Duration::from_secs(1),
+        connect: Duration::ZERO,
+    };
+    let server = Server {
+        url: &url,
+        timeouts,
+        verify: true,
+        ca: None,
+        proxy: &Proxy::Direct,
+        max_calls: 2,
+    };
+    let credentials = Credentials {
+        client_id: "c",
+        client_secret: &secret,
+        op_host: Some("https://op"),
+        op_configuration_endpoint: None,
+    };
+    let site = Site {
+        server,
+        oxd_id: "id",
+        provider: (Some("https://op"), None),
+        credentials: Some(credentials),
+    };
+    let mut last = Err(Reason::Internal);
+    for _ in 0..calls {
+        last = client
+            .at(site)
+            .logout_uri(Map::new())
+            .map(|u| u.uri)
+            .map_err(|f| f.reason);
+    }
+    let calls = lock(&client.transport.calls).clone();
+    (last, calls)
+}
+
+fn token(command: &str) -> Option<Result<Answer, TransportError>> {
+    (command == "get-client-token").then(|| answer(200, json!({"access_token": "t", "expires_in": 299})))
+}
+
+#[test]
+fn the_client_token_is_fetched_once_for_many_calls() {
+    let (result, calls) = run(3, |command, bearer| {
+        token(command).unwrap_or_else(|| {
+            assert_eq!(bearer, Some("t"));
+            answer(200, json!({"uri": "https://op/logout"}))
+        })
+    });
+    assert_eq!(result.unwrap(), "https://op/logout");
+    assert_eq!(
+        calls,
+        [
+            "get-client-token",
+            "get-logout-uri",
+            "get-logout-uri",
+            "get-logout-uri"
+        ]
+    );
+}
+
+#[test]
+fn a_refused_token_is_renewed_once_and_then_it_is_our_fault() {
+    let (result, calls) = run(1, |command, _| {
+        token(command).unwrap_or_else(|| answer(403, json!({"error": "inactive_access_token"})))
+    });
+    assert_eq!(result.unwrap_err(), Reason::ClientTokenRefused);
+    assert_eq!(
+        calls,
+        [
+            "get-client-token",
+            "get-logout-uri",
+            "get-client-token",
+            "get-logout-uri"
+        ]
+    );
+}
+
+#[test]
+fn every_kind_of_bad_answer_has_its_reason() {
+    let bad = |status, body: Value| {
+        run(1, move |command, _| {
+            token(command).unwrap_or_else(|| answer(status, body.clone()))
+        })
+        .0
+        .unwrap_err()
+    };
+    assert_eq!(bad(200, json!({})), Reason::OxdAnswer);
+    assert_eq!(bad(200, json!([])), Reason::OxdAnswer);
+    assert_eq!(bad(302, json!({})), Reason::OxdAnswer);
+    assert_eq!(bad(500, json!({"error": "internal_error"})), Reason::OxdAnswer);
+    assert_eq!(
+        bad(
+            400,
+            json!({"error": "bad_request", "error_description": "'code' is invalid."})
+        ),
+        Reason::CodeInvalid
+    );
+    assert_eq!(
+        bad(
+            400,
+            json!({"error": "bad_request", "error_description": "'state' is not registered."})
+        ),
+        Reason::StateUnregistered
+    );
+    assert_eq!(bad(400, json!({"error": "invalid_oxd_id"})), Reason::OxdAnswer);
+}
+
+#[test]
+fn transport_errors_have_their_reasons_and_the_breaker_opens() {
+    let failing = |error: TransportError| run(1, move |_, _| Err(error.clone())).0.unwrap_err();
+    assert_eq!(
+        failing(TransportError::Unreachable("refused".into())),
+        Reason::OxdUnreachable
+    );
+    assert_eq!(
+        failing(TransportError::Timeout(Duration::from_secs(1))),
+        Reason::OxdTimeout
+    );
+    assert_eq!(failing(TransportError::Broken("cut".into())), Reason::OxdAnswer);
+    let (last, calls) = run(20, |_, _| Err(TransportError::Unreachable("refused".into())));
+    assert_eq!(last.unwrap_err(), Reason::OxdResting);
+    assert_eq!(calls.len(), 5);
+}
+
+#[test]
+fn wrong_credentials_are_told_from_other_trouble() {
+    let (result, calls) = run(1, |_, _| {
+        answer(
+            500,
+            json!({"error": "internal_error", "error_description": "Unknown"}),
+        )
+    });
+    assert_eq!(result.unwrap_err(), Reason::ClientTokenRefused);
+    assert_eq!(calls, ["get-client-token"]);
+    let (result, _) = run(1, |_, _| answer(500, json!({"error": "op_is_down"})));
+    assert_eq!(result.unwrap_err(), Reason::OxdAnswer);
+}

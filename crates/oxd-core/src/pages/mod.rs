@@ -1,0 +1,236 @@
+//! The pages that a person sees. Templates are compiled in; everything that came from outside is escaped by them.
+
+pub mod status;
+
+use askama::Template;
+use once_cell::sync::Lazy;
+
+use crate::base::reason::Reason;
+use crate::base::reference::Reference;
+use status::Shown;
+
+/// The style of all pages, inline because a page must also work when nothing else does.
+const STYLE: &str = include_str!("../../templates/style.css");
+/// What the administrator's page has besides; the others are to stay small.
+const STATUS_STYLE: &str = include_str!("../../templates/status.css");
+/// The longest text from outside that a page repeats, in characters.
+const TOLD_LIMIT: usize = 300;
+
+static POLICY: Lazy<String> = Lazy::new(|| {
+    let hash = |style: &str| {
+        let digest = ring::digest::digest(&ring::digest::SHA256, style.as_bytes());
+        base64_simd::STANDARD.encode_to_string(digest)
+    };
+    format!(
+        "default-src 'none'; style-src 'sha256-{}' 'sha256-{}'; base-uri 'none'; form-action 'self'",
+        hash(STYLE),
+        hash(STATUS_STYLE)
+    )
+});
+static UNFRAMED_POLICY: Lazy<String> = Lazy::new(|| format!("{}; frame-ancestors 'none'", *POLICY));
+
+/// The Content-Security-Policy of all answers with a body: no script at all, and these styles. Only what is made for
+/// it may be shown in a frame.
+pub fn content_security_policy(framed: bool) -> &'static str {
+    if framed { &POLICY } else { &UNFRAMED_POLICY }
+}
+
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOut<'p> {
+    style: &'static str,
+    title: &'p str,
+    text: &'p str,
+    warning: Option<&'p str>,
+    login: &'p str,
+    label: &'p str,
+}
+
+#[derive(Template)]
+#[template(path = "signed_in.html")]
+struct SignedIn<'p> {
+    style: &'static str,
+    user: &'p str,
+    claims: &'p [(String, String)],
+    logout: &'p str,
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct Error<'p> {
+    style: &'static str,
+    title: &'p str,
+    text: &'p str,
+    told: Option<&'p str>,
+    link: Option<&'p str>,
+    label: &'p str,
+    reference: &'p str,
+}
+
+#[derive(Template)]
+#[template(path = "kept_form.html")]
+struct KeptForm<'p> {
+    style: &'static str,
+    sign_in: &'p str,
+    target: &'p str,
+    encoding: &'p str,
+    fields: &'p [(String, String)],
+}
+
+#[derive(Template)]
+#[template(path = "onward.html")]
+struct Onward<'p> {
+    style: &'static str,
+    target: &'p str,
+}
+
+#[derive(Template)]
+#[template(path = "logout_noted.html")]
+struct LogoutNoted {
+    style: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Status<'p> {
+    style: &'static str,
+    status_style: &'static str,
+    address: &'p str,
+    token: Option<&'p str>,
+    done: Option<&'p str>,
+    shown: &'p Shown,
+}
+
+/// The handler's own page for someone who is not signed in.
+pub fn signed_out(login: &str) -> String {
+    rendered(SignedOut {
+        style: STYLE,
+        title: "You are not signed in",
+        text: "Sign in to use the protected parts of this site.",
+        warning: None,
+        login,
+        label: "Sign in",
+    })
+}
+
+/// The page after a logout. `warning` says what did not work, although the session here has ended.
+pub fn logged_out(login: &str, warning: Option<&str>) -> String {
+    rendered(SignedOut {
+        style: STYLE,
+        title: "You are signed out",
+        text: "Your session at this site has ended.",
+        warning,
+        login,
+        label: "Sign in again",
+    })
+}
+
+/// The handler's own page for a user: the claims, and a way out.
+pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> String {
+    rendered(SignedIn {
+        style: STYLE,
+        user,
+        claims,
+        logout,
+    })
+}
+
+/// The page for a refusal. `told` is what the provider said, `link` where to try again.
+pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: &Reference) -> String {
+    let told = told.map(|text| text.chars().take(TOLD_LIMIT).collect::<String>());
+    rendered(Error {
+        style: STYLE,
+        title: reason.title(),
+        text: reason.text(),
+        told: told.as_deref(),
+        link,
+        label: if reason == Reason::LoginRequired {
+            "Sign in"
+        } else {
+            "Start over"
+        },
+        reference: &reference.on_page(),
+    })
+}
+
+/// The page that keeps a form while the user signs in. `encoding` is the form's own.
+pub fn kept_form(sign_in: &str, target: &str, encoding: &str, fields: &[(String, String)]) -> String {
+    rendered(KeptForm {
+        style: STYLE,
+        sign_in,
+        target,
+        encoding,
+        fields,
+    })
+}
+
+/// A page that leads on by itself: with `SameSite=Strict` a redirect would still count as coming from the provider,
+/// and the browser would not send the new session cookie along.
+pub fn onward(target: &str) -> String {
+    rendered(Onward { style: STYLE, target })
+}
+
+/// What a provider's frame shows after a front-channel logout: nobody sees it.
+pub fn logout_noted() -> String {
+    rendered(LogoutNoted { style: STYLE })
+}
+
+/// The administrator's page. `token` goes with its forms, which need a site; `done` says what the last of them has done.
+pub fn status_page(address: &str, token: Option<&str>, done: Option<&str>, shown: &Shown) -> String {
+    rendered(Status {
+        style: STYLE,
+        status_style: STATUS_STYLE,
+        address,
+        token,
+        done,
+        shown,
+    })
+}
+
+fn rendered(template: impl Template) -> String {
+    // Rendering into memory fails only if a value's Display does, and these are all texts.
+    template.render().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::crypto::SystemRandom;
+
+    #[test]
+    fn what_came_from_outside_is_escaped() {
+        let number = Reference::new(&SystemRandom);
+        let evil = "<script>alert('x')</script>\"";
+        for html in [
+            error(Reason::ProviderError, Some(evil), Some(evil), &number),
+            signed_in(evil, &[(evil.into(), evil.into())], evil),
+            signed_out(evil),
+            onward(evil),
+            kept_form(evil, evil, evil, &[(evil.into(), evil.into())]),
+        ] {
+            assert!(!html.contains("<script"), "{html}");
+            assert!(!html.contains("x')"), "{html}");
+        }
+    }
+
+    #[test]
+    fn pages_are_html_with_a_language_and_one_heading() {
+        let number = Reference::new(&SystemRandom);
+        for html in [
+            signed_out("/l"),
+            logged_out("/l", Some("w")),
+            error(Reason::StateUnknown, None, Some("/l"), &number),
+        ] {
+            assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
+            assert_eq!(html.matches("<h1>").count(), 1);
+            assert!(html.contains(STYLE.trim_end()));
+        }
+    }
+
+    #[test]
+    fn the_policy_allows_no_script_and_only_this_style() {
+        let policy = content_security_policy(false);
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+        assert!(!policy.contains("unsafe-inline"));
+    }
+}

@@ -1,0 +1,235 @@
+//! From what the provider says about a user to what a session keeps, and back to JSON.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use crate::session::record::{ClaimView, Kind, Parts, put_claim};
+
+/// The id token's members that only its verification needs (OpenID Connect Core 2 and 3.3.2.11).
+const TECHNICAL: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
+/// Members that the signed id token decides even where user info has one of the same name.
+const FROM_ID_TOKEN: [&str; 10] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "acr",
+    "amr",
+    "azp",
+    "sid",
+];
+
+/// The claims of a session: the id token's, completed and updated by user info.
+pub fn merge(id_token: &Map<String, Value>, user_info: Option<Map<String, Value>>) -> Map<String, Value> {
+    let mut merged = id_token.clone();
+    for (name, value) in user_info.unwrap_or_default() {
+        if !(FROM_ID_TOKEN.contains(&name.as_str()) && id_token.contains_key(&name)) {
+            merged.insert(name, value);
+        }
+    }
+    merged.retain(|name, value| !TECHNICAL.contains(&name.as_str()) && !value.is_null());
+    merged
+}
+
+/// The claims of an id token as it was signed. oxd has verified it; here they are only read again.
+pub fn of_id_token(id_token: &str) -> Option<Map<String, Value>> {
+    let payload = id_token.split('.').nth(1)?;
+    let json = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(payload).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// The claims in the binary form of [`crate::session::record`].
+pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut taken = BTreeSet::new();
+    let is_plain = |name: &str| env_name(name.as_bytes()).eq(name.bytes());
+    // A claim whose name needs no change has the better right to it in the environment.
+    let (plain, changed): (Vec<_>, Vec<_>) = claims.iter().partition(|(name, _)| is_plain(name));
+    for (name, value) in plain.into_iter().chain(changed) {
+        let hidden = !taken.insert(env_name(name.as_bytes()).collect::<Vec<u8>>());
+        let (kind, mut text) = text_form(value);
+        let name = harmless(name);
+        let json = if kind == Kind::Json {
+            value.to_string()
+        } else {
+            String::new()
+        };
+        text.push('\0');
+        put_claim(
+            &mut out,
+            &ClaimView {
+                kind,
+                hidden,
+                name: name.as_bytes(),
+                text_nul: text.as_bytes(),
+                json: json.as_bytes(),
+            },
+        );
+    }
+    out
+}
+
+/// A claim's name as it follows `OXD_CLAIM_`: everything but ASCII letters, digits and `_` becomes `_`.
+pub fn env_name(name: &[u8]) -> impl Iterator<Item = u8> {
+    name.iter()
+        .map(|&b| if b.is_ascii_alphanumeric() { b } else { b'_' })
+}
+
+/// The claims of a session as a JSON object.
+pub fn to_json(parts: &Parts<'_>) -> Map<String, Value> {
+    parts
+        .claims()
+        .map(|claim| {
+            (
+                String::from_utf8_lossy(claim.name).into_owned(),
+                claim_json(&claim),
+            )
+        })
+        .collect()
+}
+
+/// One claim's JSON value.
+pub fn claim_json(claim: &ClaimView<'_>) -> Value {
+    let text = || String::from_utf8_lossy(claim.text());
+    match claim.kind {
+        Kind::Text => Value::String(text().into_owned()),
+        Kind::Scalar => serde_json::from_slice(claim.text()).unwrap_or(Value::Null),
+        Kind::List => text().split(',').map(Value::from).collect(),
+        Kind::Json => serde_json::from_slice(claim.json).unwrap_or(Value::Null),
+    }
+}
+
+/// A value in the form that the environment has.
+pub fn env_text(value: &Value) -> String {
+    if value.is_null() {
+        String::new()
+    } else {
+        text_form(value).1
+    }
+}
+
+/// The text that stands for a value in the environment, and how it relates to the value.
+fn text_form(value: &Value) -> (Kind, String) {
+    match value {
+        Value::String(text) => {
+            let safe = harmless(text);
+            if safe == *text {
+                (Kind::Text, safe)
+            } else {
+                (Kind::Json, safe)
+            }
+        }
+        Value::Bool(_) | Value::Number(_) => (Kind::Scalar, value.to_string()),
+        Value::Array(items) => {
+            let simple = |v: &Value| v.as_str().is_some_and(|s| !s.contains(',') && harmless(s) == s);
+            let joined = items.iter().map(item_text).collect::<Vec<_>>().join(",");
+            // "" joins both no item and one empty item, so neither can be told from the text.
+            let kind = if !joined.is_empty() && items.iter().all(simple) {
+                Kind::List
+            } else {
+                Kind::Json
+            };
+            (kind, harmless(&joined))
+        }
+        Value::Object(_) | Value::Null => (Kind::Json, harmless(&value.to_string())),
+    }
+}
+
+fn item_text(item: &Value) -> String {
+    match item {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Control characters become spaces: a NUL would cut the value, a line break could forge a line in a log or a script.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    fn env_of(claims: Value) -> Vec<(String, String)> {
+        let raw = encode(&object(claims));
+        let parts = Parts {
+            claims: &raw,
+            ..Parts::default()
+        };
+        parts
+            .claims()
+            .filter(|c| !c.hidden)
+            .map(|c| {
+                let name = String::from_utf8(env_name(c.name).collect()).unwrap();
+                (name, String::from_utf8(c.text().to_vec()).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn values_take_the_form_that_the_interface_promises() {
+        let env = env_of(
+            json!({"sub": "alice", "n": 5, "ok": true, "groups": ["a", "b"], "address": {"country": "DE"},
+            "mixed": ["x", 1, false], "none": []}),
+        );
+        let get = |name: &str| &env.iter().find(|(n, _)| n == name).unwrap().1;
+        assert_eq!(get("sub"), "alice");
+        assert_eq!(get("n"), "5");
+        assert_eq!(get("ok"), "true");
+        assert_eq!(get("groups"), "a,b");
+        assert_eq!(get("address"), r#"{"country":"DE"}"#);
+        assert_eq!(get("mixed"), "x,1,false");
+        assert_eq!(get("none"), "");
+    }
+
+    #[test]
+    fn claims_survive_the_binary_form() {
+        let claims = object(
+            json!({"s": "a\nb", "z": "Zoë", "n": 1.5, "b": false, "l": ["a", "b"], "c": ["a,b", "c"],
+            "e": [], "one": [""], "o": {"x": [1, null]}, "": "empty name"}),
+        );
+        let raw = encode(&claims);
+        assert_eq!(
+            to_json(&Parts {
+                claims: &raw,
+                ..Parts::default()
+            }),
+            claims
+        );
+    }
+
+    #[test]
+    fn control_characters_never_reach_the_environment() {
+        for (_, text) in env_of(json!({"a": "x\u{0}y\r\nz", "b": ["\u{7f}"], "c\u{0}d": "v"})) {
+            assert!(!text.chars().any(char::is_control), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_exact_name_wins_where_two_claims_meet_in_the_environment() {
+        let env = env_of(json!({"e-mail": "forged", "e_mail": "right"}));
+        assert_eq!(env, [("e_mail".to_owned(), "right".to_owned())]);
+    }
+
+    #[test]
+    fn user_info_completes_the_id_token_but_does_not_overrule_its_protocol_claims() {
+        let id = object(json!({"sub": "1", "iss": "op", "nonce": "n", "acr": "basic", "name": "Old"}));
+        let info = object(json!({"sub": "1", "acr": "forged", "name": "New", "email": "e", "gone": null}));
+        let merged = Value::Object(merge(&id, Some(info)));
+        assert_eq!(
+            merged,
+            json!({"sub": "1", "iss": "op", "acr": "basic", "name": "New", "email": "e"})
+        );
+    }
+}

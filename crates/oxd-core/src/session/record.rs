@@ -1,0 +1,372 @@
+//! The binary form of a session, made to be used in place.
+//!
+//! ```text
+//! seen: u64 LE | id: 16 bytes | marks: 3 u64 LE
+//! version, issued, milliseconds of issued, ends, auth_time, access_expires (0: unknown), informed: varint
+//! 8 strings | claims to the end
+//! string: length varint | bytes | NUL
+//! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
+//! ```
+//! Every text ends with a NUL so that httpd can be given a pointer into the decrypted cookie instead of a copy. The
+//! version of the format is that of the purpose's key ([`crate::base::crypto::Purpose`]): another format, another key, so
+//! that a foreign one does not open at all.
+
+use crate::base::clock::Seconds;
+
+/// The strings of a session, in the order in which they are written.
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
+pub struct Texts<'r> {
+    /// The `acr` of the id token, or empty.
+    pub acr: &'r [u8],
+    /// Every `acr` that the user authenticated with, each with its time: lines of `acr seconds`.
+    pub acrs: &'r [u8],
+    /// What a step-up asked for and the provider did not deliver: words, `*` for any.
+    pub refused: &'r [u8],
+    /// The key of the session's entry in the store ([`crate::session::store::Key`]); empty without a store.
+    pub key: &'r [u8],
+    /// Where the login that made the session ended.
+    pub target: &'r [u8],
+    /// The access token.
+    pub access_token: &'r [u8],
+    /// The refresh token, or empty.
+    pub refresh_token: &'r [u8],
+    /// The id token, wanted for `id_token_hint` at logout.
+    pub id_token: &'r [u8],
+}
+
+/// What a session is found by, as the machine's memory marks it ([`crate::shm::memory::Mark`]); 0 where there is none.
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
+pub struct Marks {
+    /// Of the user's `sub`.
+    pub user: u64,
+    /// Of the user's name, where that is not the `sub`.
+    pub name: u64,
+    /// Of the session at the provider (`iss` and `sid`).
+    pub sid: u64,
+}
+
+/// A session as it stands in a decrypted cookie or entry.
+#[derive(Clone, Copy, Default, Debug, PartialEq)]
+pub struct Parts<'r> {
+    /// When this record was written.
+    pub seen: Seconds,
+    /// Random bytes that no other session has.
+    pub id: [u8; 16],
+    /// What the session is found by when a user, or a session at the provider, ends.
+    pub marks: Marks,
+    /// Counts how often tokens or claims were replaced.
+    pub version: u64,
+    /// When the login ended.
+    pub issued: Seconds,
+    /// The milliseconds of that moment, 0 to 999.
+    pub issued_millis: u64,
+    /// When the session ends whatever happens.
+    pub ends: Seconds,
+    /// When the user authenticated at the provider; 0: unknown.
+    pub auth_time: Seconds,
+    /// When the access token runs out; 0: unknown.
+    pub access_expires: Seconds,
+    /// When user info was last asked for.
+    pub informed: Seconds,
+    /// The strings.
+    pub texts: Texts<'r>,
+    /// The claims, one after the other.
+    pub claims: &'r [u8],
+}
+
+/// How a claim's text relates to its JSON value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A string: the text is the value.
+    Text,
+    /// A number or a boolean: the text is the JSON.
+    Scalar,
+    /// An array of strings without commas: the text joins them with `,`.
+    List,
+    /// Anything else: the JSON follows the text.
+    Json,
+}
+
+/// Set in a kind byte when the claim's environment name belongs to another claim.
+const HIDDEN: u8 = 0x80;
+
+/// One claim of a session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClaimView<'r> {
+    /// How to read `text`.
+    pub kind: Kind,
+    /// Whether another claim has the same name once it is made fit for the environment.
+    pub hidden: bool,
+    /// The claim's name, without the NUL.
+    pub name: &'r [u8],
+    /// The text for the application, *with* the NUL behind it.
+    pub text_nul: &'r [u8],
+    /// The JSON, for [`Kind::Json`].
+    pub json: &'r [u8],
+}
+
+impl<'r> ClaimView<'r> {
+    /// The text for the application.
+    pub fn text(&self) -> &'r [u8] {
+        &self.text_nul[..self.text_nul.len() - 1]
+    }
+}
+
+/// Reads forward through a record; every step fails rather than reads past the end.
+struct Reader<'r>(&'r [u8]);
+
+impl<'r> Reader<'r> {
+    fn take(&mut self, count: usize) -> Option<&'r [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn fixed(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    #[inline]
+    fn varint(&mut self) -> Option<u64> {
+        // Nearly all lengths fit into one byte.
+        match self.0 {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.0 = rest;
+                Some(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.take(1)?[0];
+            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(self.varint()?).ok()
+    }
+
+    /// `count` bytes and the NUL behind them.
+    fn terminated(&mut self, count: usize) -> Option<&'r [u8]> {
+        let with_nul = self.take(count.checked_add(1)?)?;
+        (with_nul[count] == 0).then_some(with_nul)
+    }
+
+    fn string(&mut self) -> Option<&'r [u8]> {
+        let count = self.length()?;
+        self.terminated(count).map(|s| &s[..count])
+    }
+}
+
+fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn put_string(out: &mut Vec<u8>, text: &[u8]) {
+    put_varint(out, text.len() as u64);
+    out.extend_from_slice(text);
+    out.push(0);
+}
+
+impl<'r> Parts<'r> {
+    /// Reads a record; `None` when it is not one.
+    pub fn read(record: &'r [u8]) -> Option<Self> {
+        let mut reader = Reader(record);
+        Some(Self {
+            seen: reader.fixed()?,
+            id: reader.take(16)?.try_into().ok()?,
+            marks: Marks {
+                user: reader.fixed()?,
+                name: reader.fixed()?,
+                sid: reader.fixed()?,
+            },
+            version: reader.varint()?,
+            issued: reader.varint()?,
+            issued_millis: reader.varint()?,
+            ends: reader.varint()?,
+            auth_time: reader.varint()?,
+            access_expires: reader.varint()?,
+            informed: reader.varint()?,
+            texts: Texts {
+                acr: reader.string()?,
+                acrs: reader.string()?,
+                refused: reader.string()?,
+                key: reader.string()?,
+                target: reader.string()?,
+                access_token: reader.string()?,
+                refresh_token: reader.string()?,
+                id_token: reader.string()?,
+            },
+            claims: reader.0,
+        })
+    }
+
+    /// Writes the record.
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(256 + self.claims.len() + self.texts.id_token.len());
+        out.extend_from_slice(&self.seen.to_le_bytes());
+        out.extend_from_slice(&self.id);
+        for mark in [self.marks.user, self.marks.name, self.marks.sid] {
+            out.extend_from_slice(&mark.to_le_bytes());
+        }
+        for time in [
+            self.version,
+            self.issued,
+            self.issued_millis,
+            self.ends,
+            self.auth_time,
+            self.access_expires,
+            self.informed,
+        ] {
+            put_varint(&mut out, time);
+        }
+        let texts = &self.texts;
+        for text in [
+            texts.acr,
+            texts.acrs,
+            texts.refused,
+            texts.key,
+            texts.target,
+            texts.access_token,
+            texts.refresh_token,
+            texts.id_token,
+        ] {
+            put_string(&mut out, text);
+        }
+        out.extend_from_slice(self.claims);
+        out
+    }
+
+    /// The claims, in the order in which they were written; stops at the first that cannot be read.
+    pub fn claims(&self) -> Claims<'r> {
+        Claims(Reader(self.claims))
+    }
+}
+
+/// Walks over the claims of a session.
+pub struct Claims<'r>(Reader<'r>);
+
+impl<'r> Iterator for Claims<'r> {
+    type Item = ClaimView<'r>;
+
+    #[inline]
+    fn next(&mut self) -> Option<ClaimView<'r>> {
+        let reader = &mut self.0;
+        let kind_byte = reader.take(1)?[0];
+        let kind = match kind_byte & !HIDDEN {
+            0 => Kind::Text,
+            1 => Kind::Scalar,
+            2 => Kind::List,
+            3 => Kind::Json,
+            _ => return None,
+        };
+        let (name_len, text_len) = (reader.length()?, reader.length()?);
+        let name = &reader.terminated(name_len)?[..name_len];
+        let text_nul = reader.terminated(text_len)?;
+        let json = if kind == Kind::Json { reader.string()? } else { &[] };
+        Some(ClaimView {
+            kind,
+            hidden: kind_byte & HIDDEN != 0,
+            name,
+            text_nul,
+            json,
+        })
+    }
+}
+
+/// Appends one claim. The caller has taken NULs out of name and text.
+pub fn put_claim(out: &mut Vec<u8>, claim: &ClaimView<'_>) {
+    out.push(claim.kind as u8 | if claim.hidden { HIDDEN } else { 0 });
+    put_varint(out, claim.name.len() as u64);
+    put_varint(out, claim.text().len() as u64);
+    out.extend_from_slice(claim.name);
+    out.push(0);
+    out.extend_from_slice(claim.text_nul);
+    if claim.kind == Kind::Json {
+        put_string(out, claim.json);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(claims: &[u8]) -> Parts<'_> {
+        Parts {
+            seen: 1_800_000_000,
+            id: *b"sixteen bytes id",
+            marks: Marks {
+                user: u64::MAX,
+                name: 0,
+                sid: 7,
+            },
+            version: 300,
+            issued: 1_799_999_990,
+            issued_millis: 999,
+            ends: 1_800_028_790,
+            auth_time: 0,
+            access_expires: 1_800_000_300,
+            informed: 1_799_999_990,
+            texts: Texts {
+                acr: b"basic",
+                target: b"/app/",
+                key: &[0, 255, 0],
+                access_token: b"at",
+                ..Texts::default()
+            },
+            claims,
+        }
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_written() {
+        let mut claims = Vec::new();
+        let text = ClaimView {
+            kind: Kind::Text,
+            hidden: false,
+            name: b"sub",
+            text_nul: b"alice\0",
+            json: b"",
+        };
+        let json = ClaimView {
+            kind: Kind::Json,
+            hidden: true,
+            name: b"a-b",
+            text_nul: b"{}\0",
+            json: b"{\"a\":1}",
+        };
+        put_claim(&mut claims, &text);
+        put_claim(&mut claims, &json);
+        let written = sample(&claims).write();
+        let read = Parts::read(&written).unwrap();
+        assert_eq!(read, sample(&claims));
+        assert_eq!(read.claims().collect::<Vec<_>>(), [text, json]);
+        assert_eq!(&written[..8], 1_800_000_000u64.to_le_bytes());
+    }
+
+    #[test]
+    fn a_cut_or_hostile_record_is_none_and_never_a_panic() {
+        let written = sample(b"").write();
+        for cut in 0..written.len() {
+            assert!(Parts::read(&written[..cut]).is_none(), "{cut}");
+        }
+        let mut hostile = vec![0; 48];
+        hostile.extend_from_slice(&[0xff; 40]);
+        assert!(Parts::read(&hostile).is_none());
+        let mut endless = sample(b"").write();
+        endless.extend_from_slice(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1]);
+        assert_eq!(Parts::read(&endless).unwrap().claims().count(), 0);
+    }
+}

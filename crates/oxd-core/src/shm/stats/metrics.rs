@@ -1,0 +1,195 @@
+//! The counters as Prometheus text (Prometheus exposition format, version 0.0.4).
+
+use std::fmt::Write as _;
+
+use super::{
+    Action, Answered, BOUNDS, BUCKETS, Command, End, Event, HISTOGRAM, Login, Outcome, Presented, Renewal,
+    Stats, TIMES_AT,
+};
+use crate::base::reason::Reason;
+
+/// What is known besides the counters.
+pub struct Gauges {
+    /// Calls to oxd that are under way.
+    pub under_way: u64,
+    /// Marks that shared memory gave up before their time.
+    pub lost_marks: u64,
+}
+
+/// The content type of the text.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing into a String cannot fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(label, value)| format!("{label}=\"{value}\""))
+            .collect();
+        let labels = if labels.is_empty() {
+            String::new()
+        } else {
+            format!("{{{}}}", labels.join(","))
+        };
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// Writes all series, those that are 0 too, so that a rate can be built from the first event on.
+pub fn text(stats: &Stats<'_>, gauges: &Gauges) -> String {
+    let mut text = Text(String::with_capacity(24 * 1024));
+    let out = &mut text;
+    logins(out, stats);
+    sessions(out, stats);
+    calls(out, stats);
+    out.family("oxd_calls_under_way", "gauge", "Calls to oxd that are under way.");
+    out.sample("oxd_calls_under_way", &[], gauges.under_way);
+    out.family(
+        "oxd_call_events_total",
+        "counter",
+        "Openings of the breaker, and calls that waited for their turn.",
+    );
+    for event in Event::ALL {
+        let value = stats.events(*event);
+        out.sample("oxd_call_events_total", &[("event", event.name())], value);
+    }
+    store(out, stats);
+    out.family(
+        "oxd_marks_lost_total",
+        "counter",
+        "Ended sessions that shared memory forgot for lack of room.",
+    );
+    out.sample("oxd_marks_lost_total", &[], gauges.lost_marks);
+    out.family(
+        "oxd_counting_since_seconds",
+        "gauge",
+        "When counting began, in Unix time.",
+    );
+    out.sample("oxd_counting_since_seconds", &[], stats.since());
+    text.0
+}
+
+fn logins(out: &mut Text, stats: &Stats<'_>) {
+    out.family(
+        "oxd_logins_total",
+        "counter",
+        "Logins that were sent to the provider, came back with a session, or were sent to begin again.",
+    );
+    for stage in Login::ALL {
+        out.sample(
+            "oxd_logins_total",
+            &[("stage", stage.name())],
+            stats.logins(*stage),
+        );
+    }
+    out.family(
+        "oxd_login_failures_total",
+        "counter",
+        "Logins that failed, by reason code.",
+    );
+    for reason in Reason::ALL {
+        let value = stats.failures(*reason);
+        out.sample("oxd_login_failures_total", &[("reason", reason.code())], value);
+    }
+    out.family(
+        "oxd_refusals_total",
+        "counter",
+        "Requests that the module refused, by reason code.",
+    );
+    for reason in Reason::ALL {
+        let value = stats.refusals(*reason);
+        out.sample("oxd_refusals_total", &[("reason", reason.code())], value);
+    }
+}
+
+fn sessions(out: &mut Text, stats: &Stats<'_>) {
+    out.family("oxd_sessions_made_total", "counter", "Sessions that were made.");
+    out.sample("oxd_sessions_made_total", &[], stats.sessions_made());
+    out.family(
+        "oxd_session_ends_total",
+        "counter",
+        "Acts that ended sessions before their time, by who acted; one may end several.",
+    );
+    for by in End::ALL {
+        let value = stats.sessions_ended(*by);
+        out.sample("oxd_session_ends_total", &[("by", by.name())], value);
+    }
+    out.family(
+        "oxd_session_cookies_total",
+        "counter",
+        "Looks at a request's session cookie, by what it turned out to be.",
+    );
+    for what in Presented::ALL {
+        let value = stats.cookies_presented(*what);
+        out.sample("oxd_session_cookies_total", &[("session", what.name())], value);
+    }
+    out.family(
+        "oxd_renewals_total",
+        "counter",
+        "Renewals of sessions' tokens and claims.",
+    );
+    for what in Renewal::ALL {
+        let value = stats.renewals(*what);
+        out.sample("oxd_renewals_total", &[("what", what.name())], value);
+    }
+}
+
+fn calls(out: &mut Text, stats: &Stats<'_>) {
+    let name = "oxd_calls_total";
+    out.family(name, "counter", "Calls to oxd, by command and outcome.");
+    for command in Command::ALL {
+        for outcome in Outcome::ALL {
+            let labels = [("command", command.name()), ("outcome", outcome.name())];
+            out.sample(name, &labels, stats.calls(*command, *outcome));
+        }
+    }
+    let name = "oxd_call_duration_seconds";
+    out.family(name, "histogram", "How long calls to oxd took.");
+    for command in Command::ALL {
+        let at = TIMES_AT + *command as usize * HISTOGRAM;
+        let mut below = 0;
+        for (bucket, bound) in BOUNDS.iter().enumerate() {
+            below += stats.read(at + bucket);
+            let bound = (*bound as f64 / 1e3).to_string();
+            let labels = [("command", command.name()), ("le", bound.as_str())];
+            out.sample(&format!("{name}_bucket"), &labels, below);
+        }
+        below += stats.read(at + BOUNDS.len());
+        let labels = [("command", command.name()), ("le", "+Inf")];
+        out.sample(&format!("{name}_bucket"), &labels, below);
+        let labels = [("command", command.name())];
+        out.sample(&format!("{name}_sum"), &labels, seconds(stats.read(at + BUCKETS)));
+        out.sample(&format!("{name}_count"), &labels, below);
+    }
+}
+
+fn store(out: &mut Text, stats: &Stats<'_>) {
+    let name = "oxd_store_operations_total";
+    out.family(
+        name,
+        "counter",
+        "What session stores were asked for, and what they answered.",
+    );
+    for action in Action::ALL {
+        for answered in Answered::ALL {
+            let labels = [("operation", action.name()), ("outcome", answered.name())];
+            out.sample(name, &labels, stats.store_calls(*action, *answered));
+        }
+    }
+    let name = "oxd_store_seconds_total";
+    out.family(name, "counter", "The time that session stores took.");
+    for action in Action::ALL {
+        let value = seconds(stats.store_time(*action));
+        out.sample(name, &[("operation", action.name())], value);
+    }
+}

@@ -1,0 +1,315 @@
+//! What has happened so far, counted over all processes in shared memory: by plain atomic additions, so that counting
+//! costs a request next to nothing and waits for nobody.
+//!
+//! Every series has its place in a run of words; what tells series apart are fixed lists, never a user or a token.
+//! [`metrics`] writes it all for Prometheus, [`crate::pages::status`] for people.
+
+pub mod metrics;
+mod minute;
+mod series;
+
+pub use minute::Minute;
+pub use series::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::base::clock::Seconds;
+use crate::base::reason::Reason;
+
+/// Upper bounds of the histogram of oxd's response times, in milliseconds; one more bucket has the rest.
+pub const BOUNDS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
+const BUCKETS: usize = BOUNDS.len() + 1;
+/// A histogram: its buckets, and the sum of all times in microseconds.
+const HISTOGRAM: usize = BUCKETS + 1;
+
+/// How many minutes are remembered one by one; an hour is shown.
+const MINUTES: usize = 64;
+/// Where the members of [`Minute`] are in its words: first each [`Login`], then these, then each [`Reason`].
+const ANSWERED_IN: usize = Login::ALL.len();
+const UNANSWERED_IN: usize = ANSWERED_IN + 1;
+const TIME_IN: usize = UNANSWERED_IN + 1;
+const FAILED_IN: usize = TIME_IN + 1;
+/// The words of a minute.
+const MINUTE: usize = FAILED_IN + Reason::ALL.len();
+/// In what a minute's time is counted, in microseconds: it has to fit into half a word.
+const TICK: u64 = 10;
+/// Child processes whose calls under way are known; the place is chosen by the process's number.
+const CHILDREN: usize = 512;
+
+const LOGINS_AT: usize = 0;
+const FAILED_AT: usize = LOGINS_AT + Login::ALL.len();
+const REFUSALS_AT: usize = FAILED_AT + Reason::ALL.len();
+const PRESENTED_AT: usize = REFUSALS_AT + Reason::ALL.len();
+const MADE_AT: usize = PRESENTED_AT + Presented::ALL.len();
+const ENDS_AT: usize = MADE_AT + 1;
+const CALLS_AT: usize = ENDS_AT + End::ALL.len();
+const TIMES_AT: usize = CALLS_AT + Command::ALL.len() * Outcome::ALL.len();
+const EVENTS_AT: usize = TIMES_AT + Command::ALL.len() * HISTOGRAM;
+const RENEWALS_AT: usize = EVENTS_AT + Event::ALL.len();
+const STORE_AT: usize = RENEWALS_AT + Renewal::ALL.len();
+const STORE_TIME_AT: usize = STORE_AT + Action::ALL.len() * Answered::ALL.len();
+const SINCE_AT: usize = STORE_TIME_AT + Action::ALL.len();
+const CHILDREN_AT: usize = SINCE_AT + 1;
+const MINUTES_AT: usize = CHILDREN_AT + CHILDREN;
+/// How many words there are.
+pub const WORDS: usize = MINUTES_AT + MINUTES * MINUTE;
+
+/// Two halves in one word, which are therefore always of the same moment.
+fn halves(word: u64) -> (u64, u64) {
+    (word >> 32, word & u64::from(u32::MAX))
+}
+
+fn whole(upper: u64, lower: u64) -> u64 {
+    upper << 32 | lower.min(u64::from(u32::MAX))
+}
+
+/// The counters of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Stats<'s> {
+    words: &'s [AtomicU64],
+}
+
+impl<'s> Stats<'s> {
+    /// Takes words as the counters; `None` unless there are [`WORDS`]. Fresh ones are all 0.
+    pub fn over(words: &'s [AtomicU64]) -> Option<Self> {
+        let words = words.get(..WORDS)?;
+        Some(Self { words })
+    }
+
+    /// Notes when counting began, unless that is known.
+    pub fn begin(&self, now: Seconds) {
+        let _ = self.words[SINCE_AT].compare_exchange(0, now, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// When counting began.
+    pub fn since(&self) -> Seconds {
+        self.read(SINCE_AT)
+    }
+
+    fn read(&self, at: usize) -> u64 {
+        self.words[at].load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn add(&self, at: usize, count: u64) {
+        self.words[at].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Counts something in its minute. Each word knows which minute it is about, so that nobody has to clear an hour-old
+    /// one before others count in it.
+    fn in_minute(&self, now: Seconds, member: usize, count: u64) {
+        let minute = now / 60;
+        let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE + member;
+        let counted = |word: u64| match halves(word) {
+            (of, had) if of == minute => Some(whole(minute, had + count)),
+            (of, _) if of < minute => Some(whole(minute, count)),
+            // Somebody who comes an hour late.
+            _ => None,
+        };
+        let _ = self.words[at].fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
+    }
+
+    /// A login came so far.
+    pub fn login(&self, how_far: Login, now: Seconds) {
+        self.add(LOGINS_AT + how_far as usize, 1);
+        self.in_minute(now, how_far as usize, 1);
+    }
+
+    /// A login failed, at its start or when it came back.
+    pub fn login_failed(&self, reason: Reason, now: Seconds) {
+        self.add(FAILED_AT + reason as usize, 1);
+        self.in_minute(now, FAILED_IN + reason as usize, 1);
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, reason: Reason) {
+        self.add(REFUSALS_AT + reason as usize, 1);
+    }
+
+    /// A request brought a session cookie.
+    #[inline]
+    pub fn presented(&self, what: Presented) {
+        self.add(PRESENTED_AT + what as usize, 1);
+    }
+
+    /// A session was made.
+    pub fn made(&self) {
+        self.add(MADE_AT, 1);
+    }
+
+    /// Sessions were ended.
+    pub fn ended(&self, by: End) {
+        self.add(ENDS_AT + by as usize, 1);
+    }
+
+    /// A call to oxd is over, or was not made.
+    pub fn call(&self, command: Command, outcome: Outcome, took: Duration, now: Seconds) {
+        self.add(
+            CALLS_AT + command as usize * Outcome::ALL.len() + outcome as usize,
+            1,
+        );
+        let is_answered = matches!(outcome, Outcome::Ok | Outcome::Refused);
+        self.in_minute(now, if is_answered { ANSWERED_IN } else { UNANSWERED_IN }, 1);
+        if matches!(outcome, Outcome::Busy | Outcome::Resting) {
+            return;
+        }
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS.iter().position(|bound| micros <= bound * 1_000);
+        let at = TIMES_AT + command as usize * HISTOGRAM;
+        self.add(at + bucket.unwrap_or(BOUNDS.len()), 1);
+        self.add(at + BUCKETS, micros);
+        if is_answered {
+            self.in_minute(now, TIME_IN, micros.div_ceil(TICK));
+        }
+    }
+
+    /// Something else happened to calls.
+    pub fn event(&self, event: Event) {
+        self.add(EVENTS_AT + event as usize, 1);
+    }
+
+    /// A session's tokens or claims were renewed, or not.
+    pub fn renewal(&self, what: Renewal) {
+        self.add(RENEWALS_AT + what as usize, 1);
+    }
+
+    /// A session store was asked.
+    pub fn store(&self, action: Action, answered: Answered, took: Duration) {
+        self.add(
+            STORE_AT + action as usize * Answered::ALL.len() + answered as usize,
+            1,
+        );
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.add(STORE_TIME_AT + action as usize, micros);
+    }
+
+    /// A process begins: whoever had its number before is gone.
+    pub fn process_begins(&self, process: u32) {
+        self.of_process(process)
+            .store(whole(u64::from(process), 0), Ordering::Relaxed);
+    }
+
+    /// A call of a process begins. The place of a process that died is taken by the next one; of two that share a place
+    /// one is not counted.
+    pub fn call_begins(&self, process: u32) {
+        let begun = |word: u64| match halves(word) {
+            (of, count) if of == u64::from(process) => Some(whole(of, count + 1)),
+            _ => Some(whole(u64::from(process), 1)),
+        };
+        let _ = self
+            .of_process(process)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, begun);
+    }
+
+    /// A call of a process is over.
+    pub fn call_ends(&self, process: u32) {
+        let ended = |word: u64| match halves(word) {
+            (of, count) if of == u64::from(process) && count > 0 => Some(whole(of, count - 1)),
+            _ => None,
+        };
+        let _ = self
+            .of_process(process)
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, ended);
+    }
+
+    fn of_process(&self, process: u32) -> &'s AtomicU64 {
+        &self.words[CHILDREN_AT + process as usize % CHILDREN]
+    }
+
+    /// The calls that are under way in processes that live.
+    pub fn all_under_way(&self, lives: impl Fn(u32) -> bool) -> u64 {
+        (0..CHILDREN)
+            .map(|child| halves(self.read(CHILDREN_AT + child)))
+            .filter(|(_, count)| *count != 0)
+            .filter(|(process, _)| u32::try_from(*process).is_ok_and(&lives))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// The last hour, the oldest minute first, up to and with the current one.
+    pub fn hour(&self, now: Seconds) -> Vec<Minute> {
+        let this = now / 60;
+        (this.saturating_sub(59)..=this)
+            .map(|minute| {
+                let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE;
+                let read = |member: usize| match halves(self.read(at + member)) {
+                    (of, count) if of == minute => count,
+                    _ => 0,
+                };
+                Minute {
+                    logins: std::array::from_fn(read),
+                    failures: std::array::from_fn(|reason| read(FAILED_IN + reason)),
+                    answered: read(ANSWERED_IN),
+                    unanswered: read(UNANSWERED_IN),
+                    micros: read(TIME_IN) * TICK,
+                }
+            })
+            .collect()
+    }
+
+    /// How many logins came so far.
+    pub fn logins(&self, how_far: Login) -> u64 {
+        self.read(LOGINS_AT + how_far as usize)
+    }
+
+    /// How many logins failed for a reason.
+    pub fn failures(&self, reason: Reason) -> u64 {
+        self.read(FAILED_AT + reason as usize)
+    }
+
+    /// How many requests were refused for a reason.
+    pub fn refusals(&self, reason: Reason) -> u64 {
+        self.read(REFUSALS_AT + reason as usize)
+    }
+
+    /// How many sessions were made.
+    pub fn sessions_made(&self) -> u64 {
+        self.read(MADE_AT)
+    }
+
+    /// How many acts of this kind ended sessions.
+    pub fn sessions_ended(&self, by: End) -> u64 {
+        self.read(ENDS_AT + by as usize)
+    }
+
+    /// How many session cookies turned out to be this.
+    pub fn cookies_presented(&self, what: Presented) -> u64 {
+        self.read(PRESENTED_AT + what as usize)
+    }
+
+    /// How many renewals of tokens and claims went so.
+    pub fn renewals(&self, what: Renewal) -> u64 {
+        self.read(RENEWALS_AT + what as usize)
+    }
+
+    /// How often this happened to calls.
+    pub fn events(&self, event: Event) -> u64 {
+        self.read(EVENTS_AT + event as usize)
+    }
+
+    /// How many operations of a session store were answered so.
+    pub fn store_calls(&self, action: Action, answered: Answered) -> u64 {
+        self.read(STORE_AT + action as usize * Answered::ALL.len() + answered as usize)
+    }
+
+    /// How long operations of a session store took together, in microseconds.
+    pub fn store_time(&self, action: Action) -> u64 {
+        self.read(STORE_TIME_AT + action as usize)
+    }
+
+    /// How many calls of a command went so.
+    pub fn calls(&self, command: Command, outcome: Outcome) -> u64 {
+        self.read(CALLS_AT + command as usize * Outcome::ALL.len() + outcome as usize)
+    }
+
+    /// How many calls of a command were sent, and how long they took together, in microseconds.
+    pub fn time(&self, command: Command) -> (u64, u64) {
+        let at = TIMES_AT + command as usize * HISTOGRAM;
+        let sent = (0..BUCKETS).map(|bucket| self.read(at + bucket)).sum();
+        (sent, self.read(at + BUCKETS))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! A small world for the tests of the rules: a scripted oxd, a browser's cookies, facts.
+
+mod past_vulnerabilities;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::access::authn::Ctx;
+use crate::base::crypto::{KeyRing, NoRandomness, Random, SystemRandom};
+use crate::base::log::Level;
+use crate::base::reason::{Failure, Reason};
+use crate::config::settings::{Expression, Settings, SiteFile};
+use crate::http::origin::Origin;
+use crate::http::request::{Facts, Headers, Method, Outside};
+use crate::http::response::Response;
+use crate::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
+use crate::session::store::{Key, Store, StoreError};
+use crate::shm::memory::{Memory, WORDS};
+use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
+
+/// The time at which the tests begin.
+pub const NOW: u64 = 1_800_000_000;
+
+/// A site of that `oxd_id`, without anything that only calls need.
+pub fn site(id: &str) -> SiteFile {
+    SiteFile {
+        oxd_id: Some(id.into()),
+        client_id: None,
+        client_secret: None,
+        op_host: None,
+        op_configuration_endpoint: None,
+    }
+}
+
+/// An oxd that answers what a test tells it to, and remembers what it was asked.
+pub struct FakeOxd {
+    pub asked: RefCell<Vec<(&'static str, Value)>>,
+    pub id_token_claims: Value,
+    pub user_info: Value,
+    pub authorization_url: Option<String>,
+    pub failure: Option<(&'static str, Reason)>,
+    pub keys: Vec<Value>,
+}
+
+impl Default for FakeOxd {
+    fn default() -> Self {
+        Self {
+            asked: RefCell::default(),
+            id_token_claims: json!({"sub": "alice", "iss": "https://op", "exp": NOW + 3600, "acr": "basic"}),
+            user_info: json!({"sub": "alice", "name": "Alice"}),
+            authorization_url: None,
+            failure: None,
+            keys: Vec::new(),
+        }
+    }
+}
+
+impl FakeOxd {
+    pub fn commands(&self) -> Vec<&'static str> {
+        self.asked.borrow().iter().map(|(command, _)| *command).collect()
+    }
+
+    fn ask(&self, command: &'static str, request: Value) -> Result<(), Failure> {
+        self.asked.borrow_mut().push((command, request));
+        match self.failure {
+            Some((failing, reason)) if failing == command => Err(Failure::new(reason, "scripted")),
+            _ => Ok(()),
+        }
+    }
+
+    fn last_nonce(&self) -> Option<Value> {
+        let asked = self.asked.borrow();
+        asked
+            .iter()
+            .rev()
+            .find(|(c, _)| *c == "get-authorization-url")
+            .map(|(_, r)| r["nonce"].clone())
+    }
+}
+
+impl Commands for FakeOxd {
+    fn authorization_url(&self, request: Map<String, Value>) -> Result<AuthorizationUrl, Failure> {
+        let url = self.authorization_url.clone().unwrap_or_else(|| {
+            format!(
+                "https://op/authorize?client_id=@!1&redirect_uri=https://app.example/oxd/login&state={}&nonce={}",
+                request["state"].as_str().unwrap(),
+                request["nonce"].as_str().unwrap()
+            )
+        });
+        self.ask("get-authorization-url", Value::Object(request))?;
+        Ok(AuthorizationUrl {
+            authorization_url: url,
+        })
+    }
+
+    fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure> {
+        self.ask("get-tokens-by-code", json!({"code": code, "state": state}))?;
+        let mut claims = self.id_token_claims.as_object().unwrap().clone();
+        if let (false, Some(nonce)) = (claims.contains_key("nonce"), self.last_nonce()) {
+            claims.insert("nonce".into(), nonce);
+        }
+        Ok(Tokens {
+            access_token: "access".into(),
+            expires_in: Some(300),
+            id_token: "e30.e30.sig".into(),
+            id_token_claims: claims,
+            refresh_token: Some("refresh".into()),
+        })
+    }
+
+    fn user_info(&self, access_token: &str, _: &str) -> Result<Map<String, Value>, Failure> {
+        self.ask("get-user-info", json!({"access_token": access_token}))?;
+        Ok(self.user_info.as_object().unwrap().clone())
+    }
+
+    fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
+        self.ask("get-logout-uri", Value::Object(request))?;
+        Ok(LogoutUri {
+            uri: "https://op/end_session".into(),
+        })
+    }
+
+    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
+        self.ask("refresh", json!({"refresh_token": refresh_token, "scope": scope}))?;
+        Ok(Refreshed {
+            access_token: "new-access".into(),
+            expires_in: Some(300),
+            refresh_token: None,
+        })
+    }
+
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
+        self.ask("get-jwks", json!({"anew": anew}))?;
+        Ok(self.keys.clone())
+    }
+}
+
+/// Collects what is logged.
+#[derive(Default)]
+pub struct Log(pub RefCell<Vec<String>>);
+
+impl Random for Log {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
+        SystemRandom.fill(buffer)
+    }
+}
+
+impl Outside for Log {
+    fn evaluate(&self, expression: Expression) -> Result<String, String> {
+        if expression.0 == 0 {
+            Err("scripted".into())
+        } else {
+            Ok(format!("value{}", expression.0))
+        }
+    }
+
+    fn logs(&self, _: Level) -> bool {
+        true
+    }
+
+    fn log(&self, _: Level, line: &str) {
+        self.0.borrow_mut().push(line.to_owned());
+    }
+}
+
+/// A store in this process, which can be out of order.
+#[derive(Default)]
+pub struct FakeStore {
+    pub entries: Mutex<HashMap<Key, Vec<u8>>>,
+    pub asked: AtomicUsize,
+    pub is_down: AtomicBool,
+}
+
+impl FakeStore {
+    fn ask(&self) -> Result<MutexGuard<'_, HashMap<Key, Vec<u8>>>, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("scripted".into()));
+        }
+        Ok(self.entries.lock().unwrap())
+    }
+}
+
+impl Store for FakeStore {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.ask()?.get(key).cloned())
+    }
+
+    fn put(&self, key: &Key, value: &[u8], _: u64) -> Result<(), StoreError> {
+        if value.len() > 8_000 {
+            return Err(StoreError::TooLarge("scripted".into()));
+        }
+        self.ask()?.insert(*key, value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        self.ask()?.remove(key);
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+/// Counts everything once.
+pub fn everything(stats: &Stats<'_>) {
+    stats.begin(NOW - 60);
+    Login::ALL.iter().for_each(|how_far| stats.login(*how_far, NOW));
+    for reason in Reason::ALL {
+        stats.login_failed(*reason, NOW);
+        stats.refused(*reason);
+    }
+    Presented::ALL.iter().for_each(|what| stats.presented(*what));
+    stats.made();
+    End::ALL.iter().for_each(|by| stats.ended(*by));
+    for command in Command::ALL {
+        for outcome in Outcome::ALL {
+            stats.call(*command, *outcome, Duration::from_millis(7), NOW);
+        }
+    }
+    Event::ALL.iter().for_each(|event| stats.event(*event));
+    Renewal::ALL.iter().for_each(|what| stats.renewal(*what));
+    for action in Action::ALL {
+        for answered in Answered::ALL {
+            stats.store(*action, *answered, Duration::from_millis(1));
+        }
+    }
+}
+
+/// A browser in front of one place: it keeps cookies and asks rules for answers.
+pub struct Browser<'s> {
+    pub settings: Settings<'s>,
+    pub oxd: FakeOxd,
+    pub log: Log,
+    pub cookies: Vec<(String, String)>,
+    pub now: u64,
+    pub method: Method,
+    pub headers: Headers<'static>,
+    /// The machine's memory, which browsers may share.
+    pub memory: Memory<'static>,
+    pub store: Option<&'s FakeStore>,
+    pub stats: Stats<'static>,
+    keys: KeyRing,
+}
+
+/// Fresh counters.
+pub fn stats() -> Stats<'static> {
+    let words: Vec<AtomicU64> = (0..crate::shm::stats::WORDS).map(|_| AtomicU64::new(0)).collect();
+    Stats::over(words.leak()).unwrap()
+}
+
+/// Fresh memory of a machine.
+pub fn memory() -> Memory<'static> {
+    let words: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+    Memory::over(words.leak()).unwrap()
+}
+
+impl<'s> Browser<'s> {
+    pub fn at(settings: Settings<'s>) -> Self {
+        Self {
+            settings,
+            oxd: FakeOxd::default(),
+            log: Log::default(),
+            cookies: Vec::new(),
+            now: NOW,
+            method: Method::Get,
+            headers: Headers {
+                accept: Some("text/html"),
+                ..Headers::default()
+            },
+            memory: memory(),
+            store: None,
+            stats: stats(),
+            keys: KeyRing::derive([&b"a key for the tests"[..]]).unwrap(),
+        }
+    }
+
+    pub fn cookie_header(&self) -> String {
+        self.cookies
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    /// Lets a rule look at a request for a target, without taking its cookies over.
+    pub fn look<A>(&self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> A) -> A {
+        let origin = Origin::new("https", "app.example", None);
+        let header = self.cookie_header();
+        let (path, query) = target
+            .split_once('?')
+            .map_or((target, None), |(p, q)| (p, Some(q)));
+        let facts = Facts {
+            now: self.now,
+            millis: self.now * 1_000,
+            method: self.method,
+            path,
+            query,
+            target,
+            origin: &origin,
+            base: Some("/oxd"),
+            realm: None,
+            header_limit: 8190,
+            headers: Headers {
+                cookie: (!header.is_empty()).then_some(header.as_bytes()),
+                ..self.headers
+            },
+        };
+        let settings = self.settings;
+        rule(&Ctx {
+            settings: &settings,
+            facts: &facts,
+            keys: &self.keys,
+            outside: &self.log,
+            oxd: &self.oxd,
+            memory: self.memory,
+            store: self.store.map(|store| store as &dyn Store),
+            stats: self.stats,
+        })
+    }
+
+    /// Lets a rule answer, and keeps the cookies of the answer.
+    pub fn ask(&mut self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> Response) -> Response {
+        let answer = self.look(target, rule);
+        for line in &answer.cookies {
+            let (pair, attributes) = line.split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.retain(|(n, _)| n != name);
+            if !attributes.contains("Max-Age=0") {
+                self.cookies.push((name.into(), value.into()));
+            }
+        }
+        answer
+    }
+
+    /// A handler address.
+    pub fn get(&mut self, target: &str) -> Response {
+        use crate::handler::routes::{Form, answer, locate};
+        let path = target.split('?').next().unwrap_or_default();
+        let (_, endpoint) = locate(path, Some("/oxd"));
+        self.ask(target, |ctx| answer(ctx, endpoint, &Form::None))
+    }
+
+    /// The state that the last login sent to the provider.
+    pub fn last_state(&self) -> String {
+        let asked = self.oxd.asked.borrow();
+        let (_, request) = asked
+            .iter()
+            .rev()
+            .find(|(c, _)| *c == "get-authorization-url")
+            .unwrap();
+        request["state"].as_str().unwrap().to_owned()
+    }
+
+    /// A whole login from a protected address.
+    pub fn log_in(&mut self, target: &str) -> Response {
+        let answer = self.ask(target, crate::access::authn::unauthenticated);
+        assert_eq!(answer.status, 302, "{answer:?}");
+        let state = self.last_state();
+        self.get(&format!("/oxd/login?code=c&state={state}"))
+    }
+}
+
+/// The value of a header of an answer.
+pub fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
+    answer
+        .headers
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, v)| v.as_str())
+}

@@ -1,0 +1,137 @@
+//! What the application gets of a session: environment and request headers, and none that the client made up.
+
+use std::ffi::CStr;
+
+use oxd_core::access::rule;
+use oxd_core::config::settings::{ClaimsAs, PassTokens, Settings};
+use oxd_core::session::Opened;
+use oxd_core::session::claims;
+use oxd_core::session::record::{ClaimView, Parts};
+
+use crate::ffi::Status;
+use crate::ffi::request::{Request, Table};
+use crate::ffi::request_state::PoolText;
+
+/// What the environment names of claims begin with.
+const ENV: &[u8] = b"OXD_CLAIM_";
+/// What the header names of claims begin with.
+const HEADER: &[u8] = b"Oxd-Claim-";
+
+/// Hands the session's identity on.
+pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
+    let parts = &session.parts;
+    let claims_as = settings.claims_as.unwrap_or(ClaimsAs::Env);
+    if claims_as.in_env() {
+        claims_into(request, settings, parts, Table::Environment, ENV, b'_');
+    }
+    if claims_as.in_headers() {
+        claims_into(request, settings, parts, Table::HeadersIn, HEADER, b'-');
+    }
+    for header in settings.claim_headers.into_iter().flatten() {
+        if let Some(value) = rule::header_value(parts, &header.claim, header.format) {
+            let name = request.pool().text(header.name.as_bytes());
+            request.set(Table::HeadersIn, name, request.pool().text(&value));
+        }
+    }
+    let texts = &parts.texts;
+    let add = |name: &'static CStr, value: &[u8]| {
+        if !value.is_empty() {
+            request.add(Table::Environment, name, request.pool().text(value));
+        }
+    };
+    add(c"OXD_ACR", texts.acr);
+    add(
+        c"OXD_SESSION_EXPIRES",
+        session.ends(settings).to_string().as_bytes(),
+    );
+    let PassTokens {
+        access_token,
+        id_token,
+        refresh_token,
+        expires,
+    } = settings.pass_tokens.unwrap_or_default();
+    if access_token {
+        add(c"OXD_ACCESS_TOKEN", texts.access_token);
+    }
+    if id_token {
+        add(c"OXD_ID_TOKEN", texts.id_token);
+    }
+    if refresh_token {
+        add(c"OXD_REFRESH_TOKEN", texts.refresh_token);
+    }
+    if expires && parts.access_expires != 0 {
+        add(
+            c"OXD_ACCESS_TOKEN_EXPIRES",
+            parts.access_expires.to_string().as_bytes(),
+        );
+    }
+}
+
+/// Puts the claims into a table, in place: only the names are written anew.
+fn claims_into<'r>(
+    request: Request<'r>,
+    settings: &Settings<'_>,
+    parts: &Parts<'r>,
+    table: Table,
+    prefix: &[u8],
+    filler: u8,
+) {
+    let allowed = |name: &[u8]| settings.claim_names.is_none_or(|names| names.allow(name));
+    let shown = || {
+        parts
+            .claims()
+            .filter(|claim: &ClaimView<'_>| !claim.hidden && allowed(claim.name))
+    };
+    // One piece of memory for all names.
+    let space: usize = shown().map(|claim| prefix.len() + claim.name.len() + 1).sum();
+    let mut names = request.pool().bytes(space);
+    for claim in shown() {
+        let (name, rest) = names.split_at_mut(prefix.len() + claim.name.len() + 1);
+        names = rest;
+        name[..prefix.len()].copy_from_slice(prefix);
+        for (place, byte) in name[prefix.len()..].iter_mut().zip(claims::env_name(claim.name)) {
+            *place = if byte == b'_' { filler } else { byte };
+        }
+        if let (Some(name), Some(text)) = (PoolText::terminated(name), PoolText::terminated(claim.text_nul)) {
+            request.add(table, name, text);
+        }
+    }
+}
+
+/// The header_parser hook: identity headers that the client sent itself are gone before anyone reads them, with a
+/// session or without.
+pub fn remove_look_alikes(request: Request<'_>) -> Status {
+    let Some(config) = request.config().filter(|config| config.configured) else {
+        return Status::Declined;
+    };
+    let own = config.settings.claim_headers.map_or(&[][..], Vec::as_slice);
+    for name in request.header_names() {
+        let is_own = || {
+            own.iter()
+                .any(|header| look_alike(name.to_bytes(), header.name.as_bytes()))
+        };
+        if is_claim_header(name.to_bytes()) || is_own() {
+            request.unset(Table::HeadersIn, name);
+        }
+    }
+    Status::Declined
+}
+
+/// `Oxd-Claim-...`, in any spelling.
+fn is_claim_header(name: &[u8]) -> bool {
+    name.get(..HEADER.len())
+        .is_some_and(|start| look_alike(start, HEADER))
+}
+
+/// Whether two header names are one to a CGI script or a backend, for which case does not count and any other character
+/// than a letter or a digit may become `_`.
+fn look_alike(name: &[u8], other: &[u8]) -> bool {
+    let plain = |b: &u8| {
+        if b.is_ascii_alphanumeric() {
+            b.to_ascii_lowercase()
+        } else {
+            b'_'
+        }
+    };
+    name.len() == other.len() && name.iter().map(plain).eq(other.iter().map(plain))
+}

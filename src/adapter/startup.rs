@@ -1,0 +1,102 @@
+//! What happens while httpd starts and restarts: what `configtest` can know, and what is made once for all children.
+
+use oxd_core::base::log::Level;
+use oxd_core::config::check;
+
+use crate::adapter::child;
+use crate::ffi::Status;
+use crate::ffi::process;
+use crate::ffi::server::Servers;
+
+/// The checks of `configtest`; httpd runs them at each start too.
+pub fn check(servers: Servers) -> Status {
+    let missing = check::missing(&servers.tree());
+    for place in &missing {
+        servers
+            .log()
+            .line(Level::Error, &format!("not_configured: {}", place.line()));
+    }
+    let tree = servers.tree();
+    let mut wrong = check::uncounted(&tree);
+    wrong.extend(check::unshared(&tree));
+    for line in &wrong {
+        servers
+            .log()
+            .line(Level::Error, &format!("not_configured: {line}"));
+    }
+    if missing.is_empty() && wrong.is_empty() {
+        Status::Ok
+    } else {
+        Status::Http(500)
+    }
+}
+
+/// Prepares what the children will share.
+pub fn prepare(servers: Servers) -> Status {
+    // httpd runs this twice at its start; what follows is wanted once.
+    if process::is_dry_run() {
+        return Status::Ok;
+    }
+    let (log, tree) = (servers.log(), servers.tree());
+    child::name_cookies(check::cookie_names(&tree));
+    servers.mark_handlers(&check::handler_paths(&tree));
+    for place in check::unverified(&tree) {
+        log.line(
+            Level::Warning,
+            &format!("{place}: OxdServerVerify Off: anybody on the way to oxd can read secrets and sign in as anyone"),
+        );
+    }
+    for place in check::unguarded(&tree) {
+        log.line(
+            Level::Warning,
+            &format!(
+                "{place}: SetHandler oxd-status without a Require of its own: anybody can end sessions there"
+            ),
+        );
+    }
+    let (roots, unreadable) = child::load_roots();
+    if unreadable > 0 {
+        log.line(
+            Level::Info,
+            &format!("{unreadable} of the system's certificates could not be read, {roots} could"),
+        );
+    }
+    match child::prepare_memory(servers.runtime_path(c"oxd-sessions")) {
+        Ok(None) => {}
+        Ok(Some(why)) => log.line(
+            Level::Notice,
+            &format!(
+                "sessions that have ended are remembered until httpd stops, and not beyond ({why}): a copied cookie \
+                 may then be good again until its session runs out; DefaultRuntimeDir should be a directory of this \
+                 server's own that it can write to"
+            ),
+        ),
+        Err(error) => {
+            log.line(Level::Error, &format!("internal: no shared memory: {error}"));
+            return Status::Http(500);
+        }
+    }
+    if let Err(why) = servers.prepare_stores() {
+        log.line(Level::Error, &format!("store_unavailable: {why}"));
+        return Status::Http(500);
+    }
+    match child::prepare_random_key() {
+        None => {
+            log.line(
+                Level::Error,
+                "internal: the system gave no random bytes for a key",
+            );
+            Status::Http(500)
+        }
+        Some(fresh) => {
+            if fresh && check::lacks_crypto_key(&tree) {
+                log.line(
+                    Level::Notice,
+                    "no OxdCryptoKey: cookies are encrypted with a random key, and sessions end when httpd stops \
+                     (a graceful restart keeps them); on several machines, they would not know each other's sessions",
+                );
+            }
+            Status::Ok
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! `Require oxd-claim`, `Require oxd-acr` and the expression function `oxd_claim`, as httpd calls them.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ptr;
+
+use oxd_core::access::rule::{self, AcrRule, ClaimRule};
+use oxd_core::base::log::Level;
+use oxd_core::session::record::Parts;
+
+use crate::adapter::{child, protect};
+use crate::ffi::pool::{Pool, c_text};
+use crate::ffi::request::Request;
+use crate::ffi::{guard, sys};
+
+/// Registers the rules with mod_authz_core.
+///
+/// # Safety
+/// `pool` must be the pool that httpd passed to the module's register_hooks.
+pub unsafe fn register(pool: *mut sys::apr_pool_t) {
+    static CLAIM: sys::authz_provider = sys::authz_provider {
+        check_authorization: Some(check_claim),
+        parse_require_line: Some(parse_claim),
+    };
+    static ACR: sys::authz_provider = sys::authz_provider {
+        check_authorization: Some(check_acr),
+        parse_require_line: Some(parse_acr),
+    };
+    for (name, provider) in [(c"oxd-claim", &CLAIM), (c"oxd-acr", &ACR)] {
+        // SAFETY: the names and providers are constants, and httpd only reads them.
+        unsafe {
+            sys::ap_register_auth_provider(
+                pool,
+                sys::AUTHZ_PROVIDER_GROUP.as_ptr().cast(),
+                name.as_ptr(),
+                sys::AUTHZ_PROVIDER_VERSION.as_ptr().cast(),
+                ptr::from_ref(provider).cast(),
+                sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
+            );
+        }
+    }
+}
+
+/// Reads the line of a rule; NULL, or a message in the command's pool.
+fn parse<T: Send + Sync + 'static>(
+    cmd: *mut sys::cmd_parms,
+    line: *const c_char,
+    parsed: *mut *const c_void,
+    read: impl FnOnce(&[String]) -> Result<T, String>,
+) -> *const c_char {
+    // SAFETY: httpd passes live parameters.
+    let Some(pool) = (unsafe { Pool::from_raw((*cmd).pool) }) else {
+        return ptr::null();
+    };
+    let outcome = guard::contained(
+        || {
+            // SAFETY: the line is a C string that lives during this call.
+            let words = unsafe { words((*cmd).pool, line) };
+            read(&words)
+        },
+        |message| Err(format!("mod_oxd failed here: {message}")),
+    );
+    match outcome {
+        Ok(rule) => {
+            // SAFETY: the out parameter is valid; the arena lives as long as the pool of the configuration.
+            unsafe { *parsed = ptr::from_ref(pool.arena().keep(rule)).cast() };
+            ptr::null()
+        }
+        Err(line) => pool.text(line.as_bytes()).as_ptr(),
+    }
+}
+
+/// The words of a line, with httpd's own rules for quotes. Words that are not UTF-8 are kept with replacements.
+///
+/// # Safety
+/// Pool and line must be live.
+unsafe fn words(pool: *mut sys::apr_pool_t, line: *const c_char) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    loop {
+        // SAFETY: ap_getword_conf moves `rest` along the line, to its NUL at the most.
+        unsafe {
+            if rest.is_null() || *rest == 0 {
+                return words;
+            }
+            let word = sys::ap_getword_conf(pool, &mut rest);
+            words.push(c_text(word).map_or_else(String::new, |w| w.to_string_lossy().into_owned()));
+        }
+    }
+}
+
+/// What a rule says about a request: it needs a user first, then it looks at the session.
+fn check(r: *mut sys::request_rec, holds: impl FnOnce(&Parts<'_>) -> bool) -> sys::authz_status {
+    // SAFETY: httpd asks in the thread of the request.
+    let Some(request) = (unsafe { Request::from_raw(r) }) else {
+        return sys::authz_status_AUTHZ_DENIED;
+    };
+    guard::contained(
+        || {
+            if !request.has_user() {
+                return sys::authz_status_AUTHZ_DENIED_NO_USER;
+            }
+            // Somebody whom `OxdUnauthAction pass` lets go on; a session at hand may be too old for the place.
+            if request.has_empty_user() {
+                return sys::authz_status_AUTHZ_DENIED;
+            }
+            match protect::session_of(request) {
+                Some(session) if holds(&session.parts) => sys::authz_status_AUTHZ_GRANTED,
+                _ => sys::authz_status_AUTHZ_DENIED,
+            }
+        },
+        |message| {
+            request.log(
+                Level::Error,
+                &format!("internal: mod_oxd failed at a Require: {message}"),
+            );
+            sys::authz_status_AUTHZ_DENIED
+        },
+    )
+}
+
+unsafe extern "C" fn parse_claim(
+    cmd: *mut sys::cmd_parms,
+    line: *const c_char,
+    parsed: *mut *const c_void,
+) -> *const c_char {
+    parse(cmd, line, parsed, ClaimRule::parse)
+}
+
+unsafe extern "C" fn parse_acr(
+    cmd: *mut sys::cmd_parms,
+    line: *const c_char,
+    parsed: *mut *const c_void,
+) -> *const c_char {
+    parse(cmd, line, parsed, AcrRule::parse)
+}
+
+unsafe extern "C" fn check_claim(
+    r: *mut sys::request_rec,
+    _: *const c_char,
+    parsed: *const c_void,
+) -> sys::authz_status {
+    // SAFETY: `parse_claim` made the rule, which lives as long as the configuration.
+    let rule = unsafe { parsed.cast::<ClaimRule>().as_ref() };
+    check(r, |parts| rule.is_some_and(|rule| rule.holds(parts)))
+}
+
+unsafe extern "C" fn check_acr(
+    r: *mut sys::request_rec,
+    _: *const c_char,
+    parsed: *const c_void,
+) -> sys::authz_status {
+    // SAFETY: as for `check_claim`.
+    let rule = unsafe { parsed.cast::<AcrRule>().as_ref() };
+    let Some(rule) = rule else {
+        return sys::authz_status_AUTHZ_DENIED;
+    };
+    let answer = check(r, |parts| rule.holds(parts));
+    if answer == sys::authz_status_AUTHZ_DENIED {
+        // SAFETY: httpd asks in the thread of the request; the rule lives as long as the configuration, and longer than
+        // the request.
+        if let Some(request) = unsafe { Request::from_raw(r) } {
+            request.keep(|kept| kept.wanted_acr = Some(&rule.values));
+        }
+    }
+    answer
+}
+
+/// The expr_lookup hook: httpd asks for a function by name while it reads an expression.
+pub unsafe extern "C" fn find_function(parameters: *mut sys::ap_expr_lookup_parms) -> c_int {
+    // SAFETY: httpd passes live parameters with valid out pointers.
+    unsafe {
+        let is_ours = (*parameters).type_ == sys::AP_EXPR_FUNC_STRING as c_int
+            && c_text((*parameters).name).is_some_and(|n| n.to_bytes().eq_ignore_ascii_case(b"oxd_claim"));
+        if !is_ours {
+            return sys::DECLINED;
+        }
+        child::note_claims_in_expressions();
+        let function: sys::ap_expr_string_func_t = Some(claim_function);
+        *(*parameters).func = function.map_or(ptr::null(), |f| f as *const c_void);
+        *(*parameters).data = ptr::null();
+    }
+    sys::OK
+}
+
+/// `oxd_claim('NAME')`; the empty text where there is no session or no such claim.
+unsafe extern "C" fn claim_function(
+    context: *mut sys::ap_expr_eval_ctx_t,
+    _: *const c_void,
+    name: *const c_char,
+) -> *const c_char {
+    const NOTHING: &CStr = c"";
+    // SAFETY: httpd passes a live context and a C string.
+    let (request, name) = unsafe { (Request::from_raw((*context).r), c_text(name)) };
+    let (Some(request), Some(name)) = (request, name.and_then(|n| n.to_str().ok())) else {
+        return NOTHING.as_ptr();
+    };
+    let found = guard::contained(
+        || {
+            let session = protect::session_of(request)?;
+            rule::claim_text(&session.parts, name).map(|text| match text {
+                Cow::Borrowed(terminated) => terminated.as_ptr().cast::<c_char>(),
+                Cow::Owned(text) => request
+                    .pool()
+                    .text(&CString::new(text).unwrap_or_default().into_bytes())
+                    .as_ptr(),
+            })
+        },
+        |message| {
+            request.log(
+                Level::Error,
+                &format!("internal: mod_oxd failed in oxd_claim: {message}"),
+            );
+            None
+        },
+    );
+    found.unwrap_or(NOTHING.as_ptr())
+}

@@ -1,0 +1,183 @@
+//! The hooks that httpd calls, each no more than a guard around a plain function.
+
+use std::ffi::c_int;
+use std::ptr;
+
+use oxd_core::base::log::Level;
+
+use super::authz;
+use crate::adapter::{handler, identity, protect, startup};
+use crate::ffi::log::ServerLog;
+use crate::ffi::request::Request;
+use crate::ffi::server::Servers;
+use crate::ffi::{Status, guard, socache, sys};
+
+/// Registers everything; httpd calls it each time it loads the module.
+pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
+    guard::install_panic_hook();
+    // Our cookies and look-alike headers must be gone before anything that copies headers for a backend, but after
+    // everything that may still choose the handler.
+    let last = sys::APR_HOOK_REALLY_LAST as c_int;
+    let (middle, first) = (sys::APR_HOOK_MIDDLE as c_int, sys::APR_HOOK_REALLY_FIRST as c_int);
+    // SAFETY: httpd's registration functions, called when httpd asks for it; the functions live as long as the process
+    // (-z nodelete).
+    unsafe {
+        sys::ap_hook_pre_config(Some(pre_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_child_init(Some(child_init), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_check_config(Some(check_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_post_config(Some(post_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_header_parser(Some(header_parser), ptr::null(), ptr::null(), first);
+        sys::ap_hook_access_checker_ex(Some(access_checker), ptr::null(), ptr::null(), last);
+        sys::ap_hook_access_checker_ex(Some(before_rules), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_check_authn(
+            Some(check_authn),
+            ptr::null(),
+            ptr::null(),
+            middle,
+            sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
+        );
+        sys::ap_hook_check_authz(
+            Some(check_authz),
+            ptr::null(),
+            ptr::null(),
+            middle,
+            sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
+        );
+        sys::ap_hook_expr_lookup(Some(authz::find_function), ptr::null(), ptr::null(), middle);
+        authz::register(pool);
+        sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
+        // Before mod_log_config's.
+        sys::ap_hook_log_transaction(Some(log_transaction), ptr::null(), ptr::null(), first);
+        sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
+        // An optional hook: mod_status need not be there. It takes any function and calls it as mod_status.h says.
+        let section: unsafe extern "C" fn(*mut sys::request_rec, c_int) -> c_int = status_section;
+        sys::apr_optional_hook_add(
+            c"status_hook".as_ptr(),
+            Some(std::mem::transmute::<
+                unsafe extern "C" fn(*mut sys::request_rec, c_int) -> c_int,
+                unsafe extern "C" fn(),
+            >(section)),
+            ptr::null(),
+            ptr::null(),
+            middle,
+        );
+    }
+}
+
+fn on_request(raw: *mut sys::request_rec, body: impl FnOnce(Request<'_>) -> Status) -> c_int {
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    let Some(request) = (unsafe { Request::from_raw(raw) }) else {
+        return sys::DECLINED;
+    };
+    guard::contained(
+        || body(request),
+        |message| {
+            request.log(
+                Level::Error,
+                &format!("internal: mod_oxd failed while it handled this request: {message}"),
+            );
+            Status::Http(500)
+        },
+    )
+    .as_raw()
+}
+
+unsafe extern "C" fn header_parser(r: *mut sys::request_rec) -> c_int {
+    on_request(r, identity::remove_look_alikes)
+}
+
+unsafe extern "C" fn access_checker(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::open_handler)
+}
+
+unsafe extern "C" fn before_rules(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::before_rules)
+}
+
+unsafe extern "C" fn check_authn(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::authenticate)
+}
+
+unsafe extern "C" fn check_authz(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::authorize)
+}
+
+unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
+    on_request(r, protect::finish)
+}
+
+unsafe extern "C" fn log_transaction(r: *mut sys::request_rec) -> c_int {
+    on_request(r, handler::before_the_log)
+}
+
+unsafe extern "C" fn status_section(r: *mut sys::request_rec, flags: c_int) -> c_int {
+    on_request(r, |request| {
+        handler::status_section(request, flags & sys::AP_STATUS_SHORT != 0);
+        Status::Ok
+    })
+}
+
+unsafe extern "C" fn content_handler(r: *mut sys::request_rec) -> c_int {
+    on_request(r, handler::handle)
+}
+
+unsafe extern "C" fn pre_config(
+    pool: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+) -> c_int {
+    // SAFETY: httpd passes the pool of the configuration that it is about to read.
+    guard::contained(|| unsafe { socache::begin(pool) }, |_| ());
+    sys::OK
+}
+
+unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) {
+    // SAFETY: httpd passes the child's pool and the main server.
+    let (ready, log) = unsafe {
+        (
+            guard::contained(|| socache::prepare_child(pool), |message| Err(message.to_owned())),
+            ServerLog::from_raw(server),
+        )
+    };
+    if let Err(line) = ready {
+        log.line(Level::Error, &format!("store_unavailable: {line}"));
+    }
+}
+
+unsafe extern "C" fn check_config(
+    pool: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    server: *mut sys::server_rec,
+) -> c_int {
+    on_configuration(pool, server, startup::check)
+}
+
+unsafe extern "C" fn post_config(
+    pool: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    server: *mut sys::server_rec,
+) -> c_int {
+    on_configuration(pool, server, startup::prepare)
+}
+
+fn on_configuration(
+    pool: *mut sys::apr_pool_t,
+    server: *mut sys::server_rec,
+    body: impl FnOnce(Servers) -> Status,
+) -> c_int {
+    // SAFETY: httpd passes its configuration pool and the main server, in its one configuration thread.
+    let (servers, log) = unsafe { (Servers::from_raw(server, pool), ServerLog::from_raw(server)) };
+    guard::contained(
+        || body(servers),
+        |message| {
+            log.line(
+                Level::Error,
+                &format!("internal: mod_oxd failed while it was set up: {message}"),
+            );
+            Status::Http(500)
+        },
+    )
+    .as_raw()
+}
