@@ -118,9 +118,9 @@ pub fn in_context(request: Request<'_>, settings: &Settings<'_>, action: impl Fn
     decide(request, &texts, settings, action);
 }
 
-fn decide<A>(
-    request: Request<'_>,
-    texts: &Texts<'_>,
+fn decide<'r, A>(
+    request: Request<'r>,
+    texts: &Texts<'r>,
     settings: &Settings<'_>,
     rule: impl FnOnce(&Ctx<'_>) -> A,
 ) -> A {

@@ -1,6 +1,7 @@
 //! Protected places: `AuthType oxd`. From a request with a session to the identity that the application gets.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 use oxd_core::access::authn::{self, Ctx, Refresh};
 use oxd_core::base::crypto::KeyRing;
@@ -303,13 +304,26 @@ fn hide_cookies(request: Request<'_>) -> Status {
     let Some(others) = cookie::without(header.to_bytes(), is_own) else {
         return Status::Declined;
     };
-    // Subrequests share the table of headers with the request that they came from: what is taken out here is missing
-    // there too, so it is kept where all of them find it.
-    request.first().keep(|kept| kept.cookies = Some(header));
+    // What is taken out here may be missing for other requests that come from the same one, so it is kept where all of
+    // them find it.
+    if request.is_first() {
+        request.keep(|kept| kept.cookies = Some(header));
+    } else {
+        request.with_first(|first| keep_cookies(first, header));
+    }
     if others.is_empty() {
         request.unset(Table::HeadersIn, c"Cookie");
     } else {
         request.set(Table::HeadersIn, c"Cookie", request.pool().text(&others));
     }
     Status::Declined
+}
+
+/// Keeps another request's `Cookie` header, which may be gone before this one is.
+fn keep_cookies(first: Request<'_>, header: &CStr) {
+    let known = first.own_kept().and_then(|kept| kept.cookies);
+    if known != Some(header) {
+        let copy = first.pool().text(header.to_bytes());
+        first.keep(|kept| kept.cookies = Some(copy));
+    }
 }

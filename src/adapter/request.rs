@@ -48,13 +48,13 @@ impl<'r> Texts<'r> {
         let (scheme, host, port) = request.server_address();
         Self {
             path: lossy(request.path()),
-            target: target(request.first().unparsed().map_or(b"/", CStr::to_bytes)),
+            target: request.with_first(|first| target(first.unparsed().map_or(b"/", CStr::to_bytes))),
             origin: Origin::new(&lossy(scheme), &lossy(host), Some(port)),
         }
     }
 
     /// The facts about the request.
-    pub fn facts<'t>(&'t self, request: Request<'t>, settings: &Settings<'t>) -> Facts<'t> {
+    pub fn facts<'t>(&'t self, request: Request<'r>, settings: &Settings<'t>) -> Facts<'t> {
         let header = |name: &CStr| request.header(name).and_then(|value| value.to_str().ok());
         Facts {
             now: request.seconds(),

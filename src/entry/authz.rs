@@ -90,11 +90,7 @@ unsafe fn words(pool: *mut sys::apr_pool_t, line: *const c_char) -> Vec<String> 
 }
 
 /// What a rule says about a request: it needs a user first, then it looks at the session.
-fn check(r: *mut sys::request_rec, holds: impl FnOnce(&Parts<'_>) -> bool) -> sys::authz_status {
-    // SAFETY: httpd asks in the thread of the request.
-    let Some(request) = (unsafe { Request::from_raw(r) }) else {
-        return sys::authz_status_AUTHZ_DENIED;
-    };
+fn check(request: Request<'_>, holds: impl FnOnce(&Parts<'_>) -> bool) -> sys::authz_status {
     guard::contained(
         || {
             if !request.has_user() {
@@ -119,6 +115,28 @@ fn check(r: *mut sys::request_rec, holds: impl FnOnce(&Parts<'_>) -> bool) -> sy
     )
 }
 
+/// Runs `body` with a request and the rule that `parse` has read; denies where either is missing.
+///
+/// # Safety
+/// `r` must be NULL or a live request of this thread, and `parsed` NULL or what `parse` made as a `T` for a
+/// configuration that is in force for the request.
+unsafe fn with_rule<T: 'static>(
+    r: *mut sys::request_rec,
+    parsed: *const c_void,
+    body: impl for<'r> FnOnce(Request<'r>, &'r T) -> sys::authz_status,
+) -> sys::authz_status {
+    let answer = |request: Request<'_>| {
+        // SAFETY: by this function's contract; the rule lives as long as its configuration, which outlives the request.
+        match unsafe { parsed.cast::<T>().as_ref() } {
+            Some(rule) => body(request, rule),
+            None => sys::authz_status_AUTHZ_DENIED,
+        }
+    };
+    // SAFETY: by this function's contract.
+    let answer = unsafe { Request::during(r, answer) };
+    answer.unwrap_or(sys::authz_status_AUTHZ_DENIED)
+}
+
 unsafe extern "C" fn parse_claim(
     cmd: *mut sys::cmd_parms,
     line: *const c_char,
@@ -140,9 +158,9 @@ unsafe extern "C" fn check_claim(
     _: *const c_char,
     parsed: *const c_void,
 ) -> sys::authz_status {
-    // SAFETY: `parse_claim` made the rule, which lives as long as the configuration.
-    let rule = unsafe { parsed.cast::<ClaimRule>().as_ref() };
-    check(r, |parts| rule.is_some_and(|rule| rule.holds(parts)))
+    let body = |request: Request<'_>, rule: &ClaimRule| check(request, |parts| rule.holds(parts));
+    // SAFETY: httpd asks in the thread of the request, with what `parse_claim` has made.
+    unsafe { with_rule(r, parsed, body) }
 }
 
 unsafe extern "C" fn check_acr(
@@ -150,18 +168,14 @@ unsafe extern "C" fn check_acr(
     _: *const c_char,
     parsed: *const c_void,
 ) -> sys::authz_status {
-    // SAFETY: as for `check_claim`.
-    let rule = unsafe { parsed.cast::<AcrRule>().as_ref() };
-    let Some(rule) = rule else {
-        return sys::authz_status_AUTHZ_DENIED;
-    };
-    let answer = check(r, |parts| rule.holds(parts));
+    // SAFETY: httpd asks in the thread of the request, with what `parse_acr` has made.
+    unsafe { with_rule(r, parsed, acr_holds) }
+}
+
+fn acr_holds<'r>(request: Request<'r>, rule: &'r AcrRule) -> sys::authz_status {
+    let answer = check(request, |parts| rule.holds(parts));
     if answer == sys::authz_status_AUTHZ_DENIED {
-        // SAFETY: httpd asks in the thread of the request; the rule lives as long as the configuration, and longer than
-        // the request.
-        if let Some(request) = unsafe { Request::from_raw(r) } {
-            request.keep(|kept| kept.wanted_acr = Some(&rule.values));
-        }
+        request.keep(|kept| kept.wanted_acr = Some(&rule.values));
     }
     answer
 }
@@ -190,20 +204,29 @@ unsafe extern "C" fn claim_function(
     name: *const c_char,
 ) -> *const c_char {
     const NOTHING: &CStr = c"";
-    // SAFETY: httpd passes a live context and a C string.
-    let (request, name) = unsafe { (Request::from_raw((*context).r), c_text(name)) };
-    let (Some(request), Some(name)) = (request, name.and_then(|n| n.to_str().ok())) else {
+    // SAFETY: httpd passes a live context.
+    let raw = unsafe { (*context).r };
+    // SAFETY: httpd passes a C string that lives during this call.
+    let name = unsafe { c_text(name) };
+    let Some(name) = name.and_then(|n| n.to_str().ok()) else {
         return NOTHING.as_ptr();
     };
-    let found = guard::contained(
+    // SAFETY: httpd evaluates expressions in the thread of the request.
+    let found = unsafe { Request::during(raw, |request| claim(request, name)) };
+    found.flatten().unwrap_or(NOTHING.as_ptr())
+}
+
+/// A claim's text, as it stands in the session or copied into the request's pool.
+fn claim(request: Request<'_>, name: &str) -> Option<*const c_char> {
+    guard::contained(
         || {
             let session = protect::session_of(request)?;
             rule::claim_text(&session.parts, name).map(|text| match text {
                 Cow::Borrowed(terminated) => terminated.as_ptr().cast::<c_char>(),
-                Cow::Owned(text) => request
-                    .pool()
-                    .text(&CString::new(text).unwrap_or_default().into_bytes())
-                    .as_ptr(),
+                Cow::Owned(text) => {
+                    let text = CString::new(text).unwrap_or_default();
+                    request.pool().text(text.as_bytes()).as_ptr()
+                }
             })
         },
         |message| {
@@ -213,6 +236,5 @@ unsafe extern "C" fn claim_function(
             );
             None
         },
-    );
-    found.unwrap_or(NOTHING.as_ptr())
+    )
 }

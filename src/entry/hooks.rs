@@ -64,61 +64,73 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
     }
 }
 
-fn on_request(raw: *mut sys::request_rec, body: impl FnOnce(Request<'_>) -> Status) -> c_int {
-    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
-    let Some(request) = (unsafe { Request::from_raw(raw) }) else {
-        return sys::DECLINED;
+/// Runs a request's hook: declines for NULL, and answers 500 where it panics.
+///
+/// # Safety
+/// `raw` must be NULL or a live request that only this thread uses, as httpd passes it to a request's hooks.
+unsafe fn on_request(raw: *mut sys::request_rec, body: impl for<'r> FnOnce(Request<'r>) -> Status) -> c_int {
+    let guarded = |request: Request<'_>| {
+        guard::contained(
+            || body(request),
+            |message| {
+                let line = format!("internal: mod_oxd failed while it handled this request: {message}");
+                request.log(Level::Error, &line);
+                Status::Http(500)
+            },
+        )
     };
-    guard::contained(
-        || body(request),
-        |message| {
-            request.log(
-                Level::Error,
-                &format!("internal: mod_oxd failed while it handled this request: {message}"),
-            );
-            Status::Http(500)
-        },
-    )
-    .as_raw()
+    // SAFETY: by this function's contract.
+    let answer = unsafe { Request::during(raw, guarded) };
+    answer.unwrap_or(Status::Declined).as_raw()
 }
 
 unsafe extern "C" fn header_parser(r: *mut sys::request_rec) -> c_int {
-    on_request(r, identity::remove_look_alikes)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, identity::remove_look_alikes) }
 }
 
 unsafe extern "C" fn access_checker(r: *mut sys::request_rec) -> c_int {
-    on_request(r, protect::open_handler)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::open_handler) }
 }
 
 unsafe extern "C" fn before_rules(r: *mut sys::request_rec) -> c_int {
-    on_request(r, protect::before_rules)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::before_rules) }
 }
 
 unsafe extern "C" fn check_authn(r: *mut sys::request_rec) -> c_int {
-    on_request(r, protect::authenticate)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::authenticate) }
 }
 
 unsafe extern "C" fn check_authz(r: *mut sys::request_rec) -> c_int {
-    on_request(r, protect::authorize)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::authorize) }
 }
 
 unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
-    on_request(r, protect::finish)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::finish) }
 }
 
 unsafe extern "C" fn log_transaction(r: *mut sys::request_rec) -> c_int {
-    on_request(r, handler::before_the_log)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, handler::before_the_log) }
 }
 
 unsafe extern "C" fn status_section(r: *mut sys::request_rec, flags: c_int) -> c_int {
-    on_request(r, |request| {
+    let section = |request: Request<'_>| {
         handler::status_section(request, flags & sys::AP_STATUS_SHORT != 0);
         Status::Ok
-    })
+    };
+    // SAFETY: mod_status calls its hook in the thread that owns the request.
+    unsafe { on_request(r, section) }
 }
 
 unsafe extern "C" fn content_handler(r: *mut sys::request_rec) -> c_int {
-    on_request(r, handler::handle)
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, handler::handle) }
 }
 
 unsafe extern "C" fn pre_config(

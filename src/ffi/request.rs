@@ -15,10 +15,14 @@ use super::request_state::{Kept, PoolText};
 use super::{Status, sys};
 
 /// A request during one hook.
+///
+/// `'r` stands for the life of the request's pool. It is invariant and belongs to one request alone, as
+/// [`Request::during`] makes it anew each time: whatever has this lifetime came from this request, from one that lives
+/// longer, from the configuration, or is static. So text of a subrequest cannot be put into its main request.
 #[derive(Clone, Copy)]
 pub struct Request<'r> {
     pub(super) raw: NonNull<sys::request_rec>,
-    life: PhantomData<&'r ()>,
+    brand: PhantomData<fn(&'r ()) -> &'r ()>,
 }
 
 /// httpd's tables of a request.
@@ -37,13 +41,26 @@ pub enum Table {
 }
 
 impl<'r> Request<'r> {
+    /// Runs `body` with a request; `None` for NULL.
+    ///
     /// # Safety
-    /// `raw` must be a live request that only this thread uses during `'r`.
-    pub unsafe fn from_raw(raw: *mut sys::request_rec) -> Option<Self> {
-        NonNull::new(raw).map(|raw| Self {
+    /// `raw` must be NULL or a live request that only this thread uses while `body` runs.
+    pub unsafe fn during<A>(
+        raw: *mut sys::request_rec,
+        body: impl for<'o> FnOnce(Request<'o>) -> A,
+    ) -> Option<A> {
+        // SAFETY: by this function's contract; `body` takes any lifetime and so cannot mix this one with another.
+        NonNull::new(raw).map(|raw| body(unsafe { Request::branded(raw) }))
+    }
+
+    /// # Safety
+    /// `raw` must be a live request that only this thread uses, and whatever has the lifetime `'r` must live as long as
+    /// its pool, unless the value is only read.
+    unsafe fn branded(raw: NonNull<sys::request_rec>) -> Self {
+        Self {
             raw,
-            life: PhantomData,
-        })
+            brand: PhantomData,
+        }
     }
 
     fn rec(&self) -> &sys::request_rec {
@@ -79,8 +96,10 @@ impl<'r> Request<'r> {
     /// What was kept with this request, or with one that it came from.
     pub fn kept(self) -> Kept<'r> {
         let mut kept = Kept::default();
-        let mut at = Some(self);
-        while let Some(request) = at {
+        let mut at = Some(self.raw);
+        while let Some(raw) = at {
+            // SAFETY: an origin outlives the request that came from it, and is only read here.
+            let request: Request<'r> = unsafe { Request::branded(raw) };
             if let Some(own) = request.own_kept() {
                 kept.session = kept.session.or(own.session);
                 kept.cookies = kept.cookies.or(own.cookies);
@@ -117,14 +136,9 @@ impl<'r> Request<'r> {
     }
 
     /// The request that this one came from: the main request of a subrequest, the one before an internal redirect.
-    fn origin(self) -> Option<Self> {
-        let before = if self.rec().main.is_null() {
-            self.rec().prev
-        } else {
-            self.rec().main
-        };
-        // SAFETY: such a request lives longer than the one that came from it.
-        unsafe { Self::from_raw(before) }
+    fn origin(self) -> Option<NonNull<sys::request_rec>> {
+        let rec = self.rec();
+        NonNull::new(if rec.main.is_null() { rec.prev } else { rec.main })
     }
 
     /// Whether this is a subrequest, whose answer no browser sees as it is.
@@ -132,13 +146,21 @@ impl<'r> Request<'r> {
         !self.rec().main.is_null()
     }
 
-    /// The request that the browser made.
-    pub fn first(self) -> Self {
-        let mut first = self;
-        while let Some(before) = first.origin() {
+    /// Whether this is the request that the browser made.
+    pub fn is_first(self) -> bool {
+        self.origin().is_none()
+    }
+
+    /// Runs `body` with the request that the browser made. It may live longer than this one: what is put there must be
+    /// its own.
+    pub fn with_first<A>(self, body: impl for<'o> FnOnce(Request<'o>) -> A) -> A {
+        let mut first = self.raw;
+        // SAFETY: an origin outlives the request that came from it, and is only read here.
+        while let Some(before) = unsafe { Request::branded(first) }.origin() {
             first = before;
         }
-        first
+        // SAFETY: as above; `body` takes any lifetime and so cannot mix this one with 'r.
+        body(unsafe { Request::branded(first) })
     }
 
     /// When the request came, in seconds since the epoch.
@@ -254,31 +276,36 @@ impl<'r> Request<'r> {
 
     /// A request header.
     pub fn header(self, name: &CStr) -> Option<&'r CStr> {
-        // SAFETY: a request has its tables; the value lives in the request's pool.
-        self.text(unsafe { sys::apr_table_get(self.table(Table::HeadersIn), name.as_ptr()) })
+        self.entry(Table::HeadersIn, name)
+    }
+
+    fn entry(self, table: Table, name: &CStr) -> Option<&'r CStr> {
+        // SAFETY: a request has its tables, and their texts live at least as long as its pool.
+        self.text(unsafe { sys::apr_table_get(self.table(table), name.as_ptr()) })
     }
 
     /// Hands notes on to the request that the access log asks for them: the last of those that internal redirects have
     /// made of this one. An `ErrorDocument` begins with none.
     pub fn hand_on_notes(self, names: [&'static CStr; 2]) {
         let mut found = [None; 2];
-        let mut last = self;
+        let mut last = self.raw;
         loop {
+            // SAFETY: an internal redirect lives in the pool of the request that it was made of.
+            let request: Request<'r> = unsafe { Request::branded(last) };
             for (note, name) in found.iter_mut().zip(names) {
-                // SAFETY: a request has its tables; the value lives in the pool that all of these requests share.
-                let own = last.text(unsafe { sys::apr_table_get(last.table(Table::Notes), name.as_ptr()) });
-                *note = own.or(*note);
+                *note = request.entry(Table::Notes, name).or(*note);
             }
-            // SAFETY: such a request lives as long as the one that it came from.
-            match unsafe { Self::from_raw(last.rec().next) } {
+            match NonNull::new(request.rec().next) {
                 Some(next) => last = next,
                 None => break,
             }
         }
-        if last.raw != self.raw {
+        if last != self.raw {
             for (note, name) in found.into_iter().zip(names) {
                 if let Some(text) = note {
-                    last.set(Table::Notes, name, text);
+                    // SAFETY: as above, so that the text lives as long as that request's pool.
+                    let request: Request<'r> = unsafe { Request::branded(last) };
+                    request.set(Table::Notes, name, text);
                 }
             }
         }
@@ -300,19 +327,41 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Sets an entry; name and value are not copied.
-    pub fn set(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        let (name, value) = (name.into(), value.into());
-        // SAFETY: both texts live as long as the table's pool.
-        unsafe { sys::apr_table_setn(self.table(table), name.as_ptr(), value.as_ptr()) }
+    /// Whether a table lives in the request's own pool.
+    ///
+    /// Some versions of httpd let subrequests share the table of headers with the main request, and an index file's
+    /// subrequest leaves its tables to the request that it was made for.
+    #[inline]
+    fn owns(self, table: *mut sys::apr_table_t) -> bool {
+        // SAFETY: a request has its tables, and an APR table begins with its array of entries (apr_table_elts is a macro
+        // for this).
+        let pool = unsafe { (*table.cast::<sys::apr_array_header_t>()).pool };
+        ptr::eq(pool, self.rec().pool)
     }
 
-    /// Adds an entry besides others of the same name; name and value are not copied.
+    /// Sets an entry. Name and value are copied only where the table does not live in the request's pool.
+    pub fn set(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
+        let (table, name, value) = (self.table(table), name.into(), value.into());
+        let set = if self.owns(table) {
+            sys::apr_table_setn
+        } else {
+            sys::apr_table_set
+        };
+        // SAFETY: the table is live; the texts live as long as the request's pool, which is the table's, or are copied.
+        unsafe { set(table, name.as_ptr(), value.as_ptr()) }
+    }
+
+    /// Adds an entry besides others of the same name. Name and value are copied as for [`Request::set`].
     #[inline]
     pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        let (name, value) = (name.into(), value.into());
+        let (table, name, value) = (self.table(table), name.into(), value.into());
+        let add = if self.owns(table) {
+            sys::apr_table_addn
+        } else {
+            sys::apr_table_add
+        };
         // SAFETY: as for `set`.
-        unsafe { sys::apr_table_addn(self.table(table), name.as_ptr(), value.as_ptr()) }
+        unsafe { add(table, name.as_ptr(), value.as_ptr()) }
     }
 
     /// Takes all entries of a name out.

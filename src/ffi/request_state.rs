@@ -30,12 +30,15 @@ pub struct KeptSession<'r> {
     pub used: u64,
 }
 
-/// A NUL-terminated text that lives in the request's pool or longer.
+/// A NUL-terminated text that lives as long as the pool of the request with this `'r`.
+///
+/// That follows from the lifetime alone: nothing has a request's `'r` but what came from the request, from its pool, from
+/// the configuration, or is static ([`Request`](super::request::Request)).
 #[derive(Clone, Copy)]
 pub struct PoolText<'r>(&'r [u8]);
 
 impl<'r> PoolText<'r> {
-    /// A text that ends with a NUL; the bytes must live in the pool. Another NUL within would only cut the text.
+    /// A text that ends with a NUL. Another NUL within would only cut the text.
     pub fn terminated(bytes: &'r [u8]) -> Option<Self> {
         (bytes.last() == Some(&0)).then_some(Self(bytes))
     }

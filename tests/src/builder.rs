@@ -9,6 +9,7 @@ use regex::Regex;
 use tempfile::TempDir;
 
 use crate::certificate::Certificate;
+use crate::freed;
 use crate::httpd::Httpd;
 use crate::install::{Install, identity};
 use crate::module::module;
@@ -44,6 +45,7 @@ pub struct Builder {
     threads: u32,
     log_level: String,
     load_module: bool,
+    wipe: bool,
     modules: Vec<String>,
     defines: Vec<(String, String)>,
     fragments: Vec<String>,
@@ -79,6 +81,7 @@ impl Builder {
             threads: 16,
             log_level: "warn oxd:debug".to_owned(),
             load_module: true,
+            wipe: true,
             modules: Vec::new(),
             defines: Vec::new(),
             fragments: Vec::new(),
@@ -111,6 +114,15 @@ impl Builder {
         self.load_module = false;
         // httpd takes no level for a module that is not there.
         self.log_level("warn")
+    }
+
+    /// Leaves freed memory as it is, for tests that measure what a request costs.
+    ///
+    /// Otherwise every pool that httpd destroys is overwritten at once, so that a module which goes on using
+    /// what was in it reads rubbish.
+    pub fn without_overwriting(mut self) -> Builder {
+        self.wipe = false;
+        self
     }
 
     /// Loads one more module of httpd's own, by its name without `mod_`.
@@ -211,7 +223,12 @@ impl Builder {
     }
 
     /// Starts httpd and waits until it accepts connections.
-    pub fn start(self) -> Httpd {
+    pub fn start(mut self) -> Httpd {
+        if self.wipe {
+            for (name, value) in freed::environment() {
+                self = self.environment(name, &value);
+            }
+        }
         self.write_all();
         Httpd::launch(self)
     }
@@ -339,6 +356,9 @@ impl Builder {
             line(&format!("LoadModule oxd_module \"{}\"", module().display()));
         }
         line(&self.limits());
+        if self.wipe {
+            line(freed::CONFIG);
+        }
         line(DOCUMENTS);
         for fragment in &self.fragments {
             line(fragment);

@@ -13,6 +13,7 @@ mod builder;
 mod certificate;
 mod certified;
 mod connection;
+mod freed;
 mod html;
 mod httpd;
 mod httpd_log;

@@ -5,4 +5,5 @@ mod access {
     pub(crate) mod handed_on;
     pub(crate) mod outcomes;
     pub(crate) mod rules;
+    pub(crate) mod subrequests;
 }

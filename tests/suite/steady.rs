@@ -69,7 +69,9 @@ fn site(directives: &str) -> TestSite {
         for module in ["autoindex", "rewrite", "include", "auth_basic", "authn_file"] {
             httpd = httpd.load(module);
         }
-        httpd.log_level("warn oxd:debug authz_core:debug")
+        httpd
+            .without_overwriting()
+            .log_level("warn oxd:debug authz_core:debug")
     });
     builder.start()
 }

@@ -1,0 +1,49 @@
+//! Lets an httpd overwrite what it frees, so that a module which goes on using the memory of a destroyed pool reads
+//! rubbish and fails its test.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::module::target_dir;
+
+/// The configuration that makes APR keep no freed memory for later.
+pub(crate) const CONFIG: &str = "MaxMemFree 1";
+
+/// The environment of such an httpd: APR takes memory from `mmap()`, which the preloaded library looks after, or from
+/// glibc's `malloc()`, depending on how it was built.
+pub(crate) fn environment() -> [(&'static str, String); 2] {
+    [
+        ("LD_PRELOAD", library().display().to_string()),
+        ("MALLOC_PERTURB_", "165".to_owned()),
+    ]
+}
+
+/// The library, built once per process: several suites may run at the same time.
+fn library() -> &'static PathBuf {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/freed.c");
+        let target = target_dir().join("oxd-tests-freed.so");
+        let mine = target.with_extension(format!("{}.so", std::process::id()));
+        compile(&["-pthread", source], &mine);
+        std::fs::rename(&mine, &target).unwrap_or_else(|error| panic!("{}: {error}", target.display()));
+        target
+    })
+}
+
+/// Compiles a shared library.
+pub(crate) fn compile(arguments: &[&str], target: &std::path::Path) {
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let output = Command::new(&compiler)
+        .args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
+        .arg(target)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {}: {error}", compiler.display()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{arguments:?} cannot be compiled:\n{said}"
+    );
+}
