@@ -10,6 +10,7 @@ use once_cell::sync::OnceCell;
 use oxd_core::base::clock::wall;
 use oxd_core::base::crypto::{KeyRing, Random, SystemRandom};
 use oxd_core::base::reason::{Failure, Reason};
+use oxd_core::config::settings::ServerDefaults;
 use oxd_core::oxd::client::Client;
 use oxd_core::oxd::http::{HttpTransport, SystemRoots};
 use oxd_core::shm::memory::{self, Memory};
@@ -18,16 +19,16 @@ use oxd_core::shm::stats::{self, Stats};
 
 use crate::ffi::{process, shared};
 
-/// The client to oxd and the default of `OxdServerMaxCalls`.
+/// The client to oxd.
 pub struct Child {
     /// The client.
     pub client: Client<HttpTransport>,
-    /// Half of ThreadsPerChild, at least 1.
-    pub default_max_calls: u32,
 }
 
 /// Filled at the first call to oxd in a child; the parent never calls.
 static CHILD: OnceCell<Child> = OnceCell::new();
+/// Half of ThreadsPerChild, at least 1.
+static MAX_CALLS: OnceLock<u32> = OnceLock::new();
 /// Filled by the parent at each start and restart, read by its children.
 static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
 /// What all processes of the server remember together; mapped by the parent at its first start.
@@ -55,7 +56,6 @@ pub fn current() -> Result<&'static Child, Failure> {
         })?;
         Ok(Child {
             client: Client::new(transport, stats()),
-            default_max_calls: (process::threads_per_child() / 2).max(1),
         })
     })
 }
@@ -149,8 +149,16 @@ pub fn prepare_random_key() -> Option<bool> {
     Some(fresh)
 }
 
+/// Defaults of directives that only the running server knows.
+pub fn defaults() -> ServerDefaults<'static> {
+    ServerDefaults {
+        keys: random_keys(),
+        max_calls: *MAX_CALLS.get_or_init(|| (process::threads_per_child() / 2).max(1)),
+    }
+}
+
 /// The random key.
-pub fn random_keys() -> &'static KeyRing {
+fn random_keys() -> &'static KeyRing {
     match RANDOM_KEYS.get() {
         Some(keys) => keys,
         None => unreachable!("httpd does not start when prepare_random_key has failed"),

@@ -2,11 +2,11 @@
 
 use std::ffi::CStr;
 
-use oxd_core::access::rule;
-use oxd_core::config::settings::{ClaimsAs, PassTokens, Settings};
+use oxd_core::config::settings::{IdentitySettings, Settings};
+use oxd_core::config::types::PassTokens;
 use oxd_core::session::Opened;
-use oxd_core::session::claims;
-use oxd_core::session::record::{ClaimView, Parts};
+use oxd_core::session::claims::{self, lookup};
+use oxd_core::session::record::{ClaimView, SessionRecord};
 
 use crate::ffi::Status;
 use crate::ffi::request::{Request, Table};
@@ -19,50 +19,49 @@ const HEADER: &[u8] = b"Oxd-Claim-";
 
 /// Hands the session's identity on.
 pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
-    let parts = &session.parts;
-    let claims_as = settings.claims_as.unwrap_or(ClaimsAs::Env);
-    if claims_as.in_env() {
-        claims_into(request, settings, parts, Table::Environment, ENV, b'_');
+    let (identity, record) = (&settings.identity, &session.record);
+    if identity.claims_as.in_env() {
+        claims_into(request, identity, record, Table::Environment, ENV, b'_');
     }
-    if claims_as.in_headers() {
-        claims_into(request, settings, parts, Table::HeadersIn, HEADER, b'-');
+    if identity.claims_as.in_headers() {
+        claims_into(request, identity, record, Table::HeadersIn, HEADER, b'-');
     }
-    for header in settings.claim_headers.into_iter().flatten() {
-        if let Some(value) = rule::header_value(parts, &header.claim, header.format) {
+    for header in identity.claim_headers {
+        if let Some(value) = lookup::header_value(record, &header.claim, header.format) {
             let name = request.pool().text(header.name.as_bytes());
             request.set(Table::HeadersIn, name, request.pool().text(&value));
         }
     }
-    let texts = &parts.texts;
+    let strings = &record.strings;
     let add = |name: &'static CStr, value: &[u8]| {
         if !value.is_empty() {
             request.add(Table::Environment, name, request.pool().text(value));
         }
     };
-    add(c"OXD_ACR", texts.acr);
+    add(c"OXD_ACR", strings.acr);
     add(
         c"OXD_SESSION_EXPIRES",
-        session.ends(settings).to_string().as_bytes(),
+        session.ends(&settings.session).to_string().as_bytes(),
     );
     let PassTokens {
         access_token,
         id_token,
         refresh_token,
         expires,
-    } = settings.pass_tokens.unwrap_or_default();
+    } = identity.pass_tokens;
     if access_token {
-        add(c"OXD_ACCESS_TOKEN", texts.access_token);
+        add(c"OXD_ACCESS_TOKEN", strings.access_token);
     }
     if id_token {
-        add(c"OXD_ID_TOKEN", texts.id_token);
+        add(c"OXD_ID_TOKEN", strings.id_token);
     }
     if refresh_token {
-        add(c"OXD_REFRESH_TOKEN", texts.refresh_token);
+        add(c"OXD_REFRESH_TOKEN", strings.refresh_token);
     }
-    if expires && parts.access_expires != 0 {
+    if expires && record.access_expires != 0 {
         add(
             c"OXD_ACCESS_TOKEN_EXPIRES",
-            parts.access_expires.to_string().as_bytes(),
+            record.access_expires.to_string().as_bytes(),
         );
     }
 }
@@ -70,15 +69,15 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
 /// Puts the claims into a table, in place: only the names are written anew.
 fn claims_into<'r>(
     request: Request<'r>,
-    settings: &Settings<'_>,
-    parts: &Parts<'r>,
+    settings: &IdentitySettings<'_>,
+    record: &SessionRecord<'r>,
     table: Table,
     prefix: &[u8],
     filler: u8,
 ) {
     let allowed = |name: &[u8]| settings.claim_names.is_none_or(|names| names.allow(name));
     let shown = || {
-        parts
+        record
             .claims()
             .filter(|claim: &ClaimView<'_>| !claim.hidden && allowed(claim.name))
     };
@@ -104,7 +103,7 @@ pub fn remove_look_alikes(request: Request<'_>) -> Status {
     let Some(config) = request.config().filter(|config| config.configured) else {
         return Status::Declined;
     };
-    let own = config.settings.claim_headers.map_or(&[][..], Vec::as_slice);
+    let own = config.settings.claim_headers();
     for name in request.header_names() {
         let is_own = || {
             own.iter()

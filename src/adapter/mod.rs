@@ -1,9 +1,11 @@
 //! From httpd's requests and configuration to oxd-core, and back. Safe code only.
 
 pub mod child;
+mod context;
 pub mod handler;
 pub mod identity;
 pub mod protect;
-pub mod request;
+mod request;
+pub mod respond;
 pub mod startup;
 pub mod store;

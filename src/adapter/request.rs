@@ -1,100 +1,106 @@
-//! The world as oxd-core sees it from within a request: facts, the log, expressions, randomness.
+//! httpd's request as oxd-core sees it, and what httpd does for it meanwhile.
 
 use std::borrow::Cow;
 use std::ffi::CStr;
 
 use oxd_core::base::crypto::{NoRandomness, Random, SystemRandom};
 use oxd_core::base::log::Level;
-use oxd_core::config::settings::{Expression, Settings};
+use oxd_core::config::types::Expression;
+use oxd_core::http::headers::{Header, Method};
+use oxd_core::http::host::Host;
 use oxd_core::http::origin::Origin;
-use oxd_core::http::request::{Facts, Headers, Outside};
+use oxd_core::http::request::Request as CoreRequest;
 
 use crate::ffi::request::Request;
 
-/// A request as the world of a decision.
-pub struct World<'r>(pub Request<'r>);
+/// A request of httpd's, for the decisions of oxd-core.
+#[derive(Clone, Copy)]
+pub struct RequestView<'r> {
+    request: Request<'r>,
+    /// The `Cookie` header as the browser sent it.
+    cookies: Option<&'r CStr>,
+}
 
-impl Random for World<'_> {
+impl<'r> RequestView<'r> {
+    /// `hidden` is the `Cookie` header that the module has taken its own cookies out of, if it has.
+    pub fn of(request: Request<'r>, hidden: Option<&'r CStr>) -> Self {
+        Self {
+            request,
+            cookies: hidden.or_else(|| request.header(c"Cookie")),
+        }
+    }
+}
+
+fn lossy(text: Option<&CStr>) -> Cow<'_, str> {
+    text.map_or(Cow::Borrowed(""), CStr::to_string_lossy)
+}
+
+impl CoreRequest for RequestView<'_> {
+    fn millis(&self) -> u64 {
+        self.request.millis()
+    }
+
+    fn method(&self) -> Method {
+        self.request.method()
+    }
+
+    fn path(&self) -> Cow<'_, str> {
+        lossy(self.request.path())
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.request.query()?.to_str().ok()
+    }
+
+    fn target(&self) -> Cow<'_, str> {
+        let target = |first: Request<'_>| path_of(first.unparsed().map_or(b"/", CStr::to_bytes));
+        self.request.with_first(target).into()
+    }
+
+    fn origin(&self) -> Origin {
+        let (scheme, host, port) = self.request.server_address();
+        Origin::new(&lossy(scheme), &lossy(host), Some(port))
+    }
+
+    fn realm(&self) -> Option<&str> {
+        self.request.auth_name()?.to_str().ok()
+    }
+
+    fn header_limit(&self) -> usize {
+        self.request.header_limit()
+    }
+
+    fn cookies(&self) -> Option<&[u8]> {
+        self.cookies.map(CStr::to_bytes)
+    }
+
+    fn header(&self, header: Header) -> Option<&str> {
+        self.request.header(header.name())?.to_str().ok()
+    }
+}
+
+impl Random for RequestView<'_> {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
         SystemRandom.fill(buffer)
     }
 }
 
-impl Outside for World<'_> {
+impl Host for RequestView<'_> {
     fn evaluate(&self, expression: Expression) -> Result<String, String> {
-        self.0.evaluate(expression)
+        self.request.evaluate(expression)
     }
 
     fn logs(&self, level: Level) -> bool {
-        self.0.logs(level)
+        self.request.logs(level)
     }
 
     fn log(&self, level: Level, line: &str) {
-        self.0.log(level, line);
+        self.request.log(level, line);
     }
-}
-
-/// The texts that [`Facts`] borrow and httpd does not have in the form that is wanted.
-pub struct Texts<'r> {
-    path: Cow<'r, str>,
-    target: String,
-    origin: Origin,
-}
-
-impl<'r> Texts<'r> {
-    /// Gathers them.
-    pub fn of(request: Request<'r>) -> Self {
-        let lossy = |text: Option<&'r CStr>| text.map_or(Cow::Borrowed(""), CStr::to_string_lossy);
-        let (scheme, host, port) = request.server_address();
-        Self {
-            path: lossy(request.path()),
-            target: request.with_first(|first| target(first.unparsed().map_or(b"/", CStr::to_bytes))),
-            origin: Origin::new(&lossy(scheme), &lossy(host), Some(port)),
-        }
-    }
-
-    /// The facts about the request.
-    pub fn facts<'t>(&'t self, request: Request<'r>, settings: &Settings<'t>) -> Facts<'t> {
-        let header = |name: &CStr| request.header(name).and_then(|value| value.to_str().ok());
-        Facts {
-            now: request.seconds(),
-            millis: request.millis(),
-            method: request.method(),
-            path: &self.path,
-            query: request.query().and_then(|q| q.to_str().ok()),
-            target: &self.target,
-            origin: &self.origin,
-            base: settings.handler_base.map(String::as_str),
-            realm: request.auth_name().and_then(|name| name.to_str().ok()),
-            header_limit: request.header_limit(),
-            headers: Headers {
-                cookie: cookies(request),
-                accept: header(c"Accept"),
-                content_type: header(c"Content-Type"),
-                sec_fetch_mode: header(c"Sec-Fetch-Mode"),
-                sec_fetch_site: header(c"Sec-Fetch-Site"),
-                origin: header(c"Origin"),
-                x_requested_with: header(c"X-Requested-With"),
-                x_forwarded_proto: header(c"X-Forwarded-Proto"),
-                x_forwarded_host: header(c"X-Forwarded-Host"),
-                x_forwarded_port: header(c"X-Forwarded-Port"),
-                forwarded: header(c"Forwarded"),
-            },
-        }
-    }
-}
-
-/// The `Cookie` header as the browser sent it.
-pub fn cookies<'r>(request: Request<'r>) -> Option<&'r [u8]> {
-    request
-        .kept()
-        .cookies
-        .or_else(|| request.header(c"Cookie"))
-        .map(CStr::to_bytes)
 }
 
 /// Path and query of a request line's target, which may be absolute (RFC 9112 section 3.2), as ASCII text.
-fn target(unparsed: &[u8]) -> String {
+fn path_of(unparsed: &[u8]) -> String {
     let text: String = unparsed
         .iter()
         .map(|&b| {

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use once_cell::sync::Lazy;
 use oxd_core::base::clock::{Seconds, wall};
 use oxd_core::base::crypto::sha256_of;
-use oxd_core::config::settings::{SessionStore, Settings};
-use oxd_core::session::store::{Key, Store, StoreError};
+use oxd_core::base::store::{Key, Store, StoreError};
 use oxd_core::shm::stats::{Action, Answered};
 
 use crate::adapter::child;
@@ -30,14 +29,6 @@ const MOST_THREADS: u32 = 16;
 const DBM_PIECE: usize = 850;
 /// The most entries of a DBM file that one of ours is cut into.
 const DBM_PIECES: usize = 16;
-
-/// The store of a place; `None` where its sessions live in cookies.
-pub fn of(settings: &Settings<'_>) -> Option<&'static dyn Store> {
-    match settings.session_store {
-        Some(SessionStore::Shared(handle)) => Some(socache::at(handle)),
-        _ => None,
-    }
-}
 
 impl Store for Socache {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {

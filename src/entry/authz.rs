@@ -1,62 +1,76 @@
-//! `Require oxd-claim`, `Require oxd-acr` and the expression function `oxd_claim`, as httpd calls them.
+//! The rules behind `Require` and the expression function `oxd_claim`, as httpd calls them.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::marker::PhantomData;
 use std::ptr;
 
-use oxd_core::access::rule::{self, AcrRule, ClaimRule};
+use oxd_core::access::rule::{AcrRule, ClaimRule, Rule};
 use oxd_core::base::log::Level;
-use oxd_core::session::record::Parts;
+use oxd_core::session::claims::lookup;
 
+use crate::adapter::protect::Answer;
 use crate::adapter::{child, protect};
 use crate::ffi::pool::{Pool, c_text};
 use crate::ffi::request::Request;
 use crate::ffi::{guard, sys};
 
-/// Registers the rules with mod_authz_core.
+/// Registers the rules with mod_authz_core. A new rule is one more line here.
 ///
 /// # Safety
 /// `pool` must be the pool that httpd passed to the module's register_hooks.
 pub unsafe fn register(pool: *mut sys::apr_pool_t) {
-    static CLAIM: sys::authz_provider = sys::authz_provider {
-        check_authorization: Some(check_claim),
-        parse_require_line: Some(parse_claim),
+    // SAFETY: by this function's contract.
+    unsafe {
+        register_one::<ClaimRule>(pool);
+        register_one::<AcrRule>(pool);
+    }
+}
+
+/// What mod_authz_core calls for one rule.
+struct Provider<R>(PhantomData<R>);
+
+impl<R: Rule> Provider<R> {
+    const CALLS: sys::authz_provider = sys::authz_provider {
+        check_authorization: Some(check::<R>),
+        parse_require_line: Some(parse::<R>),
     };
-    static ACR: sys::authz_provider = sys::authz_provider {
-        check_authorization: Some(check_acr),
-        parse_require_line: Some(parse_acr),
-    };
-    for (name, provider) in [(c"oxd-claim", &CLAIM), (c"oxd-acr", &ACR)] {
-        // SAFETY: the names and providers are constants, and httpd only reads them.
-        unsafe {
-            sys::ap_register_auth_provider(
-                pool,
-                sys::AUTHZ_PROVIDER_GROUP.as_ptr().cast(),
-                name.as_ptr(),
-                sys::AUTHZ_PROVIDER_VERSION.as_ptr().cast(),
-                ptr::from_ref(provider).cast(),
-                sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
-            );
-        }
+}
+
+/// # Safety
+/// As for [`register`].
+unsafe fn register_one<R: Rule>(pool: *mut sys::apr_pool_t) {
+    let provider: &'static sys::authz_provider = &Provider::<R>::CALLS;
+    // SAFETY: the pool by this function's contract; the names and the provider are constants, and httpd only reads them.
+    unsafe {
+        sys::ap_register_auth_provider(
+            pool,
+            sys::AUTHZ_PROVIDER_GROUP.as_ptr().cast(),
+            R::NAME.as_ptr(),
+            sys::AUTHZ_PROVIDER_VERSION.as_ptr().cast(),
+            ptr::from_ref(provider).cast(),
+            sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
+        );
     }
 }
 
 /// Reads the line of a rule; NULL, or a message in the command's pool.
-fn parse<T: Send + Sync + 'static>(
+unsafe extern "C" fn parse<R: Rule>(
     cmd: *mut sys::cmd_parms,
     line: *const c_char,
     parsed: *mut *const c_void,
-    read: impl FnOnce(&[String]) -> Result<T, String>,
 ) -> *const c_char {
     // SAFETY: httpd passes live parameters.
-    let Some(pool) = (unsafe { Pool::from_raw((*cmd).pool) }) else {
+    let raw = unsafe { (*cmd).pool };
+    // SAFETY: as above; the pool is that of the configuration that is being read.
+    let Some(pool) = (unsafe { Pool::from_raw(raw) }) else {
         return ptr::null();
     };
     let outcome = guard::contained(
         || {
             // SAFETY: the line is a C string that lives during this call.
-            let words = unsafe { words((*cmd).pool, line) };
-            read(&words)
+            let words = unsafe { words(raw, line) };
+            R::parse(&words)
         },
         |message| Err(format!("mod_oxd failed here: {message}")),
     );
@@ -89,95 +103,37 @@ unsafe fn words(pool: *mut sys::apr_pool_t, line: *const c_char) -> Vec<String> 
     }
 }
 
-/// What a rule says about a request: it needs a user first, then it looks at the session.
-fn check(request: Request<'_>, holds: impl FnOnce(&Parts<'_>) -> bool) -> sys::authz_status {
-    guard::contained(
-        || {
-            if !request.has_user() {
-                return sys::authz_status_AUTHZ_DENIED_NO_USER;
-            }
-            // Somebody whom `OxdUnauthAction pass` lets go on; a session at hand may be too old for the place.
-            if request.has_empty_user() {
-                return sys::authz_status_AUTHZ_DENIED;
-            }
-            match protect::session_of(request) {
-                Some(session) if holds(&session.parts) => sys::authz_status_AUTHZ_GRANTED,
-                _ => sys::authz_status_AUTHZ_DENIED,
-            }
-        },
-        |message| {
-            request.log(
-                Level::Error,
-                &format!("internal: mod_oxd failed at a Require: {message}"),
-            );
-            sys::authz_status_AUTHZ_DENIED
-        },
-    )
-}
-
-/// Runs `body` with a request and the rule that `parse` has read; denies where either is missing.
-///
-/// # Safety
-/// `r` must be NULL or a live request of this thread, and `parsed` NULL or what `parse` made as a `T` for a
-/// configuration that is in force for the request.
-unsafe fn with_rule<T: 'static>(
+/// Asks a rule that [`parse`] has read.
+unsafe extern "C" fn check<R: Rule>(
     r: *mut sys::request_rec,
+    _: *const c_char,
     parsed: *const c_void,
-    body: impl for<'r> FnOnce(Request<'r>, &'r T) -> sys::authz_status,
 ) -> sys::authz_status {
-    let answer = |request: Request<'_>| {
-        // SAFETY: by this function's contract; the rule lives as long as its configuration, which outlives the request.
-        match unsafe { parsed.cast::<T>().as_ref() } {
-            Some(rule) => body(request, rule),
-            None => sys::authz_status_AUTHZ_DENIED,
+    let ask = |request: Request<'_>| {
+        // SAFETY: httpd passes what `parse` has made as an `R`; it lives as long as its configuration, which outlives the
+        // request.
+        match unsafe { parsed.cast::<R>().as_ref() } {
+            Some(rule) => guarded_check(request, rule),
+            None => Answer::Denied,
         }
     };
-    // SAFETY: by this function's contract.
-    let answer = unsafe { Request::during(r, answer) };
-    answer.unwrap_or(sys::authz_status_AUTHZ_DENIED)
-}
-
-unsafe extern "C" fn parse_claim(
-    cmd: *mut sys::cmd_parms,
-    line: *const c_char,
-    parsed: *mut *const c_void,
-) -> *const c_char {
-    parse(cmd, line, parsed, ClaimRule::parse)
-}
-
-unsafe extern "C" fn parse_acr(
-    cmd: *mut sys::cmd_parms,
-    line: *const c_char,
-    parsed: *mut *const c_void,
-) -> *const c_char {
-    parse(cmd, line, parsed, AcrRule::parse)
-}
-
-unsafe extern "C" fn check_claim(
-    r: *mut sys::request_rec,
-    _: *const c_char,
-    parsed: *const c_void,
-) -> sys::authz_status {
-    let body = |request: Request<'_>, rule: &ClaimRule| check(request, |parts| rule.holds(parts));
-    // SAFETY: httpd asks in the thread of the request, with what `parse_claim` has made.
-    unsafe { with_rule(r, parsed, body) }
-}
-
-unsafe extern "C" fn check_acr(
-    r: *mut sys::request_rec,
-    _: *const c_char,
-    parsed: *const c_void,
-) -> sys::authz_status {
-    // SAFETY: httpd asks in the thread of the request, with what `parse_acr` has made.
-    unsafe { with_rule(r, parsed, acr_holds) }
-}
-
-fn acr_holds<'r>(request: Request<'r>, rule: &'r AcrRule) -> sys::authz_status {
-    let answer = check(request, |parts| rule.holds(parts));
-    if answer == sys::authz_status_AUTHZ_DENIED {
-        request.keep(|kept| kept.wanted_acr = Some(&rule.values));
+    // SAFETY: httpd asks in the thread of the request.
+    match unsafe { Request::during(r, ask) } {
+        Some(Answer::Granted) => sys::authz_status_AUTHZ_GRANTED,
+        Some(Answer::NoUser) => sys::authz_status_AUTHZ_DENIED_NO_USER,
+        Some(Answer::Denied) | None => sys::authz_status_AUTHZ_DENIED,
     }
-    answer
+}
+
+fn guarded_check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
+    guard::contained(
+        || protect::check(request, rule),
+        |message| {
+            let line = format!("internal: mod_oxd failed at a Require: {message}");
+            request.log(Level::Error, &line);
+            Answer::Denied
+        },
+    )
 }
 
 /// The expr_lookup hook: httpd asks for a function by name while it reads an expression.
@@ -221,7 +177,7 @@ fn claim(request: Request<'_>, name: &str) -> Option<*const c_char> {
     guard::contained(
         || {
             let session = protect::session_of(request)?;
-            rule::claim_text(&session.parts, name).map(|text| match text {
+            lookup::claim_text(&session.record, name).map(|text| match text {
                 Cow::Borrowed(terminated) => terminated.as_ptr().cast::<c_char>(),
                 Cow::Owned(text) => {
                     let text = CString::new(text).unwrap_or_default();

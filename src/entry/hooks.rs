@@ -6,7 +6,7 @@ use std::ptr;
 use oxd_core::base::log::Level;
 
 use super::authz;
-use crate::adapter::{handler, identity, protect, startup};
+use crate::adapter::{handler, identity, protect, respond, startup};
 use crate::ffi::log::ServerLog;
 use crate::ffi::request::Request;
 use crate::ffi::server::Servers;
@@ -116,7 +116,7 @@ unsafe extern "C" fn fixups(r: *mut sys::request_rec) -> c_int {
 
 unsafe extern "C" fn log_transaction(r: *mut sys::request_rec) -> c_int {
     // SAFETY: httpd calls a request's hooks in the thread that owns the request.
-    unsafe { on_request(r, handler::before_the_log) }
+    unsafe { on_request(r, respond::before_the_log) }
 }
 
 unsafe extern "C" fn status_section(r: *mut sys::request_rec, flags: c_int) -> c_int {

@@ -99,6 +99,7 @@ unsafe extern "C" fn merge_dir_config(
     let (outer, inner) = unsafe { (&*outer.cast::<DirConfig>(), &*inner.cast::<DirConfig>()) };
     let merged = DirConfig {
         settings: outer.settings.overlaid_with(&inner.settings),
+        handler_base: inner.handler_base.or(outer.handler_base),
         configured: outer.configured || inner.configured,
     };
     // SAFETY: as above.

@@ -1,6 +1,6 @@
 //! The module's configuration of one place, as httpd's configuration vectors hold it.
 
-use oxd_core::config::settings::Settings;
+use oxd_core::config::raw::RawSettings;
 
 use super::sys;
 
@@ -8,7 +8,9 @@ use super::sys;
 #[derive(Clone, Copy, Default)]
 pub struct DirConfig {
     /// What the directives say.
-    pub settings: Settings<'static>,
+    pub settings: RawSettings<'static>,
+    /// Not a directive: the path of the innermost `<Location>` with `SetHandler oxd`, or of the server's last one.
+    pub handler_base: Option<&'static String>,
     /// Whether there was any directive at all, here or outside.
     pub configured: bool,
 }

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use oxd_core::base::log::Level;
-use oxd_core::config::settings::Expression;
-use oxd_core::http::request::Method;
+use oxd_core::config::types::Expression;
+use oxd_core::http::headers::Method;
 
 use super::dir_config::{DirConfig, index};
 use super::log::{line_text, raw_level};

@@ -2,11 +2,13 @@
 
 use std::ffi::{CStr, c_char};
 
+use oxd_core::access::Held;
+
 /// What the module keeps with a request, for subrequests and internal redirects that come from it.
 #[derive(Clone, Copy, Default)]
 pub struct Kept<'r> {
     /// The session.
-    pub session: Option<KeptSession<'r>>,
+    pub session: Option<Held<'r>>,
     /// The `Cookie` header as the browser sent it, where the module has taken its own cookies out of it.
     pub cookies: Option<&'r CStr>,
     /// Whether the session's cookie was written anew already.
@@ -17,17 +19,6 @@ pub struct Kept<'r> {
     pub deciding: bool,
     /// Whether one of them has asked for a claim meanwhile.
     pub asked: bool,
-}
-
-/// A session that was opened for a request.
-#[derive(Clone, Copy)]
-pub struct KeptSession<'r> {
-    /// Its record.
-    pub record: &'r [u8],
-    /// The site that it was opened for.
-    pub site: &'r str,
-    /// When it was last used.
-    pub used: u64,
 }
 
 /// A NUL-terminated text that lives as long as the pool of the request with this `'r`.

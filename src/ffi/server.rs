@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::ptr;
 
+use oxd_core::base::store::Store;
 use oxd_core::config::check::Node;
 use oxd_core::config::directive::ParseEnv;
-use oxd_core::config::settings::{Expression, StoreHandle};
+use oxd_core::config::types::Expression;
 
 use super::dir_config::{DirConfig, index};
 use super::log::ServerLog;
@@ -40,7 +41,7 @@ impl CommandEnv {
     }
 }
 
-impl ParseEnv for CommandEnv {
+impl ParseEnv<'static> for CommandEnv {
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>> {
         std::fs::read(self.absolute(path))
     }
@@ -90,9 +91,10 @@ impl ParseEnv for CommandEnv {
         }
     }
 
-    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String> {
+    fn open_store(&self, provider: &str, details: &str) -> Result<&'static dyn Store, String> {
         // SAFETY: the parameters are live; stores are named in the server's configuration only, whose pool this is.
-        unsafe { socache::open((*self.cmd).pool, provider, details) }
+        let store = unsafe { socache::open((*self.cmd).pool, provider, details) }?;
+        Ok(store)
     }
 }
 
@@ -160,15 +162,13 @@ impl Servers {
                         path.filter(|p| (*core).r.is_null() && handlers.iter().any(|h| h == p))
                     {
                         let path: &'static String = pool.arena().keep(path.to_owned());
-                        settings_of(place, pool).settings.handler_base = Some(path);
+                        settings_of(place, pool).handler_base = Some(path);
                         // A virtual host's own places stand behind those of the main server.
                         last = Some(path);
                     }
                 }
                 if let Some(path) = last {
-                    settings_of((*server).lookup_defaults.cast(), pool)
-                        .settings
-                        .handler_base = Some(path);
+                    settings_of((*server).lookup_defaults.cast(), pool).handler_base = Some(path);
                 }
                 server = (*server).next;
             }

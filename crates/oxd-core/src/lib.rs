@@ -7,6 +7,7 @@
 pub mod access;
 pub mod base;
 pub mod config;
+pub mod flow;
 pub mod handler;
 pub mod http;
 pub mod login;

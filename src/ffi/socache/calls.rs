@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use oxd_core::base::clock::{Seconds, wall};
-use oxd_core::session::store::Key;
+use oxd_core::base::store::Key;
 
 use super::{Socache, words};
 use crate::ffi::sys;

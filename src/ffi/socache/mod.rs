@@ -10,8 +10,6 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use oxd_core::config::settings::StoreHandle;
-
 use crate::ffi::pool::{Pool, c_text};
 use crate::ffi::{process, sys};
 
@@ -24,6 +22,7 @@ const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
 const SHMCB_BYTES: usize = 8 << 20;
 
 /// One store of the configuration.
+#[derive(Debug)]
 pub struct Socache {
     /// The store as the directive names it.
     pub text: String,
@@ -74,11 +73,15 @@ pub unsafe fn begin(pool: *mut sys::apr_pool_t) {
 ///
 /// # Safety
 /// `pool` must be the pool of the configuration.
-pub unsafe fn open(pool: *mut sys::apr_pool_t, provider: &str, details: &str) -> Result<StoreHandle, String> {
+pub unsafe fn open(
+    pool: *mut sys::apr_pool_t,
+    provider: &str,
+    details: &str,
+) -> Result<&'static Socache, String> {
     let text = format!("{provider}:{details}");
     let mut stores = stores();
     if let Some(known) = stores.iter().find(|store| store.text == text) {
-        return Ok(handle(known));
+        return Ok(known);
     }
     let name = CString::new(provider).map_err(|e| e.to_string())?;
     // Left to itself, shmcb takes half a megabyte, which is room for a hundred sessions.
@@ -129,19 +132,8 @@ pub unsafe fn open(pool: *mut sys::apr_pool_t, provider: &str, details: &str) ->
             mutex: AtomicPtr::new(ptr::null_mut()),
         });
         stores.push(store);
-        Ok(handle(store))
+        Ok(store)
     }
-}
-
-fn handle(store: &'static Socache) -> StoreHandle {
-    StoreHandle(ptr::from_ref(store).expose_provenance())
-}
-
-/// The store of a handle.
-pub fn at(handle: StoreHandle) -> &'static Socache {
-    // SAFETY: handles come from `open` only, stand in a configuration, and are used no longer than that lives; the
-    // store lives in the same pool.
-    unsafe { &*ptr::with_exposed_provenance::<Socache>(handle.0) }
 }
 
 /// Initialises all stores, in the parent; a message names the one that failed.

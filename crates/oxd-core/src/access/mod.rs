@@ -1,4 +1,8 @@
 //! Protected places: who comes in.
 
-pub mod authn;
+mod authn;
+mod enter;
+mod refresh;
 pub mod rule;
+
+pub use enter::{Admission, Admitted, Held, Visit, enter, enter_without_site, find, greet, refuse};

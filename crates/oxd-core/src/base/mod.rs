@@ -7,3 +7,5 @@ pub mod log;
 pub mod reason;
 pub mod reference;
 pub mod secret;
+pub mod site;
+pub mod store;

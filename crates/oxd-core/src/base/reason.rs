@@ -1,7 +1,8 @@
 //! Why a request was refused: one list of reasons, each with its code, its status, what a user reads and what an
 //! administrator can do about it.
 
-use crate::base::crypto::NoRandomness;
+use super::crypto::NoRandomness;
+use super::store::StoreError;
 use crate::base::log::Level;
 
 /// A refusal, with what happened for the log. The detail holds no secret and no token.
@@ -35,6 +36,16 @@ impl Failure {
             "" => format!("{}: {detail}", self.reason.code()),
             remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
         }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let reason = match error {
+            StoreError::Unavailable(_) => Reason::StoreUnavailable,
+            StoreError::TooLarge(_) => Reason::SessionTooLarge,
+        };
+        Self::new(reason, error.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Only what is certain is reported: where another section might apply to the same request, a request has to show it.
 
-use crate::config::settings::Settings;
+use super::defaults;
 
 /// A directive or section as it stands in the configuration.
 #[derive(Debug, Default)]
@@ -131,7 +131,7 @@ pub fn cookie_names(tree: &[Node]) -> Vec<String> {
     let mut names: Vec<_> = named().map(|f| unquoted(&f.node.args).to_owned()).collect();
     let is_unnamed = |place: &Found<'_>| !named().any(|f| may_reach(&f.spot, &place.spot));
     if found.iter().any(|f| is_use(f.node) && is_unnamed(f)) {
-        names.push(Settings::default().session_cookie().to_owned());
+        names.push(defaults::COOKIE_NAME.to_owned());
     }
     names.sort_unstable();
     names.dedup();
@@ -165,7 +165,7 @@ pub fn unshared(tree: &[Node]) -> Vec<String> {
         })
         .filter(|f| f.spot.section.is_some())
         // What holds anyway is shared with a handler that says nothing.
-        .filter(|f| !["cookie", "oxd_session"].contains(&unquoted(&f.node.args)));
+        .filter(|f| !["cookie", defaults::COOKIE_NAME].contains(&unquoted(&f.node.args)));
     let mut unshared = Vec::new();
     for own in lines {
         let place = uses("AuthType").find(|place| covers(&own.spot, &place.spot));

@@ -1,7 +1,9 @@
-//! The configuration: the table of directives, its values, and what `configtest` finds missing.
+//! The configuration: the table of directives, their values, the settings of a place, and what `configtest` checks.
 
 pub mod check;
+pub mod defaults;
 pub mod directive;
+pub mod raw;
 pub mod settings;
 pub mod types;
 pub mod value;

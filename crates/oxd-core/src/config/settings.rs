@@ -1,266 +1,270 @@
-//! The merged configuration of one place: every value set or unset, and the defaults that stand in for the unset ones.
+//! The configuration of one place as the code uses it: resolved, with every default in its place.
 //!
-//! [`Settings`] is a plain table of copies and references, because httpd merges it for every request: nothing is
-//! parsed, derived, compiled or allocated here. The values live in an [`Arena`](crate::base::arena::Arena) as long as the
-//! configuration does.
-
-pub use super::types::*;
-
-use std::time::Duration;
+//! Three stages: directives fill a [`RawSettings`] for each section, httpd merges those that apply to a request, and
+//! [`Settings::of`] resolves the result. Resolving copies references and numbers; it parses and allocates nothing, as it
+//! happens once for a request.
 
 use url::Url;
 
+use super::defaults;
+use super::raw::RawSettings;
+use super::types::*;
+use crate::base::clock::Seconds;
 use crate::base::crypto::KeyRing;
 use crate::base::secret::Secret;
+use crate::base::site::SiteId;
+use crate::base::store::Store;
 
-macro_rules! settings {
-    ($( $(#[$doc:meta])* $name:ident : $kind:ty, )*) => {
-        /// What the directives of one place say; `None` is unset.
-        #[derive(Clone, Copy, Default)]
-        pub struct Settings<'a> { $( $(#[$doc])* pub $name: Option<$kind>, )* }
-
-        impl<'a> Settings<'a> {
-            /// This place's settings with those of a place within it laid over them.
-            #[must_use]
-            pub fn overlaid_with(&self, inner: &Settings<'a>) -> Settings<'a> {
-                Settings { $( $name: inner.$name.or(self.$name), )* }
-            }
-
-        }
-    };
+/// Defaults that only the running server knows.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerDefaults<'a> {
+    /// In place of `OxdCryptoKey`: the random keys of this server.
+    pub keys: &'a KeyRing,
+    /// In place of `OxdServerMaxCalls`: half of ThreadsPerChild, at least 1.
+    pub max_calls: u32,
 }
 
-settings! {
-    /// `OxdServer`
-    server: &'a Url,
-    /// `OxdSite`
-    site: &'a SiteFile,
-    /// `OxdId`
-    oxd_id: &'a String,
-    /// `OxdClientId`
-    client_id: &'a String,
-    /// `OxdClientSecret`
-    client_secret: &'a Secret,
-    /// `OxdOpHost`
-    op_host: &'a String,
-    /// `OxdOpConfigurationEndpoint`
-    op_configuration_endpoint: &'a String,
-    /// `OxdServerCAFile`
-    server_ca: &'a CaFile,
-    /// `OxdServerVerify`
-    server_verify: bool,
-    /// `OxdServerTimeout`
-    server_timeout: Timeouts,
-    /// `OxdServerProxy`
-    server_proxy: &'a Proxy,
-    /// `OxdServerMaxCalls`
-    server_max_calls: u32,
-    /// `OxdProtectedCommands`
-    protected_commands: bool,
-    /// `OxdScope`
-    scope: &'a Vec<String>,
-    /// `OxdAcrValues`
-    acr_values: &'a Vec<String>,
-    /// `OxdPrompt`
-    prompt: &'a String,
-    /// `OxdAuthParam`
-    auth_params: &'a Vec<AuthParam>,
-    /// `OxdCustomParam`
-    custom_params: &'a Vec<(String, String)>,
-    /// `OxdRedirectUri`
-    redirect_uri: &'a String,
-    /// `OxdReturnTo`
-    return_hosts: &'a Vec<String>,
-    /// `OxdDefaultUrl`
-    default_url: &'a String,
-    /// `OxdStateTimeout`, in seconds
-    state_timeout: u64,
-    /// `OxdStateMax`
-    state_max: u32,
-    /// `OxdUserInfo`
-    user_info: bool,
-    /// The interval of `OxdUserInfo`, in seconds; `Some(None)` is an explicit lack of one
-    user_info_every: Option<u64>,
-    /// `OxdSessionLifetime`, in seconds
-    session_lifetime: u64,
-    /// `OxdSessionIdle`, in seconds
-    session_idle: u64,
+/// The settings of one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// `OxdId` or the site file's; `None` where the place has neither.
+    pub site: Option<SiteId<'a>>,
     /// `OxdCryptoKey`
-    crypto_key: &'a KeyRing,
-    /// `OxdCookieName`
-    cookie_name: &'a String,
-    /// `OxdCookiePath`
-    cookie_path: &'a String,
-    /// `OxdCookieDomain`
-    cookie_domain: &'a String,
-    /// `OxdCookieSameSite`
-    cookie_same_site: SameSite,
-    /// `OxdCookieSecure`
-    cookie_secure: CookieSecure,
+    pub keys: &'a KeyRing,
     /// `OxdTrustForwarded`
-    trust_forwarded: TrustForwarded,
-    /// `OxdSessionStore`
-    session_store: SessionStore,
-    /// `OxdSessionMax`
-    session_max: u32,
-    /// `OxdTokenRefresh`, in seconds; `Some(None)` is an explicit `Off`
-    token_refresh: Option<u64>,
-    /// `OxdRemoteUser`
-    remote_user: &'a RemoteUser,
-    /// `OxdClaims`
-    claims_as: ClaimsAs,
-    /// `OxdClaimNames`
-    claim_names: &'a ClaimNames,
-    /// `OxdClaimHeader`
-    claim_headers: &'a Vec<ClaimHeader>,
-    /// `OxdPassTokens`
-    pass_tokens: PassTokens,
-    /// `OxdMaxAge`, in seconds
-    max_age: u64,
-    /// `OxdPostPreserve`: the largest form, in bytes; `Some(None)` is an explicit `Off`
-    post_preserve: Option<usize>,
-    /// `OxdUnautzAction`
-    unautz_action: UnautzAction,
+    pub trust_forwarded: TrustForwarded,
+    /// How oxd is reached, and who we are there.
+    pub server: ServerSettings<'a>,
+    /// Signing in and out.
+    pub login: LoginSettings<'a>,
+    /// Who comes in.
+    pub access: AccessSettings,
+    /// Sessions.
+    pub session: SessionSettings<'a>,
+    /// Cookies.
+    pub cookie: CookieSettings<'a>,
+    /// What the application gets.
+    pub identity: IdentitySettings<'a>,
+}
+
+/// How oxd is reached, and who we are there. What is missing is found when oxd is called: [`crate::oxd::Site::of`].
+#[derive(Clone, Copy, Debug)]
+pub struct ServerSettings<'a> {
+    /// `OxdServer`
+    pub url: Option<&'a Url>,
+    /// `OxdServerTimeout`
+    pub timeouts: Timeouts,
+    /// `OxdServerVerify`
+    pub verify: bool,
+    /// `OxdServerCAFile`
+    pub ca: Option<&'a CaFile>,
+    /// `OxdServerProxy`
+    pub proxy: &'a Proxy,
+    /// `OxdServerMaxCalls`
+    pub max_calls: u32,
+    /// `OxdProtectedCommands`
+    pub protected_commands: bool,
+    /// `OxdClientId` or the site file's
+    pub client_id: Option<&'a str>,
+    /// `OxdClientSecret` or the site file's
+    pub client_secret: Option<&'a Secret>,
+    /// `OxdOpHost` and `OxdOpConfigurationEndpoint`, or the site file's
+    pub provider: Option<Provider<'a>>,
+}
+
+/// Signing in and out.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginSettings<'a> {
+    /// `OxdScope`
+    pub scope: &'a [String],
+    /// `OxdAcrValues`
+    pub acr_values: &'a [String],
+    /// `OxdPrompt`
+    pub prompt: Option<&'a str>,
+    /// `OxdAuthParam`
+    pub auth_params: &'a [AuthParam],
+    /// `OxdCustomParam`
+    pub custom_params: &'a [(String, String)],
+    /// `OxdRedirectUri`
+    pub redirect_uri: Option<&'a str>,
+    /// `OxdReturnTo`
+    pub return_hosts: &'a [String],
+    /// `OxdDefaultUrl`
+    pub default_url: Option<&'a str>,
+    /// `OxdStateTimeout`, in seconds
+    pub state_timeout: Seconds,
+    /// `OxdStateMax`
+    pub state_max: u32,
+    /// `OxdUserInfo`
+    pub user_info: UserInfo,
     /// `OxdPostLogoutRedirectUri`
-    post_logout_redirect_uri: &'a String,
+    pub post_logout_redirect_uri: Option<&'a str>,
+}
+
+/// Who comes in.
+#[derive(Clone, Copy, Debug)]
+pub struct AccessSettings {
     /// `OxdUnauthAction`
-    unauth_action: UnauthAction,
-    /// Not a directive: the path of the innermost `<Location>` with `SetHandler oxd`, or of the server's first one
-    handler_base: &'a String,
+    pub unauth_action: UnauthAction,
+    /// `OxdUnautzAction`; without it, the unmet rule decides.
+    pub unautz_action: Option<UnautzAction>,
+    /// `OxdMaxAge`, in seconds
+    pub max_age: Option<Seconds>,
+    /// `OxdPostPreserve`
+    pub post_preserve: PostPreserve,
+}
+
+/// Sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSettings<'a> {
+    /// `OxdSessionStore`; `None` where sessions live in cookies.
+    pub store: Option<&'a dyn Store>,
+    /// `OxdSessionLifetime`, in seconds
+    pub lifetime: Seconds,
+    /// `OxdSessionIdle`, in seconds
+    pub idle: Seconds,
+    /// `OxdSessionMax`
+    pub max: Option<u32>,
+    /// `OxdTokenRefresh`
+    pub token_refresh: TokenRefresh,
+}
+
+/// Cookies.
+#[derive(Clone, Copy, Debug)]
+pub struct CookieSettings<'a> {
+    /// `OxdCookieName`
+    pub name: &'a str,
+    /// `OxdCookiePath`
+    pub path: &'a str,
+    /// `OxdCookieDomain`
+    pub domain: Option<&'a str>,
+    /// `OxdCookieSameSite`
+    pub same_site: SameSite,
+    /// `OxdCookieSecure`
+    pub secure: CookieSecure,
+}
+
+/// What the application gets.
+#[derive(Clone, Copy, Debug)]
+pub struct IdentitySettings<'a> {
+    /// `OxdRemoteUser`
+    pub remote_user: &'a RemoteUser,
+    /// `OxdClaims`
+    pub claims_as: ClaimsAs,
+    /// `OxdClaimNames`; `None`: all.
+    pub claim_names: Option<&'a ClaimNames>,
+    /// `OxdClaimHeader`
+    pub claim_headers: &'a [ClaimHeader],
+    /// `OxdPassTokens`
+    pub pass_tokens: PassTokens,
+}
+
+fn list<'a, T>(values: Option<&'a Vec<T>>) -> &'a [T] {
+    values.map_or(&[], Vec::as_slice)
+}
+
+fn text(value: Option<&String>) -> Option<&str> {
+    value.map(String::as_str)
 }
 
 impl<'a> Settings<'a> {
-    /// `oxd_id`: the directive's, else the site file's.
-    pub fn effective_oxd_id(&self) -> Option<&'a str> {
-        self.oxd_id
-            .map(String::as_str)
-            .or_else(|| self.site?.oxd_id.as_deref())
-    }
-
-    /// `client_id`: the directive's, else the site file's.
-    pub fn effective_client_id(&self) -> Option<&'a str> {
-        self.client_id
-            .map(String::as_str)
-            .or_else(|| self.site?.client_id.as_deref())
-    }
-
-    /// `client_secret`: the directive's, else the site file's.
-    pub fn effective_client_secret(&self) -> Option<&'a Secret> {
-        self.client_secret.or_else(|| self.site?.client_secret.as_ref())
-    }
-
-    /// What `get-client-token` is told about the provider: (`op_host`, `op_configuration_endpoint`).
-    ///
-    /// A directive of either kind silences both members of the site file: the administrator named another provider.
-    pub fn effective_provider(&self) -> (Option<&'a str>, Option<&'a str>) {
-        let direct = (
-            self.op_host.map(String::as_str),
-            self.op_configuration_endpoint.map(String::as_str),
-        );
-        match (direct, self.site) {
-            ((None, None), Some(site)) => {
-                (site.op_host.as_deref(), site.op_configuration_endpoint.as_deref())
-            }
-            _ => direct,
+    /// Resolves what the directives that apply to a request say.
+    pub fn of(raw: &RawSettings<'a>, server: ServerDefaults<'a>) -> Self {
+        Self {
+            site: raw.site_id(),
+            keys: raw.crypto_key.unwrap_or(server.keys),
+            trust_forwarded: raw.trust_forwarded.unwrap_or(defaults::TRUST_FORWARDED),
+            server: server_settings(raw, server.max_calls),
+            login: LoginSettings {
+                scope: raw.scope.unwrap_or(&*defaults::SCOPE),
+                acr_values: list(raw.acr_values),
+                prompt: text(raw.prompt),
+                auth_params: list(raw.auth_params),
+                custom_params: list(raw.custom_params),
+                redirect_uri: text(raw.redirect_uri),
+                return_hosts: list(raw.return_hosts),
+                default_url: text(raw.default_url),
+                state_timeout: raw.state_timeout.unwrap_or(defaults::STATE_TIMEOUT),
+                state_max: raw.state_max.unwrap_or(defaults::STATE_MAX),
+                user_info: raw.user_info.unwrap_or(defaults::USER_INFO),
+                post_logout_redirect_uri: text(raw.post_logout_redirect_uri),
+            },
+            access: AccessSettings {
+                unauth_action: raw.unauth_action(),
+                unautz_action: raw.unautz_action,
+                max_age: raw.max_age,
+                post_preserve: raw.post_preserve.unwrap_or(defaults::POST_PRESERVE),
+            },
+            session: SessionSettings {
+                store: match raw.session_store {
+                    Some(SessionStore::Shared(store)) => Some(store),
+                    Some(SessionStore::Cookie) | None => None,
+                },
+                lifetime: raw.session_lifetime.unwrap_or(defaults::SESSION_LIFETIME),
+                idle: raw.session_idle.unwrap_or(defaults::SESSION_IDLE),
+                max: raw.session_max,
+                token_refresh: raw.token_refresh.unwrap_or(defaults::TOKEN_REFRESH),
+            },
+            cookie: CookieSettings {
+                name: text(raw.cookie_name).unwrap_or(defaults::COOKIE_NAME),
+                path: text(raw.cookie_path).unwrap_or(defaults::COOKIE_PATH),
+                domain: text(raw.cookie_domain),
+                same_site: raw.cookie_same_site.unwrap_or(defaults::COOKIE_SAME_SITE),
+                secure: raw.cookie_secure.unwrap_or(defaults::COOKIE_SECURE),
+            },
+            identity: IdentitySettings {
+                remote_user: raw.remote_user.unwrap_or(&*defaults::REMOTE_USER),
+                claims_as: raw.claims_as.unwrap_or(defaults::CLAIMS_AS),
+                claim_names: raw.claim_names,
+                claim_headers: raw.claim_headers(),
+                pass_tokens: raw.pass_tokens.unwrap_or(defaults::PASS_TOKENS),
+            },
         }
     }
+}
 
-    /// `OxdServerTimeout` or its default.
-    pub fn timeouts(&self) -> Timeouts {
-        self.server_timeout.unwrap_or(Timeouts {
-            total: Duration::from_secs(10),
-            connect: Duration::from_secs(3),
-        })
+/// Questions that every request is asked, protected or not; they are answered without resolving the rest.
+impl<'a> RawSettings<'a> {
+    /// `OxdId` or the site file's.
+    pub fn site_id(&self) -> Option<SiteId<'a>> {
+        let named = text(self.oxd_id).or_else(|| self.site?.oxd_id.as_deref());
+        named.map(SiteId)
     }
 
-    /// `OxdCookieName` or its default.
-    pub fn session_cookie(&self) -> &'a str {
-        self.cookie_name.map_or("oxd_session", String::as_str)
+    /// `OxdUnauthAction`
+    pub fn unauth_action(&self) -> UnauthAction {
+        self.unauth_action.unwrap_or(defaults::UNAUTH_ACTION)
     }
 
-    /// `OxdCookiePath` or its default.
-    pub fn cookie_path_or_root(&self) -> &'a str {
-        self.cookie_path.map_or("/", String::as_str)
+    /// `OxdClaimHeader`
+    pub fn claim_headers(&self) -> &'a [ClaimHeader] {
+        list(self.claim_headers)
     }
+}
 
-    /// `OxdSessionLifetime` or its default, in seconds.
-    pub fn lifetime(&self) -> u64 {
-        self.session_lifetime.unwrap_or(8 * 3600)
-    }
-
-    /// `OxdSessionIdle` or its default, in seconds.
-    pub fn idle(&self) -> u64 {
-        self.session_idle.unwrap_or(3600)
-    }
-
-    /// `OxdStateTimeout` or its default, in seconds.
-    pub fn state_timeout_or_default(&self) -> u64 {
-        self.state_timeout.unwrap_or(300)
-    }
-
-    /// `OxdScope` or its default.
-    pub fn scopes(&self) -> Vec<&'a str> {
-        match self.scope {
-            Some(list) => list.iter().map(String::as_str).collect(),
-            None => vec!["openid", "profile", "email"],
-        }
+/// Single directives override the members of the site file. A directive of either kind silences both of its members
+/// that name a provider: the administrator named another one.
+fn server_settings<'a>(raw: &RawSettings<'a>, max_calls: u32) -> ServerSettings<'a> {
+    let named = Provider::of(text(raw.op_host), text(raw.op_configuration_endpoint));
+    let of_file = || {
+        Provider::of(
+            raw.site?.op_host.as_deref(),
+            raw.site?.op_configuration_endpoint.as_deref(),
+        )
+    };
+    ServerSettings {
+        url: raw.server,
+        timeouts: raw.server_timeout.unwrap_or(defaults::SERVER_TIMEOUT),
+        verify: raw.server_verify.unwrap_or(defaults::SERVER_VERIFY),
+        ca: raw.server_ca,
+        proxy: raw.server_proxy.unwrap_or(defaults::SERVER_PROXY),
+        max_calls: raw.server_max_calls.unwrap_or(max_calls).max(1),
+        protected_commands: raw.protected_commands.unwrap_or(defaults::PROTECTED_COMMANDS),
+        client_id: text(raw.client_id).or_else(|| raw.site?.client_id.as_deref()),
+        client_secret: raw.client_secret.or_else(|| raw.site?.client_secret.as_ref()),
+        provider: named.or_else(of_file),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_inner_place_overrides_only_what_it_sets() {
-        let (outer_id, inner_id) = ("outer".to_owned(), "inner".to_owned());
-        let outer = Settings {
-            oxd_id: Some(&outer_id),
-            session_idle: Some(60),
-            ..Settings::default()
-        };
-        let inner = Settings {
-            oxd_id: Some(&inner_id),
-            server_verify: Some(false),
-            ..Settings::default()
-        };
-        let merged = outer.overlaid_with(&inner);
-        assert_eq!(merged.effective_oxd_id(), Some("inner"));
-        assert_eq!(merged.idle(), 60);
-        assert_eq!(merged.server_verify, Some(false));
-    }
-
-    #[test]
-    fn single_directives_override_the_site_file() {
-        let site = SiteFile {
-            oxd_id: Some("from-file".into()),
-            client_id: Some("client-from-file".into()),
-            client_secret: Some(Secret::new("s".into())),
-            op_host: Some("https://op".into()),
-            op_configuration_endpoint: None,
-        };
-        let own = "own".to_owned();
-        let settings = Settings {
-            site: Some(&site),
-            oxd_id: Some(&own),
-            ..Settings::default()
-        };
-        assert_eq!(settings.effective_oxd_id(), Some("own"));
-        assert_eq!(settings.effective_client_id(), Some("client-from-file"));
-        assert_eq!(settings.effective_provider(), (Some("https://op"), None));
-    }
-
-    #[test]
-    fn claim_names_select_and_leave_out() {
-        let names = ClaimNames {
-            only: vec!["sub".into(), "email".into()],
-            never: vec![],
-        };
-        assert!(names.allow(b"email") && !names.allow(b"name"));
-        let names = ClaimNames {
-            only: vec![],
-            never: vec!["email".into()],
-        };
-        assert!(!names.allow(b"email") && names.allow(b"name"));
-    }
-}
+mod tests;

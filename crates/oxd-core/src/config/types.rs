@@ -7,7 +7,9 @@ use regex::Regex;
 use rustls::pki_types::CertificateDer;
 use url::Url;
 
+use crate::base::clock::Seconds;
 use crate::base::secret::Secret;
+use crate::base::store::Store;
 
 /// Total time for one call to oxd, and the time within it for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,6 +53,83 @@ pub struct SiteFile {
     pub op_configuration_endpoint: Option<String>,
 }
 
+/// The OpenID Provider, as oxd is told about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider<'a> {
+    /// `op_host`
+    Host(&'a str),
+    /// `op_configuration_endpoint` (oxd 4.3 and later)
+    ConfigurationEndpoint(&'a str),
+    /// Both members, as a site file may have them.
+    Both {
+        /// `op_host`
+        host: &'a str,
+        /// `op_configuration_endpoint`
+        endpoint: &'a str,
+    },
+}
+
+impl<'a> Provider<'a> {
+    /// The provider of two members; `None` when there is neither.
+    pub fn of(host: Option<&'a str>, endpoint: Option<&'a str>) -> Option<Self> {
+        match (host, endpoint) {
+            (Some(host), Some(endpoint)) => Some(Provider::Both { host, endpoint }),
+            (Some(host), None) => Some(Provider::Host(host)),
+            (None, Some(endpoint)) => Some(Provider::ConfigurationEndpoint(endpoint)),
+            (None, None) => None,
+        }
+    }
+
+    /// The members that a request to oxd carries for it, by name.
+    pub fn members(self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        const HOST: &str = "op_host";
+        const ENDPOINT: &str = "op_configuration_endpoint";
+        let (first, second) = match self {
+            Provider::Host(host) => ((HOST, host), None),
+            Provider::ConfigurationEndpoint(endpoint) => ((ENDPOINT, endpoint), None),
+            Provider::Both { host, endpoint } => ((HOST, host), Some((ENDPOINT, endpoint))),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// What tells two providers apart.
+    pub fn name(self) -> &'a str {
+        match self {
+            Provider::Host(name) | Provider::ConfigurationEndpoint(name) => name,
+            Provider::Both { host, .. } => host,
+        }
+    }
+}
+
+/// `OxdUserInfo`: whether `get-user-info` is called, and how often.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum UserInfo {
+    /// Never.
+    Off,
+    /// At login.
+    AtLogin,
+    /// At login, and when a session's claims are older than this, in seconds.
+    Every(Seconds),
+}
+
+/// `OxdTokenRefresh`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TokenRefresh {
+    /// Access tokens are not refreshed.
+    Off,
+    /// They are, when they have less than this left, in seconds.
+    Ahead(Seconds),
+}
+
+/// `OxdPostPreserve`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PostPreserve {
+    /// Forms are not kept.
+    Off,
+    /// Forms up to this size are, in bytes.
+    UpTo(usize),
+}
+
 /// One `OxdAuthParam`: the value is an httpd expression that the Apache layer has compiled.
 #[derive(Clone, Debug)]
 pub struct AuthParam {
@@ -65,17 +144,13 @@ pub struct AuthParam {
 pub struct Expression(pub usize);
 
 /// `OxdSessionStore`: where sessions are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum SessionStore {
+#[derive(Clone, Copy, Debug)]
+pub enum SessionStore<'a> {
     /// In the browser's cookies.
     Cookie,
     /// In one of httpd's socache providers.
-    Shared(StoreHandle),
+    Shared(&'a dyn Store),
 }
-
-/// A session store that the Apache layer has made, opaque to this crate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StoreHandle(pub usize);
 
 /// `OxdUnauthAction`: what a request without a session meets.
 #[derive(Clone, Copy, Debug, PartialEq)]

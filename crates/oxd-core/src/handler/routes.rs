@@ -3,16 +3,15 @@
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::access::authn::Ctx;
 use crate::base::reason::{Failure, Reason};
-use crate::http::request::Method;
+use crate::flow::Ctx;
+use crate::http::form::{Form, is_form};
+use crate::http::headers::{Header, Method};
 use crate::http::response::Response;
-use crate::login;
-use crate::login::callback::{self, Returned};
+use crate::login::{self, Returned, below};
 use crate::logout;
 use crate::pages;
-use crate::session::claims;
-use crate::session::{self, Opened};
+use crate::session::{self, Opened, claims};
 
 /// The largest form that a provider may send back, in bytes: a code and a state are far smaller.
 pub const FORM_LIMIT: usize = 64 * 1024;
@@ -91,29 +90,18 @@ pub fn reads_form(endpoint: Option<Endpoint>, method: Method) -> bool {
     method == Method::Post && endpoint.is_some_and(|e| methods(e).contains(&Method::Post))
 }
 
-/// A form as it came with the request.
-#[derive(Debug)]
-pub enum Form {
-    /// None was read.
-    None,
-    /// Its bytes, at most [`FORM_LIMIT`].
-    Read(Vec<u8>),
-    /// It was larger.
-    TooLarge,
-}
-
-/// Answers a request that reached the handler. `ctx.facts.base` is the base that [`locate`] found.
+/// Answers a request that reached the handler. `ctx.base` is the base that [`locate`] found.
 pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Response {
     let Some(endpoint) = endpoint else {
-        return ctx.refuse(&Failure::new(Reason::NotFound, ctx.facts.path), None, None);
+        return ctx.refuse(&Failure::new(Reason::NotFound, ctx.request.path()), None, None);
     };
-    if !methods(endpoint).contains(&ctx.facts.method) {
+    if !methods(endpoint).contains(&ctx.request.method()) {
         let allow = match methods(endpoint) {
             [Method::Post] => "POST",
             [Method::Get, Method::Head] => "GET, HEAD",
             _ => "GET, HEAD, POST",
         };
-        let failure = Failure::new(Reason::MethodNotAllowed, ctx.facts.path);
+        let failure = Failure::new(Reason::MethodNotAllowed, ctx.request.path());
         return ctx.refuse(&failure, None, None).with_header("Allow", allow);
     }
     match endpoint {
@@ -127,14 +115,6 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
     }
 }
 
-/// An address of this handler.
-pub(crate) fn below(ctx: &Ctx<'_>, name: &str) -> String {
-    format!(
-        "{}/{name}",
-        ctx.facts.base.unwrap_or_default().trim_end_matches('/')
-    )
-}
-
 /// Looks at the browser's session, and notes where that is due that it was used.
 fn with_session(
     ctx: &Ctx<'_>,
@@ -144,7 +124,7 @@ fn with_session(
         let Some(session) = session else {
             return Ok(answer(None));
         };
-        if !session.is_due(ctx.settings, ctx.facts.now) {
+        if !session.is_due(&ctx.settings.session, ctx.now) {
             return Ok(answer(Some(&session)));
         }
         match session::touch(ctx, &session)? {
@@ -167,7 +147,7 @@ fn home(ctx: &Ctx<'_>) -> Response {
         None => Response::page(200, pages::signed_out(&below(ctx, "login"))),
         Some(session) => {
             let shown: Vec<_> = session
-                .parts
+                .record
                 .claims()
                 .map(|c| {
                     (
@@ -176,7 +156,7 @@ fn home(ctx: &Ctx<'_>) -> Response {
                     )
                 })
                 .collect();
-            let user = user_text(ctx, session).unwrap_or_default();
+            let user = session.user_text(&ctx.settings.identity).unwrap_or_default();
             Response::page(200, pages::signed_in(&user, &shown, &below(ctx, "logoutme")))
         }
     });
@@ -188,14 +168,14 @@ fn session_state(ctx: &Ctx<'_>) -> Response {
     let state = with_session(ctx, |session| match session {
         None => Response::json(401, &json!({"active": false})),
         Some(session) => {
-            let acr = String::from_utf8_lossy(session.parts.texts.acr);
+            let acr = String::from_utf8_lossy(session.record.strings.acr);
             Response::json(
                 200,
                 &json!({
                     "active": true,
-                    "user": user_text(ctx, session),
-                    "claims": claims::to_json(&session.parts),
-                    "expires_at": session.ends(ctx.settings),
+                    "user": session.user_text(&ctx.settings.identity),
+                    "claims": claims::to_json(&session.record),
+                    "expires_at": session.ends(&ctx.settings.session),
                     "acr": if acr.is_empty() { Value::Null } else { Value::from(acr) },
                 }),
             )
@@ -204,37 +184,27 @@ fn session_state(ctx: &Ctx<'_>) -> Response {
     state.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
 }
 
-fn user_text(ctx: &Ctx<'_>, session: &Opened<'_>) -> Option<String> {
-    let name = session.user(ctx.settings)?;
-    Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
-}
-
 fn login_or_callback(ctx: &Ctx<'_>, endpoint: Endpoint, form: &Form) -> Response {
-    let encoded = match (ctx.facts.method, form) {
+    let encoded = match (ctx.request.method(), form) {
         (Method::Post, Form::TooLarge) => {
             let detail = format!("a form of more than {FORM_LIMIT} bytes");
             return ctx.refuse(&Failure::new(Reason::BodyTooLarge, detail), None, None);
         }
-        (Method::Post, Form::Read(bytes)) if is_form(ctx.facts.headers.content_type) => bytes.as_slice(),
+        (Method::Post, Form::Read(bytes)) if is_form(ctx.request.header(Header::ContentType)) => {
+            bytes.as_slice()
+        }
         (Method::Post, _) => b"",
-        _ => ctx.facts.query.unwrap_or_default().as_bytes(),
+        _ => ctx.request.query().unwrap_or_default().as_bytes(),
     };
     let returned = Returned::parse(encoded);
-    if endpoint == Endpoint::Callback || ctx.facts.method == Method::Post || returned.is_callback() {
-        return callback::answer(ctx, &returned);
+    if endpoint == Endpoint::Callback || ctx.request.method() == Method::Post || returned.is_callback() {
+        return login::answer(ctx, &returned);
     }
     let return_to: Vec<String> = form_urlencoded::parse(encoded)
         .filter(|(name, _)| name == "return_to")
         .map(|(_, value)| value.into_owned())
         .collect();
     login::from_link(ctx, &return_to)
-}
-
-pub(crate) fn is_form(content_type: Option<&str>) -> bool {
-    content_type.is_some_and(|kind| {
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    })
 }
 
 #[cfg(test)]
@@ -270,11 +240,5 @@ mod tests {
             ("/a/oxd.py", Some(Endpoint::Home))
         );
         assert_eq!(locate("/a/", None), ("/a", Some(Endpoint::Home)));
-    }
-
-    #[test]
-    fn only_forms_are_read_as_forms() {
-        assert!(is_form(Some("application/x-www-form-urlencoded; charset=utf-8")));
-        assert!(!is_form(Some("text/plain")) && !is_form(None));
     }
 }

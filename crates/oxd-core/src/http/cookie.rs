@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::config::settings::{CookieSecure, SameSite, Settings};
-use crate::http::request::Facts;
+use super::env::RequestEnv;
+use crate::config::types::{CookieSecure, SameSite};
 
 /// The longest value that one cookie gets, in bytes. Browsers take 4096 for name, value and attributes together.
 const CHUNK: usize = 3_700;
 /// The most cookies that one session is read from: a number from the client must not decide how much work is done.
 const MAX_CHUNKS: usize = 9;
+
+/// What the names of all cookies of logins in progress begin with.
+pub const LOGIN_PREFIX: &str = "oxd_state.";
 
 /// The cookies of a `Cookie` header, as (name, value), in order.
 pub fn all(header: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -108,17 +111,17 @@ pub struct Attributes<'a> {
 
 impl<'a> Attributes<'a> {
     /// For session cookies.
-    pub fn for_session(settings: &Settings<'a>, facts: &Facts<'_>) -> Self {
-        let same_site = settings.cookie_same_site.unwrap_or(SameSite::Lax);
-        let secure = match settings.cookie_secure.unwrap_or(CookieSecure::Auto) {
+    pub fn for_session(env: &RequestEnv<'a>) -> Self {
+        let cookie = &env.settings.cookie;
+        let secure = match cookie.secure {
             CookieSecure::On => true,
             CookieSecure::Off => false,
-            CookieSecure::Auto => facts.origin(settings).is_https(),
+            CookieSecure::Auto => env.origin().is_https(),
         };
         Self {
-            path: settings.cookie_path_or_root(),
-            domain: settings.cookie_domain.map(String::as_str),
-            same_site,
+            path: cookie.path,
+            domain: cookie.domain,
+            same_site: cookie.same_site,
             secure,
         }
     }
@@ -128,8 +131,8 @@ impl<'a> Attributes<'a> {
     /// They must come along when the provider sends the browser back, which is a navigation from elsewhere: `Strict`
     /// would keep them away. With `response_mode=form_post` that navigation is a POST, which only `None` survives,
     /// and `None` needs `Secure`; over plain http nothing helps, so there it stays `Lax`.
-    pub fn for_state(settings: &Settings<'a>, facts: &Facts<'_>, form_post: bool) -> Self {
-        let session = Self::for_session(settings, facts);
+    pub fn for_state(env: &RequestEnv<'a>, form_post: bool) -> Self {
+        let session = Self::for_session(env);
         let same_site = if form_post && session.secure {
             SameSite::None
         } else {

@@ -2,8 +2,9 @@
 
 use url::{Host, Url};
 
-use crate::config::settings::TrustForwarded;
-use crate::http::request::Headers;
+use super::headers::Header;
+use super::request::Request;
+use crate::config::types::TrustForwarded;
 
 /// Scheme, host and port of a request (RFC 6454), as they stand in an absolute URL.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +51,7 @@ impl Origin {
     /// This origin with what trusted headers say about the browser's side of a proxy.
     ///
     /// Of a list the last element counts: it is the one that the nearest proxy, the trusted one, has added.
-    pub fn as_seen_through(&self, trust: TrustForwarded, headers: &Headers<'_>) -> Origin {
+    pub fn as_seen_through(&self, trust: TrustForwarded, request: &dyn Request) -> Origin {
         let mut seen = self.clone();
         let mut apply = |scheme: Option<&str>, authority: Option<&str>, port: Option<&str>| {
             if let Some(scheme) = scheme.map(str::to_ascii_lowercase)
@@ -69,7 +70,7 @@ impl Origin {
             }
         };
         if trust.forwarded
-            && let Some(element) = headers.forwarded.and_then(last_of_list)
+            && let Some(element) = request.header(Header::Forwarded).and_then(last_of_list)
         {
             apply(
                 forwarded_param(element, "proto"),
@@ -77,12 +78,15 @@ impl Origin {
                 None,
             );
         }
-        let trusted =
-            |on: bool, header: Option<&str>| header.filter(|_| on).and_then(last_of_list).map(str::to_owned);
-        let proto = trusted(trust.proto, headers.x_forwarded_proto);
-        let host = trusted(trust.host, headers.x_forwarded_host);
-        let port = trusted(trust.port, headers.x_forwarded_port);
-        apply(proto.as_deref(), host.as_deref(), port.as_deref());
+        let trusted = |on: bool, header: Header| {
+            let value = if on { request.header(header) } else { None };
+            value.and_then(last_of_list)
+        };
+        apply(
+            trusted(trust.proto, Header::ForwardedProto),
+            trusted(trust.host, Header::ForwardedHost),
+            trusted(trust.port, Header::ForwardedPort),
+        );
         seen
     }
 }
@@ -166,6 +170,7 @@ fn local_part(url: &Url) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{Headers, TestRequest};
 
     fn check(address: &str) -> Option<String> {
         let origin = Origin::new("https", "app.example", None);
@@ -240,14 +245,15 @@ mod tests {
     #[test]
     fn proxy_headers_count_only_where_they_are_trusted() {
         let own = Origin::new("http", "10.0.0.1", Some(8080));
-        let headers = Headers {
+        let mut request = TestRequest::navigation("/");
+        request.headers = Headers {
             x_forwarded_proto: Some("http, https"),
             x_forwarded_host: Some("evil.example, www.example"),
             x_forwarded_port: Some("8443"),
             forwarded: Some("for=1.2.3.4;proto=https;host=\"fwd.example:444\""),
             ..Headers::default()
         };
-        let seen = |trust| own.as_seen_through(trust, &headers).url_of("/");
+        let seen = |trust| own.as_seen_through(trust, &request).url_of("/");
         let none = TrustForwarded::default();
         assert_eq!(seen(none), "http://10.0.0.1:8080/");
         assert_eq!(

@@ -1,8 +1,8 @@
 //! Answers, as plain data: the Apache layer sends them, the tests read them.
 
-use crate::base::reason::{Failure, Step};
+use super::request::Request;
+use crate::base::reason::{Reason, Step};
 use crate::base::reference::Reference;
-use crate::http::request::{Facts, Outside};
 use crate::pages;
 
 /// The body of an answer.
@@ -38,64 +38,41 @@ pub struct Response {
 }
 
 impl Response {
-    /// A redirect: 302 leaves for the provider, 303 turns whatever came into a GET (RFC 9110 section 15.4).
-    pub fn redirect(status: u16, location: String) -> Self {
+    fn new(status: u16, body: Body) -> Self {
         Self {
             status,
-            headers: vec![("Location", location)],
+            headers: vec![],
             cookies: vec![],
-            body: Body::Empty,
+            body,
             framed: false,
             code: None,
             reference: None,
         }
+    }
+
+    /// A redirect: 302 leaves for the provider, 303 turns whatever came into a GET (RFC 9110 section 15.4).
+    pub fn redirect(status: u16, location: String) -> Self {
+        Self::bare(status).with_header("Location", location)
     }
 
     /// A status for which httpd writes the page.
     pub fn bare(status: u16) -> Self {
-        Self {
-            status,
-            headers: vec![],
-            cookies: vec![],
-            body: Body::Empty,
-            framed: false,
-            code: None,
-            reference: None,
-        }
+        Self::new(status, Body::Empty)
     }
 
     /// A page.
     pub fn page(status: u16, html: String) -> Self {
-        Self {
-            status,
-            headers: vec![],
-            cookies: vec![],
-            body: Body::Page(html),
-            framed: false,
-            code: None,
-            reference: None,
-        }
+        Self::new(status, Body::Page(html))
     }
 
     /// A JSON answer.
     pub fn json(status: u16, value: &serde_json::Value) -> Self {
-        Self {
-            status,
-            headers: vec![],
-            cookies: vec![],
-            body: Body::Json(value.to_string()),
-            framed: false,
-            code: None,
-            reference: None,
-        }
+        Self::new(status, Body::Json(value.to_string()))
     }
 
     /// Text for programs.
     pub fn plain(content_type: &'static str, text: String) -> Self {
-        Self {
-            body: Body::Plain(content_type, text),
-            ..Self::bare(200)
-        }
+        Self::new(200, Body::Plain(content_type, text))
     }
 
     /// The same with the code of a step.
@@ -134,20 +111,15 @@ impl Response {
         self.with_header("WWW-Authenticate", format!("oxd realm=\"{realm}\""))
     }
 
-    /// The answer to a refusal: a page, or JSON for who asks for it; the log gets its line.
+    /// The answer to a refusal: a page, or JSON for who asks for it.
     pub fn refusal(
-        failure: &Failure,
-        facts: &Facts<'_>,
-        outside: &dyn Outside,
+        reason: Reason,
+        request: &dyn Request,
+        reference: Reference,
         told: Option<&str>,
         start_over: Option<&str>,
     ) -> Self {
-        let (reason, reference) = (failure.reason, Reference::new(outside));
-        if outside.logs(reason.level()) {
-            let line = format!("{} [ref {}]", failure.log_line(), reference.in_log());
-            outside.log(reason.level(), &line);
-        }
-        let mut answer = if facts.wants_json() {
+        let mut answer = if request.wants_json() {
             let description = told.map_or_else(|| reason.text().to_owned(), str::to_owned);
             let mut body = serde_json::json!({
                 "error": reason.code(),
@@ -169,7 +141,7 @@ impl Response {
             answer = answer.with_header("Retry-After", seconds.to_string());
         }
         if reason.status() == 401 {
-            answer = answer.with_challenge(facts.realm);
+            answer = answer.with_challenge(request.realm());
         }
         answer
     }

@@ -1,22 +1,20 @@
 //! The end of a login: steps 4 and 5 of the tutorial (`get-tokens-by-code`, `get-user-info`), and what a callback
 //! meets that belongs to no login of this browser.
 
-use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::pending::{self, Pending};
-use super::start::{self, RESTART_MARK, Wish, start_over};
-use crate::access::authn::Ctx;
-use crate::base::clock::{CLOCK_LEEWAY, numeric_date};
+use super::start::{self, AuthRequestOverrides, RESTART_MARK};
+use super::target::start_over;
+use super::verify::{check_id_token, check_user_info};
 use crate::base::log::Level;
 use crate::base::reason::{Failure, Reason, Step};
 use crate::base::reference::Reference;
-use crate::config::settings::SameSite;
+use crate::config::types::{SameSite, UserInfo};
+use crate::flow::Ctx;
 use crate::http::response::Response;
-use crate::oxd::api::Tokens;
 use crate::pages;
-use crate::session;
-use crate::session::claims;
+use crate::session::{self, NewSession, claims};
 use crate::shm::stats;
 
 /// What the provider sent back, from the query or a form.
@@ -54,7 +52,7 @@ impl Returned {
 /// The provider sent the browser back.
 pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     let malformed = |detail: &str| {
-        ctx.stats.login_failed(Reason::CallbackMalformed, ctx.facts.now);
+        ctx.stats.login_failed(Reason::CallbackMalformed, ctx.now);
         ctx.refuse(
             &Failure::new(Reason::CallbackMalformed, detail),
             None,
@@ -83,7 +81,7 @@ pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     match finish(ctx, &code, &pending) {
         Ok(response) => response,
         Err(failure) => {
-            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.stats.login_failed(failure.reason, ctx.now);
             let link = start_over(ctx, Some(&pending.target));
             let response = ctx.refuse(&failure, None, link.as_deref());
             // As long as oxd has not seen the code, loading the page again can still complete the login.
@@ -112,12 +110,12 @@ fn provider_error(
         ctx.log(Level::Debug, || {
             format!("the provider has to ask the user ({error}): a visible login")
         });
-        let wish = Wish {
+        let overrides = AuthRequestOverrides {
             acr: &pending.step_up,
             silent: false,
             max_age: pending.max_age,
         };
-        return start::start_with(ctx, pending.target.clone(), wish)
+        return start::start_with(ctx, pending.target.clone(), overrides)
             .with_cookie(pending::end(ctx, &pending.state));
     }
     let reason = if error == "access_denied" {
@@ -125,7 +123,7 @@ fn provider_error(
     } else {
         Reason::ProviderError
     };
-    ctx.stats.login_failed(reason, ctx.facts.now);
+    ctx.stats.login_failed(reason, ctx.now);
     let said = description.unwrap_or_default();
     let failure = Failure::new(reason, format!("the provider answered {error:?} ({said:?})"));
     // Anybody can make a link to the callback; only an answer to a login of this browser gets to speak on the page.
@@ -155,12 +153,12 @@ fn needs_a_page(error: &str) -> bool {
 /// A callback that belongs to no login of this browser: back button, bookmark, a login that took too long, an attack.
 fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     let target = session::with_own(ctx, |session| {
-        session.map(|s| String::from_utf8_lossy(s.parts.texts.target).into_owned())
+        session.map(|s| String::from_utf8_lossy(s.record.strings.target).into_owned())
     });
     let target = match target {
         Ok(target) => target,
         Err(failure) => {
-            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.stats.login_failed(failure.reason, ctx.now);
             return ctx.refuse(&failure, None, None);
         }
     };
@@ -175,17 +173,17 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
         "a callback whose state this browser has no login for",
     );
     if state.starts_with(RESTART_MARK) || pending::was_restarted(ctx) {
-        ctx.stats.login_failed(failure.reason, ctx.facts.now);
+        ctx.stats.login_failed(failure.reason, ctx.now);
         return ctx.refuse(&failure, None, start_over(ctx, None).as_deref());
     }
     match (start_over(ctx, None), pending::mark_restart(ctx)) {
         (Some(login), Ok(mark)) => {
-            let reference = Reference::new(ctx.outside);
+            let reference = Reference::new(ctx.host);
             ctx.log(Level::Info, || {
                 let line = failure.log_line();
                 format!("{line}; the login is restarted [ref {}]", reference.in_log())
             });
-            ctx.stats.login(stats::Login::Restarted, ctx.facts.now);
+            ctx.stats.login(stats::Login::Restarted, ctx.now);
             let mut response = Response::redirect(302, login)
                 .with_cookie(mark)
                 .as_step(Step::LoginRestarted);
@@ -193,7 +191,7 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
             response
         }
         _ => {
-            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.stats.login_failed(failure.reason, ctx.now);
             ctx.refuse(&failure, None, None)
         }
     }
@@ -202,24 +200,33 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
 /// Exchanges the code and makes the session.
 fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Failure> {
     let tokens = ctx.oxd.tokens_by_code(code, &pending.state)?;
-    let subject = check_id_token(ctx, &tokens, pending)?;
-    let user_info = if ctx.settings.user_info.unwrap_or(true) {
-        let info = ctx.oxd.user_info(&tokens.access_token, &tokens.id_token)?;
-        check_user_info(&info, &subject)?;
-        Some(info)
-    } else {
-        None
+    let subject = check_id_token(ctx.now, &tokens, pending)?;
+    let user_info = match ctx.settings.login.user_info {
+        UserInfo::Off => None,
+        UserInfo::AtLogin | UserInfo::Every(_) => {
+            let info = ctx.oxd.user_info(&tokens.access_token, &tokens.id_token)?;
+            check_user_info(&info, &subject)?;
+            Some(info)
+        }
     };
-    let merged = claims::merge(&tokens.id_token_claims, user_info);
-    let mut cookies = session::create(ctx, &tokens, &merged, pending)?;
-    ctx.stats.login(stats::Login::Completed, ctx.facts.now);
+    let new = NewSession {
+        access_token: &tokens.access_token,
+        expires_in: tokens.expires_in,
+        refresh_token: tokens.refresh_token.as_deref(),
+        id_token: &tokens.id_token,
+        claims: &claims::merge(&tokens.id_token_claims, user_info),
+        target: &pending.target,
+        requested_acr: &pending.step_up,
+    };
+    let mut cookies = session::create(ctx, &new)?;
+    ctx.stats.login(stats::Login::Completed, ctx.now);
     cookies.push(pending::end(ctx, &pending.state));
     cookies.extend(pending::unmark(ctx));
     ctx.log(Level::Debug, || {
         format!("login of {subject:?} done, on to {}", pending.target)
     });
     // With Strict the browser would hold the new cookie back on a redirect: the chain began at the provider.
-    let strict = ctx.settings.cookie_same_site == Some(SameSite::Strict);
+    let strict = ctx.settings.cookie.same_site == SameSite::Strict;
     let mut response = if strict {
         Response::page(200, pages::onward(&pending.target))
     } else {
@@ -227,71 +234,6 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
     };
     response.cookies = cookies;
     Ok(response.as_step(Step::LoginDone))
-}
-
-/// oxd has verified signature, issuer and audience; what it cannot know is whose login this is, and the time here.
-fn check_id_token(ctx: &Ctx<'_>, tokens: &Tokens, pending: &Pending) -> Result<String, Failure> {
-    let claims = &tokens.id_token_claims;
-    let nonce = claims.get("nonce").and_then(Value::as_str);
-    if pending.nonce.is_some() && nonce != pending.nonce.as_deref() {
-        return Err(Failure::new(
-            Reason::NonceMismatch,
-            "the id token's nonce is not the one that was sent",
-        ));
-    }
-    let subject = claims
-        .get("sub")
-        .and_then(Value::as_str)
-        .filter(|s| !s.is_empty());
-    let subject = subject.ok_or_else(|| Failure::new(Reason::IdTokenInvalid, "the id token has no sub"))?;
-    let exp = claims
-        .get("exp")
-        .and_then(numeric_date)
-        .ok_or_else(|| Failure::new(Reason::IdTokenInvalid, "the id token has no usable exp"))?;
-    if exp.saturating_add(CLOCK_LEEWAY) <= ctx.facts.now {
-        let detail = format!("the id token ran out {} s ago", ctx.facts.now - exp);
-        return Err(Failure::new(Reason::IdTokenInvalid, detail));
-    }
-    if let Some(age) = pending.max_age {
-        let since = claims.get("auth_time").and_then(numeric_date);
-        let since = since.ok_or_else(|| {
-            Failure::new(
-                Reason::IdTokenInvalid,
-                "OxdMaxAge was asked for, but the id token has no auth_time",
-            )
-        })?;
-        if since.saturating_add(age).saturating_add(CLOCK_LEEWAY) < ctx.facts.now {
-            let detail = format!(
-                "the user authenticated {} s ago, OxdMaxAge allows {age}",
-                ctx.facts.now - since
-            );
-            return Err(Failure::new(Reason::IdTokenInvalid, detail));
-        }
-    }
-    Ok(subject.to_owned())
-}
-
-/// oxd hands on the provider's answer with status 200 even when it is a refusal.
-pub fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
-    if let Some(error) = info.get("error") {
-        let description = info
-            .get("error_description")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        return Err(Failure::new(
-            Reason::UserInfoError,
-            format!("get-user-info answered {error} ({description})"),
-        ));
-    }
-    match info.get("sub").and_then(Value::as_str) {
-        Some(named) if named == subject => Ok(()),
-        Some(named) => Err(Failure::new(
-            Reason::SubjectMismatch,
-            format!("user info speaks of {named:?}, the id token of {subject:?}"),
-        )),
-        // OpenID Connect Core 5.3.2: sub must always be there.
-        None => Err(Failure::new(Reason::SubjectMismatch, "user info names no sub")),
-    }
 }
 
 #[cfg(test)]

@@ -4,16 +4,14 @@
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::start::fallback_address;
-use crate::access::authn::Ctx;
+use super::target::fallback_address;
 use crate::base::clock::Seconds;
 use crate::base::crypto::{Purpose, sha256_text};
 use crate::base::reason::{Failure, Reason};
-use crate::http::cookie::{self, Attributes};
+use crate::http::cookie::{self, Attributes, LOGIN_PREFIX};
+use crate::session::SessionEnv;
 use crate::shm::memory::{About, Mark};
 
-/// What the names of all state cookies begin with.
-pub const PREFIX: &str = "oxd_state.";
 /// The marker that a login was restarted a moment ago.
 const RETRY: &str = "oxd_state.retry";
 /// How long that marker counts, in seconds.
@@ -55,40 +53,40 @@ pub struct Pending {
 
 fn cookie_name(state: &str) -> String {
     // Not the state itself: a cookie's name may end up in a log.
-    format!("{PREFIX}{}", &sha256_text(state.as_bytes())[..16])
+    format!("{LOGIN_PREFIX}{}", &sha256_text(state.as_bytes())[..16])
 }
 
 /// The cookie of a new login, and those that take older ones away when there are too many.
 ///
 /// Where even the new one does not fit beside a large session, it goes without its return address.
-pub fn begin(ctx: &Ctx<'_>, mut pending: Pending) -> Result<Vec<String>, Failure> {
+pub fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<String>, Failure> {
     let name = cookie_name(&pending.state);
-    let mut earlier = under_way(ctx);
-    let header = ctx.facts.headers.cookie.map_or(0, <[u8]>::len);
+    let mut earlier = under_way(env);
+    let header = env.request.cookies().map_or(0, <[u8]>::len);
     let others = header - earlier.iter().map(|login| login.bytes).sum::<usize>().min(header);
-    let room = ctx
-        .facts
-        .header_limit
+    let room = env
+        .request
+        .header_limit()
         .saturating_sub(others + SLACK)
         .min(TOTAL_LIMIT);
 
-    let mut sealed = sealed(ctx, &pending)?;
+    let mut sealed = sealed(env, &pending)?;
     if name.len() + sealed.len() > room {
-        pending.target = fallback_address(ctx);
-        sealed = self::sealed(ctx, &pending)?;
+        pending.target = fallback_address(env);
+        sealed = self::sealed(env, &pending)?;
     }
-    let lifetime = ctx.settings.state_timeout_or_default();
-    let attributes = Attributes::for_state(ctx.settings, ctx.facts, pending.form_post);
+    let lifetime = env.settings.login.state_timeout;
+    let attributes = Attributes::for_state(env, pending.form_post);
     let mut lines = vec![attributes.set(&name, &sealed, Some(lifetime))];
 
     // Newest first; browsers send cookies of one path in the order in which they got them (RFC 6265 section 5.4).
     earlier.reverse();
     earlier.sort_by_key(|login| std::cmp::Reverse(login.since));
-    let most = ctx.settings.state_max.unwrap_or(8) as usize;
+    let most = env.settings.login.state_max as usize;
     let mut total = name.len() + sealed.len();
     for (index, login) in earlier.iter().enumerate() {
         total += login.bytes;
-        let too_old = login.since.saturating_add(lifetime) <= ctx.facts.now;
+        let too_old = login.since.saturating_add(lifetime) <= env.now;
         if too_old || index + 1 >= most || total > room {
             lines.push(attributes.clear(&login.name));
         }
@@ -96,75 +94,72 @@ pub fn begin(ctx: &Ctx<'_>, mut pending: Pending) -> Result<Vec<String>, Failure
     Ok(lines)
 }
 
-fn sealed(ctx: &Ctx<'_>, pending: &Pending) -> Result<String, Failure> {
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
+fn sealed(env: &SessionEnv<'_>, pending: &Pending) -> Result<String, Failure> {
     let text = serde_json::to_vec(pending).map_err(|e| Failure::new(Reason::Internal, e.to_string()))?;
-    Ok(ctx.keys.seal(ctx.outside, Purpose::State, site, &text)?)
+    Ok(env
+        .settings
+        .keys
+        .seal(env.host, Purpose::State, env.site.as_str(), &text)?)
 }
 
 /// The login that a returned state belongs to, if this browser has it under way at this site and in time.
-pub fn find(ctx: &Ctx<'_>, state: &str) -> Option<Pending> {
-    let header = ctx.facts.headers.cookie?;
+pub fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
+    let header = env.request.cookies()?;
     let sealed = cookie::find(header, cookie_name(state).as_bytes())?;
-    let pending = opened(ctx, sealed)?;
+    let pending = opened(env, sealed)?;
     let same: bool = pending.state.as_bytes().ct_eq(state.as_bytes()).into();
-    let in_time = ctx.facts.now
-        < pending
-            .since
-            .saturating_add(ctx.settings.state_timeout_or_default());
+    let in_time = env.now < pending.since.saturating_add(env.settings.login.state_timeout);
     (same && in_time).then_some(pending)
 }
 
 /// Marks a login in progress as come back; `false` when it has come back before, with a copy of its cookie.
-pub fn take(ctx: &Ctx<'_>, pending: &Pending) -> bool {
-    let until = pending
-        .since
-        .saturating_add(ctx.settings.state_timeout_or_default());
-    ctx.memory.first_time(used(ctx, pending), ctx.facts.now, until)
+pub fn take(env: &SessionEnv<'_>, pending: &Pending) -> bool {
+    let until = pending.since.saturating_add(env.settings.login.state_timeout);
+    env.memory.first_time(used(env, pending), env.now, until)
 }
 
 /// Takes that back, where oxd has not seen the code yet and the browser may try again.
-pub fn give_back(ctx: &Ctx<'_>, pending: &Pending) {
-    ctx.memory.forget(used(ctx, pending));
+pub fn give_back(env: &SessionEnv<'_>, pending: &Pending) {
+    env.memory.forget(used(env, pending));
 }
 
-fn used(ctx: &Ctx<'_>, pending: &Pending) -> Mark {
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    Mark::of(About::State, site, &[&pending.state])
+fn used(env: &SessionEnv<'_>, pending: &Pending) -> Mark {
+    Mark::of(About::State, env.site, &[&pending.state])
 }
 
 /// The cookie that ends a login in progress.
-pub fn end(ctx: &Ctx<'_>, state: &str) -> String {
-    Attributes::for_state(ctx.settings, ctx.facts, false).clear(&cookie_name(state))
+pub fn end(env: &SessionEnv<'_>, state: &str) -> String {
+    Attributes::for_state(env, false).clear(&cookie_name(state))
 }
 
 /// The marker for a restarted login.
-pub fn mark_restart(ctx: &Ctx<'_>) -> Result<String, Failure> {
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let sealed = ctx.keys.seal(
-        ctx.outside,
+pub fn mark_restart(env: &SessionEnv<'_>) -> Result<String, Failure> {
+    let sealed = env.settings.keys.seal(
+        env.host,
         Purpose::Retry,
-        site,
-        ctx.facts.now.to_string().as_bytes(),
+        env.site.as_str(),
+        env.now.to_string().as_bytes(),
     )?;
-    Ok(Attributes::for_state(ctx.settings, ctx.facts, false).set(RETRY, &sealed, Some(RETRY_SECONDS)))
+    Ok(Attributes::for_state(env, false).set(RETRY, &sealed, Some(RETRY_SECONDS)))
 }
 
 /// Whether a login of this browser was restarted within the last minute.
-pub fn was_restarted(ctx: &Ctx<'_>) -> bool {
+pub fn was_restarted(env: &SessionEnv<'_>) -> bool {
     let since = || {
-        let sealed = cookie::find(ctx.facts.headers.cookie?, RETRY.as_bytes())?;
-        let site = ctx.settings.effective_oxd_id()?;
-        let text = ctx.keys.open_owned(Purpose::Retry, site, sealed)?;
+        let sealed = cookie::find(env.request.cookies()?, RETRY.as_bytes())?;
+        let text = env
+            .settings
+            .keys
+            .open_owned(Purpose::Retry, env.site.as_str(), sealed)?;
         std::str::from_utf8(&text).ok()?.parse::<Seconds>().ok()
     };
-    since().is_some_and(|since| ctx.facts.now < since.saturating_add(RETRY_SECONDS))
+    since().is_some_and(|since| env.now < since.saturating_add(RETRY_SECONDS))
 }
 
 /// The cookie that takes the marker away, if the browser has it.
-pub fn unmark(ctx: &Ctx<'_>) -> Option<String> {
-    cookie::find(ctx.facts.headers.cookie?, RETRY.as_bytes())?;
-    Some(Attributes::for_state(ctx.settings, ctx.facts, false).clear(RETRY))
+pub fn unmark(env: &SessionEnv<'_>) -> Option<String> {
+    cookie::find(env.request.cookies()?, RETRY.as_bytes())?;
+    Some(Attributes::for_state(env, false).clear(RETRY))
 }
 
 struct UnderWay {
@@ -174,12 +169,12 @@ struct UnderWay {
 }
 
 /// The logins of this site that the browser has under way. Cookies of other sites do not open and are left alone.
-fn under_way(ctx: &Ctx<'_>) -> Vec<UnderWay> {
-    cookie::all(ctx.facts.headers.cookie.unwrap_or_default())
+fn under_way(env: &SessionEnv<'_>) -> Vec<UnderWay> {
+    cookie::all(env.cookies())
         .filter_map(|(name, value)| {
             let name_text = std::str::from_utf8(name).ok()?;
-            let is_state = name_text.starts_with(PREFIX) && name_text != RETRY;
-            let since = is_state.then(|| opened(ctx, value))??.since;
+            let is_state = name_text.starts_with(LOGIN_PREFIX) && name_text != RETRY;
+            let since = is_state.then(|| opened(env, value))??.since;
             Some(UnderWay {
                 name: name_text.to_owned(),
                 since,
@@ -189,9 +184,10 @@ fn under_way(ctx: &Ctx<'_>) -> Vec<UnderWay> {
         .collect()
 }
 
-fn opened(ctx: &Ctx<'_>, sealed: &[u8]) -> Option<Pending> {
-    let text = ctx
+fn opened(env: &SessionEnv<'_>, sealed: &[u8]) -> Option<Pending> {
+    let text = env
+        .settings
         .keys
-        .open_owned(Purpose::State, ctx.settings.effective_oxd_id()?, sealed)?;
+        .open_owned(Purpose::State, env.site.as_str(), sealed)?;
     serde_json::from_slice(&text).ok()
 }

@@ -6,29 +6,28 @@
 use futures_util::{FutureExt, stream};
 use url::form_urlencoded;
 
-use super::start;
-use crate::access::authn::Ctx;
+use super::target::{login_link, own_address};
 use crate::base::log::Level;
 use crate::base::reason::Step;
-use crate::config::settings::{Settings, UnauthAction};
-use crate::handler::routes::Form;
-use crate::http::request::Method;
+use crate::config::settings::AccessSettings;
+use crate::config::types::{PostPreserve, UnauthAction};
+use crate::flow::Ctx;
+use crate::http::form::Form;
+use crate::http::headers::{Header, Method};
 use crate::http::response::Response;
 use crate::pages;
 
-/// The largest form that is kept unless the directive says otherwise, in bytes.
-pub const DEFAULT_LIMIT: usize = 64 * 1024;
 /// The most fields that a form may have.
 const MOST_FIELDS: usize = 1_000;
 
 /// How many bytes of a request's form the place wants to keep; `None` when this is no request that it keeps.
-pub fn limit(settings: &Settings<'_>, method: Method) -> Option<usize> {
+pub fn limit(settings: &AccessSettings, method: Method) -> Option<usize> {
     // A place that answers 403, 404 and so on does not want its visitors to sign in.
-    let hidden = matches!(settings.unauth_action, Some(UnauthAction::Status(status)) if status != 401);
-    settings
-        .post_preserve
-        .flatten()
-        .filter(|_| method == Method::Post && !hidden)
+    let hidden = matches!(settings.unauth_action, UnauthAction::Status(status) if status != 401);
+    match settings.post_preserve {
+        PostPreserve::UpTo(limit) if method == Method::Post && !hidden => Some(limit),
+        _ => None,
+    }
 }
 
 /// The page that keeps the form, or `None` where the form cannot or must not be kept: the usual 401 then says so.
@@ -39,7 +38,7 @@ pub fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
         });
         None
     };
-    if ctx.facts.is_script() {
+    if ctx.request.is_script() {
         return None;
     }
     if !is_of_this_site(ctx) {
@@ -48,27 +47,31 @@ pub fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
     let Form::Read(body) = form else {
         return refuse("it is larger than OxdPostPreserve allows");
     };
-    let Some((encoding, fields)) = fields(ctx.facts.headers.content_type.unwrap_or_default(), body) else {
+    let Some((encoding, fields)) = fields(ctx.request.header(Header::ContentType).unwrap_or_default(), body)
+    else {
         return refuse("it has files, too many fields, or is not UTF-8");
     };
-    let target = start::own_address(ctx);
-    let home = ctx.facts.base.unwrap_or("/");
-    let sign_in = start::login_link(ctx, home).unwrap_or_else(|| target.clone());
+    let target = own_address(ctx);
+    let home = ctx.base.unwrap_or("/");
+    let sign_in = login_link(ctx, home).unwrap_or_else(|| target.clone());
     let html = pages::kept_form(&sign_in, &target, encoding, &fields);
-    let answer = Response::page(401, html).with_challenge(ctx.facts.realm);
+    let answer = Response::page(401, html).with_challenge(ctx.request.realm());
     Some(answer.as_step(Step::FormKept))
 }
 
 /// Whether a page of this very origin has sent the form. A form that another site has sent would make its visitors
 /// send what they never entered.
 fn is_of_this_site(ctx: &Ctx<'_>) -> bool {
-    let headers = &ctx.facts.headers;
-    let own = ctx.facts.origin(ctx.settings).url_of("");
+    let own = ctx.origin().url_of("");
     // Our own pages send no referrer, and browsers then say "null" here: the kept form itself, sent too early.
-    let named = headers.origin.filter(|origin| *origin != "null");
+    let named = ctx
+        .request
+        .header(Header::Origin)
+        .filter(|origin| *origin != "null");
     let origin = named.map(|origin| origin.eq_ignore_ascii_case(&own));
-    let site = headers
-        .sec_fetch_site
+    let site = ctx
+        .request
+        .header(Header::SecFetchSite)
         .map(|site| site.eq_ignore_ascii_case("same-origin"));
     origin.or(site).unwrap_or(false) && site.unwrap_or(true)
 }

@@ -2,78 +2,30 @@
 
 use serde_json::{Map, Value, json};
 use url::Url;
-use url::form_urlencoded;
 
 use super::pending::{self, Pending};
-use crate::access::authn::Ctx;
+use super::target::{TARGET_LIMIT, fallback_address, start_over};
+use crate::base::clock::Seconds;
 use crate::base::crypto::random_text;
 use crate::base::log::Level;
 use crate::base::reason::{Failure, Reason, Step};
 use crate::base::reference::Reference;
+use crate::flow::Ctx;
 use crate::http::origin::check_return_address;
 use crate::http::response::Response;
 use crate::shm::stats;
 
-/// The longest return address that is kept, in bytes; it travels in a cookie.
-const TARGET_LIMIT: usize = 1_500;
 /// What the state of a restarted login begins with: a browser that keeps no cookies is told apart by it.
 pub const RESTART_MARK: char = 'r';
 /// Bytes of randomness in state and nonce.
 const RANDOM_BYTES: usize = 18;
 
-/// The address that the browser asked for, as a login may return to it.
-pub fn own_address(ctx: &Ctx<'_>) -> String {
-    let origin = ctx.facts.origin(ctx.settings);
-    let Ok(url) = Url::parse(&origin.url_of(ctx.facts.target)) else {
-        return fallback_address(ctx);
-    };
-    let local = &url[url::Position::BeforePath..url::Position::AfterQuery];
-    // A path that begins with two slashes would be read as a host; whole, it can be read in one way only.
-    let mut address = if local.starts_with("//") {
-        url.to_string()
-    } else {
-        local.to_owned()
-    };
-    if address.len() > TARGET_LIMIT {
-        ctx.log(Level::Info, || {
-            "the address is too long to be kept during the login: its query is left out".into()
-        });
-        address.truncate(address.find('?').unwrap_or(address.len()));
-        if address.len() > TARGET_LIMIT {
-            return fallback_address(ctx);
-        }
-    }
-    address
-}
-
-/// Where a login ends that names no return address (`OxdDefaultUrl`).
-pub fn fallback_address(ctx: &Ctx<'_>) -> String {
-    ctx.settings
-        .default_url
-        .cloned()
-        .or_else(|| ctx.facts.base.map(str::to_owned))
-        .unwrap_or_else(|| "/".into())
-}
-
-/// The link that starts a login and comes back to an address; `None` when no handler is known.
-pub fn login_link(ctx: &Ctx<'_>, target: &str) -> Option<String> {
-    let base = ctx.facts.base?.trim_end_matches('/');
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("return_to", target)
-        .finish();
-    Some(format!("{base}/login?{query}"))
-}
-
 /// `BASE/login`: starts a login that ends at `return_to`, or at the default address.
 pub fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
     let checked = match return_to {
         [] => Some(fallback_address(ctx)),
-        [one] => check_return_address(
-            one,
-            &ctx.facts.origin(ctx.settings),
-            ctx.settings.return_hosts.map_or(&[], Vec::as_slice),
-        )
-        .filter(|address| address.len() <= TARGET_LIMIT),
+        [one] => check_return_address(one, &ctx.origin(), ctx.settings.login.return_hosts)
+            .filter(|address| address.len() <= TARGET_LIMIT),
         _ => None,
     };
     match checked {
@@ -90,40 +42,40 @@ pub const ANY_ACR: &str = "*";
 
 /// Starts a login: asks oxd for the address at the provider and sends the browser there.
 pub fn start(ctx: &Ctx<'_>, target: String) -> Response {
-    start_with(ctx, target, Wish::default())
+    start_with(ctx, target, AuthRequestOverrides::default())
 }
 
-/// What a login is to bring beyond what the directives say.
+/// Per-request overrides of the authorization request, which is otherwise what the directives say.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Wish<'w> {
+pub struct AuthRequestOverrides<'w> {
     /// One of these acr values, in place of `OxdAcrValues` (step-up).
     pub acr: &'w [String],
     /// The provider is asked to show no page (`prompt=none`, OpenID Connect Core 3.1.2.1).
     pub silent: bool,
     /// `OxdMaxAge` of the place that the login began at, where this is another one.
-    pub max_age: Option<u64>,
+    pub max_age: Option<Seconds>,
 }
 
-/// Starts a login with a wish.
-pub fn start_with(ctx: &Ctx<'_>, target: String, wish: Wish<'_>) -> Response {
-    match try_start(ctx, &target, wish) {
+/// Starts a login with overrides.
+pub fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOverrides<'_>) -> Response {
+    match try_start(ctx, &target, overrides) {
         Ok(response) => response,
         Err(failure) => {
-            ctx.stats.login_failed(failure.reason, ctx.facts.now);
+            ctx.stats.login_failed(failure.reason, ctx.now);
             ctx.refuse(&failure, None, Some(&target))
         }
     }
 }
 
-fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Failure> {
-    let random = || random_text(ctx.outside, RANDOM_BYTES);
+fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -> Result<Response, Failure> {
+    let random = || random_text(ctx.host, RANDOM_BYTES);
     let mut state = random()?;
     if pending::was_restarted(ctx) {
         state.insert(0, RESTART_MARK);
     } else {
         state.insert(0, 's');
     }
-    let (request, form_post) = authorization_request(ctx, &state, &random()?, wish)?;
+    let (request, form_post) = authorization_request(ctx, &state, &random()?, overrides)?;
     let answer = ctx.oxd.authorization_url(request)?;
     let broken = |what: &str| {
         Failure::new(
@@ -147,21 +99,21 @@ fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Fa
             .ok_or_else(|| broken("without a state"))?,
         nonce: of_url("nonce"),
         target: target.to_owned(),
-        since: ctx.facts.now,
+        since: ctx.now,
         form_post,
-        step_up: wish.acr.to_vec(),
-        max_age: wish.max_age.or(ctx.settings.max_age),
-        silent: wish.silent,
+        step_up: overrides.acr.to_vec(),
+        max_age: overrides.max_age.or(ctx.settings.access.max_age),
+        silent: overrides.silent,
     };
     let mut response = Response::redirect(302, url.to_string());
     response.cookies = pending::begin(ctx, pending)?;
-    ctx.stats.login(stats::Login::Begun, ctx.facts.now);
-    let step = match wish {
-        Wish { silent: true, .. } => Step::SilentLoginStarted,
-        Wish { acr: [_, ..], .. } => Step::StepUpStarted,
+    ctx.stats.login(stats::Login::Begun, ctx.now);
+    let step = match overrides {
+        AuthRequestOverrides { silent: true, .. } => Step::SilentLoginStarted,
+        AuthRequestOverrides { acr: [_, ..], .. } => Step::StepUpStarted,
         _ => Step::LoginStarted,
     };
-    let reference = Reference::new(ctx.outside);
+    let reference = Reference::new(ctx.host);
     ctx.log(Level::Debug, || {
         format!("{}: to end at {target} [ref {}]", step.code(), reference.in_log())
     });
@@ -174,29 +126,30 @@ fn authorization_request(
     ctx: &Ctx<'_>,
     state: &str,
     nonce: &str,
-    wish: Wish<'_>,
+    overrides: AuthRequestOverrides<'_>,
 ) -> Result<(Map<String, Value>, bool), Failure> {
-    let settings = ctx.settings;
+    let settings = &ctx.settings.login;
     let mut request = Map::new();
-    request.insert("scope".into(), settings.scopes().into());
+    request.insert("scope".into(), settings.scope.into());
     request.insert("state".into(), state.into());
     request.insert("nonce".into(), nonce.into());
-    let wanted: Vec<&String> = wish.acr.iter().filter(|acr| *acr != ANY_ACR).collect();
+    let wanted: Vec<&String> = overrides.acr.iter().filter(|acr| *acr != ANY_ACR).collect();
     if !wanted.is_empty() {
         request.insert("acr_values".into(), json!(wanted));
-    } else if let Some(acr) = settings.acr_values {
-        request.insert("acr_values".into(), json!(acr));
+    } else if !settings.acr_values.is_empty() {
+        request.insert("acr_values".into(), json!(settings.acr_values));
     }
-    if wish.silent {
+    if overrides.silent {
         request.insert("prompt".into(), "none".into());
     } else if let Some(prompt) = settings.prompt {
-        request.insert("prompt".into(), prompt.as_str().into());
+        request.insert("prompt".into(), prompt.into());
     }
     if let Some(uri) = settings.redirect_uri {
-        request.insert("redirect_uri".into(), uri.as_str().into());
+        request.insert("redirect_uri".into(), uri.into());
     }
-    if let Some(custom) = settings.custom_params {
-        let custom: Map<_, _> = custom
+    if !settings.custom_params.is_empty() {
+        let custom: Map<_, _> = settings
+            .custom_params
             .iter()
             .map(|(n, v)| (n.clone(), v.as_str().into()))
             .collect();
@@ -204,11 +157,11 @@ fn authorization_request(
     }
     let mut form_post = false;
     let mut params = Map::new();
-    if let Some(age) = wish.max_age.or(settings.max_age) {
+    if let Some(age) = overrides.max_age.or(ctx.settings.access.max_age) {
         params.insert("max_age".into(), age.to_string().into());
     }
-    for param in settings.auth_params.into_iter().flatten() {
-        let value = ctx.outside.evaluate(param.value).map_err(|why| {
+    for param in settings.auth_params {
+        let value = ctx.host.evaluate(param.value).map_err(|why| {
             Failure::new(
                 Reason::Internal,
                 format!("OxdAuthParam {}: the expression failed: {why}", param.name),
@@ -224,13 +177,4 @@ fn authorization_request(
         request.insert("params".into(), params.into());
     }
     Ok((request, form_post))
-}
-
-/// Where a login can be started over: the handler's login, or the protected address itself.
-pub fn start_over(ctx: &Ctx<'_>, target: Option<&str>) -> Option<String> {
-    match (target, ctx.facts.base) {
-        (Some(target), _) => login_link(ctx, target).or_else(|| Some(target.to_owned())),
-        (None, Some(base)) => Some(format!("{}/login", base.trim_end_matches('/'))),
-        (None, None) => None,
-    }
 }

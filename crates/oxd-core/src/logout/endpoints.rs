@@ -7,13 +7,15 @@ use serde_json::{Map, json};
 use url::{Url, form_urlencoded};
 
 use super::token;
-use crate::access::authn::Ctx;
 use crate::base::crypto::random_text;
 use crate::base::log::Level;
 use crate::base::reason::{Failure, Reason, Step};
 use crate::base::reference::Reference;
-use crate::handler::routes::{Form, below, is_form};
+use crate::flow::Ctx;
+use crate::http::form::{Form, is_form};
+use crate::http::headers::Header;
 use crate::http::response::Response;
+use crate::login::below;
 use crate::pages;
 use crate::session;
 use crate::shm::memory::{About, Mark};
@@ -21,7 +23,7 @@ use crate::shm::stats::End;
 
 /// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
 pub fn by_user(ctx: &Ctx<'_>) -> Response {
-    let reference = Reference::new(ctx.outside);
+    let reference = Reference::new(ctx.host);
     let warn = |what: &str, failure: &Failure| {
         ctx.log(failure.reason.level(), || {
             format!("{what}: {} [ref {}]", failure.log_line(), reference.in_log())
@@ -71,12 +73,12 @@ fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
 
 /// The address at the provider that ends the session there (`get-logout-uri`).
 fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Failure> {
-    let back = match ctx.settings.post_logout_redirect_uri {
-        Some(uri) if !uri.starts_with('/') => uri.clone(),
-        Some(path) => ctx.facts.origin(ctx.settings).url_of(path),
-        None => ctx.facts.origin(ctx.settings).url_of(&below(ctx, "logout")),
+    let back = match ctx.settings.login.post_logout_redirect_uri {
+        Some(uri) if !uri.starts_with('/') => uri.to_owned(),
+        Some(path) => ctx.origin().url_of(path),
+        None => ctx.origin().url_of(&below(ctx, "logout")),
     };
-    let state = random_text(ctx.outside, 12)?;
+    let state = random_text(ctx.host, 12)?;
     let mut request = Map::new();
     request.insert("post_logout_redirect_uri".into(), back.into());
     request.insert("state".into(), state.into());
@@ -96,7 +98,7 @@ fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Fa
 /// `BASE/frontchannel-logout`: the provider's page has the browser load this address in a frame. Only `iss` and `sid`
 /// count: the browser may hold the site's cookies back in a frame of another site.
 pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
-    let query = ctx.facts.query.unwrap_or_default();
+    let query = ctx.request.query().unwrap_or_default();
     let all = |wanted: &str| {
         form_urlencoded::parse(query.as_bytes())
             .filter(|(name, value)| name == wanted && !value.is_empty())
@@ -111,8 +113,7 @@ pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
         );
         return ctx.refuse(&failure, None, None).framed();
     };
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let mark = Mark::of_sid(site, issuer, sid);
+    let mark = Mark::of_sid(ctx.site, issuer, sid);
     // Anybody may ask for this address: what no session here has ever had is not remembered.
     let ended = session::is_known(ctx, mark).and_then(|is_known| {
         if is_known {
@@ -146,7 +147,7 @@ pub fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
         Ok(()) => Response::bare(200).as_step(Step::LogoutNoted),
         Err(failure) => {
             ctx.stats.refused(failure.reason);
-            let reference = Reference::new(ctx.outside);
+            let reference = Reference::new(ctx.host);
             ctx.log(failure.reason.level(), || {
                 format!("{} [ref {}]", failure.log_line(), reference.in_log())
             });
@@ -173,7 +174,7 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
     let invalid = |why: &str| Failure::new(Reason::LogoutTokenInvalid, why);
     let bytes = match form {
         Form::TooLarge => return Err(Failure::new(Reason::BodyTooLarge, "a logout token of this size")),
-        Form::Read(bytes) if is_form(ctx.facts.headers.content_type) => bytes.as_slice(),
+        Form::Read(bytes) if is_form(ctx.request.header(Header::ContentType)) => bytes.as_slice(),
         _ => return Err(invalid("the request is not a form")),
     };
     let tokens: Vec<_> = form_urlencoded::parse(bytes)
@@ -184,10 +185,9 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
         return Err(invalid("the form needs logout_token, once"));
     };
     let token = token::check(ctx, token)?;
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
     let mark = match (&token.sid, &token.sub) {
-        (Some(sid), _) => Mark::of_sid(site, &token.iss, sid),
-        (None, Some(sub)) => Mark::of(About::User, site, &[sub]),
+        (Some(sid), _) => Mark::of_sid(ctx.site, &token.iss, sid),
+        (None, Some(sub)) => Mark::of(About::User, ctx.site, &[sub]),
         (None, None) => return Err(invalid("it names neither sid nor sub")),
     };
     session::end_marked(ctx, mark).inspect_err(|_| {

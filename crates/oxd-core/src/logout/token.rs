@@ -6,9 +6,10 @@ use jsonwebtoken::jwk::{Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 
-use crate::access::authn::Ctx;
 use crate::base::clock::{CLOCK_LEEWAY, Seconds, numeric_date};
 use crate::base::reason::{Failure, Reason};
+use crate::config::types::Provider;
+use crate::flow::Ctx;
 use crate::session;
 use crate::shm::memory::{About, Mark};
 
@@ -53,9 +54,8 @@ pub fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> {
     let (Some(iss), Some(jti)) = (text("iss"), text("jti")) else {
         return Err(invalid("iss or jti is missing"));
     };
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let until = ctx.facts.now.saturating_add(2 * OLDEST);
-    let mark = Mark::of(About::Token, site, &[&iss, &jti]);
+    let until = ctx.now.saturating_add(2 * OLDEST);
+    let mark = Mark::of(About::Token, ctx.site, &[&iss, &jti]);
     if !session::first_time(ctx, mark, until)? {
         return Err(invalid("it has been used already (jti)"));
     }
@@ -162,13 +162,13 @@ fn fitting(keys: &[Value], header: &Header) -> Vec<Jwk> {
 }
 
 fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failure> {
-    let now = ctx.facts.now;
+    let now = ctx.now;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let issuer = text("iss").ok_or_else(|| invalid("it has no iss"))?;
     if !is_issuer(ctx, issuer) {
         return Err(invalid("its iss is not this site's provider"));
     }
-    let client = ctx.settings.effective_client_id().ok_or_else(|| {
+    let client = ctx.settings.server.client_id.ok_or_else(|| {
         let detail = "this place has no OxdClientId (or OxdSite), which logout tokens are compared with";
         Failure::new(Reason::NotConfigured, detail)
     })?;
@@ -215,13 +215,18 @@ fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failur
 
 /// Whether an issuer is the one that this site's users come from: the configured one, or one that a login came from.
 fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> bool {
-    let (host, endpoint) = ctx.settings.effective_provider();
-    let endpoint = endpoint.and_then(|url| url.strip_suffix("/.well-known/openid-configuration"));
-    let plain = |url: &str| url.trim_end_matches('/').to_owned();
-    let configured = [host, endpoint].into_iter().flatten();
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    configured.into_iter().any(|url| plain(url) == plain(issuer))
-        || ctx.memory.knows(Mark::of_issuer(site, issuer), ctx.facts.now)
+    let plain = |url: &str| {
+        let url = url
+            .strip_suffix("/.well-known/openid-configuration")
+            .unwrap_or(url);
+        url.trim_end_matches('/').to_owned()
+    };
+    let configured = ctx.settings.server.provider.map(Provider::members);
+    configured
+        .into_iter()
+        .flatten()
+        .any(|(_, url)| plain(url) == plain(issuer))
+        || ctx.memory.knows(Mark::of_issuer(ctx.site, issuer), ctx.now)
 }
 
 #[cfg(test)]

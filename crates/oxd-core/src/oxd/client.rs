@@ -16,6 +16,7 @@ use super::{Answer, Credentials, Server, Site, Transport, TransportError, lock};
 use crate::base::clock::{Seconds, wall};
 use crate::base::reason::{Failure, Reason};
 use crate::base::secret::Secret;
+use crate::config::types::Provider;
 use crate::shm::stats::{Command, Event, Outcome, Stats};
 
 const REFRESH: &str = "get-access-token-by-refresh-token";
@@ -130,11 +131,8 @@ impl<T: Transport> Client<T> {
                 "client_secret": credentials.client_secret.expose(),
                 "scope": ["openid", "oxd"],
             });
-            if let Some(host) = credentials.op_host {
-                body["op_host"] = host.into();
-            }
-            if let Some(endpoint) = credentials.op_configuration_endpoint {
-                body["op_configuration_endpoint"] = endpoint.into();
+            for (name, value) in credentials.provider.members() {
+                body[name] = value.into();
             }
             let command = "get-client-token";
             let answer = self.send(server, command, None, &body)?;
@@ -190,22 +188,18 @@ impl<T: Transport> SiteClient<'_, T> {
         command: &str,
         mut request: Map<String, Value>,
     ) -> Result<A, Failure> {
-        request.insert("oxd_id".into(), self.site.oxd_id.into());
+        request.insert("oxd_id".into(), self.site.id.as_str().into());
         let body = Value::Object(request);
         let server = &self.site.server;
         let Some(credentials) = &self.site.credentials else {
             return typed(server, command, &self.client.send(server, command, None, &body)?);
         };
         let cell = {
-            let provider = credentials
-                .op_host
-                .or(credentials.op_configuration_endpoint)
-                .unwrap_or_default();
             let key = [
                 server.url.as_str(),
-                self.site.oxd_id,
+                self.site.id.as_str(),
                 credentials.client_id,
-                provider,
+                credentials.provider.name(),
             ]
             .join("\n");
             lock(&self.client.tokens).entry(key).or_default().clone()
@@ -318,8 +312,7 @@ impl<T: Transport> Commands for SiteClient<'_, T> {
     }
 
     fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
-        let (host, endpoint) = self.site.provider;
-        let provider = host.or(endpoint).unwrap_or_default();
+        let provider = self.site.provider.map(Provider::name).unwrap_or_default();
         let cell = lock(&self.client.keys)
             .entry(format!("{} {provider}", self.site.server.url))
             .or_default()
@@ -332,12 +325,8 @@ impl<T: Transport> SiteClient<'_, T> {
     /// `get-jwks`, which is about the provider and not about the site.
     fn jwks(&self) -> Result<Vec<Value>, Failure> {
         let mut request = Map::new();
-        let (host, endpoint) = self.site.provider;
-        let named = [("op_host", host), ("op_configuration_endpoint", endpoint)];
-        for (name, value) in named {
-            if let Some(value) = value {
-                request.insert(name.into(), value.into());
-            }
+        for (name, value) in self.site.provider.into_iter().flat_map(Provider::members) {
+            request.insert(name.into(), value.into());
         }
         let answer: Jwks = self.call("get-jwks", request)?;
         Ok(answer.keys)

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::{ANSWER_LIMIT, Answer, Server, Transport, TransportError, lock};
-use crate::config::settings::Proxy;
+use crate::config::types::Proxy;
 
 /// The authorities that the operating system trusts, as data: loading them takes milliseconds, so it is done once by
 /// the parent and not by every child.

@@ -18,7 +18,9 @@ use url::Url;
 
 use crate::base::reason::{Failure, Reason};
 use crate::base::secret::Secret;
-use crate::config::settings::{CaFile, Proxy, Settings, Timeouts};
+use crate::base::site::SiteId;
+use crate::config::settings::Settings;
+use crate::config::types::{CaFile, Provider, Proxy, Timeouts};
 
 /// How to reach one oxd server; what makes a transport of its own necessary.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +52,9 @@ pub struct Site<'a> {
     /// The server.
     pub server: Server<'a>,
     /// `oxd_id`
-    pub oxd_id: &'a str,
-    /// The provider: `op_host` and `op_configuration_endpoint`.
-    pub provider: (Option<&'a str>, Option<&'a str>),
+    pub id: SiteId<'a>,
+    /// The provider, where it is named.
+    pub provider: Option<Provider<'a>>,
     /// What `get-client-token` is told; `None` with `OxdProtectedCommands Off`.
     pub credentials: Option<Credentials<'a>>,
 }
@@ -64,52 +66,58 @@ pub struct Credentials<'a> {
     pub client_id: &'a str,
     /// `client_secret`
     pub client_secret: &'a Secret,
-    /// `op_host`
-    pub op_host: Option<&'a str>,
-    /// `op_configuration_endpoint`
-    pub op_configuration_endpoint: Option<&'a str>,
+    /// `op_host` and `op_configuration_endpoint`
+    pub provider: Provider<'a>,
 }
 
 impl<'a> Site<'a> {
-    /// The site that a place's settings name, or the refusal that names the missing directive.
-    pub fn of(settings: &Settings<'a>, default_max_calls: u32) -> Result<Self, Failure> {
-        let missing =
-            |directive: &str| Failure::new(Reason::NotConfigured, format!("this place has no {directive}"));
-        let server = Server {
-            url: settings.server.ok_or_else(|| missing("OxdServer"))?,
-            timeouts: settings.timeouts(),
-            verify: settings.server_verify.unwrap_or(true),
-            ca: settings.server_ca,
-            proxy: settings.server_proxy.unwrap_or(&Proxy::Direct),
-            max_calls: settings.server_max_calls.unwrap_or(default_max_calls).max(1),
+    /// The site that a place's settings name, or the refusal that names the first missing directive.
+    pub fn of(settings: &Settings<'a>, path: &str) -> Result<Self, Failure> {
+        let missing = |directive: &str| {
+            Failure::new(
+                Reason::NotConfigured,
+                format!("{path}: this place has no {directive}"),
+            )
         };
-        let oxd_id = settings
-            .effective_oxd_id()
-            .ok_or_else(|| missing("OxdId (or OxdSite)"))?;
-        let credentials = if settings.protected_commands.unwrap_or(true) {
-            let (op_host, op_configuration_endpoint) = settings.effective_provider();
-            if op_host.is_none() && op_configuration_endpoint.is_none() {
-                return Err(missing("OxdOpHost (or OxdOpConfigurationEndpoint, or OxdSite)"));
-            }
+        let named = &settings.server;
+        let server = Server {
+            url: named.url.ok_or_else(|| missing("OxdServer"))?,
+            timeouts: named.timeouts,
+            verify: named.verify,
+            ca: named.ca,
+            proxy: named.proxy,
+            max_calls: named.max_calls,
+        };
+        let id = settings.site.ok_or_else(|| missing("OxdId (or OxdSite)"))?;
+        let credentials = if named.protected_commands {
             Some(Credentials {
-                client_id: settings
-                    .effective_client_id()
+                provider: named
+                    .provider
+                    .ok_or_else(|| missing("OxdOpHost (or OxdOpConfigurationEndpoint, or OxdSite)"))?,
+                client_id: named
+                    .client_id
                     .ok_or_else(|| missing("OxdClientId (or OxdSite)"))?,
-                client_secret: settings
-                    .effective_client_secret()
+                client_secret: named
+                    .client_secret
                     .ok_or_else(|| missing("OxdClientSecret (or OxdSite)"))?,
-                op_host,
-                op_configuration_endpoint,
             })
         } else {
             None
         };
         Ok(Self {
             server,
-            oxd_id,
-            provider: settings.effective_provider(),
+            id,
+            provider: named.provider,
             credentials,
         })
+    }
+
+    /// The refusal for a place whose settings name no site.
+    pub fn missing(settings: &Settings<'_>, path: &str) -> Failure {
+        match Site::of(settings, path) {
+            Err(failure) => failure,
+            Ok(_) => Failure::new(Reason::NotConfigured, format!("{path}: this place has no site")),
+        }
     }
 }
 

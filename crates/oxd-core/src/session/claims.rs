@@ -1,10 +1,12 @@
 //! From what the provider says about a user to what a session keeps, and back to JSON.
 
+pub mod lookup;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::session::record::{ClaimView, Kind, Parts, put_claim};
+use crate::session::record::{ClaimView, Kind, SessionRecord, put_claim};
 
 /// The id token's members that only its verification needs (OpenID Connect Core 2 and 3.3.2.11).
 const TECHNICAL: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
@@ -79,8 +81,8 @@ pub fn env_name(name: &[u8]) -> impl Iterator<Item = u8> {
 }
 
 /// The claims of a session as a JSON object.
-pub fn to_json(parts: &Parts<'_>) -> Map<String, Value> {
-    parts
+pub fn to_json(record: &SessionRecord<'_>) -> Map<String, Value> {
+    record
         .claims()
         .map(|claim| {
             (
@@ -163,11 +165,11 @@ mod tests {
 
     fn env_of(claims: Value) -> Vec<(String, String)> {
         let raw = encode(&object(claims));
-        let parts = Parts {
+        let record = SessionRecord {
             claims: &raw,
-            ..Parts::default()
+            ..SessionRecord::default()
         };
-        parts
+        record
             .claims()
             .filter(|c| !c.hidden)
             .map(|c| {
@@ -201,9 +203,9 @@ mod tests {
         );
         let raw = encode(&claims);
         assert_eq!(
-            to_json(&Parts {
+            to_json(&SessionRecord {
                 claims: &raw,
-                ..Parts::default()
+                ..SessionRecord::default()
             }),
             claims
         );

@@ -1,72 +1,76 @@
 //! The cookies of a session: its record or its identifier, and when it was last used.
 
-use super::{IDENTIFIER, Keep};
-use crate::access::authn::Ctx;
+use super::env::SessionEnv;
+use super::open::IDENTIFIER;
+use super::record::SessionRecord;
 use crate::base::clock::Seconds;
 use crate::base::crypto::{NoRandomness, Purpose, random_text};
 use crate::base::reason::{Failure, Reason};
 use crate::http::cookie::{self, Attributes};
-use crate::login::pending;
-use crate::session::record::Parts;
 
-/// What follows the session cookie's name in the name of the cookie that says when the session was last used.
-pub const NAME_OF_USE: &str = ".seen";
+/// Suffix of the last-used cookie.
+pub const LAST_USED_SUFFIX: &str = ".seen";
 /// What a request's `Cookie` header may hold besides the session and the cookies seen now, in bytes: room for one login
 /// in progress and the cookie of last use.
 const HEADER_SLACK: usize = 1_152;
 
 /// A new identifier for a session in a store.
-pub(super) fn identifier(ctx: &Ctx<'_>) -> Result<String, NoRandomness> {
-    random_text(ctx.outside, IDENTIFIER / 4 * 3)
+pub(super) fn identifier(env: &SessionEnv<'_>) -> Result<String, NoRandomness> {
+    random_text(env.host, IDENTIFIER / 4 * 3)
 }
 
-fn name_of_use(keep: &Keep<'_>) -> String {
-    [keep.settings.session_cookie(), NAME_OF_USE].concat()
+fn name_of_use(env: &SessionEnv<'_>) -> String {
+    [env.settings.cookie.name, LAST_USED_SUFFIX].concat()
 }
 
 /// When the session was last used, as the cookie says in plain digits: good enough to decide whether to write it again.
-pub(super) fn claimed_use(keep: &Keep<'_>, cookies: &[u8]) -> Option<Seconds> {
-    let value = cookie::find(cookies, name_of_use(keep).as_bytes())?;
+pub(super) fn claimed_use(env: &SessionEnv<'_>, cookies: &[u8]) -> Option<Seconds> {
+    let value = cookie::find(cookies, name_of_use(env).as_bytes())?;
     let digits = value.split(|b| *b == b'.').next()?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// When the session was last used, from the sealed half of that cookie, which belongs to this session only.
-pub(super) fn proven_use(keep: &Keep<'_>, parts: &Parts<'_>, cookies: &[u8]) -> Option<Seconds> {
-    let value = cookie::find(cookies, name_of_use(keep).as_bytes())?;
+pub(super) fn proven_use(
+    env: &SessionEnv<'_>,
+    record: &SessionRecord<'_>,
+    cookies: &[u8],
+) -> Option<Seconds> {
+    let value = cookie::find(cookies, name_of_use(env).as_bytes())?;
     let dot = value.iter().position(|b| *b == b'.')?;
-    let text = keep
+    let text = env
+        .settings
         .keys
-        .open_owned(Purpose::Seen, &use_of(keep, parts), &value[dot + 1..])?;
+        .open_owned(Purpose::Seen, &use_aad(env, record), &value[dot + 1..])?;
     Some(u64::from_le_bytes(text.try_into().ok()?))
 }
 
-/// What the sealed time belongs to.
-fn use_of(keep: &Keep<'_>, parts: &Parts<'_>) -> String {
-    let id = u128::from_le_bytes(parts.id);
-    format!("{id:032x} {}", keep.site())
+/// The additional data of the sealed time: it belongs to one session of one site.
+fn use_aad(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> String {
+    let id = u128::from_le_bytes(record.id);
+    format!("{id:032x} {}", env.site.as_str())
 }
 
 /// The cookie that says that the session is used now.
-pub(super) fn of_use(ctx: &Ctx<'_>, parts: &Parts<'_>) -> Result<String, Failure> {
-    let (keep, now) = (Keep::of(ctx), ctx.facts.now);
-    let sealed = ctx.keys.seal(
-        ctx.outside,
+pub(super) fn of_use(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Result<String, Failure> {
+    let (env, now) = (env, env.now);
+    let sealed = env.settings.keys.seal(
+        env.host,
         Purpose::Seen,
-        &use_of(&keep, parts),
+        &use_aad(&env, record),
         &now.to_le_bytes(),
     )?;
-    let attributes = Attributes::for_session(ctx.settings, ctx.facts);
-    Ok(attributes.set(&name_of_use(&keep), &format!("{now}.{sealed}"), None))
+    let attributes = Attributes::for_session(env);
+    Ok(attributes.set(&name_of_use(&env), &format!("{now}.{sealed}"), None))
 }
 
 /// The cookies of a session in a store: the identifier; pieces and times of an earlier one go.
-pub(super) fn of_identifier(ctx: &Ctx<'_>, identifier: &str) -> Vec<String> {
-    let name = ctx.settings.session_cookie();
-    let attributes = Attributes::for_session(ctx.settings, ctx.facts);
+pub(super) fn of_identifier(env: &SessionEnv<'_>, identifier: &str) -> Vec<String> {
+    let name = env.settings.cookie.name;
+    let attributes = Attributes::for_session(env);
     let mut lines = vec![attributes.set(name, identifier, None)];
     lines.extend(
-        present(ctx)
+        present(env)
             .into_iter()
             .filter(|existing| existing != name)
             .map(|existing| attributes.clear(&existing)),
@@ -75,29 +79,31 @@ pub(super) fn of_identifier(ctx: &Ctx<'_>, identifier: &str) -> Vec<String> {
 }
 
 /// Seals a record and writes its cookies; pieces left over from a longer one are taken away.
-pub(super) fn of_record(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Failure> {
-    let name = ctx.settings.session_cookie();
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let sealed = ctx.keys.seal(ctx.outside, Purpose::Session, site, record)?;
+pub(super) fn of_record(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Vec<String>, Failure> {
+    let name = env.settings.cookie.name;
+    let sealed = env
+        .settings
+        .keys
+        .seal(env.host, Purpose::Session, env.site.as_str(), bytes)?;
     let too_large = || {
         Failure::new(
             Reason::SessionTooLarge,
             format!(
                 "a session of {} bytes does not fit into the {} bytes that httpd takes for the Cookie header",
                 sealed.len(),
-                ctx.facts.header_limit
+                env.request.header_limit()
             ),
         )
     };
     let pieces = cookie::cut(name, &sealed).ok_or_else(too_large)?;
     let (mut stale, mut logins) = (Vec::new(), Vec::new());
     let (mut others, mut in_logins) = (0, 0);
-    for (existing, value) in cookie::all(ctx.facts.headers.cookie.unwrap_or_default()) {
+    for (existing, value) in cookie::all(env.cookies()) {
         let bytes = existing.len() + value.len() + 3;
         match Piece::of(existing, name) {
             Some(Piece::Number(index)) if index >= pieces.len() => stale.push(index),
             Some(_) => {}
-            None if existing.starts_with(pending::PREFIX.as_bytes()) => {
+            None if existing.starts_with(cookie::LOGIN_PREFIX.as_bytes()) => {
                 in_logins += bytes;
                 logins.push(String::from_utf8_lossy(existing));
             }
@@ -109,10 +115,10 @@ pub(super) fn of_record(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Fai
         .map(|(name, value)| name.len() + value.len() + 3)
         .sum();
     // A Cookie header over the limit would lock the browser out of the whole site with a 400 from httpd.
-    if ours + others + HEADER_SLACK > ctx.facts.header_limit {
+    if ours + others + HEADER_SLACK > env.request.header_limit() {
         return Err(too_large());
     }
-    let attributes = Attributes::for_session(ctx.settings, ctx.facts);
+    let attributes = Attributes::for_session(env);
     let mut lines: Vec<_> = pieces
         .iter()
         .map(|(name, value)| attributes.set(name, value, None))
@@ -123,25 +129,25 @@ pub(super) fn of_record(ctx: &Ctx<'_>, record: &[u8]) -> Result<Vec<String>, Fai
             .map(|index| attributes.clear(&format!("{name}.{index}"))),
     );
     // The session goes before logins that other tabs have under way: those can be started again.
-    if ours + others + in_logins + HEADER_SLACK > ctx.facts.header_limit {
+    if ours + others + in_logins + HEADER_SLACK > env.request.header_limit() {
         lines.extend(logins.iter().map(|login| attributes.clear(login)));
     }
     Ok(lines)
 }
 
 /// The cookies that end a session: an empty one for each that the request brought.
-pub fn clear(ctx: &Ctx<'_>) -> Vec<String> {
-    let attributes = Attributes::for_session(ctx.settings, ctx.facts);
-    present(ctx)
+pub fn clear(env: &SessionEnv<'_>) -> Vec<String> {
+    let attributes = Attributes::for_session(env);
+    present(env)
         .into_iter()
         .map(|name| attributes.clear(&name))
         .collect()
 }
 
 /// The names of the session's cookies that the request brought, each once.
-fn present(ctx: &Ctx<'_>) -> Vec<String> {
-    let name = ctx.settings.session_cookie();
-    let mut names: Vec<_> = cookie::all(ctx.facts.headers.cookie.unwrap_or_default())
+fn present(env: &SessionEnv<'_>) -> Vec<String> {
+    let name = env.settings.cookie.name;
+    let mut names: Vec<_> = cookie::all(env.cookies())
         .filter(|(existing, _)| Piece::of(existing, name).is_some())
         .map(|(existing, _)| String::from_utf8_lossy(existing).into_owned())
         .collect();
@@ -163,7 +169,7 @@ impl Piece {
         match cookie.strip_prefix(name.as_bytes())? {
             [] => Some(Piece::Number(0)),
             [b'.', digit @ b'1'..=b'9'] => Some(Piece::Number(usize::from(digit - b'0'))),
-            rest if rest == NAME_OF_USE.as_bytes() => Some(Piece::Use),
+            rest if rest == LAST_USED_SUFFIX.as_bytes() => Some(Piece::Use),
             _ => None,
         }
     }

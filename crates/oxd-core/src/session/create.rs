@@ -4,164 +4,243 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Opened, cookies, index, revoke, user_name, with_own};
-use crate::access::authn::Ctx;
+use super::env::SessionEnv;
+use super::open::{Opened, open, user_name};
+use super::record::{Marks, SessionRecord, Strings, expiry};
+use super::store::{Entries, Kind};
+use super::{claims, cookies, index, revoke};
 use crate::base::clock::{Seconds, numeric_date};
+use crate::base::log::Level;
 use crate::base::reason::Failure;
-use crate::login::pending::Pending;
-use crate::oxd::api::Tokens;
-use crate::session::claims;
-use crate::session::record::{Marks, Parts, Texts};
-use crate::session::store::{Entries, Key, Kind};
+use crate::base::store::Key;
 use crate::shm::memory::{About, Mark};
 use crate::shm::stats::End;
 
 /// How long an issuer is remembered after a login from it, in seconds.
 const ISSUER_KNOWN_FOR: Seconds = 90 * 86_400;
+/// Authentications that a session remembers: as many as any provider has ways of authenticating.
+const MOST_ACRS: usize = 8;
 
-/// The cookies of a new session, from what oxd answered. The login in progress says where it ends.
+/// What a session is made of.
+pub struct NewSession<'n> {
+    /// For `get-user-info` and for applications.
+    pub access_token: &'n str,
+    /// Seconds that the access token lives; `None` or -1 when unknown.
+    pub expires_in: Option<i64>,
+    /// Absent where the provider gave none.
+    pub refresh_token: Option<&'n str>,
+    /// The id token as it was signed, wanted for `id_token_hint` at logout.
+    pub id_token: &'n str,
+    /// The claims of id token and user info ([`claims::merge`]).
+    pub claims: &'n Map<String, Value>,
+    /// Where the login ends.
+    pub target: &'n str,
+    /// The acr values that the login was asked for, if it was a step-up.
+    pub requested_acr: &'n [String],
+}
+
+/// Makes a session; answers its cookies.
 ///
 /// The session that the browser had until now is over; with `OxdSessionMax`, so are the user's oldest ones.
-pub fn create(
-    ctx: &Ctx<'_>,
-    tokens: &Tokens,
-    merged: &Map<String, Value>,
-    pending: &Pending,
-) -> Result<Vec<String>, Failure> {
-    let now = ctx.facts.now;
-    let site = ctx.settings.effective_oxd_id().unwrap_or_default();
-    let text = |name: &str| without_nul(merged.get(name).and_then(Value::as_str).unwrap_or_default());
-    let (acr, target) = (text("acr"), without_nul(&pending.target));
-    let acrs = authentications(ctx, merged, &acr)?;
-    // What this login was asked for and has not brought; asking again would loop.
-    let refused: Vec<&str> = pending
-        .step_up
-        .iter()
-        .map(String::as_str)
-        .filter(|wanted| *wanted != acr)
-        .collect();
-    let refused = without_nul(&refused.join(" ")).into_owned();
-    let (access, refresh, id_token) = (
-        without_nul(&tokens.access_token),
-        without_nul(tokens.refresh_token.as_deref().unwrap_or_default()),
-        without_nul(&tokens.id_token),
-    );
+pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>, Failure> {
+    let mut buffer = Vec::new();
+    let earlier = open(env, |len| {
+        buffer.resize(len, 0);
+        &mut buffer
+    })?;
+    let acr = claim_text(new.claims, "acr").unwrap_or_default();
+    let strings = OwnedStrings {
+        acr: without_nul(acr),
+        acrs: authentications(env, new.claims, acr, earlier.as_ref()),
+        refused: not_delivered(new.requested_acr, acr),
+        target: without_nul(new.target),
+        access_token: without_nul(new.access_token),
+        refresh_token: without_nul(new.refresh_token.unwrap_or_default()),
+        id_token: without_nul(new.id_token),
+    };
     let mut id = [0; 16];
-    ctx.outside.fill(&mut id)?;
-    let in_store = Entries::of(ctx).map(|entries| cookies::identifier(ctx).map(|text| (entries, text)));
-    let in_store = in_store.transpose()?;
-    let key = in_store
-        .as_ref()
-        .map(|(_, identifier)| Kind::of_cookie(site, identifier.as_bytes()));
-    let encoded = claims::encode(merged);
-    let mut parts = Parts {
-        seen: now,
+    env.host.fill(&mut id)?;
+    let place = match env.entries() {
+        Some(entries) => Some(InStore::new(env, entries)?),
+        None => None,
+    };
+    let encoded = claims::encode(new.claims);
+    let mut record = SessionRecord {
+        seen: env.now,
         id,
         marks: Marks::default(),
         version: 0,
-        issued: now,
-        issued_millis: ctx.facts.millis % 1_000,
-        ends: now.saturating_add(ctx.settings.lifetime()),
-        auth_time: merged.get("auth_time").and_then(numeric_date).unwrap_or(0),
-        access_expires: expiry(now, tokens.expires_in),
-        informed: now,
-        texts: Texts {
-            acr: acr.as_bytes(),
-            acrs: acrs.as_bytes(),
-            refused: refused.as_bytes(),
-            key: key.as_ref().map_or(&[], Key::as_slice),
-            target: target.as_bytes(),
-            access_token: access.as_bytes(),
-            refresh_token: refresh.as_bytes(),
-            id_token: id_token.as_bytes(),
-        },
+        issued: env.now,
+        issued_millis: env.millis % 1_000,
+        ends: env.now.saturating_add(env.settings.session.lifetime),
+        auth_time: new.claims.get("auth_time").and_then(numeric_date).unwrap_or(0),
+        access_expires: expiry(env.now, new.expires_in),
+        informed: env.now,
+        strings: strings.borrowed(place.as_ref().map(|place| &place.key)),
         claims: &encoded,
     };
-    parts.marks = marks(ctx, site, merged, &parts);
-    let record = parts.write();
-    let lines = match (&in_store, &key) {
-        (Some((entries, identifier)), Some(key)) => {
-            entries.put(ctx.outside, key, &record, parts.ends)?;
-            end_earlier(ctx)?;
-            index::add(ctx, entries, key, &parts)?;
-            cookies::of_identifier(ctx, identifier)
-        }
-        _ => {
-            let lines = cookies::of_record(ctx, &record)?;
-            end_earlier(ctx)?;
-            lines
-        }
-    };
-    ctx.stats.made();
-    if let Some(sid) = Mark::stored(parts.marks.sid) {
-        ctx.memory.know(sid, now, parts.ends);
-    }
-    if let Some(issuer) = merged.get("iss").and_then(Value::as_str) {
-        let mark = Mark::of_issuer(site, issuer);
-        ctx.memory.know(mark, now, now.saturating_add(ISSUER_KNOWN_FOR));
-    }
+    record.marks = marks(env, new.claims, &record);
+    let lines = write(env, &record, place.as_ref(), earlier.as_ref())?;
+    env.stats.made();
+    remember(env, new.claims, &record);
     Ok(lines)
 }
 
-/// Ends the session that the browser had until now; called when the new one exists.
-fn end_earlier(ctx: &Ctx<'_>) -> Result<(), Failure> {
-    with_own(ctx, |session| match session {
+/// The place of a new session in a store.
+struct InStore<'a> {
+    entries: Entries<'a>,
+    identifier: String,
+    key: Key,
+}
+
+impl<'a> InStore<'a> {
+    fn new(env: &SessionEnv<'a>, entries: Entries<'a>) -> Result<Self, Failure> {
+        let identifier = cookies::identifier(env)?;
+        let key = Kind::of_cookie(env.site, identifier.as_bytes());
+        Ok(Self {
+            entries,
+            identifier,
+            key,
+        })
+    }
+}
+
+/// Texts of a new record, fit to be handed to C in place.
+struct OwnedStrings<'n> {
+    acr: Cow<'n, str>,
+    acrs: String,
+    refused: String,
+    target: Cow<'n, str>,
+    access_token: Cow<'n, str>,
+    refresh_token: Cow<'n, str>,
+    id_token: Cow<'n, str>,
+}
+
+impl OwnedStrings<'_> {
+    fn borrowed<'s>(&'s self, key: Option<&'s Key>) -> Strings<'s> {
+        Strings {
+            acr: self.acr.as_bytes(),
+            acrs: self.acrs.as_bytes(),
+            refused: self.refused.as_bytes(),
+            key: key.map_or(&[], Key::as_slice),
+            target: self.target.as_bytes(),
+            access_token: self.access_token.as_bytes(),
+            refresh_token: self.refresh_token.as_bytes(),
+            id_token: self.id_token.as_bytes(),
+        }
+    }
+}
+
+/// Writes the record and ends the session that the browser had; the new one exists by then.
+fn write(
+    env: &SessionEnv<'_>,
+    record: &SessionRecord<'_>,
+    place: Option<&InStore<'_>>,
+    earlier: Option<&Opened<'_>>,
+) -> Result<Vec<String>, Failure> {
+    let end_earlier = || match earlier {
         Some(session) => {
-            ctx.stats.ended(End::Login);
-            revoke::end_opened(ctx, &session)
+            env.stats.ended(End::Login);
+            revoke::end_opened(env, session)
         }
         None => Ok(()),
-    })?
+    };
+    let bytes = record.write();
+    let Some(InStore {
+        entries,
+        identifier,
+        key,
+    }) = place
+    else {
+        let lines = cookies::of_record(env, &bytes)?;
+        end_earlier()?;
+        return Ok(lines);
+    };
+    entries.put(env.host, key, &bytes, record.ends)?;
+    end_earlier()?;
+    for oldest in index::add(env, entries, key, record)? {
+        env.stats.ended(End::Limit);
+        env.log(Level::Info, || {
+            let most = env.settings.session.max.unwrap_or_default();
+            format!("a user's oldest session ends: OxdSessionMax {most}")
+        });
+        revoke::end_entry(env, entries, &oldest.key, oldest.ends)?;
+    }
+    Ok(cookies::of_identifier(env, identifier))
+}
+
+/// Lets this machine know the provider's session and the issuer, for what the provider may say of them later.
+fn remember(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionRecord<'_>) {
+    if let Some(sid) = Mark::stored(record.marks.sid) {
+        env.memory.know(sid, env.now, record.ends);
+    }
+    if let Some(issuer) = claim_text(claims, "iss") {
+        let mark = Mark::of_issuer(env.site, issuer);
+        env.memory
+            .know(mark, env.now, env.now.saturating_add(ISSUER_KNOWN_FOR));
+    }
+}
+
+fn claim_text<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c str> {
+    claims
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
 }
 
 /// What the session will be found by.
-fn marks(ctx: &Ctx<'_>, site: &str, merged: &Map<String, Value>, parts: &Parts<'_>) -> Marks {
-    let text = |name: &str| merged.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let subject = text("sub").unwrap_or_default();
-    let name = user_name(parts, ctx.settings);
+fn marks(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionRecord<'_>) -> Marks {
+    let subject = claim_text(claims, "sub").unwrap_or_default();
+    let name = user_name(record, &env.settings.identity);
     let name = name.as_deref().map(|name| String::from_utf8_lossy(name));
     let name = name.as_deref().map(|name| name.trim_end_matches('\0'));
     Marks {
-        user: Mark::of(About::User, site, &[subject]).word(),
+        user: Mark::of(About::User, env.site, &[subject]).word(),
         name: name
             .filter(|name| *name != subject)
-            .map_or(0, |name| Mark::of(About::Name, site, &[name]).word()),
-        sid: match (text("iss"), text("sid")) {
-            (Some(issuer), Some(sid)) => Mark::of_sid(site, issuer, sid).word(),
+            .map_or(0, |name| Mark::of(About::Name, env.site, &[name]).word()),
+        sid: match (claim_text(claims, "iss"), claim_text(claims, "sid")) {
+            (Some(issuer), Some(sid)) => Mark::of_sid(env.site, issuer, sid).word(),
             _ => 0,
         },
     }
 }
 
-/// Every acr that this user has authenticated with: those of the session that the browser has, if it is the same
-/// user's, and the new one.
-fn authentications(ctx: &Ctx<'_>, merged: &Map<String, Value>, acr: &str) -> Result<String, Failure> {
-    let same_user = |parts: &Parts<'_>| {
-        ["sub", "iss"].iter().all(|name| {
-            let claim = parts.claims().find(|claim| claim.name == name.as_bytes());
-            claim.map(|claim| claims::claim_json(&claim)) == merged.get(*name).cloned()
-        })
+/// Every acr that this user has authenticated with, each with its time: those of the session that the browser has, if it
+/// is the same user's, and the new one. Lines of `acr seconds`.
+fn authentications(
+    env: &SessionEnv<'_>,
+    claims: &Map<String, Value>,
+    acr: &str,
+    earlier: Option<&Opened<'_>>,
+) -> String {
+    let same_user = |session: &&Opened<'_>| {
+        ["sub", "iss"]
+            .iter()
+            .all(|name| session.claim(name) == claims.get(*name).cloned())
     };
-    let history = |session: Opened<'_>| String::from_utf8_lossy(session.parts.texts.acrs).into_owned();
-    let earlier = with_own(ctx, |session| {
-        session.filter(|s| same_user(&s.parts)).map(history)
-    })?;
-    let mut lines: Vec<String> = earlier.unwrap_or_default().lines().map(str::to_owned).collect();
+    let history = earlier
+        .filter(same_user)
+        .map(|session| String::from_utf8_lossy(session.record.strings.acrs))
+        .unwrap_or_default();
+    let mut lines: Vec<String> = history.lines().map(str::to_owned).collect();
     if !acr.is_empty() && !acr.contains(char::is_whitespace) {
         lines.retain(|line| line.split(' ').next() != Some(acr));
-        lines.push(format!("{acr} {}", ctx.facts.now));
+        lines.push(format!("{acr} {}", env.now));
     }
-    // As many as any provider has ways of authenticating; the cookie must not grow with every login.
-    let surplus = lines.len().saturating_sub(8);
-    Ok(lines.split_off(surplus).join("\n"))
+    // The cookie must not grow with every login.
+    let surplus = lines.len().saturating_sub(MOST_ACRS);
+    lines.split_off(surplus).join("\n").replace('\0', "")
 }
 
-/// `expires_in` as a point in time; 0 when it is unknown (oxd says -1).
-pub(super) fn expiry(now: Seconds, expires_in: Option<i64>) -> Seconds {
-    expires_in
-        .and_then(|s| u64::try_from(s).ok())
-        .filter(|s| *s > 0)
-        .map_or(0, |s| now.saturating_add(s))
+/// What a login was asked for and has not brought; asking again would loop.
+fn not_delivered(requested: &[String], acr: &str) -> String {
+    let missing: Vec<&str> = requested
+        .iter()
+        .map(String::as_str)
+        .filter(|wanted| *wanted != acr)
+        .collect();
+    missing.join(" ").replace('\0', "")
 }
 
 /// Texts in a record are handed to C in place, and a NUL would cut them there.

@@ -7,15 +7,14 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Keep, last_use, revoke};
-use crate::access::authn::Ctx;
+use super::env::SessionEnv;
+use super::open::last_use;
+use super::record::SessionRecord;
+use super::store::{Entries, Kind};
 use crate::base::clock::{Seconds, wall};
-use crate::base::log::Level;
 use crate::base::reason::Failure;
-use crate::session::record::Parts;
-use crate::session::store::{Entries, Key, Kind};
+use crate::base::store::Key;
 use crate::shm::memory::{Lease, Mark};
-use crate::shm::stats::End;
 
 /// The most sessions that a list has; the oldest leave it first.
 const MOST: usize = 200;
@@ -25,10 +24,12 @@ const ELEMENT: usize = 48;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// One session of a list.
-struct Element {
-    key: Key,
+pub(super) struct Element {
+    /// The key of its entry.
+    pub key: Key,
     issued: Seconds,
-    ends: Seconds,
+    /// When it ends.
+    pub ends: Seconds,
 }
 
 fn read(bytes: &[u8]) -> Vec<Element> {
@@ -56,11 +57,11 @@ fn write(elements: &[Element]) -> Vec<u8> {
 }
 
 /// Waits for the list of a mark.
-fn lease<'a>(ctx: &Ctx<'a>, mark: Mark) -> Option<Lease<'a>> {
+fn lease<'a>(env: &SessionEnv<'a>, mark: Mark) -> Option<Lease<'a>> {
     let mut waited = Duration::ZERO;
     loop {
         let now = wall();
-        if let Some(lease) = ctx.memory.lease(mark, now, now + 10) {
+        if let Some(lease) = env.memory.lease(mark, now, now + 10) {
             return Some(lease);
         }
         if waited >= PATIENCE {
@@ -73,63 +74,60 @@ fn lease<'a>(ctx: &Ctx<'a>, mark: Mark) -> Option<Lease<'a>> {
 
 /// Changes the list of a mark.
 fn change(
-    ctx: &Ctx<'_>,
+    env: &SessionEnv<'_>,
     entries: &Entries<'_>,
     mark: Mark,
     alter: impl FnOnce(&mut Vec<Element>),
 ) -> Result<(), Failure> {
-    let _lease = lease(ctx, mark);
+    let _lease = lease(env, mark);
     let key = Kind::Index.of_mark(entries.site, mark);
     let mut elements = entries.get(&key)?.map_or_else(Vec::new, |bytes| read(&bytes));
-    elements.retain(|element| element.ends > ctx.facts.now);
+    elements.retain(|element| element.ends > env.now);
     alter(&mut elements);
     elements.drain(..elements.len().saturating_sub(MOST));
     match elements.iter().map(|element| element.ends).max() {
-        Some(until) => entries.put(ctx.outside, &key, &write(&elements), until),
+        Some(until) => entries.put(env.host, &key, &write(&elements), until),
         None => Ok(entries.remove(&key)?),
     }
 }
 
-/// Puts a new session into the lists of its marks, and ends those of its user that are too many.
-pub(super) fn add(ctx: &Ctx<'_>, entries: &Entries<'_>, key: &Key, parts: &Parts<'_>) -> Result<(), Failure> {
+/// Puts a new session into the lists of its marks; answers those of its user that are too many (`OxdSessionMax`).
+pub(super) fn add(
+    env: &SessionEnv<'_>,
+    entries: &Entries<'_>,
+    key: &Key,
+    record: &SessionRecord<'_>,
+) -> Result<Vec<Element>, Failure> {
     let element = || Element {
         key: *key,
-        issued: parts.issued,
-        ends: parts.ends,
+        issued: record.issued,
+        ends: record.ends,
     };
-    if let Some(mark) = Mark::stored(parts.marks.sid) {
-        change(ctx, entries, mark, |list| list.push(element()))?;
+    if let Some(mark) = Mark::stored(record.marks.sid) {
+        change(env, entries, mark, |list| list.push(element()))?;
     }
-    let Some(mark) = Mark::stored(parts.marks.user) else {
-        return Ok(());
+    let Some(mark) = Mark::stored(record.marks.user) else {
+        return Ok(Vec::new());
     };
-    let most = ctx.settings.session_max.map_or(usize::MAX, |most| most as usize);
+    let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
     let mut surplus = Vec::new();
-    change(ctx, entries, mark, |list| {
+    change(env, entries, mark, |list| {
         if list.len() >= most {
-            list.retain(|other| lives(ctx, entries, &other.key));
+            list.retain(|other| lives(env, entries, &other.key));
             list.sort_by_key(|other| other.issued);
             surplus = list.drain(..(list.len() + 1).saturating_sub(most)).collect();
         }
         list.push(element());
     })?;
-    for oldest in surplus {
-        ctx.stats.ended(End::Limit);
-        ctx.log(Level::Info, || {
-            format!("a user's oldest session ends: OxdSessionMax {most}")
-        });
-        revoke::end_entry(ctx, entries, &oldest.key, oldest.ends)?;
-    }
-    Ok(())
+    Ok(surplus)
 }
 
 /// Whether a listed session is still alive: it may have run out without anybody having taken it from the list.
-fn lives(ctx: &Ctx<'_>, entries: &Entries<'_>, key: &Key) -> bool {
+fn lives(env: &SessionEnv<'_>, entries: &Entries<'_>, key: &Key) -> bool {
     match entries.get(key) {
         Ok(None) => false,
-        Ok(Some(record)) => Parts::read(&record).is_some_and(|parts| {
-            last_use(&Keep::of(ctx), ctx.facts.now, &parts, b"").is_ok_and(|used| used.is_some())
-        }),
+        Ok(Some(bytes)) => SessionRecord::read(&bytes)
+            .is_some_and(|record| last_use(env, &record, b"").is_ok_and(|used| used.is_some())),
         // Nobody knows; the write that follows fails too.
         Err(_) => true,
     }
@@ -137,16 +135,16 @@ fn lives(ctx: &Ctx<'_>, entries: &Entries<'_>, key: &Key) -> bool {
 
 /// Takes a session out of the lists of its marks.
 pub(super) fn remove(
-    ctx: &Ctx<'_>,
+    env: &SessionEnv<'_>,
     entries: &Entries<'_>,
     key: &Key,
-    parts: &Parts<'_>,
+    record: &SessionRecord<'_>,
 ) -> Result<(), Failure> {
-    for mark in [parts.marks.sid, parts.marks.user]
+    for mark in [record.marks.sid, record.marks.user]
         .into_iter()
         .filter_map(Mark::stored)
     {
-        change(ctx, entries, mark, |list| {
+        change(env, entries, mark, |list| {
             list.retain(|element| element.key != *key)
         })?;
     }
@@ -154,9 +152,13 @@ pub(super) fn remove(
 }
 
 /// The sessions of a mark, with the times at which they end; the list is gone afterwards.
-pub(super) fn take(ctx: &Ctx<'_>, entries: &Entries<'_>, mark: Mark) -> Result<Vec<(Key, Seconds)>, Failure> {
+pub(super) fn take(
+    env: &SessionEnv<'_>,
+    entries: &Entries<'_>,
+    mark: Mark,
+) -> Result<Vec<(Key, Seconds)>, Failure> {
     let mut taken = Vec::new();
-    change(ctx, entries, mark, |list| {
+    change(env, entries, mark, |list| {
         taken = list
             .drain(..)
             .map(|element| (element.key, element.ends))

@@ -11,11 +11,13 @@
 //! version of the format is that of the purpose's key ([`crate::base::crypto::Purpose`]): another format, another key, so
 //! that a foreign one does not open at all.
 
+use std::fmt;
+
 use crate::base::clock::Seconds;
 
 /// The strings of a session, in the order in which they are written.
-#[derive(Clone, Copy, Default, Debug, PartialEq)]
-pub struct Texts<'r> {
+#[derive(Clone, Copy, Default, PartialEq)]
+pub struct Strings<'r> {
     /// The `acr` of the id token, or empty.
     pub acr: &'r [u8],
     /// Every `acr` that the user authenticated with, each with its time: lines of `acr seconds`.
@@ -34,6 +36,19 @@ pub struct Texts<'r> {
     pub id_token: &'r [u8],
 }
 
+impl fmt::Debug for Strings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing that a log shows may hold a token.
+        let shown = |text| String::from_utf8_lossy(text).into_owned();
+        f.debug_struct("Strings")
+            .field("acr", &shown(self.acr))
+            .field("acrs", &shown(self.acrs))
+            .field("refused", &shown(self.refused))
+            .field("target", &shown(self.target))
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a session is found by, as the machine's memory marks it ([`crate::shm::memory::Mark`]); 0 where there is none.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub struct Marks {
@@ -47,7 +62,7 @@ pub struct Marks {
 
 /// A session as it stands in a decrypted cookie or entry.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
-pub struct Parts<'r> {
+pub struct SessionRecord<'r> {
     /// When this record was written.
     pub seen: Seconds,
     /// Random bytes that no other session has.
@@ -69,22 +84,36 @@ pub struct Parts<'r> {
     /// When user info was last asked for.
     pub informed: Seconds,
     /// The strings.
-    pub texts: Texts<'r>,
+    pub strings: Strings<'r>,
     /// The claims, one after the other.
     pub claims: &'r [u8],
 }
 
-/// How a claim's text relates to its JSON value.
+/// How a claim's text relates to its JSON value. The numbers stand in cookies and entries that outlive the process.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
 pub enum Kind {
     /// A string: the text is the value.
-    Text,
+    Text = 0,
     /// A number or a boolean: the text is the JSON.
-    Scalar,
+    Scalar = 1,
     /// An array of strings without commas: the text joins them with `,`.
-    List,
+    List = 2,
     /// Anything else: the JSON follows the text.
-    Json,
+    Json = 3,
+}
+
+impl Kind {
+    #[inline]
+    fn of(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Kind::Text),
+            1 => Some(Kind::Scalar),
+            2 => Some(Kind::List),
+            3 => Some(Kind::Json),
+            _ => None,
+        }
+    }
 }
 
 /// Set in a kind byte when the claim's environment name belongs to another claim.
@@ -180,7 +209,7 @@ fn put_string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(0);
 }
 
-impl<'r> Parts<'r> {
+impl<'r> SessionRecord<'r> {
     /// Reads a record; `None` when it is not one.
     pub fn read(record: &'r [u8]) -> Option<Self> {
         let mut reader = Reader(record);
@@ -199,7 +228,7 @@ impl<'r> Parts<'r> {
             auth_time: reader.varint()?,
             access_expires: reader.varint()?,
             informed: reader.varint()?,
-            texts: Texts {
+            strings: Strings {
                 acr: reader.string()?,
                 acrs: reader.string()?,
                 refused: reader.string()?,
@@ -215,7 +244,7 @@ impl<'r> Parts<'r> {
 
     /// Writes the record.
     pub fn write(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256 + self.claims.len() + self.texts.id_token.len());
+        let mut out = Vec::with_capacity(256 + self.claims.len() + self.strings.id_token.len());
         out.extend_from_slice(&self.seen.to_le_bytes());
         out.extend_from_slice(&self.id);
         for mark in [self.marks.user, self.marks.name, self.marks.sid] {
@@ -232,16 +261,16 @@ impl<'r> Parts<'r> {
         ] {
             put_varint(&mut out, time);
         }
-        let texts = &self.texts;
+        let strings = &self.strings;
         for text in [
-            texts.acr,
-            texts.acrs,
-            texts.refused,
-            texts.key,
-            texts.target,
-            texts.access_token,
-            texts.refresh_token,
-            texts.id_token,
+            strings.acr,
+            strings.acrs,
+            strings.refused,
+            strings.key,
+            strings.target,
+            strings.access_token,
+            strings.refresh_token,
+            strings.id_token,
         ] {
             put_string(&mut out, text);
         }
@@ -265,13 +294,7 @@ impl<'r> Iterator for Claims<'r> {
     fn next(&mut self) -> Option<ClaimView<'r>> {
         let reader = &mut self.0;
         let kind_byte = reader.take(1)?[0];
-        let kind = match kind_byte & !HIDDEN {
-            0 => Kind::Text,
-            1 => Kind::Scalar,
-            2 => Kind::List,
-            3 => Kind::Json,
-            _ => return None,
-        };
+        let kind = Kind::of(kind_byte & !HIDDEN)?;
         let (name_len, text_len) = (reader.length()?, reader.length()?);
         let name = &reader.terminated(name_len)?[..name_len];
         let text_nul = reader.terminated(text_len)?;
@@ -299,12 +322,33 @@ pub fn put_claim(out: &mut Vec<u8>, claim: &ClaimView<'_>) {
     }
 }
 
+/// `expires_in` as a point in time; 0 when it is unknown (oxd says -1).
+pub fn expiry(now: Seconds, expires_in: Option<i64>) -> Seconds {
+    expires_in
+        .and_then(|s| u64::try_from(s).ok())
+        .filter(|s| *s > 0)
+        .map_or(0, |s| now.saturating_add(s))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sample(claims: &[u8]) -> Parts<'_> {
-        Parts {
+    #[test]
+    fn kinds_of_claims_are_written_and_read_as_the_same_numbers_for_ever() {
+        for (kind, number) in [
+            (Kind::Text, 0),
+            (Kind::Scalar, 1),
+            (Kind::List, 2),
+            (Kind::Json, 3),
+        ] {
+            assert_eq!((kind as u8, Kind::of(number)), (number, Some(kind)));
+        }
+        assert_eq!(Kind::of(4), None);
+    }
+
+    fn sample(claims: &[u8]) -> SessionRecord<'_> {
+        SessionRecord {
             seen: 1_800_000_000,
             id: *b"sixteen bytes id",
             marks: Marks {
@@ -319,12 +363,12 @@ mod tests {
             auth_time: 0,
             access_expires: 1_800_000_300,
             informed: 1_799_999_990,
-            texts: Texts {
+            strings: Strings {
                 acr: b"basic",
                 target: b"/app/",
                 key: &[0, 255, 0],
                 access_token: b"at",
-                ..Texts::default()
+                ..Strings::default()
             },
             claims,
         }
@@ -350,23 +394,35 @@ mod tests {
         put_claim(&mut claims, &text);
         put_claim(&mut claims, &json);
         let written = sample(&claims).write();
-        let read = Parts::read(&written).unwrap();
+        let read = SessionRecord::read(&written).unwrap();
         assert_eq!(read, sample(&claims));
         assert_eq!(read.claims().collect::<Vec<_>>(), [text, json]);
         assert_eq!(&written[..8], 1_800_000_000u64.to_le_bytes());
     }
 
     #[test]
+    fn debug_output_shows_no_token() {
+        let strings = Strings {
+            access_token: b"hunter2",
+            refresh_token: b"hunter2",
+            id_token: b"hunter2",
+            key: b"hunter2",
+            ..Strings::default()
+        };
+        assert!(!format!("{strings:?}").contains("hunter2"));
+    }
+
+    #[test]
     fn a_cut_or_hostile_record_is_none_and_never_a_panic() {
         let written = sample(b"").write();
         for cut in 0..written.len() {
-            assert!(Parts::read(&written[..cut]).is_none(), "{cut}");
+            assert!(SessionRecord::read(&written[..cut]).is_none(), "{cut}");
         }
         let mut hostile = vec![0; 48];
         hostile.extend_from_slice(&[0xff; 40]);
-        assert!(Parts::read(&hostile).is_none());
+        assert!(SessionRecord::read(&hostile).is_none());
         let mut endless = sample(b"").write();
         endless.extend_from_slice(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 1]);
-        assert_eq!(Parts::read(&endless).unwrap().claims().count(), 0);
+        assert_eq!(SessionRecord::read(&endless).unwrap().claims().count(), 0);
     }
 }

@@ -1,65 +1,35 @@
-//! Session stores outside of the process: what the module asks of one, and how entries look in it.
+//! The entries of sessions in a store ([`crate::base::store`]): their keys, and how they look.
 //!
-//! The Apache layer provides [`Store`] on httpd's socache providers. Everything that goes into a store is sealed under
-//! `OxdCryptoKey` and bound to the key that it stands under: who can read the store learns nothing, and who can write it
-//! cannot make an entry, nor put one in another's place.
+//! Everything that goes into a store is sealed under `OxdCryptoKey` and bound to the key that it stands under: who can
+//! read the store learns nothing, and who can write it cannot make an entry, nor put one in another's place.
 
-use crate::access::authn::Ctx;
 use crate::base::clock::Seconds;
 use crate::base::crypto::{KeyRing, OVERHEAD, Purpose, Random, sha256, sha256_of};
-use crate::base::reason::{Failure, Reason};
+use crate::base::reason::Failure;
+use crate::base::site::SiteId;
+use crate::base::store::{Key, Store, StoreError};
 use crate::shm::memory::Mark;
 
-/// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them.
-pub type Key = [u8; 32];
-
-/// Why a store did not do what it was asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StoreError {
-    /// It cannot be reached, does not answer in time, or failed.
-    Unavailable(String),
-    /// It does not take entries of this size.
-    TooLarge(String),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(why) => Failure::new(Reason::StoreUnavailable, why),
-            StoreError::TooLarge(why) => Failure::new(Reason::SessionTooLarge, why),
-        }
-    }
-}
-
-/// A store of entries that run out by themselves.
-pub trait Store: Sync {
-    /// An entry; `None` when there is none, or none any more.
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Puts an entry in place of any other.
-    fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError>;
-    /// Takes an entry away; it is no error when there is none.
-    fn remove(&self, key: &Key) -> Result<(), StoreError>;
-    /// Whether other machines may use it too.
-    fn is_shared(&self) -> bool;
-}
-
 /// What an entry holds. Each kind of the same thing stands under a key of its own.
+///
+/// The numbers and labels go into the keys of entries, which outlive the process: none may ever get another meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
 pub enum Kind {
     /// A session's record.
-    Session,
+    Session = 0,
     /// When a session was last used.
-    Seen,
-    /// That a session has ended, for whoever is about to write it again.
-    Tomb,
+    Seen = 1,
+    /// A tombstone: the session has ended, and whoever is about to write it again must not.
+    Tombstone = 2,
     /// Who is refreshing a session.
-    Lease,
+    Lease = 3,
     /// The keys of all sessions with a mark.
-    Index,
+    Index = 4,
     /// Since when all sessions with a mark are over.
-    Ended,
+    Ended = 5,
     /// That something happened that may happen only once.
-    Used,
+    Used = 6,
 }
 
 impl Kind {
@@ -67,7 +37,7 @@ impl Kind {
         match self {
             Kind::Session => b"mod_oxd session",
             Kind::Seen => b"mod_oxd seen",
-            Kind::Tomb => b"mod_oxd tomb",
+            Kind::Tombstone => b"mod_oxd tomb",
             Kind::Lease => b"mod_oxd lease",
             Kind::Index => b"mod_oxd index",
             Kind::Ended => b"mod_oxd ended",
@@ -79,7 +49,7 @@ impl Kind {
     ///
     /// One block of SHA-256, as each request computes it: the identifier is random, and the site is bound to the entry
     /// when it is sealed.
-    pub fn of_cookie(site: &str, identifier: &[u8]) -> Key {
+    pub fn of_cookie(site: SiteId<'_>, identifier: &[u8]) -> Key {
         let mut block = [0; 48];
         let length = identifier.len().min(32);
         block[..length].copy_from_slice(&identifier[..length]);
@@ -94,8 +64,8 @@ impl Kind {
     }
 
     /// The key of something that belongs to a mark.
-    pub fn of_mark(self, site: &str, mark: Mark) -> Key {
-        sha256_of(&[self.label(), site.as_bytes(), &mark.word().to_le_bytes()])
+    pub fn of_mark(self, site: SiteId<'_>, mark: Mark) -> Key {
+        sha256_of(&[self.label(), site.as_str().as_bytes(), &mark.word().to_le_bytes()])
     }
 }
 
@@ -106,22 +76,13 @@ pub struct Entries<'a> {
     pub store: &'a dyn Store,
     /// The keys for sealing.
     pub keys: &'a KeyRing,
-    /// The `oxd_id`.
-    pub site: &'a str,
+    /// Whose entries they are.
+    pub site: SiteId<'a>,
 }
 
-impl<'a> Entries<'a> {
-    /// The entries of a request's place; `None` where sessions live in cookies.
-    pub fn of(ctx: &Ctx<'a>) -> Option<Self> {
-        Some(Self {
-            store: ctx.store?,
-            keys: ctx.keys,
-            site: ctx.settings.effective_oxd_id().unwrap_or_default(),
-        })
-    }
-
-    fn belongs(&self, key: &Key) -> Vec<u8> {
-        [key.as_slice(), self.site.as_bytes()].concat()
+impl Entries<'_> {
+    fn aad(&self, key: &Key) -> Vec<u8> {
+        [key.as_slice(), self.site.as_str().as_bytes()].concat()
     }
 
     /// An entry, opened in the caller's buffer. One that does not open counts as none: it is foreign or forged.
@@ -136,7 +97,7 @@ impl<'a> Entries<'a> {
         let buffer = buffer(sealed.len());
         Ok(self
             .keys
-            .open_bytes(Purpose::Entry, &self.belongs(key), &sealed, buffer))
+            .open_bytes(Purpose::Entry, &self.aad(key), &sealed, buffer))
     }
 
     /// An entry in memory of its own.
@@ -159,7 +120,7 @@ impl<'a> Entries<'a> {
     pub fn put(&self, random: &dyn Random, key: &Key, text: &[u8], until: Seconds) -> Result<(), Failure> {
         let sealed = self
             .keys
-            .seal_bytes(random, Purpose::Entry, &self.belongs(key), text)?;
+            .seal_bytes(random, Purpose::Entry, &self.aad(key), text)?;
         Ok(self.store.put(key, &sealed, until)?)
     }
 

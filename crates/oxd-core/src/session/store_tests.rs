@@ -1,18 +1,20 @@
 //! Sessions in a store, and what ends them.
 
+use super::store::Kind;
 use super::*;
-use crate::access::authn::Refresh;
 use crate::base::reason::Reason;
-use crate::config::settings::SiteFile;
-use crate::shm::memory::About;
+use crate::base::site::SiteId;
+use crate::config::raw::RawSettings;
+use crate::config::types::SiteFile;
+use crate::shm::memory::{About, Mark, Memory};
 use crate::testing::{Browser, FakeStore, NOW, memory, site};
 use serde_json::json;
 use std::sync::atomic::Ordering;
 
 fn browser<'s>(file: &'s SiteFile, store: Option<&'s FakeStore>, memory: Memory<'static>) -> Browser<'s> {
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.store = store;
     browser.memory = memory;
@@ -61,7 +63,7 @@ fn an_entry_in_anothers_place_is_no_session() {
     let mut bob = browser(&file, Some(&store), memory());
     alice.log_in("/app");
     bob.log_in("/app");
-    let key = |b: &Browser<'_>| Kind::of_cookie("s", b.cookies[0].1.as_bytes());
+    let key = |b: &Browser<'_>| Kind::of_cookie(SiteId("s"), b.cookies[0].1.as_bytes());
     let stolen = store.entries.lock().unwrap()[&key(&alice)].clone();
     store.entries.lock().unwrap().insert(key(&bob), stolen);
     assert!(is_signed_in(&alice) && !is_signed_in(&bob));
@@ -136,7 +138,7 @@ fn a_store_that_is_down_lets_nobody_in_and_ends_nothing() {
         assert_eq!(answer.status, 503, "{path}");
         assert!(crate::testing::header(&answer, "Retry-After").is_some());
     }
-    let login = browser.ask("/app", crate::access::authn::unauthenticated);
+    let login = browser.start_login("/app");
     assert_eq!(login.status, 302);
     let state = browser.last_state();
     assert_eq!(
@@ -197,18 +199,18 @@ fn all_sessions_of_a_user_of_a_provider_session_or_of_everybody_end() {
     let file = site("s");
     for store in [None, Some(FakeStore::default())] {
         for mark in [
-            Mark::of(About::User, "s", &["alice"]),
-            Mark::of_sid("s", "https://op/", "provider-session"),
-            Mark::of_site("s"),
+            Mark::of(About::User, SiteId("s"), &["alice"]),
+            Mark::of_sid(SiteId("s"), "https://op/", "provider-session"),
+            Mark::of_site(SiteId("s")),
         ] {
             let machine = memory();
             let mut first = browser(&file, store.as_ref(), machine);
             let mut second = browser(&file, store.as_ref(), machine);
             first.log_in("/app");
             second.log_in("/app");
-            let look = |b: &Browser<'_>, act: &dyn Fn(&Ctx<'_>)| b.look("/", act);
+            let look = |b: &Browser<'_>, act: &dyn Fn(&SessionEnv<'_>)| b.look("/", |ctx| act(ctx));
             look(&first, &|ctx| {
-                end_marked(ctx, Mark::of(About::User, "s", &["bob"])).unwrap()
+                end_marked(ctx, Mark::of(About::User, SiteId("s"), &["bob"])).unwrap()
             });
             assert!(is_signed_in(&first) && is_signed_in(&second));
             look(&first, &|ctx| end_marked(ctx, mark).unwrap());
@@ -247,12 +249,12 @@ fn a_session_that_ends_while_it_is_written_does_not_come_back() {
     browser_here.log_in("/app");
     let other = browser(&file, Some(&store), memory());
     let identifier = browser_here.cookies[0].1.clone();
-    let key = Kind::of_cookie("s", identifier.as_bytes());
+    let key = Kind::of_cookie(SiteId("s"), identifier.as_bytes());
     let record = browser_here.look("/", |ctx| {
-        with_own(ctx, |session| session.unwrap().record().to_vec()).unwrap()
+        with_own(ctx, |session| session.unwrap().bytes().to_vec()).unwrap()
     });
     other.look("/", |ctx| {
-        let entries = Entries::of(ctx).unwrap();
+        let entries = ctx.entries().unwrap();
         revoke::end_entry(ctx, &entries, &key, NOW + 100).unwrap();
     });
     let published = browser_here.look("/", |ctx| publish(ctx, &record).unwrap());
@@ -287,40 +289,11 @@ fn the_oldest_of_too_many_sessions_ends_and_dead_ones_do_not_count() {
 }
 
 #[test]
-fn a_refresh_is_done_once_for_all_machines() {
-    let (file, store) = (site("s"), FakeStore::default());
-    let mut here = browser(&file, Some(&store), memory());
-    here.settings.token_refresh = Some(Some(60));
-    here.log_in("/app");
-    let mut there = browser(&file, Some(&store), memory());
-    (there.settings, there.cookies) = (here.settings, here.cookies.clone());
-    (here.now, there.now) = (NOW + 250, NOW + 250);
-    let refresh = |browser: &Browser<'_>| {
-        browser.look("/", |ctx| {
-            let mut buffer = Vec::new();
-            let cookies = ctx.facts.headers.cookie.unwrap();
-            let session = open(&Keep::of(ctx), NOW + 1, cookies, |len| {
-                buffer.resize(len, 0);
-                &mut buffer
-            });
-            crate::access::authn::refresh(ctx, &session.unwrap().unwrap()).unwrap()
-        })
-    };
-    assert!(matches!(refresh(&here), Refresh::Changed(..)));
-    assert_eq!(
-        refresh(&there),
-        Refresh::Unchanged,
-        "the other machine reads the new session"
-    );
-    assert!(!there.oxd.commands().contains(&"refresh"));
-}
-
-#[test]
 fn a_copy_of_a_login_that_has_come_back_is_of_no_use() {
     let file = site("s");
     let machine = memory();
     let mut victim = browser(&file, None, machine);
-    victim.ask("/app", crate::access::authn::unauthenticated);
+    victim.enter("/app");
     let state = victim.last_state();
     let mut thief = browser(&file, None, machine);
     thief.cookies = victim.cookies.clone();

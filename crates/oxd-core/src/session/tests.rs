@@ -1,7 +1,5 @@
 use super::*;
-use crate::access::authn::Refresh;
-use crate::base::reason::Reason;
-use crate::session::claims;
+use crate::config::raw::RawSettings;
 use crate::testing::{Browser, NOW, site};
 use serde_json::{Value, json};
 
@@ -12,9 +10,9 @@ fn is_signed_in(browser: &Browser<'_>) -> bool {
 #[test]
 fn a_session_lives_as_long_as_its_idle_time_and_its_lifetime_allow() {
     let file = site("s");
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.log_in("/app");
     assert!(is_signed_in(&browser));
@@ -34,11 +32,11 @@ fn a_session_lives_as_long_as_its_idle_time_and_its_lifetime_allow() {
 #[test]
 fn use_renews_the_idle_time_but_not_the_lifetime() {
     let file = site("s");
-    let settings = Settings {
+    let settings = RawSettings {
         site: Some(&file),
         session_idle: Some(100),
         session_lifetime: Some(250),
-        ..Settings::default()
+        ..RawSettings::default()
     };
     let mut browser = Browser::at(settings);
     browser.log_in("/app");
@@ -54,9 +52,9 @@ fn use_renews_the_idle_time_but_not_the_lifetime() {
 #[test]
 fn the_cookie_is_not_written_at_every_request() {
     let file = site("s");
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.log_in("/app");
     assert!(browser.get("/oxd").cookies.is_empty());
@@ -70,9 +68,9 @@ fn the_cookie_is_not_written_at_every_request() {
 #[test]
 fn a_session_opens_at_its_own_site_only() {
     let (file, other) = (site("s"), site("other"));
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.log_in("/app");
     browser.settings.site = Some(&other);
@@ -82,9 +80,9 @@ fn a_session_opens_at_its_own_site_only() {
 #[test]
 fn a_long_session_is_cut_and_a_shorter_one_leaves_no_piece_behind() {
     let file = site("s");
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.oxd.user_info = json!({"sub": "alice", "groups": vec!["x".repeat(40); 80]});
     assert_eq!(browser.log_in("/app").status, 303);
@@ -106,9 +104,9 @@ fn a_long_session_is_cut_and_a_shorter_one_leaves_no_piece_behind() {
 #[test]
 fn a_session_that_httpd_would_not_take_back_is_an_error_page() {
     let file = site("s");
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.oxd.user_info = json!({"sub": "alice", "blob": "x".repeat(8000)});
     let answer = browser.log_in("/app");
@@ -126,11 +124,11 @@ fn a_session_that_httpd_would_not_take_back_is_an_error_page() {
 
 #[test]
 fn the_user_name_follows_its_rule() {
-    use crate::config::settings::RemoteUser;
+    use crate::config::types::RemoteUser;
     let file = site("s");
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.oxd.user_info = json!({"sub": "alice", "email": "alice@example.org"});
     browser.log_in("/app");
@@ -139,7 +137,7 @@ fn the_user_name_follows_its_rule() {
             crate::handler::routes::answer(
                 ctx,
                 Some(crate::handler::routes::Endpoint::Session),
-                &crate::handler::routes::Form::None,
+                &crate::http::form::Form::None,
             )
         });
         serde_json::from_slice::<Value>(page.body_bytes()).unwrap()["user"].clone()
@@ -161,142 +159,11 @@ fn the_user_name_follows_its_rule() {
             json!(null),
         ),
     ] {
-        let mut browser_with = Browser::at(Settings {
+        let mut browser_with = Browser::at(RawSettings {
             remote_user: Some(&rule),
             ..browser.settings
         });
         browser_with.cookies = browser.cookies.clone();
         assert_eq!(name(&browser_with), expected, "{rule:?}");
-    }
-}
-
-#[test]
-fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
-    let file = site("s");
-    let mut browser = Browser::at(Settings {
-        site: Some(&file),
-        token_refresh: Some(Some(60)),
-        ..Settings::default()
-    });
-    browser.log_in("/app");
-    assert_eq!(refresh(&browser), Refresh::Unchanged);
-    browser.now = NOW + 241;
-    browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
-    assert_eq!(refresh(&browser), Refresh::Unchanged);
-    browser.oxd.failure = None;
-    let Refresh::Changed(written, cookies) = refresh(&browser) else {
-        panic!("new tokens")
-    };
-    assert_eq!(cookies.len(), 1);
-    let parts = Parts::read(&written).unwrap();
-    assert_eq!(
-        (parts.texts.access_token, parts.texts.refresh_token),
-        (&b"new-access"[..], &b"refresh"[..])
-    );
-    assert_eq!((parts.access_expires, parts.issued), (NOW + 541, NOW));
-}
-
-/// What refreshing does to the browser's session.
-fn refresh(browser: &Browser<'_>) -> Refresh {
-    browser.look("/app", |ctx| {
-        with_own(ctx, |session| {
-            crate::access::authn::refresh(ctx, &session.unwrap()).unwrap()
-        })
-        .unwrap()
-    })
-}
-
-#[test]
-fn a_request_with_the_old_cookie_gets_what_another_has_refreshed() {
-    let file = site("s");
-    let mut browser = Browser::at(Settings {
-        site: Some(&file),
-        token_refresh: Some(Some(60)),
-        ..Settings::default()
-    });
-    browser.log_in("/app");
-    browser.now = NOW + 241;
-    let Refresh::Changed(first, _) = refresh(&browser) else {
-        panic!("new tokens")
-    };
-    // The browser has not taken the answer's cookies over: another of its requests was on the way.
-    let Refresh::Changed(second, cookies) = refresh(&browser) else {
-        panic!("the same tokens")
-    };
-    assert_eq!((first, cookies.len()), (second, 1));
-    let refreshes = browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
-    assert_eq!(refreshes, 1, "the refresh token is good for one use");
-}
-
-#[test]
-fn while_one_request_refreshes_the_others_go_on_with_a_token_that_still_works() {
-    let file = site("s");
-    let mut browser = Browser::at(Settings {
-        site: Some(&file),
-        token_refresh: Some(Some(60)),
-        ..Settings::default()
-    });
-    browser.log_in("/app");
-    browser.now = NOW + 241;
-    let mark = browser.look("/", |ctx| {
-        with_own(ctx, |s| Mark::of_session(&s.unwrap().parts.id)).unwrap()
-    });
-    let now = crate::base::clock::wall();
-    let lease = browser.memory.lease(mark, now, now + 60).unwrap();
-    assert_eq!(refresh(&browser), Refresh::Unchanged);
-    drop(lease);
-    assert!(matches!(refresh(&browser), Refresh::Changed(..)));
-}
-
-#[test]
-fn a_refused_refresh_ends_the_session() {
-    let file = site("s");
-    let mut browser = Browser::at(Settings {
-        site: Some(&file),
-        token_refresh: Some(Some(60)),
-        ..Settings::default()
-    });
-    browser.log_in("/app");
-    browser.now = NOW + 241;
-    browser.oxd.failure = Some(("refresh", Reason::RefreshRefused));
-    assert_eq!(refresh(&browser), Refresh::Ended);
-    let answer = browser.ask("/app", crate::access::authn::ended);
-    assert_eq!(answer.status, 302, "a new login");
-    assert!(!is_signed_in(&browser));
-}
-
-#[test]
-fn claims_are_brought_up_to_date_when_they_are_old() {
-    let file = site("s");
-    let settings = Settings {
-        site: Some(&file),
-        user_info_every: Some(Some(100)),
-        ..Settings::default()
-    };
-    let mut browser = Browser::at(settings);
-    browser.log_in("/app");
-    browser.now = NOW + 99;
-    assert_eq!(refresh(&browser), Refresh::Unchanged);
-    browser.now = NOW + 100;
-    browser.oxd.user_info = json!({"sub": "alice", "name": "Alice B."});
-    let Refresh::Changed(record, _) = refresh(&browser) else {
-        panic!("new claims")
-    };
-    let parts = Parts::read(&record).unwrap();
-    assert_eq!(claims::to_json(&parts)["name"], "Alice B.");
-    assert_eq!((parts.informed, parts.issued), (NOW + 100, NOW));
-    browser.now = NOW;
-    browser.log_in("/app");
-    browser.now = NOW + 100;
-    for bad in [
-        json!({"sub": "bob"}),
-        json!({"sub": "alice", "error": "invalid_token"}),
-    ] {
-        browser.oxd.user_info = bad;
-        assert_eq!(
-            refresh(&browser),
-            Refresh::Unchanged,
-            "whoever else this is about"
-        );
     }
 }

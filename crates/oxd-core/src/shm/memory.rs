@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::clock::{Millis, Seconds};
 use crate::base::crypto::sha256_of;
+use crate::base::site::SiteId;
 
 /// Marks that fit, each good for one thing to remember until it runs out by itself.
 const MARKS: usize = 1 << 17;
@@ -68,26 +69,26 @@ pub enum About {
 
 impl Mark {
     /// The mark of something at a site.
-    pub fn of(about: About, site: &str, what: &[&str]) -> Mark {
+    pub fn of(about: About, site: SiteId<'_>, what: &[&str]) -> Mark {
         let sum = Self::sum(about, site, what);
         Mark(first_word(&sum).max(1))
     }
 
-    fn sum(about: About, site: &str, what: &[&str]) -> [u8; 32] {
+    fn sum(about: About, site: SiteId<'_>, what: &[&str]) -> [u8; 32] {
         let kind = [about as u8];
-        let mut parts: Vec<&[u8]> = vec![b"mod_oxd mark", &kind, site.as_bytes()];
+        let mut parts: Vec<&[u8]> = vec![b"mod_oxd mark", &kind, site.as_str().as_bytes()];
         parts.extend(what.iter().map(|text| text.as_bytes()));
         sha256_of(&parts)
     }
 
     /// The mark of what came from one session at a provider. Some write the issuer with a slash at its end, and some
     /// without.
-    pub fn of_sid(site: &str, issuer: &str, sid: &str) -> Mark {
+    pub fn of_sid(site: SiteId<'_>, issuer: &str, sid: &str) -> Mark {
         Self::of(About::Sid, site, &[issuer.trim_end_matches('/'), sid])
     }
 
     /// The mark of an issuer.
-    pub fn of_issuer(site: &str, issuer: &str) -> Mark {
+    pub fn of_issuer(site: SiteId<'_>, issuer: &str) -> Mark {
         Self::of(About::Issuer, site, &[issuer.trim_end_matches('/')])
     }
 
@@ -117,10 +118,13 @@ impl Mark {
     }
 
     /// The mark of a site, cheap enough for each request: FNV-1a, which nobody can choose the input of.
-    pub fn of_site(site: &str) -> Mark {
-        let sum = site.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-            (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    pub fn of_site(site: SiteId<'_>) -> Mark {
+        let sum = site
+            .as_str()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+                (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         Mark(sum.max(1))
     }
 

@@ -2,6 +2,7 @@
 
 mod past_vulnerabilities;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,16 +11,24 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::access::authn::Ctx;
+use crate::access::{Admission, Visit, enter};
 use crate::base::crypto::{KeyRing, NoRandomness, Random, SystemRandom};
 use crate::base::log::Level;
 use crate::base::reason::{Failure, Reason};
-use crate::config::settings::{Expression, Settings, SiteFile};
+use crate::base::store::{Key, Store, StoreError};
+use crate::config::raw::RawSettings;
+use crate::config::settings::{ServerDefaults, Settings};
+use crate::config::types::{Expression, SessionStore, SiteFile};
+use crate::flow::Ctx;
+use crate::http::env::RequestEnv;
+use crate::http::form::Form;
+use crate::http::headers::{Header, Method};
+use crate::http::host::Host;
 use crate::http::origin::Origin;
-use crate::http::request::{Facts, Headers, Method, Outside};
+use crate::http::request::Request;
 use crate::http::response::Response;
+use crate::login::{self, AuthRequestOverrides};
 use crate::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
-use crate::session::store::{Key, Store, StoreError};
 use crate::shm::memory::{Memory, WORDS};
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
 
@@ -150,7 +159,7 @@ impl Random for Log {
     }
 }
 
-impl Outside for Log {
+impl Host for Log {
     fn evaluate(&self, expression: Expression) -> Result<String, String> {
         if expression.0 == 0 {
             Err("scripted".into())
@@ -169,7 +178,7 @@ impl Outside for Log {
 }
 
 /// A store in this process, which can be out of order.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct FakeStore {
     pub entries: Mutex<HashMap<Key, Vec<u8>>>,
     pub asked: AtomicUsize,
@@ -234,15 +243,116 @@ pub fn everything(stats: &Stats<'_>) {
     }
 }
 
+/// The headers of a request.
+#[derive(Clone, Copy, Default)]
+pub struct Headers {
+    pub accept: Option<&'static str>,
+    pub content_type: Option<&'static str>,
+    pub sec_fetch_mode: Option<&'static str>,
+    pub sec_fetch_site: Option<&'static str>,
+    pub origin: Option<&'static str>,
+    pub x_requested_with: Option<&'static str>,
+    pub x_forwarded_proto: Option<&'static str>,
+    pub x_forwarded_host: Option<&'static str>,
+    pub x_forwarded_port: Option<&'static str>,
+    pub forwarded: Option<&'static str>,
+}
+
+/// A request as plain data.
+pub struct TestRequest {
+    pub now: u64,
+    pub method: Method,
+    pub target: String,
+    pub cookies: String,
+    pub headers: Headers,
+}
+
+impl TestRequest {
+    /// A plain navigation.
+    pub fn navigation(target: &str) -> Self {
+        Self {
+            now: NOW,
+            method: Method::Get,
+            target: target.to_owned(),
+            cookies: String::new(),
+            headers: Headers {
+                accept: Some("text/html,*/*;q=0.8"),
+                ..Headers::default()
+            },
+        }
+    }
+
+    fn parts(&self) -> (&str, Option<&str>) {
+        match self.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&self.target, None),
+        }
+    }
+}
+
+impl Request for TestRequest {
+    fn millis(&self) -> u64 {
+        self.now * 1_000
+    }
+
+    fn method(&self) -> Method {
+        self.method
+    }
+
+    fn path(&self) -> Cow<'_, str> {
+        self.parts().0.into()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.parts().1
+    }
+
+    fn target(&self) -> Cow<'_, str> {
+        self.target.as_str().into()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::new("https", "app.example", None)
+    }
+
+    fn realm(&self) -> Option<&str> {
+        None
+    }
+
+    fn header_limit(&self) -> usize {
+        8190
+    }
+
+    fn cookies(&self) -> Option<&[u8]> {
+        (!self.cookies.is_empty()).then_some(self.cookies.as_bytes())
+    }
+
+    fn header(&self, header: Header) -> Option<&str> {
+        let headers = &self.headers;
+        match header {
+            Header::Accept => headers.accept,
+            Header::ContentType => headers.content_type,
+            Header::SecFetchMode => headers.sec_fetch_mode,
+            Header::SecFetchSite => headers.sec_fetch_site,
+            Header::Origin => headers.origin,
+            Header::RequestedWith => headers.x_requested_with,
+            Header::ForwardedProto => headers.x_forwarded_proto,
+            Header::ForwardedHost => headers.x_forwarded_host,
+            Header::ForwardedPort => headers.x_forwarded_port,
+            Header::Forwarded => headers.forwarded,
+        }
+    }
+}
+
 /// A browser in front of one place: it keeps cookies and asks rules for answers.
 pub struct Browser<'s> {
-    pub settings: Settings<'s>,
+    pub settings: RawSettings<'s>,
     pub oxd: FakeOxd,
     pub log: Log,
     pub cookies: Vec<(String, String)>,
     pub now: u64,
     pub method: Method,
-    pub headers: Headers<'static>,
+    pub headers: Headers,
     /// The machine's memory, which browsers may share.
     pub memory: Memory<'static>,
     pub store: Option<&'s FakeStore>,
@@ -262,8 +372,13 @@ pub fn memory() -> Memory<'static> {
     Memory::over(words.leak()).unwrap()
 }
 
+/// Keys for tests, always the same.
+pub fn keys() -> KeyRing {
+    KeyRing::derive([&b"a key for the tests"[..]]).unwrap()
+}
+
 impl<'s> Browser<'s> {
-    pub fn at(settings: Settings<'s>) -> Self {
+    pub fn at(settings: RawSettings<'s>) -> Self {
         Self {
             settings,
             oxd: FakeOxd::default(),
@@ -278,7 +393,7 @@ impl<'s> Browser<'s> {
             memory: memory(),
             store: None,
             stats: stats(),
-            keys: KeyRing::derive([&b"a key for the tests"[..]]).unwrap(),
+            keys: keys(),
         }
     }
 
@@ -292,44 +407,36 @@ impl<'s> Browser<'s> {
 
     /// Lets a rule look at a request for a target, without taking its cookies over.
     pub fn look<A>(&self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> A) -> A {
-        let origin = Origin::new("https", "app.example", None);
-        let header = self.cookie_header();
-        let (path, query) = target
-            .split_once('?')
-            .map_or((target, None), |(p, q)| (p, Some(q)));
-        let facts = Facts {
+        let request = TestRequest {
             now: self.now,
-            millis: self.now * 1_000,
             method: self.method,
-            path,
-            query,
-            target,
-            origin: &origin,
-            base: Some("/oxd"),
-            realm: None,
-            header_limit: 8190,
-            headers: Headers {
-                cookie: (!header.is_empty()).then_some(header.as_bytes()),
-                ..self.headers
-            },
+            target: target.to_owned(),
+            cookies: self.cookie_header(),
+            headers: self.headers,
         };
-        let settings = self.settings;
-        rule(&Ctx {
-            settings: &settings,
-            facts: &facts,
+        let mut raw = self.settings;
+        if let Some(store) = self.store {
+            raw.session_store = Some(SessionStore::Shared(store));
+        }
+        let defaults = ServerDefaults {
             keys: &self.keys,
-            outside: &self.log,
-            oxd: &self.oxd,
-            memory: self.memory,
-            store: self.store.map(|store| store as &dyn Store),
-            stats: self.stats,
-        })
+            max_calls: 8,
+        };
+        let settings = Settings::of(&raw, defaults);
+        let env = RequestEnv::new(&settings, &request, &self.log, self.stats, Some("/oxd"));
+        rule(&Ctx::new(env, self.memory, &self.oxd).expect("a site"))
     }
 
     /// Lets a rule answer, and keeps the cookies of the answer.
     pub fn ask(&mut self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> Response) -> Response {
         let answer = self.look(target, rule);
-        for line in &answer.cookies {
+        self.take_cookies(&answer.cookies);
+        answer
+    }
+
+    /// Keeps cookies as a browser does.
+    pub fn take_cookies(&mut self, lines: &[String]) {
+        for line in lines {
             let (pair, attributes) = line.split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
             self.cookies.retain(|(n, _)| n != name);
@@ -337,15 +444,31 @@ impl<'s> Browser<'s> {
                 self.cookies.push((name.into(), value.into()));
             }
         }
-        answer
     }
 
     /// A handler address.
     pub fn get(&mut self, target: &str) -> Response {
-        use crate::handler::routes::{Form, answer, locate};
+        use crate::handler::routes::{answer, locate};
         let path = target.split('?').next().unwrap_or_default();
         let (_, endpoint) = locate(path, Some("/oxd"));
         self.ask(target, |ctx| answer(ctx, endpoint, &Form::None))
+    }
+
+    /// The protected place at a target, asked as a plain request.
+    pub fn enter(&mut self, target: &str) -> Response {
+        self.ask(target, |ctx| {
+            let visit = Visit {
+                is_subrequest: false,
+                is_renewed: false,
+                held: None,
+                memory: &|len| vec![0; len].leak(),
+                read_form: &|_| Ok(Form::None),
+            };
+            match enter(ctx, &visit) {
+                Admission::Respond(response) => response,
+                other => panic!("no answer: {other:?}"),
+            }
+        })
     }
 
     /// The state that the last login sent to the provider.
@@ -359,9 +482,16 @@ impl<'s> Browser<'s> {
         request["state"].as_str().unwrap().to_owned()
     }
 
-    /// A whole login from a protected address.
+    /// The beginning of a login from an address, with a session or without.
+    pub fn start_login(&mut self, target: &str) -> Response {
+        self.ask(target, |ctx| {
+            login::start_with(ctx, login::own_address(ctx), AuthRequestOverrides::default())
+        })
+    }
+
+    /// A whole login from an address, with a session or without.
     pub fn log_in(&mut self, target: &str) -> Response {
-        let answer = self.ask(target, crate::access::authn::unauthenticated);
+        let answer = self.start_login(target);
         assert_eq!(answer.status, 302, "{answer:?}");
         let state = self.last_state();
         self.get(&format!("/oxd/login?code=c&state={state}"))

@@ -1,10 +1,11 @@
 //! What went wrong in comparable software and no other test covers (docs/SECURITY-NOTES.md).
 
-use crate::config::settings::Settings;
-use crate::handler::routes::Form;
-use crate::http::request::Method;
+use crate::config::raw::RawSettings;
+use crate::config::types::PostPreserve;
+use crate::http::form::Form;
+use crate::http::headers::Method;
 use crate::http::response::Body;
-use crate::login::preserve;
+use crate::login;
 use crate::testing::{Browser, header, site};
 
 #[test]
@@ -17,9 +18,9 @@ fn a_logout_heeds_no_address_in_the_request() {
         "post_logout_redirect_uri=/%5Cevil.example",
         "redirect_uri=///evil.example&state=evil.example",
     ] {
-        let mut browser = Browser::at(Settings {
+        let mut browser = Browser::at(RawSettings {
             site: Some(&site),
-            ..Settings::default()
+            ..RawSettings::default()
         });
         browser.log_in("/app");
         let answer = browser.get(&format!("/oxd/logoutme?{query}"));
@@ -44,9 +45,9 @@ fn a_logout_heeds_no_address_in_the_request() {
 #[test]
 fn a_code_goes_to_oxd_as_it_came() {
     let site = site("s");
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&site),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.get("/oxd/login");
     let state = browser.last_state();
@@ -74,15 +75,15 @@ fn an_empty_form_is_kept_as_it_is() {
         (Some(""), false),
         (None, false),
     ] {
-        let mut browser = Browser::at(Settings {
+        let mut browser = Browser::at(RawSettings {
             site: Some(&site),
-            post_preserve: Some(Some(1024)),
-            ..Settings::default()
+            post_preserve: Some(PostPreserve::UpTo(1024)),
+            ..RawSettings::default()
         });
         browser.method = Method::Post;
         browser.headers.content_type = content_type;
         browser.headers.origin = Some("https://app.example");
-        let answer = browser.look("/app", |ctx| preserve::offer(ctx, &Form::Read(Vec::new())));
+        let answer = browser.look("/app", |ctx| login::offer_form(ctx, &Form::Read(Vec::new())));
         assert_eq!(
             answer.as_ref().map(|a| a.status),
             kept.then_some(401),
@@ -90,10 +91,7 @@ fn an_empty_form_is_kept_as_it_is() {
         );
         // Where it is not kept, the usual answer says so.
         if answer.is_none() {
-            assert_eq!(
-                browser.ask("/app", crate::access::authn::unauthenticated).status,
-                401
-            );
+            assert_eq!(browser.enter("/app").status, 401);
         }
     }
 }

@@ -1,30 +1,40 @@
 use serde_json::json;
 
 use crate::access::authn;
-use crate::config::settings::{Settings, SiteFile};
+use crate::config::raw::RawSettings;
+use crate::config::settings::{ServerDefaults, Settings};
+use crate::config::types::SiteFile;
 use crate::testing::{Browser, NOW, header, site};
 
 fn browser(site: &SiteFile) -> Browser<'_> {
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(site),
         max_age: Some(600),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.oxd.id_token_claims = json!({"sub": "alice", "exp": NOW + 3600, "auth_time": NOW});
     browser
 }
 
 fn is_aged(auth_time: u64, issued: u64, now: u64) -> bool {
-    let settings = Settings {
+    let keys = crate::testing::keys();
+    let raw = RawSettings {
         max_age: Some(600),
-        ..Settings::default()
+        ..RawSettings::default()
     };
-    let parts = crate::session::record::Parts {
+    let settings = Settings::of(
+        &raw,
+        ServerDefaults {
+            keys: &keys,
+            max_calls: 1,
+        },
+    );
+    let record = crate::session::record::SessionRecord {
         auth_time,
         issued,
         ..Default::default()
     };
-    authn::is_aged(&settings, &parts, now)
+    authn::is_aged(&settings.access, &record, now)
 }
 
 #[test]
@@ -53,7 +63,8 @@ fn an_aged_session_is_renewed_without_a_word_and_then_visibly() {
     browser.settings.max_age = None;
     browser.log_in("/app");
     browser.settings.max_age = Some(600);
-    let answer = browser.ask("/app?x=1", authn::aged);
+    browser.now = NOW + 601;
+    let answer = browser.enter("/app?x=1");
     assert_eq!(answer.status, 302);
     let (_, sent) = browser.oxd.asked.borrow().last().unwrap().clone();
     assert_eq!(
@@ -79,7 +90,7 @@ fn an_aged_session_is_renewed_without_a_word_and_then_visibly() {
 fn a_silent_login_that_fails_for_another_reason_is_an_error() {
     let site = site("s");
     let mut browser = browser(&site);
-    browser.ask("/app", authn::aged);
+    browser.enter("/app");
     let state = browser.last_state();
     assert_eq!(
         browser

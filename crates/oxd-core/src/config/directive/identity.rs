@@ -6,7 +6,7 @@ use regex::Regex;
 
 use super::Directive;
 use super::Group::{Identity, Logout};
-use crate::config::settings::{ClaimHeader, ClaimNames, ClaimsAs, HeaderFormat, PassTokens, RemoteUser};
+use crate::config::types::{ClaimHeader, ClaimNames, ClaimsAs, HeaderFormat, PassTokens, RemoteUser};
 use crate::config::value::{self, Complaint};
 
 pub(super) const TABLE: &[Directive] = &[

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Directive;
 use super::Group::Login;
-use crate::config::settings::{AuthParam, UnauthAction, UnautzAction};
+use crate::config::defaults;
+use crate::config::types::{AuthParam, PostPreserve, UnauthAction, UnautzAction, UserInfo};
 use crate::config::value::{self, Complaint};
 
 /// Parameters that the module or oxd set themselves; one from the configuration would break the login.
@@ -241,11 +242,15 @@ pub(super) const TABLE: &[Directive] = &[
         apply: |s, _, args| {
             let on = value::flag(args[0])?;
             let limit = match args.get(1) {
-                None => crate::login::preserve::DEFAULT_LIMIT,
+                None => defaults::POST_PRESERVE_SIZE,
                 Some(_) if !on => return Err(Complaint::about("Off", "On before a size")),
                 Some(text) => value::size(text, 1, 1 << 20)?,
             };
-            s.post_preserve = Some(on.then_some(limit));
+            s.post_preserve = Some(if on {
+                PostPreserve::UpTo(limit)
+            } else {
+                PostPreserve::Off
+            });
             Ok(())
         },
     },
@@ -333,13 +338,12 @@ pub(super) const TABLE: &[Directive] = &[
         example: "OxdUserInfo On 10min",
         apply: |s, _, args| {
             let on = value::flag(args[0])?;
-            let every = match args.get(1) {
-                None => None,
+            s.user_info = Some(match args.get(1) {
+                None if on => UserInfo::AtLogin,
+                None => UserInfo::Off,
                 Some(_) if !on => return Err(Complaint::about("Off", "On before an interval")),
-                Some(text) => Some(value::time(text, Duration::from_secs(1), LONGEST)?.as_secs()),
-            };
-            s.user_info = Some(on);
-            s.user_info_every = Some(every);
+                Some(text) => UserInfo::Every(value::time(text, Duration::from_secs(1), LONGEST)?.as_secs()),
+            });
             Ok(())
         },
     },

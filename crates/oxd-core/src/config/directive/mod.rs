@@ -12,11 +12,13 @@ use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
 use crate::base::arena::Arena;
-use crate::config::settings::{Expression, Settings, StoreHandle};
+use crate::base::store::Store;
+use crate::config::raw::RawSettings;
+use crate::config::types::Expression;
 use crate::config::value::{Complaint, Parsed};
 
 /// What parsing needs from the world; the Apache layer and the tests provide it.
-pub trait ParseEnv {
+pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
     /// An environment variable of the server.
@@ -28,7 +30,7 @@ pub trait ParseEnv {
     fn compile(&self, expression: &str) -> Result<Expression, String>;
     /// Makes a session store of one of httpd's socache providers; the same one for the same words. What is wrong with
     /// it is said as what would be allowed.
-    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String>;
+    fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String>;
 }
 
 /// Everything that a parser gets besides the arguments.
@@ -36,11 +38,11 @@ pub struct Place<'a, 'e> {
     /// Keeps the values.
     pub arena: &'a Arena,
     /// The world.
-    pub env: &'e dyn ParseEnv,
+    pub env: &'e dyn ParseEnv<'a>,
 }
 
 /// Parses the arguments of one directive into the settings of its place.
-pub type Apply = for<'a> fn(&mut Settings<'a>, &Place<'a, '_>, &[&str]) -> Parsed<()>;
+pub type Apply = for<'a> fn(&mut RawSettings<'a>, &Place<'a, '_>, &[&str]) -> Parsed<()>;
 
 /// The parts of the reference page, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Directive {
     /// Applies the directive, or says in one line what is wrong: the directive, the value, what is allowed.
     pub fn parse<'a>(
         &self,
-        settings: &mut Settings<'a>,
+        settings: &mut RawSettings<'a>,
         place: &Place<'a, '_>,
         args: &[&str],
     ) -> Result<(), String> {

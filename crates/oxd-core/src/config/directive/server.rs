@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::Group::Site;
 use super::{Directive, Place};
 use crate::base::secret::Secret;
-use crate::config::settings::{CaFile, Proxy, SiteFile, Timeouts};
+use crate::config::defaults;
+use crate::config::types::{CaFile, Proxy, SiteFile, Timeouts};
 use crate::config::value::{self, Complaint, Parsed};
 
 const SECRET_FORMS: &str =
@@ -268,7 +269,7 @@ pub(super) const TABLE: &[Directive] = &[
             let total = value::time(args[0], least, most)?;
             let connect = match args.get(1) {
                 Some(text) => value::time(text, least, total)?,
-                None => total.min(Duration::from_secs(3)),
+                None => total.min(defaults::SERVER_TIMEOUT.connect),
             };
             s.server_timeout = Some(Timeouts { total, connect });
             Ok(())

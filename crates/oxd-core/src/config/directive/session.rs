@@ -8,7 +8,7 @@ use super::Directive;
 use super::Group::Session;
 use super::server::secret;
 use crate::base::crypto::{KeyRing, LEAST_KEY_TEXT};
-use crate::config::settings::{CookieSecure, SameSite, SessionStore, TrustForwarded};
+use crate::config::types::{CookieSecure, SameSite, SessionStore, TokenRefresh, TrustForwarded};
 use crate::config::value::{self, Complaint};
 
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
@@ -306,13 +306,13 @@ pub(super) const TABLE: &[Directive] = &[
         example: "OxdTokenRefresh 30s",
         apply: |s, _, args| {
             s.token_refresh = Some(if args[0].eq_ignore_ascii_case("off") {
-                None
+                TokenRefresh::Off
             } else {
                 let time = value::time(args[0], Duration::from_secs(1), LONGEST).map_err(|c| Complaint {
                     allowed: format!("Off, or {}", c.allowed),
                     ..c
                 })?;
-                Some(time.as_secs())
+                TokenRefresh::Ahead(time.as_secs())
             });
             Ok(())
         },

@@ -2,14 +2,38 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::*;
+use crate::base::clock::Seconds;
 use crate::base::secret::Secret;
+use crate::base::store::{Key, StoreError};
+
+/// A store that nobody asks.
+#[derive(Debug)]
+struct NoStore;
+
+impl Store for NoStore {
+    fn get(&self, _: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    fn put(&self, _: &Key, _: &[u8], _: Seconds) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn remove(&self, _: &Key) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
 
 /// An environment with a few files, one variable and one command.
 struct Env;
 
 const SITE: &str = r#"{"oxd_id":"i","client_id":"c","client_secret":"s","op_host":"https://op","x":1}"#;
 
-impl ParseEnv for Env {
+impl<'a> ParseEnv<'a> for Env {
     fn read_file(&self, path: &str) -> io::Result<Vec<u8>> {
         match path {
             "/site.json" => Ok(SITE.into()),
@@ -43,20 +67,20 @@ impl ParseEnv for Env {
         }
     }
 
-    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String> {
+    fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String> {
         match (provider, details) {
             ("memcache", _) => Err("once mod_socache_memcache is loaded".into()),
-            _ => Ok(StoreHandle(details.len())),
+            _ => Ok(&NoStore),
         }
     }
 }
 
-fn parse<'a>(arena: &'a Arena, line: &[&str]) -> Result<Settings<'a>, String> {
+fn parse<'a>(arena: &'a Arena, line: &[&str]) -> Result<RawSettings<'a>, String> {
     let directive = TABLE
         .iter()
         .find(|d| d.name() == line[0])
         .expect("a directive of the table");
-    let mut settings = Settings::default();
+    let mut settings = RawSettings::default();
     directive.parse(&mut settings, &Place { arena, env: &Env }, &line[1..])?;
     Ok(settings)
 }
@@ -317,7 +341,7 @@ fn secrets_come_from_where_they_are_said_to_be() {
 
 #[test]
 fn directives_that_may_repeat_add_up() {
-    let (arena, mut settings) = (Arena::default(), Settings::default());
+    let (arena, mut settings) = (Arena::default(), RawSettings::default());
     let place = Place {
         arena: &arena,
         env: &Env,

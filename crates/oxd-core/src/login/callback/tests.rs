@@ -1,13 +1,14 @@
 use super::*;
-use crate::config::settings::{AuthParam, Expression, Settings, SiteFile, UnauthAction};
-use crate::http::request::Method;
+use crate::config::raw::RawSettings;
+use crate::config::types::{AuthParam, Expression, SiteFile, UnauthAction};
+use crate::http::headers::Method;
 use crate::testing::{Browser, NOW, header, site};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn browser(site: &SiteFile) -> Browser<'_> {
-    Browser::at(Settings {
+    Browser::at(RawSettings {
         site: Some(site),
-        ..Settings::default()
+        ..RawSettings::default()
     })
 }
 
@@ -38,7 +39,7 @@ fn the_authorization_request_says_what_the_directives_say() {
         value: Expression(7),
     }];
     let custom = vec![("tenant".to_owned(), "blue".to_owned())];
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&site),
         scope: Some(&scope),
         acr_values: Some(&acr),
@@ -46,7 +47,7 @@ fn the_authorization_request_says_what_the_directives_say() {
         redirect_uri: Some(&uri),
         auth_params: Some(&params),
         custom_params: Some(&custom),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.get("/oxd/login");
     let (_, mut sent) = browser.oxd.asked.borrow()[0].clone();
@@ -296,7 +297,7 @@ fn several_tabs_log_in_at_once_and_old_logins_go() {
     let mut browser = browser(&site);
     let mut states = Vec::new();
     for tab in 0..4 {
-        browser.ask(&format!("/app/{tab}"), crate::access::authn::unauthenticated);
+        browser.start_login(&format!("/app/{tab}"));
         states.push(browser.last_state());
     }
     for (tab, state) in states.iter().enumerate() {
@@ -307,7 +308,7 @@ fn several_tabs_log_in_at_once_and_old_logins_go() {
     }
     for tab in 0..30 {
         browser.now += 1;
-        browser.ask(&format!("/app/{tab}"), crate::access::authn::unauthenticated);
+        browser.start_login(&format!("/app/{tab}"));
     }
     let under_way = browser
         .cookies
@@ -330,7 +331,7 @@ fn scripts_and_forms_are_not_sent_away() {
         browser.settings.unauth_action = action;
         browser.method = method;
         browser.headers.accept = Some(accept);
-        let answer = browser.ask("/app", crate::access::authn::unauthenticated);
+        let answer = browser.enter("/app");
         assert_eq!(answer.status == 302, !browser.oxd.commands().is_empty());
         assert_eq!(answer.status == 302, !browser.cookies.is_empty());
         answer.status

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::settings::Settings;
+use crate::config::raw::RawSettings;
 use crate::testing::{Browser, NOW, site};
 use jsonwebtoken::{EncodingKey, Header as JwtHeader};
 use ring::rand::SystemRandom;
@@ -83,9 +83,9 @@ fn good_tokens_are_taken_once() {
     let mut file = site("s");
     file.client_id = Some("client".into());
     file.op_host = Some("https://op/".into());
-    let settings = || Settings {
+    let settings = || RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     };
     for signer in [ed25519("k"), p256("k")] {
         for (claims, typ, kid) in [
@@ -116,9 +116,9 @@ fn whatever_is_wrong_with_a_token_it_is_refused_with_the_reason() {
     let mut file = site("s");
     (file.client_id, file.op_host) = (Some("client".into()), Some("https://op".into()));
     let (signer, other) = (ed25519("k"), ed25519("k"));
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     browser.oxd.keys = vec![signer.public.clone()];
     for (changes, why) in [
@@ -199,9 +199,9 @@ fn whatever_is_wrong_with_a_token_it_is_refused_with_the_reason() {
 fn keys_of_other_uses_verify_nothing() {
     let mut file = site("s");
     (file.client_id, file.op_host) = (Some("client".into()), Some("https://op".into()));
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     let signer = ed25519("k");
     for (name, value) in [
@@ -220,9 +220,9 @@ fn keys_of_other_uses_verify_nothing() {
 fn an_unknown_key_is_asked_for_anew_and_a_known_one_is_not() {
     let mut file = site("s");
     (file.client_id, file.op_host) = (Some("client".into()), Some("https://op".into()));
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     let signer = ed25519("k");
     browser.oxd.keys = vec![signer.public.clone()];
@@ -244,9 +244,9 @@ fn an_unknown_key_is_asked_for_anew_and_a_known_one_is_not() {
 fn an_issuer_from_which_a_login_came_counts_where_none_is_configured() {
     let mut file = site("s");
     file.client_id = Some("client".into());
-    let mut browser = Browser::at(Settings {
+    let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        ..Settings::default()
+        ..RawSettings::default()
     });
     let signer = ed25519("k");
     browser.oxd.keys = vec![signer.public.clone()];

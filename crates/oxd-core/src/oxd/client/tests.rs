@@ -1,5 +1,6 @@
 use super::*;
-use crate::config::settings::{Proxy, Timeouts};
+use crate::base::site::SiteId;
+use crate::config::types::{Proxy, Timeouts};
 use url::Url;
 
 type Script = Box<dyn Fn(&str, Option<&str>) -> Result<Answer, TransportError> + Send + Sync>;
@@ -55,13 +56,12 @@ fn run(
     let credentials = Credentials {
         client_id: "c",
         client_secret: &secret,
-        op_host: Some("https://op"),
-        op_configuration_endpoint: None,
+        provider: Provider::Host("https://op"),
     };
     let site = Site {
         server,
-        oxd_id: "id",
-        provider: (Some("https://op"), None),
+        id: SiteId("id"),
+        provider: Some(Provider::Host("https://op")),
         credentials: Some(credentials),
     };
     let mut last = Err(Reason::Internal);

@@ -7,7 +7,7 @@ fn words() -> Vec<AtomicU64> {
 }
 
 fn user(name: &str) -> Mark {
-    Mark::of(About::User, "site", &[name])
+    Mark::of(About::User, SiteId("site"), &[name])
 }
 
 #[test]
@@ -45,11 +45,11 @@ fn to_know_something_again_does_not_bring_it_back_to_life() {
 #[test]
 fn marks_of_other_things_and_sites_differ() {
     let all = [
-        Mark::of(About::User, "site", &["a"]),
-        Mark::of(About::Name, "site", &["a"]),
-        Mark::of(About::User, "other", &["a"]),
-        Mark::of(About::Sid, "site", &["ab", "c"]),
-        Mark::of(About::Sid, "site", &["a", "bc"]),
+        Mark::of(About::User, SiteId("site"), &["a"]),
+        Mark::of(About::Name, SiteId("site"), &["a"]),
+        Mark::of(About::User, SiteId("other"), &["a"]),
+        Mark::of(About::Sid, SiteId("site"), &["ab", "c"]),
+        Mark::of(About::Sid, SiteId("site"), &["a", "bc"]),
     ];
     for (at, mark) in all.iter().enumerate() {
         assert!(!all[..at].contains(mark), "{at}");
@@ -61,7 +61,7 @@ fn what_may_happen_once_happens_once_among_many() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
     for round in 0..50 {
-        let mark = Mark::of(About::Token, "site", &[&round.to_string()]);
+        let mark = Mark::of(About::Token, SiteId("site"), &[&round.to_string()]);
         assert!(memory.first_time(mark, NOW, NOW + 600));
         assert!(!memory.first_time(mark, NOW, NOW + 600));
         assert!(

@@ -1,0 +1,209 @@
+//! The decision of a protected place: who comes in, and what the others are answered. The Apache layer carries it out.
+
+use std::borrow::Cow;
+
+use super::authn;
+use super::refresh::{self, Refresh};
+use crate::base::clock::Seconds;
+use crate::base::reason::Failure;
+use crate::base::site::SiteId;
+use crate::config::types::UnauthAction;
+use crate::flow::Ctx;
+use crate::http::env::RequestEnv;
+use crate::http::form::Form;
+use crate::http::response::Response;
+use crate::login;
+use crate::session::{self, Opened, SessionEnv};
+
+/// A session that was opened for this request before, or for the one that it came from.
+#[derive(Clone, Copy)]
+pub struct Held<'r> {
+    /// Its record, as it was opened.
+    pub bytes: &'r [u8],
+    /// The site that it was opened for.
+    pub site: SiteId<'r>,
+    /// When it was last used.
+    pub used: Seconds,
+}
+
+/// A request at a protected place, as far as [`Ctx`] does not know it.
+#[derive(Clone, Copy)]
+pub struct Visit<'v, 'r> {
+    /// Whether this is a subrequest, whose answer no browser sees.
+    pub is_subrequest: bool,
+    /// Whether the answer carries a renewed session already: an internal redirect takes its headers along.
+    pub is_renewed: bool,
+    /// The session that is known already.
+    pub held: Option<Held<'r>>,
+    /// Memory that lives as long as the request: so many bytes, zeroed.
+    pub memory: &'v dyn Fn(usize) -> &'r mut [u8],
+    /// Reads the request's form, up to so many bytes; an HTTP status when it cannot be read.
+    pub read_form: &'v dyn Fn(usize) -> Result<Form, u16>,
+}
+
+/// What a protected place decides.
+#[derive(Debug)]
+pub enum Admission<'r> {
+    /// The request goes on as a user.
+    Admit(Admitted<'r>),
+    /// It goes on without one (`OxdUnauthAction pass`).
+    Pass,
+    /// It is answered.
+    Respond(Response),
+    /// It ends with a bare status: nobody follows the redirect of a subrequest, or reads its page.
+    Status(u16),
+}
+
+/// A user who is let in.
+#[derive(Debug)]
+pub struct Admitted<'r> {
+    /// The session, with fresh tokens and claims where they were due.
+    pub session: Opened<'r>,
+    /// `REMOTE_USER`; ends with a NUL where it is borrowed from the session's record.
+    pub user: Cow<'r, [u8]>,
+    /// `Set-Cookie` lines that the answer has to carry.
+    pub cookies: Vec<String>,
+    /// Whether the session was written down or refreshed just now.
+    pub is_renewed: bool,
+}
+
+/// Decides about a request at a protected place.
+pub fn enter<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
+    let session = match find(ctx, visit.held, visit.memory) {
+        Ok(session) => session,
+        // Nobody knows who this is: neither let in, nor sent to sign in again.
+        Err(failure) => return unavailable(ctx, visit, &failure),
+    };
+    match session {
+        Some(session) if is_fresh(ctx, &session) => admit(ctx, visit, session),
+        _ if passes(ctx) => Admission::Pass,
+        // The main request, if it is protected, has sent its own redirect.
+        _ if visit.is_subrequest => Admission::Status(401),
+        Some(_) => sign_in(ctx, visit, authn::aged),
+        None => sign_in(ctx, visit, authn::unauthenticated),
+    }
+}
+
+/// The same where no rule asks for a user (`Require all granted` with `OxdUnauthAction pass`): with a session at hand,
+/// its user is known there too.
+pub fn greet<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Result<Admission<'r>, Failure> {
+    let session = find(ctx, visit.held, visit.memory)?.filter(|session| is_fresh(ctx, session));
+    Ok(session.map_or(Admission::Pass, |session| admit(ctx, visit, session)))
+}
+
+/// The decision where the place has no site, and so no sessions; `missing` names the directive.
+pub fn enter_without_site<'r>(env: &RequestEnv<'_>, is_subrequest: bool, missing: &Failure) -> Admission<'r> {
+    match env.settings.access.unauth_action {
+        UnauthAction::Pass => Admission::Pass,
+        _ if is_subrequest => Admission::Status(401),
+        _ => Admission::Respond(env.refuse(missing, None, None)),
+    }
+}
+
+/// The session of a request: the one that is known already, or that of its cookies.
+pub fn find<'r>(
+    env: &SessionEnv<'_>,
+    held: Option<Held<'r>>,
+    memory: impl FnOnce(usize) -> &'r mut [u8],
+) -> Result<Option<Opened<'r>>, Failure> {
+    match held {
+        Some(held) if held.site == env.site => Ok(session::reopen(
+            &env.settings.session,
+            env.now,
+            held.bytes,
+            held.used,
+        )),
+        _ => session::open(env, memory),
+    }
+}
+
+/// The answer to a user whom the place's rules do not let in. `session` is what the request brought, `wanted` the values
+/// of an unmet `Require oxd-acr`.
+pub fn refuse(ctx: &Ctx<'_>, session: Option<&Opened<'_>>, wanted: Option<&[String]>) -> Response {
+    let session = session.filter(|session| is_fresh(ctx, session));
+    if session.is_none() && passes(ctx) {
+        // Nobody is signed in, so that no rule about users can be met: here a sign-in is what helps.
+        return authn::unauthenticated(ctx);
+    }
+    authn::unauthorized(ctx, session.map(|session| &session.record), wanted)
+}
+
+/// Whether a session is young enough for the place (`OxdMaxAge`).
+fn is_fresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> bool {
+    !authn::is_aged(&ctx.settings.access, &session.record, ctx.now)
+}
+
+/// Whether this place admits anonymous requests.
+fn passes(ctx: &Ctx<'_>) -> bool {
+    ctx.settings.access.unauth_action == UnauthAction::Pass
+}
+
+fn unavailable<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, failure: &Failure) -> Admission<'r> {
+    if visit.is_subrequest {
+        Admission::Status(503)
+    } else {
+        Admission::Respond(ctx.refuse(failure, None, None))
+    }
+}
+
+/// Answers a request that needs a sign-in first; a form that came with it is kept where that is asked for.
+fn sign_in<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, answer: fn(&Ctx<'_>) -> Response) -> Admission<'r> {
+    let limit = login::form_limit(&ctx.settings.access, ctx.request.method());
+    let kept = match limit.map(visit.read_form) {
+        None => None,
+        Some(Ok(form)) => login::offer_form(ctx, &form),
+        Some(Err(status)) => return Admission::Status(status),
+    };
+    Admission::Respond(kept.unwrap_or_else(|| answer(ctx)))
+}
+
+/// Lets the request in with the session's identity, renewed where that is due.
+fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admission<'r> {
+    let is_due = !visit.is_subrequest && session.is_due(&ctx.settings.session, ctx.now);
+    let wants_refresh = refresh::may_refresh(ctx.settings, &session, ctx.now);
+    let is_renewed = (is_due || wants_refresh) && !visit.is_renewed;
+    let (session, cookies) = if is_renewed {
+        match renew(ctx, visit, session) {
+            Ok(Some(renewed)) => renewed,
+            Ok(None) if visit.is_subrequest => return Admission::Status(401),
+            Ok(None) => return Admission::Respond(authn::ended(ctx)),
+            Err(failure) => return unavailable(ctx, visit, &failure),
+        }
+    } else {
+        (session, Vec::new())
+    };
+    match session.user(&ctx.settings.identity) {
+        Some(user) => Admission::Admit(Admitted {
+            session,
+            user,
+            cookies,
+            is_renewed,
+        }),
+        None => Admission::Respond(authn::nameless(ctx)),
+    }
+}
+
+/// Refreshes tokens and claims where they are wanted, or else writes down that the session is used. `Ok(None)` when the
+/// session is over after all; an error when the store cannot be asked.
+fn renew<'r>(
+    ctx: &Ctx<'_>,
+    visit: &Visit<'_, 'r>,
+    session: Opened<'r>,
+) -> Result<Option<(Opened<'r>, Vec<String>)>, Failure> {
+    match refresh::refresh(ctx, &session)? {
+        Refresh::Changed(record, cookies) => {
+            let bytes = (visit.memory)(record.len());
+            bytes.copy_from_slice(&record);
+            let renewed = session::reopen(&ctx.settings.session, ctx.now, bytes, ctx.now);
+            Ok(Some((renewed.unwrap_or(session), cookies)))
+        }
+        Refresh::Ended => Ok(None),
+        Refresh::Unchanged if session.is_due(&ctx.settings.session, ctx.now) => {
+            Ok(session::touch(ctx, &session)?.map(|cookies| (session, cookies)))
+        }
+        Refresh::Unchanged => Ok(Some((session, Vec::new()))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

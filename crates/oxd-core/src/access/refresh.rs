@@ -1,0 +1,218 @@
+//! What keeps a session's tokens and claims fresh: one request does it for all that carry the session.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::base::clock::{Seconds, wall};
+use crate::base::reason::{Failure, Reason};
+use crate::config::settings::Settings;
+use crate::config::types::{TokenRefresh, UserInfo};
+use crate::flow::Ctx;
+use crate::login;
+use crate::session::record::SessionRecord;
+use crate::session::{self, NewTokens, Opened, StoreLock, claims};
+use crate::shm::memory::Mark;
+use crate::shm::stats::{End, Renewal};
+
+/// Whether `OxdTokenRefresh` asks for a fresh access token now.
+fn wants_tokens(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Seconds) -> bool {
+    match settings.session.token_refresh {
+        TokenRefresh::Off => false,
+        TokenRefresh::Ahead(ahead) => {
+            let due = record.access_expires != 0 && record.access_expires <= now.saturating_add(ahead);
+            due && !record.strings.refresh_token.is_empty()
+        }
+    }
+}
+
+/// Whether `OxdUserInfo` asks for fresh claims now.
+fn wants_claims(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Seconds) -> bool {
+    match settings.login.user_info {
+        UserInfo::Every(interval) => now >= record.informed.saturating_add(interval),
+        UserInfo::Off | UserInfo::AtLogin => false,
+    }
+}
+
+/// Whether a request of this session may have to call oxd.
+pub fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) -> bool {
+    wants_tokens(settings, &session.record, now) || wants_claims(settings, &session.record, now)
+}
+
+/// What became of a session that was to be refreshed.
+#[derive(Debug, PartialEq)]
+pub enum Refresh {
+    /// Nothing was wanted, or oxd failed: the session stays as it is.
+    Unchanged,
+    /// Its new record, and the cookies that the browser needs for it.
+    Changed(Vec<u8>, Vec<String>),
+    /// The provider has ended it, or somebody else has meanwhile.
+    Ended,
+}
+
+/// How long a request waits for another one's refresh although its own access token still works: longer than a refresh
+/// takes, and too short for a slow oxd to fill the server with waiting requests.
+const WAITS_AT_MOST: Duration = Duration::from_secs(1);
+/// How often a request looks whether another has refreshed its session.
+const LOOKS_EVERY: Duration = Duration::from_millis(10);
+
+/// Brings a session's tokens and claims up to date, as far as that is wanted now.
+///
+/// One request does it for all that carry the session, in all processes and on all machines that share a store: a
+/// refresh token may be good for one use only. The others wait for it, and only for a moment while the access token
+/// still works.
+pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
+    let now = ctx.now;
+    if !may_refresh(ctx.settings, session, now) {
+        return Ok(Refresh::Unchanged);
+    }
+    let works = session.record.access_expires == 0 || now.saturating_add(1) < session.record.access_expires;
+    // As long as the one that is at it may take: a token for us, the refresh, user info.
+    let patience = if works {
+        WAITS_AT_MOST
+    } else {
+        ctx.settings.server.timeouts.total.saturating_mul(3)
+    };
+    let mark = Mark::of_session(&session.record.id);
+    let began = Instant::now();
+    loop {
+        if let Some(record) = session::newer(ctx, session)? {
+            return adopt(ctx, record);
+        }
+        if session::is_replaced(ctx, session) {
+            return Ok(Refresh::Unchanged);
+        }
+        let until = wall().saturating_add(ctx.settings.server.timeouts.total.as_secs().saturating_mul(4) + 5);
+        if let Some(_lease) = ctx.memory.lease(mark, wall(), until)
+            && let Some(_lock) = StoreLock::take(ctx, session)?
+        {
+            // Another may have been at it between the look and the lease.
+            return match session::newer(ctx, session)? {
+                Some(record) => adopt(ctx, record),
+                None if session::is_replaced(ctx, session) => Ok(Refresh::Unchanged),
+                None => refresh_now(ctx, session),
+            };
+        }
+        if began.elapsed() >= patience {
+            return Ok(Refresh::Unchanged);
+        }
+        thread::sleep(LOOKS_EVERY);
+    }
+}
+
+/// Takes over what another request has made of the session.
+fn adopt(ctx: &Ctx<'_>, record: Vec<u8>) -> Result<Refresh, Failure> {
+    ctx.stats.renewal(Renewal::Shared);
+    let lines = session::adopted(ctx, &record)?;
+    Ok(lines.map_or(Refresh::Ended, |lines| Refresh::Changed(record, lines)))
+}
+
+fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
+    let mut record = None;
+    if wants_tokens(ctx.settings, &session.record, ctx.now) {
+        match new_tokens(ctx, session) {
+            Ok(renewed) => record = Some(renewed),
+            Err(failure) if failure.reason == Reason::RefreshRefused => {
+                ctx.stats.ended(End::Provider);
+                session::end_own(ctx)?;
+                return Ok(Refresh::Ended);
+            }
+            Err(_) => {}
+        }
+    }
+    if wants_claims(ctx.settings, &session.record, ctx.now)
+        && let Some(renewed) = new_claims(ctx, session, record.as_deref())
+    {
+        record = Some(renewed);
+    }
+    let Some(record) = record else {
+        return Ok(Refresh::Unchanged);
+    };
+    match session::publish(ctx, &record) {
+        Ok(Some(lines)) => Ok(Refresh::Changed(record, lines)),
+        Ok(None) => Ok(Refresh::Ended),
+        // The new tokens are good for this request at least; the old session stays as it is.
+        Err(failure) if failure.reason == Reason::SessionTooLarge => {
+            log_not_refreshed(ctx, "tokens", &failure);
+            Ok(Refresh::Changed(record, Vec::new()))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn log_not_refreshed(ctx: &Ctx<'_>, what: &str, failure: &Failure) {
+    ctx.log(failure.reason.level(), || {
+        format!("the session's {what} were not refreshed: {}", failure.log_line())
+    });
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The session's record with new tokens from oxd; a failure is counted and logged.
+fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
+    let token = text(session.record.strings.refresh_token);
+    let scope: Vec<&str> = ctx.settings.login.scope.iter().map(String::as_str).collect();
+    match ctx.oxd.refresh(&token, &scope) {
+        Ok(new) => {
+            ctx.stats.renewal(Renewal::Tokens);
+            let new = NewTokens {
+                access_token: &new.access_token,
+                expires_in: new.expires_in,
+                refresh_token: new.refresh_token.as_deref(),
+            };
+            Ok(session.with_tokens(ctx.now, new))
+        }
+        Err(failure) => {
+            ctx.stats.renewal(Renewal::Failed);
+            log_not_refreshed(ctx, "tokens", &failure);
+            Err(failure)
+        }
+    }
+}
+
+/// The session's record with new claims from oxd, on top of one with new tokens if there is one; a failure is counted
+/// and logged.
+fn new_claims(ctx: &Ctx<'_>, session: &Opened<'_>, renewed: Option<&[u8]>) -> Option<Vec<u8>> {
+    let record = renewed.and_then(SessionRecord::read).unwrap_or(session.record);
+    let (access, id_token) = (text(record.strings.access_token), text(record.strings.id_token));
+    match fresh_claims(ctx, &record, &access, &id_token) {
+        Ok(claims) => {
+            ctx.stats.renewal(Renewal::Claims);
+            let fresh = SessionRecord {
+                seen: ctx.now,
+                informed: ctx.now,
+                // One step, whatever was renewed: the version that requests carry is the old session's.
+                version: session.record.version.saturating_add(1),
+                claims: &claims,
+                ..record
+            };
+            Some(fresh.write())
+        }
+        Err(failure) => {
+            ctx.stats.renewal(Renewal::Failed);
+            log_not_refreshed(ctx, "claims", &failure);
+            None
+        }
+    }
+}
+
+/// The claims of the session's id token with what user info says now.
+fn fresh_claims(
+    ctx: &Ctx<'_>,
+    record: &SessionRecord<'_>,
+    access: &str,
+    id_token: &str,
+) -> Result<Vec<u8>, Failure> {
+    let info = ctx.oxd.user_info_again(access, id_token, record.informed)?;
+    let whole = claims::of_id_token(id_token).filter(|claims| claims.contains_key("sub"));
+    let base = whole.unwrap_or_else(|| claims::to_json(record));
+    let subject = base.get("sub").and_then(Value::as_str).unwrap_or_default();
+    login::check_user_info(&info, subject)?;
+    Ok(claims::encode(&claims::merge(&base, Some(info))))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+use serde_json::json;
+
+use super::*;
+use crate::config::raw::RawSettings;
+use crate::session::with_own;
+use crate::testing::{Browser, FakeStore, NOW, site};
+
+fn is_signed_in(browser: &Browser<'_>) -> bool {
+    browser.look("/", |ctx| with_own(ctx, |session| session.is_some()).unwrap())
+}
+
+/// What refreshing does to the browser's session.
+fn refreshed(browser: &Browser<'_>) -> Refresh {
+    browser.look("/app", |ctx| {
+        with_own(ctx, |session| refresh(ctx, &session.unwrap()).unwrap()).unwrap()
+    })
+}
+
+#[test]
+fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
+    let file = site("s");
+    let mut browser = Browser::at(RawSettings {
+        site: Some(&file),
+        token_refresh: Some(TokenRefresh::Ahead(60)),
+        ..RawSettings::default()
+    });
+    browser.log_in("/app");
+    assert_eq!(refreshed(&browser), Refresh::Unchanged);
+    browser.now = NOW + 241;
+    browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
+    assert_eq!(refreshed(&browser), Refresh::Unchanged);
+    browser.oxd.failure = None;
+    let Refresh::Changed(written, cookies) = refreshed(&browser) else {
+        panic!("new tokens")
+    };
+    assert_eq!(cookies.len(), 1);
+    let parts = SessionRecord::read(&written).unwrap();
+    assert_eq!(
+        (parts.strings.access_token, parts.strings.refresh_token),
+        (&b"new-access"[..], &b"refresh"[..])
+    );
+    assert_eq!((parts.access_expires, parts.issued), (NOW + 541, NOW));
+}
+
+#[test]
+fn a_request_with_the_old_cookie_gets_what_another_has_refreshed() {
+    let file = site("s");
+    let mut browser = Browser::at(RawSettings {
+        site: Some(&file),
+        token_refresh: Some(TokenRefresh::Ahead(60)),
+        ..RawSettings::default()
+    });
+    browser.log_in("/app");
+    browser.now = NOW + 241;
+    let Refresh::Changed(first, _) = refreshed(&browser) else {
+        panic!("new tokens")
+    };
+    // The browser has not taken the answer's cookies over: another of its requests was on the way.
+    let Refresh::Changed(second, cookies) = refreshed(&browser) else {
+        panic!("the same tokens")
+    };
+    assert_eq!((first, cookies.len()), (second, 1));
+    let refreshes = browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
+    assert_eq!(refreshes, 1, "the refresh token is good for one use");
+}
+
+#[test]
+fn while_one_request_refreshes_the_others_go_on_with_a_token_that_still_works() {
+    let file = site("s");
+    let mut browser = Browser::at(RawSettings {
+        site: Some(&file),
+        token_refresh: Some(TokenRefresh::Ahead(60)),
+        ..RawSettings::default()
+    });
+    browser.log_in("/app");
+    browser.now = NOW + 241;
+    let mark = browser.look("/", |ctx| {
+        with_own(ctx, |s| Mark::of_session(&s.unwrap().record.id)).unwrap()
+    });
+    let now = wall();
+    let lease = browser.memory.lease(mark, now, now + 60).unwrap();
+    assert_eq!(refreshed(&browser), Refresh::Unchanged);
+    drop(lease);
+    assert!(matches!(refreshed(&browser), Refresh::Changed(..)));
+}
+
+#[test]
+fn a_refused_refresh_ends_the_session() {
+    let file = site("s");
+    let mut browser = Browser::at(RawSettings {
+        site: Some(&file),
+        token_refresh: Some(TokenRefresh::Ahead(60)),
+        ..RawSettings::default()
+    });
+    browser.log_in("/app");
+    browser.now = NOW + 241;
+    browser.oxd.failure = Some(("refresh", Reason::RefreshRefused));
+    assert_eq!(refreshed(&browser), Refresh::Ended);
+    let answer = browser.ask("/app", crate::access::authn::ended);
+    assert_eq!(answer.status, 302, "a new login");
+    assert!(!is_signed_in(&browser));
+}
+
+#[test]
+fn claims_are_brought_up_to_date_when_they_are_old() {
+    let file = site("s");
+    let settings = RawSettings {
+        site: Some(&file),
+        user_info: Some(UserInfo::Every(100)),
+        ..RawSettings::default()
+    };
+    let mut browser = Browser::at(settings);
+    browser.log_in("/app");
+    browser.now = NOW + 99;
+    assert_eq!(refreshed(&browser), Refresh::Unchanged);
+    browser.now = NOW + 100;
+    browser.oxd.user_info = json!({"sub": "alice", "name": "Alice B."});
+    let Refresh::Changed(record, _) = refreshed(&browser) else {
+        panic!("new claims")
+    };
+    let parts = SessionRecord::read(&record).unwrap();
+    assert_eq!(claims::to_json(&parts)["name"], "Alice B.");
+    assert_eq!((parts.informed, parts.issued), (NOW + 100, NOW));
+    browser.now = NOW;
+    browser.log_in("/app");
+    browser.now = NOW + 100;
+    for bad in [
+        json!({"sub": "bob"}),
+        json!({"sub": "alice", "error": "invalid_token"}),
+    ] {
+        browser.oxd.user_info = bad;
+        assert_eq!(
+            refreshed(&browser),
+            Refresh::Unchanged,
+            "whoever else this is about"
+        );
+    }
+}
+
+#[test]
+fn a_refresh_is_done_once_for_all_machines() {
+    let (file, store) = (site("s"), FakeStore::default());
+    let settings = RawSettings {
+        site: Some(&file),
+        token_refresh: Some(TokenRefresh::Ahead(60)),
+        ..RawSettings::default()
+    };
+    let mut here = Browser::at(settings);
+    here.store = Some(&store);
+    here.log_in("/app");
+    let mut there = Browser::at(settings);
+    (there.store, there.cookies) = (here.store, here.cookies.clone());
+    // Both requests read the session before either refreshes it.
+    let bytes = here.look("/", |ctx| {
+        with_own(ctx, |session| session.unwrap().bytes().to_vec()).unwrap()
+    });
+    (here.now, there.now) = (NOW + 250, NOW + 250);
+    let refreshed = |browser: &Browser<'_>| {
+        browser.look("/", |ctx| {
+            let session = session::reopen(&ctx.settings.session, NOW + 1, &bytes, NOW + 1);
+            refresh(ctx, &session.unwrap()).unwrap()
+        })
+    };
+    assert!(matches!(refreshed(&here), Refresh::Changed(..)));
+    let shared = refreshed(&there);
+    assert!(
+        matches!(shared, Refresh::Changed(..)),
+        "the other machine takes the new session over"
+    );
+    assert!(!there.oxd.commands().contains(&"refresh"));
+}

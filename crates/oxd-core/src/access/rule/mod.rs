@@ -1,0 +1,46 @@
+//! The `Require` rules of the module. A new one is a file here, a line below and a line in the Apache layer's
+//! `entry/authz.rs`.
+
+mod acr;
+mod claim;
+
+pub use acr::AcrRule;
+pub use claim::ClaimRule;
+
+use std::ffi::CStr;
+
+use crate::flow::Ctx;
+use crate::session::Opened;
+
+/// A rule behind `Require`. httpd asks it for each request of a place, once there is a user.
+pub trait Rule: Send + Sync + Sized + 'static {
+    /// The word behind `Require`, NUL-terminated because httpd reads it from here.
+    const NAME: &'static CStr;
+
+    /// Reads the words behind the name; the error is the line that `configtest` prints.
+    fn parse(words: &[String]) -> Result<Self, String>;
+
+    /// Whether a session may come in. A rule may ask oxd.
+    fn check<'s>(&'s self, ctx: &Ctx<'_>, session: &Opened<'_>) -> Verdict<'s>;
+}
+
+/// What a rule says of a session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict<'r> {
+    /// It may come in, as far as this rule goes.
+    Met,
+    /// It may not.
+    Unmet,
+    /// It may not, but would if the user authenticated with one of these acr values.
+    StepUp(&'r [String]),
+}
+
+impl Verdict<'_> {
+    /// [`Verdict::Met`] or [`Verdict::Unmet`].
+    pub fn met_if(holds: bool) -> Self {
+        if holds { Verdict::Met } else { Verdict::Unmet }
+    }
+}
+
+#[cfg(test)]
+mod tests;

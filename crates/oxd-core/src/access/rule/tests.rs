@@ -1,0 +1,128 @@
+use super::*;
+use crate::session::claims::lookup::claim_text;
+use crate::session::record::{SessionRecord, Strings};
+use serde_json::{Value, json};
+
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+fn holds(claims: Value, rule: &str) -> bool {
+    let raw = crate::session::claims::encode(claims.as_object().unwrap());
+    ClaimRule::parse(&words(rule)).unwrap().holds(&SessionRecord {
+        claims: &raw,
+        ..SessionRecord::default()
+    })
+}
+
+#[test]
+fn claims_are_compared_as_the_interface_says() {
+    let claims = json!({"sub": "alice", "n": 5, "ok": true, "groups": ["admin", "staff"], "odd": ["a,b", 7, {"x": 1}],
+        "address": {"country": "DE", "lines": ["one", "two"], "geo": {"lat": 48}}, "a.b": "dotted", "empty": "",
+        "none": [], "text": "a,b"});
+    for (rule, expected) in [
+        ("sub alice", true),
+        ("sub bob alice", true),
+        ("sub Alice", false),
+        ("sub ali", false),
+        ("n 5", true),
+        ("n 5.0", false),
+        ("ok true", true),
+        ("ok false", false),
+        ("groups admin", true),
+        ("groups staff", true),
+        ("groups adm", false),
+        ("groups admin,staff", false),
+        ("odd a,b", true),
+        ("odd a", false),
+        ("odd 7", true),
+        ("odd 1", false),
+        ("address.country DE", true),
+        ("address.country de", false),
+        ("address.lines two", true),
+        ("address.lines.0 one", true),
+        ("address.geo.lat 48", true),
+        ("address.geo 48", false),
+        ("address DE", false),
+        ("address.nothing DE", false),
+        ("sub.x alice", false),
+        ("a.b dotted", true),
+        ("none x", false),
+        ("text a", false),
+        ("text a,b", true),
+        ("missing x", false),
+        ("sub ~ ^al", true),
+        ("sub ~ ^AL", false),
+        ("sub ~ (?i)^AL", true),
+        ("groups ~ ^sta", true),
+        ("groups ~ ^x", false),
+        ("address.country ~ ^(DE|AT)$", true),
+        ("empty ~ ^$", true),
+        ("missing ~ .*", false),
+    ] {
+        assert_eq!(holds(claims.clone(), rule), expected, "{rule}");
+    }
+}
+
+#[test]
+fn rules_that_cannot_be_read_say_why() {
+    for line in ["", "sub", "sub ~", "sub ~ a b", "sub ~ ("] {
+        let error = ClaimRule::parse(&words(line)).unwrap_err();
+        assert!(
+            error.starts_with("Require oxd-claim: ") && error.contains("allowed: "),
+            "{error}"
+        );
+    }
+    assert!(AcrRule::parse(&[]).is_err() && AcrRule::parse(&["a b".into()]).is_err());
+}
+
+#[test]
+fn an_acr_is_one_of_the_values() {
+    let parts = SessionRecord {
+        strings: Strings {
+            acr: b"u2f",
+            ..Strings::default()
+        },
+        ..SessionRecord::default()
+    };
+    assert!(AcrRule::parse(&words("basic u2f")).unwrap().holds(&parts));
+    assert!(!AcrRule::parse(&words("basic")).unwrap().holds(&parts));
+    assert!(
+        !AcrRule::parse(&words("basic"))
+            .unwrap()
+            .holds(&SessionRecord::default())
+    );
+    let strings = Strings {
+        acr: b"u2f",
+        acrs: b"basic 1800000000\nu2f 1800000100",
+        ..Strings::default()
+    };
+    let remembered = SessionRecord {
+        strings,
+        ..SessionRecord::default()
+    };
+    assert!(AcrRule::parse(&words("basic")).unwrap().holds(&remembered));
+    assert!(!AcrRule::parse(&words("1800000000")).unwrap().holds(&remembered));
+}
+
+#[test]
+fn a_claim_in_an_expression_reads_as_in_the_environment() {
+    let claims = json!({"groups": ["a", "b"], "address": {"country": "DE", "lines": ["x", "y"]}});
+    let raw = crate::session::claims::encode(claims.as_object().unwrap());
+    let parts = SessionRecord {
+        claims: &raw,
+        ..SessionRecord::default()
+    };
+    let text = |path| {
+        claim_text(&parts, path).map(|t| {
+            String::from_utf8(t.into_owned())
+                .unwrap()
+                .trim_end_matches('\0')
+                .to_owned()
+        })
+    };
+    assert_eq!(text("groups").as_deref(), Some("a,b"));
+    assert_eq!(text("address.country").as_deref(), Some("DE"));
+    assert_eq!(text("address.lines").as_deref(), Some("x,y"));
+    assert_eq!(text("missing"), None);
+}

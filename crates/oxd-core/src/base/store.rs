@@ -1,0 +1,40 @@
+//! A session store outside of the process, as the module asks one. The Apache layer provides it on httpd's socache
+//! providers.
+
+use std::fmt;
+
+use super::clock::Seconds;
+
+/// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them.
+pub type Key = [u8; 32];
+
+/// Why a store did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// It cannot be reached, does not answer in time, or failed.
+    Unavailable(String),
+    /// It does not take entries of this size.
+    TooLarge(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreError::Unavailable(why) | StoreError::TooLarge(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// A store of entries that run out by themselves.
+pub trait Store: Sync + fmt::Debug {
+    /// An entry; `None` when there is none, or none any more.
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Puts an entry in place of any other.
+    fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError>;
+    /// Takes an entry away; it is no error when there is none.
+    fn remove(&self, key: &Key) -> Result<(), StoreError>;
+    /// Whether other machines may use it too.
+    fn is_shared(&self) -> bool;
+}

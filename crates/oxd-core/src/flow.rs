@@ -1,0 +1,36 @@
+//! What a request that may call oxd has at hand.
+
+use std::ops::Deref;
+
+use crate::base::reason::Failure;
+use crate::http::env::RequestEnv;
+use crate::oxd::Site;
+use crate::oxd::api::Commands;
+use crate::session::SessionEnv;
+use crate::shm::memory::Memory;
+
+/// A request at a place with a site, and oxd.
+#[derive(Clone, Copy)]
+pub struct Ctx<'a> {
+    session: SessionEnv<'a>,
+    /// oxd.
+    pub oxd: &'a dyn Commands,
+}
+
+impl<'a> Ctx<'a> {
+    /// An error that names the missing directive where the place has no site.
+    pub fn new(env: RequestEnv<'a>, memory: Memory<'a>, oxd: &'a dyn Commands) -> Result<Self, Failure> {
+        match SessionEnv::new(env, memory) {
+            Some(session) => Ok(Self { session, oxd }),
+            None => Err(Site::missing(env.settings, &env.request.path())),
+        }
+    }
+}
+
+impl<'a> Deref for Ctx<'a> {
+    type Target = SessionEnv<'a>;
+
+    fn deref(&self) -> &SessionEnv<'a> {
+        &self.session
+    }
+}

@@ -1,0 +1,88 @@
+//! What every answer of the module has at hand, whether or not the place has a site.
+
+use super::host::Host;
+use super::origin::Origin;
+use super::request::Request;
+use super::response::Response;
+use crate::base::clock::{Millis, Seconds};
+use crate::base::log::Level;
+use crate::base::reason::Failure;
+use crate::base::reference::Reference;
+use crate::config::settings::Settings;
+use crate::shm::stats::Stats;
+
+/// A request with what is needed to answer it.
+#[derive(Clone, Copy)]
+pub struct RequestEnv<'a> {
+    /// The settings of its place.
+    pub settings: &'a Settings<'a>,
+    /// The request.
+    pub request: &'a dyn Request,
+    /// Log, randomness and expressions.
+    pub host: &'a dyn Host,
+    /// The counters.
+    pub stats: Stats<'a>,
+    /// The path of the `<Location>` with `SetHandler oxd` where a login of this place begins and ends, if it is known.
+    pub base: Option<&'a str>,
+    /// When the request came.
+    pub now: Seconds,
+    /// The same in milliseconds.
+    pub millis: Millis,
+}
+
+impl<'a> RequestEnv<'a> {
+    /// Puts it together; `base` is described at the field.
+    pub fn new(
+        settings: &'a Settings<'a>,
+        request: &'a dyn Request,
+        host: &'a dyn Host,
+        stats: Stats<'a>,
+        base: Option<&'a str>,
+    ) -> Self {
+        let millis = request.millis();
+        Self {
+            settings,
+            request,
+            host,
+            stats,
+            base,
+            now: millis / 1_000,
+            millis,
+        }
+    }
+
+    /// The cookies that the browser sent, or none.
+    pub fn cookies(&self) -> &'a [u8] {
+        self.request.cookies().unwrap_or_default()
+    }
+
+    /// The origin that the browser sees: httpd's own, or what trusted proxy headers say.
+    pub fn origin(&self) -> Origin {
+        self.request
+            .origin()
+            .as_seen_through(self.settings.trust_forwarded, self.request)
+    }
+
+    /// Writes a line to the log, built only if the level is on.
+    pub fn log(&self, level: Level, line: impl FnOnce() -> String) {
+        if self.host.logs(level) {
+            self.host.log(level, &line());
+        }
+    }
+
+    /// Writes the line of a failure with its reference number to the log.
+    pub fn log_failure(&self, failure: &Failure, reference: &Reference) {
+        self.log(failure.reason.level(), || {
+            format!("{} [ref {}]", failure.log_line(), reference.in_log())
+        });
+    }
+
+    /// The answer to a refusal, counted and logged. `told` takes the place of the reason's own sentence; `start_over`
+    /// is a link to where the login begins.
+    pub fn refuse(&self, failure: &Failure, told: Option<&str>, start_over: Option<&str>) -> Response {
+        self.stats.refused(failure.reason);
+        let reference = Reference::new(self.host);
+        self.log_failure(failure, &reference);
+        Response::refusal(failure.reason, self.request, reference, told, start_over)
+    }
+}

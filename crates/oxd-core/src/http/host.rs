@@ -1,0 +1,15 @@
+//! What the host of the module provides besides requests: a log, randomness, httpd's expressions.
+
+use crate::base::crypto::Random;
+use crate::base::log::Level;
+use crate::config::types::Expression;
+
+/// The host of the module during one request. The Apache layer and the tests provide it.
+pub trait Host: Random {
+    /// The value of a compiled httpd expression for this request, or why it has none.
+    fn evaluate(&self, expression: Expression) -> Result<String, String>;
+    /// Whether a line of this level would be written. Ask before building one.
+    fn logs(&self, level: Level) -> bool;
+    /// Writes a line to the error log. It must hold no secret, token or cookie.
+    fn log(&self, level: Level, line: &str);
+}

@@ -1,0 +1,73 @@
+//! What the module itself checks of a login's answers: whose login it is, and how old.
+
+use serde_json::{Map, Value};
+
+use super::pending::Pending;
+use crate::base::clock::{CLOCK_LEEWAY, Seconds, numeric_date};
+use crate::base::reason::{Failure, Reason};
+use crate::oxd::api::Tokens;
+
+/// oxd has verified signature, issuer and audience; what it cannot know is whose login this is, and the time here.
+pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -> Result<String, Failure> {
+    let claims = &tokens.id_token_claims;
+    let nonce = claims.get("nonce").and_then(Value::as_str);
+    if pending.nonce.is_some() && nonce != pending.nonce.as_deref() {
+        return Err(Failure::new(
+            Reason::NonceMismatch,
+            "the id token's nonce is not the one that was sent",
+        ));
+    }
+    let subject = claims
+        .get("sub")
+        .and_then(Value::as_str)
+        .filter(|s| !s.is_empty());
+    let subject = subject.ok_or_else(|| Failure::new(Reason::IdTokenInvalid, "the id token has no sub"))?;
+    let exp = claims
+        .get("exp")
+        .and_then(numeric_date)
+        .ok_or_else(|| Failure::new(Reason::IdTokenInvalid, "the id token has no usable exp"))?;
+    if exp.saturating_add(CLOCK_LEEWAY) <= now {
+        let detail = format!("the id token ran out {} s ago", now - exp);
+        return Err(Failure::new(Reason::IdTokenInvalid, detail));
+    }
+    if let Some(age) = pending.max_age {
+        let since = claims.get("auth_time").and_then(numeric_date);
+        let since = since.ok_or_else(|| {
+            Failure::new(
+                Reason::IdTokenInvalid,
+                "OxdMaxAge was asked for, but the id token has no auth_time",
+            )
+        })?;
+        if since.saturating_add(age).saturating_add(CLOCK_LEEWAY) < now {
+            let detail = format!(
+                "the user authenticated {} s ago, OxdMaxAge allows {age}",
+                now - since
+            );
+            return Err(Failure::new(Reason::IdTokenInvalid, detail));
+        }
+    }
+    Ok(subject.to_owned())
+}
+
+/// oxd hands on the provider's answer with status 200 even when it is a refusal.
+pub fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
+    if let Some(error) = info.get("error") {
+        let description = info
+            .get("error_description")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        return Err(Failure::new(
+            Reason::UserInfoError,
+            format!("get-user-info answered {error} ({description})"),
+        ));
+    }
+    match info.get("sub").and_then(Value::as_str) {
+        Some(named) if named == subject => Ok(()),
+        Some(named) => Err(Failure::new(
+            Reason::SubjectMismatch,
+            format!("user info speaks of {named:?}, the id token of {subject:?}"),
+        )),
+        // OpenID Connect Core 5.3.2: sub must always be there.
+        None => Err(Failure::new(Reason::SubjectMismatch, "user info names no sub")),
+    }
+}

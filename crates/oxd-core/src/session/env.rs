@@ -1,0 +1,43 @@
+//! What everything about sessions has at hand. It knows no oxd: opening, writing and ending a session never calls it.
+
+use std::ops::Deref;
+
+use super::store::Entries;
+use crate::base::site::SiteId;
+use crate::http::env::RequestEnv;
+use crate::shm::memory::Memory;
+
+/// A request at a place with a site, and what all processes of the server remember.
+#[derive(Clone, Copy)]
+pub struct SessionEnv<'a> {
+    env: RequestEnv<'a>,
+    /// The site whose sessions these are.
+    pub site: SiteId<'a>,
+    /// What all processes of the server remember together.
+    pub memory: Memory<'a>,
+}
+
+impl<'a> SessionEnv<'a> {
+    /// `None` where the place has no site (`OxdId`): it has no sessions then.
+    pub fn new(env: RequestEnv<'a>, memory: Memory<'a>) -> Option<Self> {
+        let site = env.settings.site?;
+        Some(Self { env, site, memory })
+    }
+
+    /// The entries of the site's store; `None` where sessions live in cookies.
+    pub fn entries(&self) -> Option<Entries<'a>> {
+        Some(Entries {
+            store: self.settings.session.store?,
+            keys: self.settings.keys,
+            site: self.site,
+        })
+    }
+}
+
+impl<'a> Deref for SessionEnv<'a> {
+    type Target = RequestEnv<'a>;
+
+    fn deref(&self) -> &RequestEnv<'a> {
+        &self.env
+    }
+}

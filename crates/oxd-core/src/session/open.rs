@@ -1,0 +1,285 @@
+//! A session is found again in a request's cookies, alive or not.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::env::SessionEnv;
+use super::record::{SessionRecord, Strings};
+use super::store::Kind;
+use super::{claims, cookies};
+use crate::base::clock::{Millis, Seconds};
+use crate::base::crypto::{KeyRing, Purpose};
+use crate::base::reason::Failure;
+use crate::base::store::Key;
+use crate::config::settings::{IdentitySettings, SessionSettings};
+use crate::http::cookie;
+use crate::shm::memory::Mark;
+use crate::shm::stats::Presented;
+
+/// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
+const LONGEST: usize = cookie::most_chunks() * 4096;
+/// Characters of the identifier in a session cookie: 24 random bytes in base64url.
+pub(super) const IDENTIFIER: usize = 32;
+
+/// A session that a request brought along.
+#[derive(Clone, Copy)]
+pub struct Opened<'b> {
+    /// Its content.
+    pub record: SessionRecord<'b>,
+    /// When it was last used, as far as that is known without asking a store.
+    pub used: Seconds,
+    bytes: &'b [u8],
+}
+
+impl fmt::Debug for Opened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The bytes hold tokens.
+        f.debug_struct("Opened")
+            .field("record", &self.record)
+            .field("used", &self.used)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tokens that take the place of a session's.
+#[derive(Clone, Copy)]
+pub struct NewTokens<'t> {
+    /// The access token.
+    pub access_token: &'t str,
+    /// Seconds that it lives; `None` or -1 when unknown.
+    pub expires_in: Option<i64>,
+    /// The refresh token, if the provider rotates them.
+    pub refresh_token: Option<&'t str>,
+}
+
+/// Finds and opens the session of a request. The record lands in a buffer that the caller provides.
+///
+/// `Ok(None)` for every cookie that is not a live session of this site: absent, altered, cut, foreign, expired, ended.
+/// An error when the store cannot be asked.
+pub fn open<'b>(
+    env: &SessionEnv<'_>,
+    buffer: impl FnOnce(usize) -> &'b mut [u8],
+) -> Result<Option<Opened<'b>>, Failure> {
+    let Some(header) = env.request.cookies() else {
+        return Ok(None);
+    };
+    let opened = look(env, header, buffer);
+    let presented = match &opened {
+        Ok(Some(_)) => Presented::Alive,
+        Ok(None) if cookie::find(header, env.settings.cookie.name.as_bytes()).is_none() => {
+            return opened;
+        }
+        Ok(None) => Presented::Refused,
+        Err(_) => Presented::Unknown,
+    };
+    env.stats.presented(presented);
+    opened
+}
+
+fn look<'b>(
+    env: &SessionEnv<'_>,
+    header: &[u8],
+    buffer: impl FnOnce(usize) -> &'b mut [u8],
+) -> Result<Option<Opened<'b>>, Failure> {
+    let Some(bytes) = find(env, header, buffer)? else {
+        return Ok(None);
+    };
+    let Some(record) = SessionRecord::read(bytes) else {
+        return Ok(None);
+    };
+    let used = last_use(env, &record, header)?;
+    Ok(used.map(|used| Opened { record, used, bytes }))
+}
+
+fn find<'b>(
+    env: &SessionEnv<'_>,
+    header: &[u8],
+    buffer: impl FnOnce(usize) -> &'b mut [u8],
+) -> Result<Option<&'b [u8]>, Failure> {
+    if let Some(entries) = env.entries() {
+        let Some(key) = entry_of(env, header) else {
+            return Ok(None);
+        };
+        // Ended here, whatever the store says: it may not have heard of it.
+        if env.memory.knows(Mark::of_entry(&key), env.now) {
+            return Ok(None);
+        }
+        return Ok(entries.get_into(&key, buffer)?.map(|bytes| &*bytes));
+    }
+    let sealed = cookie::join(header, env.settings.cookie.name);
+    let Some(sealed) = sealed.filter(|sealed| sealed.len() <= LONGEST) else {
+        return Ok(None);
+    };
+    let buffer = buffer(KeyRing::buffer_len(sealed.len()));
+    let opened = env
+        .settings
+        .keys
+        .open(Purpose::Session, env.site.as_str(), &sealed, buffer);
+    Ok(opened.map(|bytes| &*bytes))
+}
+
+/// The key of the entry that a request's cookie names, if the cookie looks like one of ours.
+pub(super) fn entry_of(env: &SessionEnv<'_>, header: &[u8]) -> Option<Key> {
+    let identifier = cookie::find(header, env.settings.cookie.name.as_bytes())?;
+    let is_ours = identifier.len() == IDENTIFIER
+        && identifier
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    is_ours.then(|| Kind::of_cookie(env.site, identifier))
+}
+
+/// When a session was last used; `None` when it is over.
+pub(super) fn last_use(
+    env: &SessionEnv<'_>,
+    record: &SessionRecord<'_>,
+    header: &[u8],
+) -> Result<Option<Seconds>, Failure> {
+    let (now, settings) = (env.now, &env.settings.session);
+    let alive = |used: Seconds| (now < used.saturating_add(settings.idle)).then_some(used);
+    if now >= ends(record, settings) || has_ended(env, record) {
+        return Ok(None);
+    }
+    let known = match settings.store {
+        None => cookies::claimed_use(env, header),
+        Some(_) => env.memory.touched(&record.id, now),
+    };
+    if alive(record.seen).is_some() {
+        // What a cookie claims decides only whether it is written again.
+        return Ok(Some(known.unwrap_or(0).min(now).max(record.seen)));
+    }
+    if settings.store.is_none() {
+        return Ok(cookies::proven_use(env, record, header).and_then(alive));
+    }
+    if let Some(used) = known.and_then(alive) {
+        return Ok(Some(used));
+    }
+    let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
+        return Ok(None);
+    };
+    Ok(entries.get_time(&Kind::Seen.beside(&key))?.and_then(alive))
+}
+
+/// The key of a session's own entry, as its record names it.
+pub(super) fn key_of(record: &SessionRecord<'_>) -> Option<Key> {
+    record.strings.key.try_into().ok()
+}
+
+/// When a session ends whatever happens.
+fn ends(record: &SessionRecord<'_>, settings: &SessionSettings<'_>) -> Seconds {
+    record.ends.min(record.issued.saturating_add(settings.lifetime))
+}
+
+/// When a session began.
+pub(super) fn began(record: &SessionRecord<'_>) -> Millis {
+    record
+        .issued
+        .saturating_mul(1_000)
+        .saturating_add(record.issued_millis)
+}
+
+/// Whether this machine knows that a session is over before its time.
+pub(super) fn has_ended(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> bool {
+    let moment = began(record);
+    let marks = [
+        Some(Mark::of_session(&record.id)),
+        Mark::stored(record.marks.user),
+        Mark::stored(record.marks.name),
+        Mark::stored(record.marks.sid),
+        Some(Mark::of_site(env.site)),
+    ];
+    marks
+        .into_iter()
+        .flatten()
+        .any(|mark| env.memory.has_ended(mark, moment, env.now))
+}
+
+/// Looks at the session that the request's browser has, if it has one.
+pub fn with_own<A>(env: &SessionEnv<'_>, look: impl FnOnce(Option<Opened<'_>>) -> A) -> Result<A, Failure> {
+    let mut buffer = Vec::new();
+    let opened = open(env, |len| {
+        buffer.resize(len, 0);
+        &mut buffer
+    })?;
+    Ok(look(opened))
+}
+
+/// The session of a record that was opened a moment ago, for the same site, if it is alive by these settings.
+pub fn reopen<'b>(
+    settings: &SessionSettings<'_>,
+    now: Seconds,
+    bytes: &'b [u8],
+    used: Seconds,
+) -> Option<Opened<'b>> {
+    let record = SessionRecord::read(bytes)?;
+    let alive = now < ends(&record, settings) && now < used.saturating_add(settings.idle);
+    alive.then_some(Opened { record, used, bytes })
+}
+
+impl<'b> Opened<'b> {
+    /// The record as it was opened.
+    pub fn bytes(&self) -> &'b [u8] {
+        self.bytes
+    }
+
+    /// When the session ends at the latest.
+    pub fn ends(&self, settings: &SessionSettings<'_>) -> Seconds {
+        ends(&self.record, settings)
+    }
+
+    /// Whether it should be written down that the session was used.
+    ///
+    /// Not at every request: the idle time is exact to this granularity, one to five seconds.
+    pub fn is_due(&self, settings: &SessionSettings<'_>, now: Seconds) -> bool {
+        now >= self.used.saturating_add((settings.idle / 100).clamp(1, 5))
+    }
+
+    /// The session's record with new tokens in it.
+    pub fn with_tokens(&self, now: Seconds, new: NewTokens<'_>) -> Vec<u8> {
+        let old = &self.record.strings;
+        let strings = Strings {
+            access_token: new.access_token.as_bytes(),
+            refresh_token: new.refresh_token.map_or(old.refresh_token, str::as_bytes),
+            ..*old
+        };
+        SessionRecord {
+            seen: now,
+            version: self.record.version.saturating_add(1),
+            access_expires: super::record::expiry(now, new.expires_in),
+            strings,
+            ..self.record
+        }
+        .write()
+    }
+
+    /// The user's name for the application; see [`user_name`].
+    pub fn user(&self, settings: &IdentitySettings<'_>) -> Option<Cow<'b, [u8]>> {
+        user_name(&self.record, settings)
+    }
+
+    /// The same as text, for people.
+    pub fn user_text(&self, settings: &IdentitySettings<'_>) -> Option<String> {
+        let name = self.user(settings)?;
+        Some(String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned())
+    }
+
+    /// A claim of the session as JSON.
+    pub fn claim(&self, name: &str) -> Option<serde_json::Value> {
+        let claim = self.record.claims().find(|claim| claim.name == name.as_bytes())?;
+        Some(claims::claim_json(&claim))
+    }
+}
+
+/// What becomes `REMOTE_USER` (`OxdRemoteUser`): ends with a NUL when it is borrowed from the record, so that it can
+/// be handed on in place. `None` when the user lacks the claim or its value does not match the expression.
+pub fn user_name<'r>(record: &SessionRecord<'r>, settings: &IdentitySettings<'_>) -> Option<Cow<'r, [u8]>> {
+    let rule = settings.remote_user;
+    let wanted = rule.claim.as_bytes();
+    let claim = record.claims().find(|claim| claim.name == wanted)?;
+    let Some((pattern, replacement)) = &rule.rewrite else {
+        return (claim.text_nul.len() > 1).then_some(Cow::Borrowed(claim.text_nul));
+    };
+    let text = std::str::from_utf8(claim.text()).ok()?;
+    let mut user = String::new();
+    pattern.captures(text)?.expand(replacement, &mut user);
+    (!user.is_empty()).then(|| Cow::Owned(user.into_bytes()))
+}

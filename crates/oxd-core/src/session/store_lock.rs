@@ -1,0 +1,51 @@
+//! What stands between two machines that want to refresh the same session of a shared store.
+//!
+//! httpd's stores cannot compare and set, so this is Fischer's algorithm: write one's own name where nobody's stands,
+//! wait longer than a write takes, and go ahead if it still stands there.
+
+use std::thread;
+use std::time::Duration;
+
+use super::env::SessionEnv;
+use super::open::{Opened, key_of};
+use super::store::{Entries, Kind};
+use crate::base::clock::{Seconds, wall};
+use crate::base::reason::Failure;
+use crate::base::store::Key;
+
+/// Longer than any write that began before ours was to be read.
+const SETTLES_IN: Duration = Duration::from_millis(50);
+/// How long the name stands when its owner dies, in seconds.
+const STANDS: Seconds = 30;
+
+/// The right to refresh a session; dropping it lets the next one in.
+pub struct StoreLock<'a>(Option<(Entries<'a>, Key)>);
+
+impl<'a> StoreLock<'a> {
+    /// Takes the lock; `None` when another machine has it. Where no other machine can, there is nothing to wait for.
+    pub fn take(env: &SessionEnv<'a>, session: &Opened<'_>) -> Result<Option<Self>, Failure> {
+        let entries = env.entries().filter(|entries| entries.store.is_shared());
+        let (Some(entries), Some(key)) = (entries, key_of(&session.record)) else {
+            return Ok(Some(Self(None)));
+        };
+        let lock = Kind::Lease.beside(&key);
+        if entries.get(&lock)?.is_some() {
+            return Ok(None);
+        }
+        let mut name = [0; 8];
+        env.host.fill(&mut name)?;
+        entries.put(env.host, &lock, &name, wall().saturating_add(STANDS))?;
+        thread::sleep(SETTLES_IN);
+        let is_ours = entries.get(&lock)?.as_deref() == Some(&name[..]);
+        Ok(is_ours.then_some(Self(Some((entries, lock)))))
+    }
+}
+
+impl Drop for StoreLock<'_> {
+    fn drop(&mut self) {
+        if let Some((entries, lock)) = &self.0 {
+            // A name that stays there runs out by itself.
+            let _ = entries.remove(lock);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a decision of oxd-core gets of a request: its place's settings, the request itself, sessions, oxd.
+
+use std::borrow::Cow;
+
+use oxd_core::access::{Held, Visit};
+use oxd_core::base::reason::Failure;
+use oxd_core::config::settings::Settings;
+use oxd_core::flow::Ctx;
+use oxd_core::http::env::RequestEnv;
+use oxd_core::http::form::Form;
+use oxd_core::http::request::Request as CoreRequest;
+use oxd_core::http::response::Response;
+use oxd_core::oxd::Site;
+use oxd_core::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
+use oxd_core::oxd::client::SiteClient;
+use oxd_core::oxd::http::HttpTransport;
+use oxd_core::session::SessionEnv;
+use serde_json::{Map, Value};
+
+use super::child;
+use super::request::RequestView;
+use super::respond;
+use crate::ffi::Status;
+use crate::ffi::dir_config::DirConfig;
+use crate::ffi::request::Request;
+
+/// A request at its place.
+pub struct Place<'r> {
+    request: Request<'r>,
+    view: RequestView<'r>,
+    held: Option<Held<'r>>,
+    is_renewed: bool,
+    base: Option<Cow<'r, str>>,
+    /// The settings of the place.
+    pub settings: Settings<'r>,
+}
+
+impl<'r> Place<'r> {
+    /// Resolves the settings that apply to a request.
+    pub fn of(request: Request<'r>, config: &'r DirConfig) -> Self {
+        let kept = request.kept();
+        Self {
+            request,
+            view: RequestView::of(request, kept.cookies),
+            held: kept.session,
+            is_renewed: kept.renewed,
+            base: config.handler_base.map(|base| base.as_str().into()),
+            settings: Settings::of(&config.settings, child::defaults()),
+        }
+    }
+
+    /// The same with another base of the handler's addresses.
+    pub fn with_base(self, base: String) -> Self {
+        Self {
+            base: Some(base.into()),
+            ..self
+        }
+    }
+
+    /// What every answer has at hand.
+    pub fn env(&self) -> RequestEnv<'_> {
+        RequestEnv::new(
+            &self.settings,
+            &self.view,
+            &self.view,
+            child::stats(),
+            self.base.as_deref(),
+        )
+    }
+
+    /// What everything about sessions has at hand; `None` where the place has no site.
+    pub fn session_env(&self) -> Option<SessionEnv<'_>> {
+        SessionEnv::new(self.env(), child::memory())
+    }
+
+    /// Runs a decision that may call oxd. The client to oxd is made when it is first called: most decisions need none.
+    /// An error names the missing directive where the place has no site.
+    pub fn decide<A>(&self, decision: impl FnOnce(&Ctx<'_>) -> A) -> Result<A, Failure> {
+        let oxd = LazyCommands {
+            settings: &self.settings,
+            request: &self.view,
+        };
+        Ctx::new(self.env(), child::memory(), &oxd).map(|ctx| decision(&ctx))
+    }
+
+    /// Runs a decision that answers the request, and sends the answer.
+    pub fn answer(&self, decision: impl FnOnce(&Ctx<'_>) -> Response) -> Status {
+        let answer = self.decide(decision);
+        let answer = answer.unwrap_or_else(|missing| self.env().refuse(&missing, None, None));
+        respond::send(self.request, &answer)
+    }
+
+    /// Runs a decision about who comes in.
+    pub fn visit<A>(&self, decision: impl FnOnce(&Visit<'_, 'r>) -> A) -> A {
+        let request = self.request;
+        decision(&Visit {
+            is_subrequest: request.is_subrequest(),
+            is_renewed: self.is_renewed,
+            held: self.held,
+            memory: &|len| request.pool().bytes(len),
+            read_form: &|limit| read_form(request, limit),
+        })
+    }
+}
+
+/// Reads a request's form, up to so many bytes; an HTTP status when it cannot be read.
+pub fn read_form(request: Request<'_>, limit: usize) -> Result<Form, u16> {
+    Ok(match request.read_body(limit)? {
+        Some(bytes) => Form::Read(bytes),
+        None => Form::TooLarge,
+    })
+}
+
+/// Commands to the place's site, resolved when one is sent.
+struct LazyCommands<'a> {
+    settings: &'a Settings<'a>,
+    request: &'a dyn CoreRequest,
+}
+
+impl LazyCommands<'_> {
+    fn at_site<A>(
+        &self,
+        call: impl FnOnce(&SiteClient<'_, HttpTransport>) -> Result<A, Failure>,
+    ) -> Result<A, Failure> {
+        let child = child::current()?;
+        let site = Site::of(self.settings, &self.request.path())?;
+        call(&child.client.at(site))
+    }
+}
+
+impl Commands for LazyCommands<'_> {
+    fn authorization_url(&self, request: Map<String, Value>) -> Result<AuthorizationUrl, Failure> {
+        self.at_site(|site| site.authorization_url(request))
+    }
+
+    fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure> {
+        self.at_site(|site| site.tokens_by_code(code, state))
+    }
+
+    fn user_info(&self, access_token: &str, id_token: &str) -> Result<Map<String, Value>, Failure> {
+        self.at_site(|site| site.user_info(access_token, id_token))
+    }
+
+    fn user_info_again(
+        &self,
+        access_token: &str,
+        id_token: &str,
+        since: u64,
+    ) -> Result<Map<String, Value>, Failure> {
+        self.at_site(|site| site.user_info_again(access_token, id_token, since))
+    }
+
+    fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
+        self.at_site(|site| site.logout_uri(request))
+    }
+
+    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
+        self.at_site(|site| site.refresh(refresh_token, scope))
+    }
+
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
+        self.at_site(|site| site.signing_keys(anew))
+    }
+}
