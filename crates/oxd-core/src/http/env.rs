@@ -1,5 +1,6 @@
 //! What every answer of the module has at hand, whether or not the place has a site.
 
+use super::forwarded::origin_seen;
 use super::host::Host;
 use super::origin::Origin;
 use super::request::Request;
@@ -58,9 +59,7 @@ impl<'a> RequestEnv<'a> {
 
     /// The origin that the browser sees: httpd's own, or what trusted proxy headers say.
     pub fn origin(&self) -> Origin {
-        self.request
-            .origin()
-            .as_seen_through(self.settings.trust_forwarded, self.request)
+        origin_seen(self.request.origin(), self.request, self.settings.trust_forwarded)
     }
 
     /// Writes a line to the log, built only if the level is on.

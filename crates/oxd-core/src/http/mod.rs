@@ -3,6 +3,7 @@
 pub mod cookie;
 pub mod env;
 pub mod form;
+mod forwarded;
 pub mod headers;
 pub mod host;
 pub mod origin;

@@ -1,13 +1,14 @@
 //! The cookies of a session: its record or its identifier, and when it was last used.
 
 use super::env::SessionEnv;
-use super::open::IDENTIFIER;
 use super::record::SessionRecord;
 use crate::base::clock::Seconds;
 use crate::base::crypto::{NoRandomness, Purpose, random_text};
 use crate::base::reason::{Failure, Reason};
 use crate::http::cookie::{self, Attributes};
 
+/// Characters of the identifier in a session cookie: 24 random bytes in base64url.
+pub(super) const IDENTIFIER: usize = 32;
 /// Suffix of the last-used cookie.
 pub const LAST_USED_SUFFIX: &str = ".seen";
 /// What a request's `Cookie` header may hold besides the session and the cookies seen now, in bytes: room for one login

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::cookies::IDENTIFIER;
 use super::env::SessionEnv;
 use super::record::{SessionRecord, Strings};
 use super::store::Kind;
@@ -18,8 +19,6 @@ use crate::shm::stats::Presented;
 
 /// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
 const LONGEST: usize = cookie::most_chunks() * 4096;
-/// Characters of the identifier in a session cookie: 24 random bytes in base64url.
-pub(super) const IDENTIFIER: usize = 32;
 
 /// A session that a request brought along.
 #[derive(Clone, Copy)]

@@ -5,6 +5,7 @@ use super::*;
 use crate::base::clock::Seconds;
 use crate::base::secret::Secret;
 use crate::base::store::{Key, StoreError};
+use crate::config::settings::{ServerDefaults, Settings};
 
 /// A store that nobody asks.
 #[derive(Debug)]
@@ -359,4 +360,51 @@ fn the_reference_page_is_the_one_in_the_repository() {
         page == reference_page(),
         "docs/DIRECTIVES.md is not what the table says: run `make docs`"
     );
+}
+
+/// Directives whose default is described in words, as it is no value that one could write.
+const DEFAULT_IN_WORDS: &[&str] = &[
+    "none",
+    "the system's roots",
+    "half of ThreadsPerChild, at least 1",
+    "not sent: oxd uses the first one registered",
+    "login where the unmet rule is oxd-acr, else 403",
+    "the handler's own page",
+    "random per server start, kept across graceful restarts",
+    "none: the request's host only",
+    "no limit",
+    "all",
+    "the handler's logout page",
+];
+
+#[test]
+fn a_documented_default_is_what_holds_without_the_directive() {
+    let keys = crate::testing::keys();
+    let resolved = |raw: &RawSettings<'_>| {
+        let server = ServerDefaults {
+            keys: &keys,
+            max_calls: 1,
+        };
+        format!("{:?}", Settings::of(raw, server))
+    };
+    let without = resolved(&RawSettings::default());
+    let mut values = 0;
+    for directive in TABLE {
+        // What follows a comma explains the value.
+        let value = directive.default.split(", ").next().unwrap();
+        let written: Vec<&str> = value.split(' ').collect();
+        let (arena, mut raw) = (Arena::default(), RawSettings::default());
+        let place = Place {
+            arena: &arena,
+            env: &Env,
+        };
+        let parsed = directive.parse(&mut raw, &place, &written);
+        if DEFAULT_IN_WORDS.contains(&directive.default) && (parsed.is_err() || resolved(&raw) != without) {
+            continue;
+        }
+        parsed.unwrap_or_else(|why| panic!("{}: {why}", directive.name()));
+        assert_eq!(resolved(&raw), without, "{}", directive.name());
+        values += 1;
+    }
+    assert!(values >= 17, "{values} defaults are values");
 }
