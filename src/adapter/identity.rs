@@ -104,14 +104,9 @@ pub fn remove_look_alikes(request: Request<'_>) -> Status {
         return Status::Declined;
     };
     let own = config.settings.claim_headers();
-    for name in request.header_names() {
-        let is_own = || {
-            own.iter()
-                .any(|header| look_alike(name.to_bytes(), header.name.as_bytes()))
-        };
-        if is_claim_header(name.to_bytes()) || is_own() {
-            request.unset(Table::HeadersIn, name);
-        }
+    let is_own = |name: &[u8]| own.iter().any(|header| look_alike(name, header.name.as_bytes()));
+    for name in request.headers_that(|name| is_claim_header(name) || is_own(name)) {
+        request.unset(Table::HeadersIn, name);
     }
     Status::Declined
 }

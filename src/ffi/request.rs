@@ -311,18 +311,19 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// The names of all request headers.
-    pub fn header_names(self) -> Vec<&'r CStr> {
-        self.entries(Table::HeadersIn)
+    /// The names of the request headers that fit. Nothing is allocated where none does.
+    pub fn headers_that(self, fit: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
+        self.entries(Table::HeadersIn, fit)
     }
 
-    fn entries(self, table: Table) -> Vec<&'r CStr> {
+    fn entries(self, table: Table, fit: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
         // SAFETY: an APR table begins with its array of entries (apr_table_elts is a macro for this).
         unsafe {
             let array = &*self.table(table).cast::<sys::apr_array_header_t>();
             let entries = array.elts.cast::<sys::apr_table_entry_t>();
             (0..usize::try_from(array.nelts).unwrap_or(0))
                 .filter_map(|at| c_text((*entries.add(at)).key))
+                .filter(|name| fit(name.to_bytes()))
                 .collect()
         }
     }

@@ -29,7 +29,7 @@ fn wants_tokens(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Second
 
 /// Whether `OxdUserInfo` asks for fresh claims now.
 fn wants_claims(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Seconds) -> bool {
-    match settings.login.user_info {
+    match settings.session.user_info {
         UserInfo::Every(interval) => now >= record.informed.saturating_add(interval),
         UserInfo::Off | UserInfo::AtLogin => false,
     }
@@ -72,7 +72,7 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
     let patience = if works {
         WAITS_AT_MOST
     } else {
-        ctx.settings.server.timeouts.total.saturating_mul(3)
+        ctx.settings.server().timeouts.total.saturating_mul(3)
     };
     let mark = Mark::of_session(&session.record.id);
     let began = Instant::now();
@@ -83,7 +83,8 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
         if session::is_replaced(ctx, session) {
             return Ok(Refresh::Unchanged);
         }
-        let until = wall().saturating_add(ctx.settings.server.timeouts.total.as_secs().saturating_mul(4) + 5);
+        let until =
+            wall().saturating_add(ctx.settings.server().timeouts.total.as_secs().saturating_mul(4) + 5);
         if let Some(_lease) = ctx.memory.lease(mark, wall(), until)
             && let Some(_lock) = StoreLock::take(ctx, session)?
         {
@@ -154,7 +155,7 @@ fn text(bytes: &[u8]) -> String {
 /// The session's record with new tokens from oxd; a failure is counted and logged.
 fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
     let token = text(session.record.strings.refresh_token);
-    let scope: Vec<&str> = ctx.settings.login.scope.iter().map(String::as_str).collect();
+    let scope: Vec<&str> = ctx.settings.login().scope.iter().map(String::as_str).collect();
     match ctx.oxd.refresh(&token, &scope) {
         Ok(new) => {
             ctx.stats.renewal(Renewal::Tokens);

@@ -5,6 +5,9 @@
 //! and in a store the entry's key), so that a cookie of another purpose or of another site does not open, nor an entry
 //! that was put under another key.
 
+use std::error::Error;
+use std::fmt;
+
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{digest, hkdf};
@@ -68,6 +71,41 @@ pub trait Random {
 #[derive(Debug)]
 pub struct NoRandomness;
 
+impl fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the system gave no random bytes")
+    }
+}
+
+impl Error for NoRandomness {}
+
+/// Why a text could not be sealed.
+#[derive(Debug)]
+pub enum SealError {
+    /// There was no nonce for it.
+    NoNonce(NoRandomness),
+    /// It is longer than AES-GCM allows (NIST SP 800-38D section 5.2.1.1: some 64 GiB).
+    TooLong,
+}
+
+impl fmt::Display for SealError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SealError::NoNonce(_) => "no nonce to seal with",
+            SealError::TooLong => "the text is too long to be sealed",
+        })
+    }
+}
+
+impl Error for SealError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            SealError::NoNonce(cause) => Some(cause),
+            SealError::TooLong => None,
+        }
+    }
+}
+
 /// The operating system's randomness.
 pub struct SystemRandom;
 
@@ -116,8 +154,8 @@ pub struct KeyRing {
     keys: Vec<[LessSafeKey; COUNT]>,
 }
 
-impl std::fmt::Debug for KeyRing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeyRing({} keys)", self.keys.len())
     }
 }
@@ -136,15 +174,15 @@ impl KeyRing {
         }
     }
 
-    /// Seals a text for a purpose; `belongs` says what it belongs to. The answer is cookie-safe ASCII.
+    /// Seals a text for a purpose; `aad` is the additional data: what it belongs to. The answer is cookie-safe ASCII.
     pub fn seal(
         &self,
         random: &dyn Random,
         purpose: Purpose,
-        belongs: &str,
+        aad: &str,
         text: &[u8],
-    ) -> Result<String, NoRandomness> {
-        let sealed = self.seal_bytes(random, purpose, belongs.as_bytes(), text)?;
+    ) -> Result<String, SealError> {
+        let sealed = self.seal_bytes(random, purpose, aad.as_bytes(), text)?;
         Ok(URL_SAFE_NO_PAD.encode_to_string(sealed))
     }
 
@@ -153,11 +191,11 @@ impl KeyRing {
         &self,
         random: &dyn Random,
         purpose: Purpose,
-        belongs: &[u8],
+        aad: &[u8],
         text: &[u8],
-    ) -> Result<Vec<u8>, NoRandomness> {
+    ) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE_LEN];
-        random.fill(&mut nonce)?;
+        random.fill(&mut nonce).map_err(SealError::NoNonce)?;
         let mut sealed = Vec::with_capacity(OVERHEAD + text.len());
         sealed.push(VERSION);
         sealed.extend_from_slice(&nonce);
@@ -165,10 +203,10 @@ impl KeyRing {
         let tag = self.keys[0][purpose as usize]
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(belongs),
+                Aad::from(aad),
                 &mut sealed[1 + NONCE_LEN..],
             )
-            .map_err(|_| NoRandomness)?;
+            .map_err(|_| SealError::TooLong)?;
         sealed.extend_from_slice(tag.as_ref());
         Ok(sealed)
     }
@@ -185,14 +223,14 @@ impl KeyRing {
     pub fn open<'b>(
         &self,
         purpose: Purpose,
-        belongs: &str,
+        aad: &str,
         sealed: &[u8],
         buffer: &'b mut [u8],
     ) -> Option<&'b mut [u8]> {
         // A failed attempt leaves the buffer in an unknown state, so each key starts from the cookie again.
         let found = self.keys.iter().find_map(|key| {
             let decoded = URL_SAFE_NO_PAD.decode(sealed, buffer.as_out()).ok()?;
-            open_in_place(&key[purpose as usize], belongs.as_bytes(), decoded)
+            open_in_place(&key[purpose as usize], aad.as_bytes(), decoded)
         })?;
         buffer.get_mut(found)
     }
@@ -201,14 +239,14 @@ impl KeyRing {
     pub fn open_bytes<'b>(
         &self,
         purpose: Purpose,
-        belongs: &[u8],
+        aad: &[u8],
         sealed: &[u8],
         buffer: &'b mut [u8],
     ) -> Option<&'b mut [u8]> {
         let found = self.keys.iter().find_map(|key| {
             let copy = buffer.get_mut(..sealed.len())?;
             copy.copy_from_slice(sealed);
-            open_in_place(&key[purpose as usize], belongs, copy)
+            open_in_place(&key[purpose as usize], aad, copy)
         })?;
         buffer.get_mut(found)
     }
@@ -222,14 +260,14 @@ impl KeyRing {
 }
 
 /// Opens sealed bytes where they are; answers where in them the text is.
-fn open_in_place(key: &LessSafeKey, belongs: &[u8], sealed: &mut [u8]) -> Option<std::ops::Range<usize>> {
+fn open_in_place(key: &LessSafeKey, aad: &[u8], sealed: &mut [u8]) -> Option<std::ops::Range<usize>> {
     if sealed.len() < OVERHEAD || sealed[0] != VERSION {
         return None;
     }
     let start = 1 + NONCE_LEN;
     let nonce = Nonce::try_assume_unique_for_key(&sealed[1..start]).ok()?;
     let text = key
-        .open_in_place(nonce, Aad::from(belongs), &mut sealed[start..])
+        .open_in_place(nonce, Aad::from(aad), &mut sealed[start..])
         .ok()?;
     Some(start..start + text.len())
 }

@@ -1,7 +1,7 @@
 //! Why a request was refused: one list of reasons, each with its code, its status, what a user reads and what an
 //! administrator can do about it.
 
-use super::crypto::NoRandomness;
+use super::crypto::{NoRandomness, SealError};
 use super::store::StoreError;
 use crate::base::log::Level;
 
@@ -51,7 +51,16 @@ impl From<StoreError> for Failure {
 
 impl From<NoRandomness> for Failure {
     fn from(_: NoRandomness) -> Self {
-        Self::new(Reason::Internal, "the system gave no random bytes")
+        Self::new(Reason::Internal, NoRandomness.to_string())
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::NoNonce(cause) => cause.into(),
+            SealError::TooLong => Self::new(Reason::SessionTooLarge, error.to_string()),
+        }
     }
 }
 

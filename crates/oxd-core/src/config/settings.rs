@@ -4,6 +4,8 @@
 //! [`Settings::of`] resolves the result. Resolving copies references and numbers; it parses and allocates nothing, as it
 //! happens once for a request.
 
+use std::fmt;
+
 use url::Url;
 
 use super::defaults;
@@ -25,7 +27,7 @@ pub struct ServerDefaults<'a> {
 }
 
 /// The settings of one place.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Settings<'a> {
     /// `OxdId` or the site file's; `None` where the place has neither.
     pub site: Option<SiteId<'a>>,
@@ -33,10 +35,6 @@ pub struct Settings<'a> {
     pub keys: &'a KeyRing,
     /// `OxdTrustForwarded`
     pub trust_forwarded: TrustForwarded,
-    /// How oxd is reached, and who we are there.
-    pub server: ServerSettings<'a>,
-    /// Signing in and out.
-    pub login: LoginSettings<'a>,
     /// Who comes in.
     pub access: AccessSettings,
     /// Sessions.
@@ -45,6 +43,8 @@ pub struct Settings<'a> {
     pub cookie: CookieSettings<'a>,
     /// What the application gets.
     pub identity: IdentitySettings<'a>,
+    raw: &'a RawSettings<'a>,
+    max_calls: u32,
 }
 
 /// How oxd is reached, and who we are there. What is missing is found when oxd is called: [`crate::oxd::Site::of`].
@@ -95,8 +95,6 @@ pub struct LoginSettings<'a> {
     pub state_timeout: Seconds,
     /// `OxdStateMax`
     pub state_max: u32,
-    /// `OxdUserInfo`
-    pub user_info: UserInfo,
     /// `OxdPostLogoutRedirectUri`
     pub post_logout_redirect_uri: Option<&'a str>,
 }
@@ -127,6 +125,8 @@ pub struct SessionSettings<'a> {
     pub max: Option<u32>,
     /// `OxdTokenRefresh`
     pub token_refresh: TokenRefresh,
+    /// `OxdUserInfo`
+    pub user_info: UserInfo,
 }
 
 /// Cookies.
@@ -159,6 +159,21 @@ pub struct IdentitySettings<'a> {
     pub pass_tokens: PassTokens,
 }
 
+impl fmt::Debug for Settings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("site", &self.site)
+            .field("trust_forwarded", &self.trust_forwarded)
+            .field("server", &self.server())
+            .field("login", &self.login())
+            .field("access", &self.access)
+            .field("session", &self.session)
+            .field("cookie", &self.cookie)
+            .field("identity", &self.identity)
+            .finish_non_exhaustive()
+    }
+}
+
 fn list<'a, T>(values: Option<&'a Vec<T>>) -> &'a [T] {
     values.map_or(&[], Vec::as_slice)
 }
@@ -169,26 +184,12 @@ fn text(value: Option<&String>) -> Option<&str> {
 
 impl<'a> Settings<'a> {
     /// Resolves what the directives that apply to a request say.
-    pub fn of(raw: &RawSettings<'a>, server: ServerDefaults<'a>) -> Self {
+    #[inline]
+    pub fn of(raw: &'a RawSettings<'a>, server: ServerDefaults<'a>) -> Self {
         Self {
             site: raw.site_id(),
             keys: raw.crypto_key.unwrap_or(server.keys),
             trust_forwarded: raw.trust_forwarded.unwrap_or(defaults::TRUST_FORWARDED),
-            server: server_settings(raw, server.max_calls),
-            login: LoginSettings {
-                scope: raw.scope.unwrap_or(&*defaults::SCOPE),
-                acr_values: list(raw.acr_values),
-                prompt: text(raw.prompt),
-                auth_params: list(raw.auth_params),
-                custom_params: list(raw.custom_params),
-                redirect_uri: text(raw.redirect_uri),
-                return_hosts: list(raw.return_hosts),
-                default_url: text(raw.default_url),
-                state_timeout: raw.state_timeout.unwrap_or(defaults::STATE_TIMEOUT),
-                state_max: raw.state_max.unwrap_or(defaults::STATE_MAX),
-                user_info: raw.user_info.unwrap_or(defaults::USER_INFO),
-                post_logout_redirect_uri: text(raw.post_logout_redirect_uri),
-            },
             access: AccessSettings {
                 unauth_action: raw.unauth_action(),
                 unautz_action: raw.unautz_action,
@@ -204,6 +205,7 @@ impl<'a> Settings<'a> {
                 idle: raw.session_idle.unwrap_or(defaults::SESSION_IDLE),
                 max: raw.session_max,
                 token_refresh: raw.token_refresh.unwrap_or(defaults::TOKEN_REFRESH),
+                user_info: raw.user_info.unwrap_or(defaults::USER_INFO),
             },
             cookie: CookieSettings {
                 name: text(raw.cookie_name).unwrap_or(defaults::COOKIE_NAME),
@@ -219,6 +221,31 @@ impl<'a> Settings<'a> {
                 claim_headers: raw.claim_headers(),
                 pass_tokens: raw.pass_tokens.unwrap_or(defaults::PASS_TOKENS),
             },
+            raw,
+            max_calls: server.max_calls,
+        }
+    }
+
+    /// How oxd is reached, and who we are there; resolved when asked for, as few requests call oxd.
+    pub fn server(&self) -> ServerSettings<'a> {
+        server_settings(self.raw, self.max_calls)
+    }
+
+    /// Signing in and out; resolved when asked for.
+    pub fn login(&self) -> LoginSettings<'a> {
+        let raw = self.raw;
+        LoginSettings {
+            scope: raw.scope.unwrap_or(&*defaults::SCOPE),
+            acr_values: list(raw.acr_values),
+            prompt: text(raw.prompt),
+            auth_params: list(raw.auth_params),
+            custom_params: list(raw.custom_params),
+            redirect_uri: text(raw.redirect_uri),
+            return_hosts: list(raw.return_hosts),
+            default_url: text(raw.default_url),
+            state_timeout: raw.state_timeout.unwrap_or(defaults::STATE_TIMEOUT),
+            state_max: raw.state_max.unwrap_or(defaults::STATE_MAX),
+            post_logout_redirect_uri: text(raw.post_logout_redirect_uri),
         }
     }
 }

@@ -201,7 +201,7 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
 fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Failure> {
     let tokens = ctx.oxd.tokens_by_code(code, &pending.state)?;
     let subject = check_id_token(ctx.now, &tokens, pending)?;
-    let user_info = match ctx.settings.login.user_info {
+    let user_info = match ctx.settings.session.user_info {
         UserInfo::Off => None,
         UserInfo::AtLogin | UserInfo::Every(_) => {
             let info = ctx.oxd.user_info(&tokens.access_token, &tokens.id_token)?;

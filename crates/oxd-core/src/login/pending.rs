@@ -75,14 +75,14 @@ pub fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<String>, 
         pending.target = fallback_address(env);
         sealed = self::sealed(env, &pending)?;
     }
-    let lifetime = env.settings.login.state_timeout;
+    let lifetime = env.settings.login().state_timeout;
     let attributes = Attributes::for_state(env, pending.form_post);
     let mut lines = vec![attributes.set(&name, &sealed, Some(lifetime))];
 
     // Newest first; browsers send cookies of one path in the order in which they got them (RFC 6265 section 5.4).
     earlier.reverse();
     earlier.sort_by_key(|login| std::cmp::Reverse(login.since));
-    let most = env.settings.login.state_max as usize;
+    let most = env.settings.login().state_max as usize;
     let mut total = name.len() + sealed.len();
     for (index, login) in earlier.iter().enumerate() {
         total += login.bytes;
@@ -108,13 +108,13 @@ pub fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
     let sealed = cookie::find(header, cookie_name(state).as_bytes())?;
     let pending = opened(env, sealed)?;
     let same: bool = pending.state.as_bytes().ct_eq(state.as_bytes()).into();
-    let in_time = env.now < pending.since.saturating_add(env.settings.login.state_timeout);
+    let in_time = env.now < pending.since.saturating_add(env.settings.login().state_timeout);
     (same && in_time).then_some(pending)
 }
 
 /// Marks a login in progress as come back; `false` when it has come back before, with a copy of its cookie.
 pub fn take(env: &SessionEnv<'_>, pending: &Pending) -> bool {
-    let until = pending.since.saturating_add(env.settings.login.state_timeout);
+    let until = pending.since.saturating_add(env.settings.login().state_timeout);
     env.memory.first_time(used(env, pending), env.now, until)
 }
 

@@ -24,7 +24,7 @@ const RANDOM_BYTES: usize = 18;
 pub fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
     let checked = match return_to {
         [] => Some(fallback_address(ctx)),
-        [one] => check_return_address(one, &ctx.origin(), ctx.settings.login.return_hosts)
+        [one] => check_return_address(one, &ctx.origin(), ctx.settings.login().return_hosts)
             .filter(|address| address.len() <= TARGET_LIMIT),
         _ => None,
     };
@@ -128,7 +128,7 @@ fn authorization_request(
     nonce: &str,
     overrides: AuthRequestOverrides<'_>,
 ) -> Result<(Map<String, Value>, bool), Failure> {
-    let settings = &ctx.settings.login;
+    let settings = ctx.settings.login();
     let mut request = Map::new();
     request.insert("scope".into(), settings.scope.into());
     request.insert("state".into(), state.into());

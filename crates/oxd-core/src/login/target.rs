@@ -36,7 +36,7 @@ pub fn own_address(env: &RequestEnv<'_>) -> String {
 /// Where a login ends that names no return address (`OxdDefaultUrl`).
 pub fn fallback_address(env: &RequestEnv<'_>) -> String {
     env.settings
-        .login
+        .login()
         .default_url
         .or(env.base)
         .unwrap_or("/")

@@ -73,7 +73,7 @@ fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
 
 /// The address at the provider that ends the session there (`get-logout-uri`).
 fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Failure> {
-    let back = match ctx.settings.login.post_logout_redirect_uri {
+    let back = match ctx.settings.login().post_logout_redirect_uri {
         Some(uri) if !uri.starts_with('/') => uri.to_owned(),
         Some(path) => ctx.origin().url_of(path),
         None => ctx.origin().url_of(&below(ctx, "logout")),

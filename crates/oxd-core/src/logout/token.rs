@@ -168,7 +168,7 @@ fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failur
     if !is_issuer(ctx, issuer) {
         return Err(invalid("its iss is not this site's provider"));
     }
-    let client = ctx.settings.server.client_id.ok_or_else(|| {
+    let client = ctx.settings.server().client_id.ok_or_else(|| {
         let detail = "this place has no OxdClientId (or OxdSite), which logout tokens are compared with";
         Failure::new(Reason::NotConfigured, detail)
     })?;
@@ -221,7 +221,7 @@ fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> bool {
             .unwrap_or(url);
         url.trim_end_matches('/').to_owned()
     };
-    let configured = ctx.settings.server.provider.map(Provider::members);
+    let configured = ctx.settings.server().provider.map(Provider::members);
     configured
         .into_iter()
         .flatten()

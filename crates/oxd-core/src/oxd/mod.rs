@@ -79,7 +79,7 @@ impl<'a> Site<'a> {
                 format!("{path}: this place has no {directive}"),
             )
         };
-        let named = &settings.server;
+        let named = settings.server();
         let server = Server {
             url: named.url.ok_or_else(|| missing("OxdServer"))?,
             timeouts: named.timeouts,

@@ -46,25 +46,25 @@ const LOST: usize = 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark(u64);
 
-/// What a mark is about.
+/// What a mark is about. The numbers go into marks that stand in records, stores and a file: none may get another
+/// meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
 pub enum About {
-    /// All sessions of a site.
-    Site,
     /// The sessions of a user, by `sub`.
-    User,
+    User = 1,
     /// The sessions of a user, by the name that applications see.
-    Name,
+    Name = 2,
     /// The sessions that came from one session at the provider, by `iss` and `sid`.
-    Sid,
+    Sid = 3,
     /// A logout token that was used (`jti`).
-    Token,
+    Token = 4,
     /// A login in progress that has come back (`state`).
-    State,
+    State = 5,
     /// An issuer from which a login came.
-    Issuer,
+    Issuer = 6,
     /// That a version of a session has been replaced.
-    Replaced,
+    Replaced = 7,
 }
 
 impl Mark {

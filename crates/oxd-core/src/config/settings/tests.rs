@@ -4,7 +4,7 @@ fn keys() -> KeyRing {
     KeyRing::derive([&b"a key for the tests"[..]]).unwrap()
 }
 
-fn resolved<'a>(raw: &RawSettings<'a>, keys: &'a KeyRing) -> Settings<'a> {
+fn resolved<'a>(raw: &'a RawSettings<'a>, keys: &'a KeyRing) -> Settings<'a> {
     Settings::of(raw, ServerDefaults { keys, max_calls: 8 })
 }
 
@@ -21,10 +21,11 @@ fn an_inner_place_overrides_only_what_it_sets() {
         server_verify: Some(false),
         ..RawSettings::default()
     };
-    let merged = resolved(&outer.overlaid_with(&inner), &keys);
+    let merged = outer.overlaid_with(&inner);
+    let merged = resolved(&merged, &keys);
     assert_eq!(merged.site, Some(SiteId("inner")));
     assert_eq!(merged.session.idle, 60);
-    assert!(!merged.server.verify);
+    assert!(!merged.server().verify);
 }
 
 #[test]
@@ -45,13 +46,13 @@ fn single_directives_override_the_site_file() {
     };
     let settings = resolved(&raw, &keys);
     assert_eq!(settings.site, Some(SiteId("own")));
-    assert_eq!(settings.server.client_id, Some("client-from-file"));
-    assert_eq!(settings.server.provider, Some(Provider::Host("https://op")));
+    assert_eq!(settings.server().client_id, Some("client-from-file"));
+    assert_eq!(settings.server().provider, Some(Provider::Host("https://op")));
     let raw = RawSettings {
         op_configuration_endpoint: Some(&endpoint),
         ..raw
     };
-    let named = resolved(&raw, &keys).server.provider;
+    let named = resolved(&raw, &keys).server().provider;
     assert_eq!(
         named,
         Some(Provider::ConfigurationEndpoint(&endpoint)),

@@ -164,3 +164,30 @@ fn words_of_another_layout_are_wiped_and_a_known_one_is_kept() {
     );
     assert!(Memory::over(&words[1..]).is_none());
 }
+
+#[test]
+fn marks_are_the_same_numbers_for_ever() {
+    // They stand in cookies, stores and a file that outlive a new version of the module.
+    let site = SiteId("site");
+    let words = [
+        (About::User, 1),
+        (About::Name, 2),
+        (About::Sid, 3),
+        (About::Token, 4),
+        (About::State, 5),
+        (About::Issuer, 6),
+        (About::Replaced, 7),
+    ];
+    for (about, number) in words {
+        assert_eq!(about as u8, number);
+    }
+    assert_eq!(
+        Mark::of(About::User, site, &["alice"]).word(),
+        748_700_252_240_331_709
+    );
+    assert_eq!(Mark::of_site(site).word(), 5_608_575_934_874_940_462);
+    assert_eq!(
+        Mark::stored(Mark::of_site(site).word()),
+        Some(Mark::of_site(site))
+    );
+}
