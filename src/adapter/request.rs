@@ -21,7 +21,7 @@ impl Random for World<'_> {
 }
 
 impl Outside for World<'_> {
-    fn evaluate(&self, expression: Expression) -> Result<String, String> {
+    fn evaluate(&self, expression: Expression<'_>) -> Result<String, String> {
         self.0.evaluate(expression)
     }
 

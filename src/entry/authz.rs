@@ -9,7 +9,8 @@ use oxd_core::base::log::Level;
 use oxd_core::session::record::Parts;
 
 use crate::adapter::{child, protect};
-use crate::ffi::pool::{Pool, c_text};
+use crate::ffi::command::Command;
+use crate::ffi::pool::c_text;
 use crate::ffi::request::Request;
 use crate::ffi::{guard, sys};
 
@@ -42,50 +43,34 @@ pub unsafe fn register(pool: *mut sys::apr_pool_t) {
 }
 
 /// Reads the line of a rule; NULL, or a message in the command's pool.
-fn parse<T: Send + Sync + 'static>(
+///
+/// # Safety
+/// As httpd calls parse_require_line: a live command and line, and a valid out parameter.
+unsafe fn parse<T: Send + Sync + 'static>(
     cmd: *mut sys::cmd_parms,
     line: *const c_char,
     parsed: *mut *const c_void,
     read: impl FnOnce(&[String]) -> Result<T, String>,
 ) -> *const c_char {
-    // SAFETY: httpd passes live parameters.
-    let Some(pool) = (unsafe { Pool::from_raw((*cmd).pool) }) else {
-        return ptr::null();
+    // SAFETY: by this function's contract.
+    let line = unsafe { c_text(line) }.unwrap_or_default();
+    let read = |command: Command<'_>| {
+        let rule = guard::contained(
+            || read(&command.words(line)),
+            |message| Err(format!("mod_oxd failed here: {message}")),
+        );
+        rule.map(|rule| ptr::from_ref(command.pool().arena().keep(rule)).cast::<c_void>())
+            .map_err(|line| command.pool().text(line.as_bytes()).as_ptr())
     };
-    let outcome = guard::contained(
-        || {
-            // SAFETY: the line is a C string that lives during this call.
-            let words = unsafe { words((*cmd).pool, line) };
-            read(&words)
-        },
-        |message| Err(format!("mod_oxd failed here: {message}")),
-    );
-    match outcome {
-        Ok(rule) => {
-            // SAFETY: the out parameter is valid; the arena lives as long as the pool of the configuration.
-            unsafe { *parsed = ptr::from_ref(pool.arena().keep(rule)).cast() };
+    // SAFETY: by this function's contract.
+    match unsafe { Command::during(cmd, read) } {
+        Some(Ok(rule)) => {
+            // SAFETY: by this function's contract; the rule lives as long as the configuration.
+            unsafe { *parsed = rule };
             ptr::null()
         }
-        Err(line) => pool.text(line.as_bytes()).as_ptr(),
-    }
-}
-
-/// The words of a line, with httpd's own rules for quotes. Words that are not UTF-8 are kept with replacements.
-///
-/// # Safety
-/// Pool and line must be live.
-unsafe fn words(pool: *mut sys::apr_pool_t, line: *const c_char) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = line;
-    loop {
-        // SAFETY: ap_getword_conf moves `rest` along the line, to its NUL at the most.
-        unsafe {
-            if rest.is_null() || *rest == 0 {
-                return words;
-            }
-            let word = sys::ap_getword_conf(pool, &mut rest);
-            words.push(c_text(word).map_or_else(String::new, |w| w.to_string_lossy().into_owned()));
-        }
+        Some(Err(message)) => message,
+        None => ptr::null(),
     }
 }
 
@@ -142,7 +127,8 @@ unsafe extern "C" fn parse_claim(
     line: *const c_char,
     parsed: *mut *const c_void,
 ) -> *const c_char {
-    parse(cmd, line, parsed, ClaimRule::parse)
+    // SAFETY: httpd calls this while it reads a `Require` line.
+    unsafe { parse(cmd, line, parsed, ClaimRule::parse) }
 }
 
 unsafe extern "C" fn parse_acr(
@@ -150,7 +136,8 @@ unsafe extern "C" fn parse_acr(
     line: *const c_char,
     parsed: *mut *const c_void,
 ) -> *const c_char {
-    parse(cmd, line, parsed, AcrRule::parse)
+    // SAFETY: httpd calls this while it reads a `Require` line.
+    unsafe { parse(cmd, line, parsed, AcrRule::parse) }
 }
 
 unsafe extern "C" fn check_claim(

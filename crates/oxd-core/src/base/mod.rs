@@ -7,3 +7,4 @@ pub mod log;
 pub mod reason;
 pub mod reference;
 pub mod secret;
+pub mod store;

@@ -64,7 +64,7 @@ settings! {
     /// `OxdPrompt`
     prompt: &'a String,
     /// `OxdAuthParam`
-    auth_params: &'a Vec<AuthParam>,
+    auth_params: &'a [AuthParam<'a>],
     /// `OxdCustomParam`
     custom_params: &'a Vec<(String, String)>,
     /// `OxdRedirectUri`
@@ -100,7 +100,7 @@ settings! {
     /// `OxdTrustForwarded`
     trust_forwarded: TrustForwarded,
     /// `OxdSessionStore`
-    session_store: SessionStore,
+    session_store: SessionStore<'a>,
     /// `OxdSessionMax`
     session_max: u32,
     /// `OxdTokenRefresh`, in seconds; `Some(None)` is an explicit `Off`

@@ -1,5 +1,6 @@
 //! The types of directives' values.
 
+use std::any::Any;
 use std::ffi::CString;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use url::Url;
 
 use crate::base::secret::Secret;
+use crate::base::store::Store;
 
 /// Total time for one call to oxd, and the time within it for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,30 +54,26 @@ pub struct SiteFile {
 }
 
 /// One `OxdAuthParam`: the value is an httpd expression that the Apache layer has compiled.
-#[derive(Clone, Debug)]
-pub struct AuthParam {
+#[derive(Clone, Copy)]
+pub struct AuthParam<'a> {
     /// The parameter's name in the authorization request.
-    pub name: String,
+    pub name: &'a str,
     /// The compiled expression.
-    pub value: Expression,
+    pub value: Expression<'a>,
 }
 
-/// A compiled httpd expression, opaque to this crate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Expression(pub usize);
+/// A compiled httpd expression, opaque to this crate. It lives as long as the configuration that it stands in.
+#[derive(Clone, Copy)]
+pub struct Expression<'a>(pub &'a (dyn Any + Send + Sync + 'static));
 
 /// `OxdSessionStore`: where sessions are.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum SessionStore {
+#[derive(Clone, Copy)]
+pub enum SessionStore<'a> {
     /// In the browser's cookies.
     Cookie,
     /// In one of httpd's socache providers.
-    Shared(StoreHandle),
+    Shared(&'a dyn Store),
 }
-
-/// A session store that the Apache layer has made, opaque to this crate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct StoreHandle(pub usize);
 
 /// `OxdUnauthAction`: what a request without a session meets.
 #[derive(Clone, Copy, Debug, PartialEq)]

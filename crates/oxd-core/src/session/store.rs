@@ -1,47 +1,16 @@
-//! Session stores outside of the process: what the module asks of one, and how entries look in it.
+//! How entries look in a session store outside of the process ([`Store`]).
 //!
-//! The Apache layer provides [`Store`] on httpd's socache providers. Everything that goes into a store is sealed under
+//! The Apache layer provides stores on httpd's socache providers. Everything that goes into a store is sealed under
 //! `OxdCryptoKey` and bound to the key that it stands under: who can read the store learns nothing, and who can write it
 //! cannot make an entry, nor put one in another's place.
 
 use crate::access::authn::Ctx;
 use crate::base::clock::Seconds;
 use crate::base::crypto::{KeyRing, OVERHEAD, Purpose, Random, sha256, sha256_of};
-use crate::base::reason::{Failure, Reason};
+use crate::base::reason::Failure;
 use crate::shm::memory::Mark;
 
-/// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them.
-pub type Key = [u8; 32];
-
-/// Why a store did not do what it was asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StoreError {
-    /// It cannot be reached, does not answer in time, or failed.
-    Unavailable(String),
-    /// It does not take entries of this size.
-    TooLarge(String),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(why) => Failure::new(Reason::StoreUnavailable, why),
-            StoreError::TooLarge(why) => Failure::new(Reason::SessionTooLarge, why),
-        }
-    }
-}
-
-/// A store of entries that run out by themselves.
-pub trait Store: Sync {
-    /// An entry; `None` when there is none, or none any more.
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Puts an entry in place of any other.
-    fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError>;
-    /// Takes an entry away; it is no error when there is none.
-    fn remove(&self, key: &Key) -> Result<(), StoreError>;
-    /// Whether other machines may use it too.
-    fn is_shared(&self) -> bool;
-}
+pub use crate::base::store::{Key, Store, StoreError};
 
 /// What an entry holds. Each kind of the same thing stands under a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,11 +12,14 @@ use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
 use crate::base::arena::Arena;
-use crate::config::settings::{Expression, Settings, StoreHandle};
+use crate::base::store::Store;
+use crate::config::settings::{AuthParam, Expression, Settings};
 use crate::config::value::{Complaint, Parsed};
 
 /// What parsing needs from the world; the Apache layer and the tests provide it.
-pub trait ParseEnv {
+///
+/// `'a` is the life of the configuration: expressions and stores are handed out for as long.
+pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
     /// An environment variable of the server.
@@ -25,18 +28,18 @@ pub trait ParseEnv {
     /// configuration: httpd reads it several times, and a command runs once.
     fn run(&self, command: &str) -> Result<Option<String>, String>;
     /// Compiles an httpd expression.
-    fn compile(&self, expression: &str) -> Result<Expression, String>;
+    fn compile(&self, expression: &str) -> Result<Expression<'a>, String>;
     /// Makes a session store of one of httpd's socache providers; the same one for the same words. What is wrong with
     /// it is said as what would be allowed.
-    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String>;
+    fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String>;
 }
 
 /// Everything that a parser gets besides the arguments.
 pub struct Place<'a, 'e> {
     /// Keeps the values.
-    pub arena: &'a Arena,
+    pub arena: &'a Arena<AuthParam<'a>>,
     /// The world.
-    pub env: &'e dyn ParseEnv,
+    pub env: &'e dyn ParseEnv<'a>,
 }
 
 /// Parses the arguments of one directive into the settings of its place.

@@ -2,14 +2,37 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::*;
+use crate::base::clock::Seconds;
 use crate::base::secret::Secret;
+use crate::base::store::{Key, StoreError};
+
+/// A store that is only opened.
+struct NoStore;
+
+impl Store for NoStore {
+    fn get(&self, _: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    fn put(&self, _: &Key, _: &[u8], _: Seconds) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn remove(&self, _: &Key) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
 
 /// An environment with a few files, one variable and one command.
 struct Env;
 
 const SITE: &str = r#"{"oxd_id":"i","client_id":"c","client_secret":"s","op_host":"https://op","x":1}"#;
 
-impl ParseEnv for Env {
+impl<'a> ParseEnv<'a> for Env {
     fn read_file(&self, path: &str) -> io::Result<Vec<u8>> {
         match path {
             "/site.json" => Ok(SITE.into()),
@@ -35,23 +58,23 @@ impl ParseEnv for Env {
         }
     }
 
-    fn compile(&self, expression: &str) -> Result<Expression, String> {
+    fn compile(&self, expression: &str) -> Result<Expression<'a>, String> {
         if expression.contains("%{broken") {
             Err("syntax error".into())
         } else {
-            Ok(Expression(7))
+            Ok(Expression(&7))
         }
     }
 
-    fn open_store(&self, provider: &str, details: &str) -> Result<StoreHandle, String> {
-        match (provider, details) {
-            ("memcache", _) => Err("once mod_socache_memcache is loaded".into()),
-            _ => Ok(StoreHandle(details.len())),
+    fn open_store(&self, provider: &str, _: &str) -> Result<&'a dyn Store, String> {
+        match provider {
+            "memcache" => Err("once mod_socache_memcache is loaded".into()),
+            _ => Ok(&NoStore),
         }
     }
 }
 
-fn parse<'a>(arena: &'a Arena, line: &[&str]) -> Result<Settings<'a>, String> {
+fn parse<'a>(arena: &'a Arena<AuthParam<'a>>, line: &[&str]) -> Result<Settings<'a>, String> {
     let directive = TABLE
         .iter()
         .find(|d| d.name() == line[0])
