@@ -37,14 +37,14 @@ pub struct Place<'r> {
 
 impl<'r> Place<'r> {
     /// Resolves the settings that apply to a request.
-    pub fn of(request: Request<'r>, config: &'r DirConfig) -> Self {
+    pub fn of(request: Request<'r>, config: &'r DirConfig<'r>) -> Self {
         let kept = request.kept();
         Self {
             request,
             view: RequestView::of(request, kept.cookies),
             held: kept.session,
             is_renewed: kept.renewed,
-            base: config.handler_base.map(|base| base.as_str().into()),
+            base: config.handler_base.map(Into::into),
             settings: Settings::of(&config.settings, child::defaults()),
         }
     }

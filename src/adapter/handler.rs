@@ -15,7 +15,7 @@ use crate::ffi::request::{Request, is_word};
 /// The handler hook.
 pub fn handle(request: Request<'_>) -> Status {
     let named = |word| is_word(request.handler(), word);
-    let answer: for<'r> fn(Request<'r>, &'r DirConfig) -> Result<Status, u16> = if named("oxd") {
+    let answer: for<'r> fn(Request<'r>, &'r DirConfig<'r>) -> Result<Status, u16> = if named("oxd") {
         login_and_logout
     } else if named("oxd-status") {
         status_page
@@ -36,11 +36,11 @@ pub fn handle(request: Request<'_>) -> Status {
 }
 
 /// `SetHandler oxd`
-fn login_and_logout<'r>(request: Request<'r>, config: &'r DirConfig) -> Result<Status, u16> {
+fn login_and_logout<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status, u16> {
     let path = request
         .path()
         .map_or_else(Default::default, |path| path.to_string_lossy());
-    let (base, endpoint) = routes::locate(&path, config.handler_base.map(String::as_str));
+    let (base, endpoint) = routes::locate(&path, config.handler_base);
     let form = if routes::reads_form(endpoint, request.method()) {
         read_form(request, routes::FORM_LIMIT)?
     } else {
@@ -51,7 +51,7 @@ fn login_and_logout<'r>(request: Request<'r>, config: &'r DirConfig) -> Result<S
 }
 
 /// `SetHandler oxd-status`
-fn status_page<'r>(request: Request<'r>, config: &'r DirConfig) -> Result<Status, u16> {
+fn status_page<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status, u16> {
     let form = match request.method() {
         Method::Post => read_form(request, status::FORM_LIMIT)?,
         _ => Form::None,
@@ -62,7 +62,7 @@ fn status_page<'r>(request: Request<'r>, config: &'r DirConfig) -> Result<Status
 }
 
 /// `SetHandler oxd-metrics`
-fn metrics<'r>(request: Request<'r>, config: &'r DirConfig) -> Result<Status, u16> {
+fn metrics<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status, u16> {
     let place = Place::of(request, config);
     Ok(send(request, &status::metrics(&place.env(), &child::gauges())))
 }

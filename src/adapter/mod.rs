@@ -2,6 +2,7 @@
 
 pub mod child;
 mod context;
+pub mod directive;
 pub mod handler;
 pub mod identity;
 pub mod protect;
@@ -9,3 +10,4 @@ mod request;
 pub mod respond;
 pub mod startup;
 pub mod store;
+mod worker_pool;

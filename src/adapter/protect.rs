@@ -20,7 +20,7 @@ use crate::ffi::request::{Request, Table, is_word};
 use crate::ffi::request_state::PoolText;
 
 /// The place's configuration, where it has `AuthType oxd`.
-fn protected<'r>(request: Request<'r>) -> Option<&'r DirConfig> {
+fn protected<'r>(request: Request<'r>) -> Option<&'r DirConfig<'r>> {
     request.config().filter(|_| is_word(request.auth_type(), "oxd"))
 }
 
@@ -165,7 +165,7 @@ pub fn authorize(request: Request<'_>) -> Status {
 }
 
 /// Answers a user whom the rules do not let in.
-fn refused<'r>(request: Request<'r>, config: &'r DirConfig) -> Status {
+fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
     let wanted = request.own_kept().and_then(|kept| kept.wanted_acr);
     let held = request.kept().session;
     Place::of(request, config).answer(|ctx| {

@@ -86,7 +86,7 @@ impl Random for RequestView<'_> {
 }
 
 impl Host for RequestView<'_> {
-    fn evaluate(&self, expression: Expression) -> Result<String, String> {
+    fn evaluate(&self, expression: Expression<'_>) -> Result<String, String> {
         self.request.evaluate(expression)
     }
 

@@ -3,13 +3,13 @@
 use oxd_core::base::log::Level;
 use oxd_core::config::check;
 
-use crate::adapter::child;
+use crate::adapter::{child, store};
 use crate::ffi::Status;
 use crate::ffi::process;
 use crate::ffi::server::Servers;
 
 /// The checks of `configtest`; httpd runs them at each start too.
-pub fn check(servers: Servers) -> Status {
+pub fn check(servers: Servers<'_>) -> Status {
     let missing = check::missing(&servers.tree());
     for place in &missing {
         servers
@@ -32,14 +32,14 @@ pub fn check(servers: Servers) -> Status {
 }
 
 /// Prepares what the children will share.
-pub fn prepare(servers: Servers) -> Status {
+pub fn prepare(servers: Servers<'_>) -> Status {
     // httpd runs this twice at its start; what follows is wanted once.
     if process::is_dry_run() {
         return Status::Ok;
     }
     let (log, tree) = (servers.log(), servers.tree());
     child::name_cookies(check::cookie_names(&tree));
-    servers.mark_handlers(&check::handler_paths(&tree));
+    mark_handlers(servers, &check::handler_paths(&tree));
     for place in check::unverified(&tree) {
         log.line(
             Level::Warning,
@@ -76,7 +76,7 @@ pub fn prepare(servers: Servers) -> Status {
             return Status::Http(500);
         }
     }
-    if let Err(why) = servers.prepare_stores() {
+    if let Err(why) = store::prepare(servers) {
         log.line(Level::Error, &format!("store_unavailable: {why}"));
         return Status::Http(500);
     }
@@ -97,6 +97,27 @@ pub fn prepare(servers: Servers) -> Status {
                 );
             }
             Status::Ok
+        }
+    }
+}
+
+/// Tells each place with `SetHandler oxd` its own path, and all other places of the server such a path, so that they
+/// know where a login can be started (of several, the last: a virtual host's own stand behind those of the main server).
+///
+/// `handlers` are the paths of those places, as the tree of the configuration has them: the place's own handler is an
+/// expression, of which httpd does not tell whether it is a plain word.
+fn mark_handlers(servers: Servers<'_>, handlers: &[String]) {
+    for server in servers.all() {
+        let mut last = None;
+        for place in server.locations() {
+            let own = place.path().filter(|path| handlers.iter().any(|h| h == path));
+            if let Some(path) = own {
+                place.change(|config| config.handler_base = Some(path));
+                last = Some(path);
+            }
+        }
+        if let (Some(path), Some(defaults)) = (last, server.defaults()) {
+            defaults.change(|config| config.handler_base = Some(path));
         }
     }
 }

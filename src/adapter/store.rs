@@ -1,10 +1,9 @@
-//! Session stores as oxd-core sees them, on httpd's socache providers: time limits, sizes, and the difference between
-//! an entry that is not there and a store that is not.
+//! Session stores as oxd-core sees them, on httpd's socache providers: time limits, sizes, the differences between the
+//! providers, and the difference between an entry that is not there and a store that is not.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
@@ -13,63 +12,157 @@ use oxd_core::base::crypto::sha256_of;
 use oxd_core::base::store::{Key, Store, StoreError};
 use oxd_core::shm::stats::{Action, Answered};
 
-use crate::adapter::child;
-use crate::ffi::process;
-use crate::ffi::socache::{self, Socache};
-use crate::ffi::socache::{LONGEST, Refusal};
+use super::{child, worker_pool};
+use crate::ffi::command::Command;
+use crate::ffi::server::Servers;
+use crate::ffi::socache::{Calls, Hints, LONGEST, NotOpened, Refusal, Socache};
 
 /// How long a request waits for a store on the network. The providers have no limit of their own that holds: a stalled
 /// server would keep a worker for minutes.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a store that has not answered in time is left alone, but for one request that tries, in milliseconds.
 const REST: u64 = 1_000;
-/// The most threads that call stores in one child.
-const MOST_THREADS: u32 = 16;
 /// What one entry of a DBM file holds, in bytes: SDBM's pairs have at most 1 KiB, and the provider adds to it.
 const DBM_PIECE: usize = 850;
 /// The most entries of a DBM file that one of ours is cut into.
 const DBM_PIECES: usize = 16;
 
-impl Store for Socache {
+/// The size of a shmcb store that names none, in bytes: left to itself, shmcb takes half a megabyte, which is room for a
+/// hundred sessions.
+const SHMCB_BYTES: usize = 8 << 20;
+/// What tells entries apart from those of other modules. The same on all machines.
+const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
+/// What providers are told of our entries.
+const HINTS: Hints = Hints {
+    key_bytes: 32,
+    value_bytes: 1_500,
+    expiry_interval: 60_000_000,
+};
+
+/// A store that a directive has named.
+#[derive(Debug)]
+struct ProviderStore {
+    /// The store as the directive names it.
+    text: String,
+    /// The provider's name.
+    provider: String,
+    /// What calls it, as long as a configuration names the store.
+    socache: Socache,
+    /// A call of this child has failed since one last succeeded.
+    suspect: AtomicBool,
+    /// Until when this child leaves the store alone, in milliseconds of its own; 0: not at all.
+    rests_until: AtomicU64,
+}
+
+/// The stores that any configuration of this process has named. They are few, and stay: a thread may still call one when
+/// its configuration is gone.
+static STORES: Mutex<Vec<&'static Lasting>> = Mutex::new(Vec::new());
+
+/// A store that threads may be given.
+#[derive(Debug)]
+struct Lasting(&'static ProviderStore);
+
+fn stores() -> MutexGuard<'static, Vec<&'static Lasting>> {
+    STORES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The store that a directive names, made where the configuration has not named it before. What is wrong with it is said
+/// as what would be allowed.
+pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'static dyn Store, String> {
+    let text = format!("{provider}:{details}");
+    let mut stores = stores();
+    let known = stores.iter().find(|store| store.0.text == text).copied();
+    let lasting = known.unwrap_or_else(|| {
+        let store = Box::leak(Box::new(ProviderStore {
+            text,
+            provider: provider.to_owned(),
+            socache: Socache::new(),
+            suspect: AtomicBool::new(false),
+            rests_until: AtomicU64::new(0),
+        }));
+        let lasting: &'static Lasting = Box::leak(Box::new(Lasting(store)));
+        stores.push(lasting);
+        lasting
+    });
+    let store = lasting.0;
+    if store.socache.is_open() {
+        return Ok(lasting);
+    }
+    let name = CString::new(provider).map_err(|e| e.to_string())?;
+    let arguments = match (provider, details) {
+        ("shmcb", "") => format!("oxd-session-store({SHMCB_BYTES})"),
+        ("shmcb", path) if !path.contains('(') => format!("{path}({SHMCB_BYTES})"),
+        _ => details.to_owned(),
+    };
+    let arguments = CString::new(arguments).map_err(|e| e.to_string())?;
+    let arguments = Some(arguments.as_c_str()).filter(|text| !text.is_empty());
+    match store.socache.open(command, &name, arguments) {
+        Ok(()) => Ok(lasting),
+        Err(NotOpened::NoProvider) => Err(format!(
+            "{} once mod_socache_{provider} is loaded: LoadModule socache_{provider}_module \
+             modules/mod_socache_{provider}.so",
+            store.text
+        )),
+        Err(NotOpened::Refused(complaint)) => {
+            Err(format!("what mod_socache_{provider} takes; it says: {complaint}"))
+        }
+    }
+}
+
+/// Initialises the stores of the configuration, in the parent; a message names the one that failed.
+pub fn prepare(servers: Servers<'_>) -> Result<(), String> {
+    for Lasting(store) in stores().iter() {
+        let ready = store.socache.prepare(servers, NAMESPACE, &HINTS);
+        ready.map_err(|why| format!("OxdSessionStore {}: {why}", store.text))?;
+    }
+    Ok(())
+}
+
+impl Store for Lasting {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         let key = *key;
-        match self.counted(Action::Get, move |store| get(store, &key)) {
+        match self.0.counted(Action::Get, move |store| get(store, &key)) {
             Ok(value) => Ok(Some(value)),
             Err(Refusal::NotFound) => Ok(None),
-            Err(refusal) => Err(self.error(refusal)),
+            Err(refusal) => Err(self.0.error(refusal)),
         }
     }
 
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
         let (key, length) = (*key, value.len());
         let value = value.to_vec();
-        self.counted(Action::Put, move |store| put(store, &key, &value, until))
+        self.0
+            .counted(Action::Put, move |store| put(store, &key, &value, until))
             .map_err(|refusal| match refusal {
                 Refusal::TooLarge => StoreError::TooLarge(format!(
                     "OxdSessionStore {}: an entry of {length} bytes does not fit",
-                    self.text
+                    self.0.text
                 )),
-                other => self.error(other),
+                other => self.0.error(other),
             })
     }
 
     fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let key = *key;
-        match self.counted(Action::Remove, move |store| remove(store, &key)) {
+        match self.0.counted(Action::Remove, move |store| remove(store, &key)) {
             Ok(()) | Err(Refusal::NotFound) => Ok(()),
-            Err(refusal) => Err(self.error(refusal)),
+            Err(refusal) => Err(self.0.error(refusal)),
         }
     }
 
     fn is_shared(&self) -> bool {
-        matches!(self.provider.as_str(), "redis" | "memcache")
+        self.0.is_on_network()
     }
 }
 
-impl Socache {
+impl ProviderStore {
+    fn is_on_network(&self) -> bool {
+        matches!(self.provider.as_str(), "redis" | "memcache")
+    }
+
     fn error(&self, refusal: Refusal) -> StoreError {
         let why = match refusal {
-            Refusal::Failed(why) => why,
+            Refusal::Failed(why) | Refusal::General(why) => why,
             // What is not there after all is a server.
             Refusal::NotFound | Refusal::TooLarge => "no server is left".into(),
         };
@@ -77,9 +170,9 @@ impl Socache {
     }
 
     fn counted<A: Send + 'static>(
-        &self,
+        &'static self,
         action: Action,
-        call: impl Fn(&Socache) -> Result<A, Refusal> + Send + Sync + 'static,
+        call: impl Fn(&ProviderStore) -> Result<A, Refusal> + Send + Sync + 'static,
     ) -> Result<A, Refusal> {
         let began = Instant::now();
         let answer = self.ask(call);
@@ -94,10 +187,10 @@ impl Socache {
 
     /// Calls the store: here, or where it may stall in another thread and not longer than [`PATIENCE`].
     fn ask<A: Send + 'static>(
-        &self,
-        action: impl Fn(&Socache) -> Result<A, Refusal> + Send + Sync + 'static,
+        &'static self,
+        action: impl Fn(&ProviderStore) -> Result<A, Refusal> + Send + Sync + 'static,
     ) -> Result<A, Refusal> {
-        if !self.is_shared() {
+        if !self.is_on_network() {
             return action(self);
         }
         let resting = self.rests_until.load(Ordering::Acquire);
@@ -114,16 +207,17 @@ impl Socache {
                 return Err(Refusal::Failed("it did not answer in time a moment ago".into()));
             }
         }
-        let store = self.lasting();
         let (sender, receiver) = mpsc::sync_channel(1);
         let given_up = Arc::new(AtomicBool::new(false));
         let is_given_up = given_up.clone();
-        HELPERS.call(Box::new(move || {
+        let job = Box::new(move || {
             if !is_given_up.load(Ordering::Acquire) {
                 // Nobody listens any more when the time is over.
-                let _ = sender.send(surely(store, &action));
+                let _ = sender.send(surely(self, &action));
             }
-        }))?;
+        });
+        worker_pool::run(job)
+            .map_err(|error| Refusal::Failed(format!("no thread for its calls: {error}")))?;
         match receiver.recv_timeout(PATIENCE) {
             Ok(answer) => {
                 self.rests_until.store(0, Ordering::Release);
@@ -142,9 +236,12 @@ impl Socache {
 ///
 /// After a failure, the providers take the server out for some seconds and say «not found» meanwhile. So from a failure
 /// on until an entry of our own could be written, «not found» means that the store cannot be asked.
-fn surely<A>(store: &Socache, action: &impl Fn(&Socache) -> Result<A, Refusal>) -> Result<A, Refusal> {
+fn surely<A>(
+    store: &ProviderStore,
+    action: &impl Fn(&ProviderStore) -> Result<A, Refusal>,
+) -> Result<A, Refusal> {
     let mut answer = action(store);
-    if matches!(answer, Err(Refusal::Failed(_))) {
+    if matches!(answer, Err(Refusal::Failed(_) | Refusal::General(_))) {
         store.suspect.store(true, Ordering::Release);
         // A connection that was kept open across a restart of the server fails once.
         answer = action(store);
@@ -170,13 +267,29 @@ fn piece(key: &Key, number: usize) -> Key {
     }
 }
 
-fn is_cut(store: &Socache) -> bool {
+fn is_cut(store: &ProviderStore) -> bool {
     store.provider == "dbm"
 }
 
-fn get(store: &Socache, key: &Key) -> Result<Vec<u8>, Refusal> {
-    let calls = store.calls()?;
-    let mut value = calls.retrieve(key)?;
+/// Reads one entry as the provider has it.
+fn retrieve(store: &ProviderStore, calls: &Calls<'_>, key: &Key) -> Result<Vec<u8>, Refusal> {
+    calls.retrieve(key).map_err(|refusal| match refusal {
+        // With Berkeley DB below, mod_socache_dbm has this word for an entry that is not there.
+        Refusal::General(_) if store.provider == "dbm" => Refusal::NotFound,
+        other => other,
+    })
+}
+
+/// The time at which an entry runs out as providers take it, in microseconds. They turn it into whole seconds from now,
+/// cut off; what has no second left they refuse or keep for ever.
+fn expiry(until: Seconds) -> i64 {
+    let until = until.max(wall()).saturating_add(2);
+    i64::try_from(until.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
+}
+
+fn get(store: &ProviderStore, key: &Key) -> Result<Vec<u8>, Refusal> {
+    let calls = store.socache.calls()?;
+    let mut value = retrieve(store, &calls, key)?;
     if is_cut(store) {
         // The first byte of the first piece says how many there are.
         let count = usize::from(value.first().copied().unwrap_or(1));
@@ -184,17 +297,17 @@ fn get(store: &Socache, key: &Key) -> Result<Vec<u8>, Refusal> {
             value.remove(0);
         }
         for number in 1..count.min(DBM_PIECES) {
-            value.extend(calls.retrieve(&piece(key, number))?);
+            value.extend(retrieve(store, &calls, &piece(key, number))?);
         }
     }
     Ok(value)
 }
 
-fn put(store: &Socache, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
+fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
     if value.len() > LONGEST {
         return Err(Refusal::TooLarge);
     }
-    let calls = store.calls()?;
+    let (calls, until) = (store.socache.calls()?, expiry(until));
     if !is_cut(store) {
         return calls.store(key, value, until);
     }
@@ -211,10 +324,10 @@ fn put(store: &Socache, key: &Key, value: &[u8], until: Seconds) -> Result<(), R
     calls.store(key, &head, until)
 }
 
-fn remove(store: &Socache, key: &Key) -> Result<(), Refusal> {
-    let calls = store.calls()?;
+fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
+    let calls = store.socache.calls()?;
     if is_cut(store)
-        && let Ok(head) = calls.retrieve(key)
+        && let Ok(head) = retrieve(store, &calls, key)
     {
         for number in 1..usize::from(head.first().copied().unwrap_or(1)).min(DBM_PIECES) {
             // What stays there runs out by itself.
@@ -222,66 +335,6 @@ fn remove(store: &Socache, key: &Key) -> Result<(), Refusal> {
         }
     }
     calls.remove(key)
-}
-
-type Job = Box<dyn FnOnce() + Send>;
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    threads: u32,
-    idle: u32,
-}
-
-/// The threads that call stores on the network, as many as were ever wanted at once.
-struct Helpers {
-    queue: Mutex<Queue>,
-    wanted: Condvar,
-}
-
-static HELPERS: Lazy<Helpers> = Lazy::new(|| Helpers {
-    queue: Mutex::default(),
-    wanted: Condvar::new(),
-});
-
-impl Helpers {
-    fn call(&'static self, job: Job) -> Result<(), Refusal> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.jobs.push_back(job);
-        let most = process::threads_per_child().clamp(2, MOST_THREADS);
-        if queue.idle < u32::try_from(queue.jobs.len()).unwrap_or(u32::MAX) && queue.threads < most {
-            queue.threads += 1;
-            if let Err(error) = socache::spawn(|| self.work()) {
-                queue.threads -= 1;
-                if queue.threads == 0 {
-                    queue.jobs.clear();
-                    return Err(Refusal::Failed(format!("no thread for its calls: {error}")));
-                }
-            }
-        }
-        drop(queue);
-        self.wanted.notify_one();
-        Ok(())
-    }
-
-    fn work(&self) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match queue.jobs.pop_front() {
-                Some(job) => {
-                    drop(queue);
-                    // A job that panics loses its answer, and its caller runs into the time limit.
-                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
-                    queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-                }
-                None => {
-                    queue.idle += 1;
-                    queue = self.wanted.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                    queue.idle -= 1;
-                }
-            }
-        }
-    }
 }
 
 fn millis() -> u64 {

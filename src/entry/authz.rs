@@ -11,7 +11,8 @@ use oxd_core::session::claims::lookup;
 
 use crate::adapter::protect::Answer;
 use crate::adapter::{child, protect};
-use crate::ffi::pool::{Pool, c_text};
+use crate::ffi::command::Command;
+use crate::ffi::pool::c_text;
 use crate::ffi::request::Request;
 use crate::ffi::{guard, sys};
 
@@ -60,46 +61,25 @@ unsafe extern "C" fn parse<R: Rule>(
     line: *const c_char,
     parsed: *mut *const c_void,
 ) -> *const c_char {
-    // SAFETY: httpd passes live parameters.
-    let raw = unsafe { (*cmd).pool };
-    // SAFETY: as above; the pool is that of the configuration that is being read.
-    let Some(pool) = (unsafe { Pool::from_raw(raw) }) else {
-        return ptr::null();
+    // SAFETY: httpd passes NULL or a C string that lives during this call.
+    let line = unsafe { c_text(line) }.unwrap_or_default();
+    let read = |command: Command<'_>| {
+        let rule = guard::contained(
+            || R::parse(&command.words(line)),
+            |message| Err(format!("mod_oxd failed here: {message}")),
+        );
+        rule.map(|rule| ptr::from_ref(command.pool().arena().keep(rule)).cast::<c_void>())
+            .map_err(|line| command.pool().text(line.as_bytes()).as_ptr())
     };
-    let outcome = guard::contained(
-        || {
-            // SAFETY: the line is a C string that lives during this call.
-            let words = unsafe { words(raw, line) };
-            R::parse(&words)
-        },
-        |message| Err(format!("mod_oxd failed here: {message}")),
-    );
-    match outcome {
-        Ok(rule) => {
-            // SAFETY: the out parameter is valid; the arena lives as long as the pool of the configuration.
-            unsafe { *parsed = ptr::from_ref(pool.arena().keep(rule)).cast() };
+    // SAFETY: httpd passes the live parameters of a command.
+    match unsafe { Command::during(cmd, read) } {
+        Some(Ok(rule)) => {
+            // SAFETY: the out parameter is valid; the rule lives as long as the configuration.
+            unsafe { *parsed = rule };
             ptr::null()
         }
-        Err(line) => pool.text(line.as_bytes()).as_ptr(),
-    }
-}
-
-/// The words of a line, with httpd's own rules for quotes. Words that are not UTF-8 are kept with replacements.
-///
-/// # Safety
-/// Pool and line must be live.
-unsafe fn words(pool: *mut sys::apr_pool_t, line: *const c_char) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut rest = line;
-    loop {
-        // SAFETY: ap_getword_conf moves `rest` along the line, to its NUL at the most.
-        unsafe {
-            if rest.is_null() || *rest == 0 {
-                return words;
-            }
-            let word = sys::ap_getword_conf(pool, &mut rest);
-            words.push(c_text(word).map_or_else(String::new, |w| w.to_string_lossy().into_owned()));
-        }
+        Some(Err(message)) => message,
+        None => ptr::null(),
     }
 }
 

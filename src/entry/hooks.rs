@@ -8,6 +8,7 @@ use oxd_core::base::log::Level;
 use super::authz;
 use crate::adapter::{handler, identity, protect, respond, startup};
 use crate::ffi::log::ServerLog;
+use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
 use crate::ffi::server::Servers;
 use crate::ffi::{Status, guard, socache, sys};
@@ -139,19 +140,19 @@ unsafe extern "C" fn pre_config(
     _: *mut sys::apr_pool_t,
 ) -> c_int {
     // SAFETY: httpd passes the pool of the configuration that it is about to read.
-    guard::contained(|| unsafe { socache::begin(pool) }, |_| ());
+    if let Some(pool) = unsafe { Pool::from_raw(pool) } {
+        guard::contained(|| socache::register_mutex(pool), |_| ());
+    }
     sys::OK
 }
 
 unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) {
-    // SAFETY: httpd passes the child's pool and the main server.
-    let (ready, log) = unsafe {
-        (
-            guard::contained(|| socache::prepare_child(pool), |message| Err(message.to_owned())),
-            ServerLog::from_raw(server),
-        )
-    };
-    if let Err(line) = ready {
+    // SAFETY: httpd passes the child's pool.
+    let pool = unsafe { Pool::from_raw(pool) };
+    // SAFETY: httpd passes the main server.
+    let log = unsafe { ServerLog::from_raw(server) };
+    let prepare = || pool.map_or(Ok(()), socache::prepare_child);
+    if let Err(line) = guard::contained(prepare, |message| Err(message.to_owned())) {
         log.line(Level::Error, &format!("store_unavailable: {line}"));
     }
 }
@@ -162,7 +163,8 @@ unsafe extern "C" fn check_config(
     _: *mut sys::apr_pool_t,
     server: *mut sys::server_rec,
 ) -> c_int {
-    on_configuration(pool, server, startup::check)
+    // SAFETY: httpd passes its configuration pool and the main server, in its one configuration thread.
+    unsafe { on_configuration(pool, server, startup::check) }
 }
 
 unsafe extern "C" fn post_config(
@@ -171,25 +173,30 @@ unsafe extern "C" fn post_config(
     _: *mut sys::apr_pool_t,
     server: *mut sys::server_rec,
 ) -> c_int {
-    on_configuration(pool, server, startup::prepare)
+    // SAFETY: as for `check_config`.
+    unsafe { on_configuration(pool, server, startup::prepare) }
 }
 
-fn on_configuration(
+/// Runs a hook of the configuration phase; answers 500 where it panics.
+///
+/// # Safety
+/// `pool` must be the configuration's pool and `server` the main server, in the thread that reads the configuration.
+unsafe fn on_configuration(
     pool: *mut sys::apr_pool_t,
     server: *mut sys::server_rec,
-    body: impl FnOnce(Servers) -> Status,
+    body: impl for<'c> FnOnce(Servers<'c>) -> Status,
 ) -> c_int {
-    // SAFETY: httpd passes its configuration pool and the main server, in its one configuration thread.
-    let (servers, log) = unsafe { (Servers::from_raw(server, pool), ServerLog::from_raw(server)) };
-    guard::contained(
-        || body(servers),
-        |message| {
-            log.line(
-                Level::Error,
-                &format!("internal: mod_oxd failed while it was set up: {message}"),
-            );
-            Status::Http(500)
-        },
-    )
-    .as_raw()
+    let guarded = |servers: Servers<'_>| {
+        guard::contained(
+            || body(servers),
+            |message| {
+                let line = format!("internal: mod_oxd failed while it was set up: {message}");
+                servers.log().line(Level::Error, &line);
+                Status::Http(500)
+            },
+        )
+    };
+    // SAFETY: by this function's contract.
+    let answer = unsafe { Servers::during(server, pool, guarded) };
+    answer.unwrap_or(Status::Http(500)).as_raw()
 }

@@ -4,13 +4,13 @@ use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-use oxd_core::config::directive::{self, Directive, Place};
+use oxd_core::config::directive::{COUNT, Directive, TABLE};
 
 use super::hooks;
-use crate::ffi::dir_config::DirConfig;
-use crate::ffi::pool::{Pool, c_text};
-use crate::ffi::server::CommandEnv;
-use crate::ffi::{guard, sys};
+use crate::adapter::directive;
+use crate::ffi::command::Command;
+use crate::ffi::pool::c_text;
+use crate::ffi::{dir_config, guard, sys};
 
 /// httpd writes into the structure (index, handle, list), and reads it while no other thread runs.
 #[repr(transparent)]
@@ -42,7 +42,7 @@ pub static oxd_module: Module = Module(UnsafeCell::new(sys::module {
 }));
 
 #[repr(transparent)]
-struct Commands([sys::command_rec; directive::COUNT + 1]);
+struct Commands([sys::command_rec; COUNT + 1]);
 
 // SAFETY: the table is never written; its pointers point at constants.
 unsafe impl Sync for Commands {}
@@ -57,10 +57,10 @@ static COMMANDS: Commands = Commands({
         args_how: sys::cmd_how_TAKE_ARGV,
         errmsg: ptr::null(),
     };
-    let mut table = [END; directive::COUNT + 1];
+    let mut table = [END; COUNT + 1];
     let mut at = 0;
-    while at < directive::COUNT {
-        let entry: &Directive = directive::TABLE[at];
+    while at < COUNT {
+        let entry: &Directive = TABLE[at];
         let everywhere = sys::RSRC_CONF | sys::ACCESS_CONF;
         table[at] = sys::command_rec {
             name: entry.name.as_ptr(),
@@ -83,10 +83,7 @@ static COMMANDS: Commands = Commands({
 
 unsafe extern "C" fn create_dir_config(pool: *mut sys::apr_pool_t, _: *mut c_char) -> *mut c_void {
     // SAFETY: httpd passes the pool in which the configuration will live.
-    match unsafe { Pool::from_raw(pool) } {
-        Some(pool) => pool.place(DirConfig::default()).as_ptr().cast(),
-        None => ptr::null_mut(),
-    }
+    unsafe { dir_config::create(pool) }
 }
 
 unsafe extern "C" fn merge_dir_config(
@@ -96,17 +93,7 @@ unsafe extern "C" fn merge_dir_config(
 ) -> *mut c_void {
     // SAFETY: both are configurations that `create_dir_config` or this function made, in pools that live as long as
     // `pool` or longer.
-    let (outer, inner) = unsafe { (&*outer.cast::<DirConfig>(), &*inner.cast::<DirConfig>()) };
-    let merged = DirConfig {
-        settings: outer.settings.overlaid_with(&inner.settings),
-        handler_base: inner.handler_base.or(outer.handler_base),
-        configured: outer.configured || inner.configured,
-    };
-    // SAFETY: as above.
-    match unsafe { Pool::from_raw(pool) } {
-        Some(pool) => pool.place(merged).as_ptr().cast(),
-        None => ptr::null_mut(),
-    }
+    unsafe { dir_config::merge(pool, outer, inner) }
 }
 
 /// One directive of the configuration. Answers NULL, or a message in the command's pool.
@@ -116,39 +103,22 @@ unsafe extern "C" fn take_directive(
     argc: c_int,
     argv: *const *mut c_char,
 ) -> *const c_char {
-    // SAFETY: httpd passes live parameters; `info` is the cmd_data of the table above, and `config` is what
-    // `create_dir_config` made for this section.
-    let (pool, index, config) = unsafe {
-        let Some(pool) = Pool::from_raw((*cmd).pool) else {
-            return ptr::null();
-        };
-        (pool, (*cmd).info.addr(), &mut *config.cast::<DirConfig>())
-    };
-    let parse = || -> Result<(), String> {
-        let directive = directive::TABLE.get(index).ok_or("an unknown directive")?;
-        let mut args = Vec::new();
-        for at in 0..usize::try_from(argc).unwrap_or(0) {
-            // SAFETY: argv holds argc C strings that live during this call.
-            let text = unsafe { c_text(*argv.add(at)) };
-            let text = text.and_then(|t| t.to_str().ok());
-            args.push(text.ok_or_else(|| format!("{}: the value is not UTF-8 text", directive.name()))?);
+    let count = usize::try_from(argc).unwrap_or(0);
+    // SAFETY: argv holds argc C strings that live during this call.
+    let texts = (0..count).map(|at| unsafe { c_text(*argv.add(at)) });
+    let args: Option<Vec<&str>> = texts.map(|text| text?.to_str().ok()).collect();
+    let take = |command: Command<'_>| {
+        let outcome = guard::contained(
+            // SAFETY: `config` is what `create_dir_config` made for the section that the command stands in.
+            || unsafe { command.change(config, |config| directive::take(command, config, args.as_deref())) },
+            |message| Err(format!("mod_oxd failed here: {message}")),
+        );
+        match outcome {
+            Ok(()) => ptr::null(),
+            Err(line) => command.pool().text(line.as_bytes()).as_ptr(),
         }
-        // SAFETY: the parameters are live during this call.
-        let env = unsafe { CommandEnv::new(cmd) };
-        directive.parse(
-            &mut config.settings,
-            &Place {
-                arena: pool.arena(),
-                env: &env,
-            },
-            &args,
-        )?;
-        config.configured = true;
-        Ok(())
     };
-    let outcome = guard::contained(parse, |message| Err(format!("mod_oxd failed here: {message}")));
-    match outcome {
-        Ok(()) => ptr::null(),
-        Err(line) => pool.text(line.as_bytes()).as_ptr(),
-    }
+    // SAFETY: httpd passes the live parameters of a command, in its one configuration thread or, for .htaccess, in that
+    // of the request.
+    unsafe { Command::during(cmd, take) }.unwrap_or(ptr::null())
 }

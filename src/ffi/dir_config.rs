@@ -1,16 +1,21 @@
 //! The module's configuration of one place, as httpd's configuration vectors hold it.
 
+use std::ffi::c_void;
+use std::ptr;
+
 use oxd_core::config::raw::RawSettings;
 
+use super::pool::Pool;
 use super::sys;
 
-/// The module's configuration of one place. Plain data: httpd merges it for each request.
+/// The module's configuration of one place. Plain data: httpd merges it for each request. `'c` is the life of the pool
+/// that the configuration was read into.
 #[derive(Clone, Copy, Default)]
-pub struct DirConfig {
+pub struct DirConfig<'c> {
     /// What the directives say.
-    pub settings: RawSettings<'static>,
+    pub settings: RawSettings<'c>,
     /// Not a directive: the path of the innermost `<Location>` with `SetHandler oxd`, or of the server's last one.
-    pub handler_base: Option<&'static String>,
+    pub handler_base: Option<&'c str>,
     /// Whether there was any directive at all, here or outside.
     pub configured: bool,
 }
@@ -21,8 +26,48 @@ unsafe extern "C" {
 }
 
 /// The module's place in httpd's configuration vectors.
-pub fn index() -> usize {
+fn index() -> usize {
     // SAFETY: httpd sets the index when it loads the module and not afterwards.
     let index = unsafe { (&raw const oxd_module.module_index).read() };
     usize::try_from(index).unwrap_or(usize::MAX)
+}
+
+/// The module's slot in one of httpd's configuration vectors (of a place, or of a request).
+///
+/// # Safety
+/// `vector` must be a live vector: an array with a pointer for each module.
+pub(super) unsafe fn slot(vector: *mut c_void) -> *mut *mut c_void {
+    // SAFETY: by this function's contract the vector is long enough for the module's index.
+    unsafe { vector.cast::<*mut c_void>().add(index()) }
+}
+
+/// An empty configuration in a pool; NULL without one.
+///
+/// # Safety
+/// `pool` must be NULL or a live pool.
+pub unsafe fn create(pool: *mut sys::apr_pool_t) -> *mut c_void {
+    // SAFETY: by this function's contract.
+    let pool = unsafe { Pool::from_raw(pool) };
+    pool.map_or(ptr::null_mut(), |pool| {
+        pool.place(DirConfig::default()).as_ptr().cast()
+    })
+}
+
+/// The configuration of a place with that of a place within it laid over it.
+///
+/// # Safety
+/// `outer` and `inner` must come from `create` or this function, with pools that live as long as `pool` or longer.
+pub unsafe fn merge(pool: *mut sys::apr_pool_t, outer: *mut c_void, inner: *mut c_void) -> *mut c_void {
+    // SAFETY: by this function's contract.
+    let pool = unsafe { Pool::from_raw(pool) };
+    // SAFETY: by this function's contract; nobody changes a configuration while it is merged.
+    let outer = unsafe { &*outer.cast::<DirConfig<'_>>() };
+    // SAFETY: as above.
+    let inner = unsafe { &*inner.cast::<DirConfig<'_>>() };
+    let merged = DirConfig {
+        settings: outer.settings.overlaid_with(&inner.settings),
+        handler_base: inner.handler_base.or(outer.handler_base),
+        configured: outer.configured || inner.configured,
+    };
+    pool.map_or(ptr::null_mut(), |pool| pool.place(merged).as_ptr().cast())
 }

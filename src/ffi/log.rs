@@ -1,6 +1,7 @@
 //! httpd's error log.
 
 use std::ffi::{CString, c_int};
+use std::marker::PhantomData;
 
 use oxd_core::base::log::Level;
 
@@ -25,19 +26,25 @@ pub fn line_text(line: &str) -> CString {
 
 /// A server to which a line belongs.
 #[derive(Clone, Copy)]
-pub struct ServerLog(*const sys::server_rec);
+pub struct ServerLog<'s> {
+    server: *const sys::server_rec,
+    life: PhantomData<&'s ()>,
+}
 
-impl ServerLog {
+impl ServerLog<'_> {
     /// # Safety
-    /// `server` must be a live server_rec as long as the value is used.
+    /// `server` must be NULL or a server_rec that lives during `'s`.
     pub unsafe fn from_raw(server: *const sys::server_rec) -> Self {
-        Self(server)
+        Self {
+            server,
+            life: PhantomData,
+        }
     }
 
     /// Writes a line.
     pub fn line(self, level: Level, line: &str) {
         let line = line_text(line);
         // SAFETY: the server is live by `from_raw`'s contract, the line a C string.
-        unsafe { sys::oxd_log_server(self.0, raw_level(level), line.as_ptr()) }
+        unsafe { sys::oxd_log_server(self.server, raw_level(level), line.as_ptr()) }
     }
 }

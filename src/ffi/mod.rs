@@ -5,7 +5,9 @@
 //! `crate::adapter::handler`, `crate::adapter::startup`).
 
 mod body;
+pub mod command;
 pub mod dir_config;
+mod expression;
 pub mod guard;
 pub mod log;
 pub mod pool;

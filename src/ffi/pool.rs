@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use oxd_core::base::arena::Arena;
+use oxd_core::config::types::AuthParam;
 
 use super::sys;
 
@@ -25,26 +26,18 @@ impl<'p> Pool<'p> {
         })
     }
 
-    /// # Safety
-    /// As for `from_raw`, and `raw` must not be NULL.
-    pub unsafe fn from_live(raw: *mut sys::apr_pool_t) -> Self {
-        // SAFETY: by this function's contract.
-        let raw = unsafe { NonNull::new_unchecked(raw) };
-        Self {
-            raw,
-            life: PhantomData,
-        }
+    pub(super) fn as_ptr(self) -> *mut sys::apr_pool_t {
+        self.raw.as_ptr()
     }
 
     /// `len` zeroed bytes.
     pub fn bytes(self, len: usize) -> &'p mut [u8] {
-        // SAFETY: apr_palloc answers memory of that size which nobody else has, or ends the process; it lives as long
-        // as the pool. The zeroing makes it initialised.
-        unsafe {
-            let memory = sys::apr_palloc(self.raw.as_ptr(), len.max(1)).cast::<u8>();
-            memory.write_bytes(0, len);
-            std::slice::from_raw_parts_mut(memory, len)
-        }
+        // SAFETY: the pool is live by the contract of `from_raw`.
+        let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), len.max(1)) }.cast::<u8>();
+        // SAFETY: apr_palloc answers memory of that size, or ends the process.
+        unsafe { memory.write_bytes(0, len) };
+        // SAFETY: the memory is initialised now, nobody else has it, and it lives as long as the pool.
+        unsafe { std::slice::from_raw_parts_mut(memory, len) }
     }
 
     /// A copy of a text, ended with a NUL. A NUL within cuts it there for C, which is harmless.
@@ -55,31 +48,31 @@ impl<'p> Pool<'p> {
     }
 
     /// A value that lives in the pool. It is never dropped, so that its type must not need it.
-    pub fn place<T: Copy>(self, value: T) -> NonNull<T> {
+    pub(super) fn place<T: Copy>(self, value: T) -> NonNull<T> {
         const { assert!(align_of::<T>() <= 8, "apr_palloc aligns to 8 bytes") };
+        // SAFETY: the pool is live by the contract of `from_raw`.
+        let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), size_of::<T>()) }.cast::<T>();
         // SAFETY: the memory is fresh, large enough and aligned to 8 bytes (APR_ALIGN_DEFAULT).
-        unsafe {
-            let memory = sys::apr_palloc(self.raw.as_ptr(), size_of::<T>()).cast::<T>();
-            memory.write(value);
-            NonNull::new_unchecked(memory)
-        }
+        unsafe { memory.write(value) };
+        // SAFETY: apr_palloc does not answer NULL: httpd ends when there is no memory.
+        unsafe { NonNull::new_unchecked(memory) }
     }
 
     /// The arena for the values of directives that are read into this pool; it is dropped with the pool.
-    pub fn arena(self) -> &'static Arena {
+    pub fn arena(self) -> &'p Arena<AuthParam<'p>> {
         const KEY: &CStr = c"mod_oxd arena";
         let mut found: *mut c_void = std::ptr::null_mut();
-        // SAFETY: key and out parameter are valid; the data under this key is only ever set below. The arena is freed
-        // by the pool's cleanup. 'static stands for "as long as the pool": the values are reached only through
-        // configuration that lives in the same pool.
-        unsafe {
-            sys::apr_pool_userdata_get(&mut found, KEY.as_ptr(), self.raw.as_ptr());
-            if found.is_null() {
-                found = Box::into_raw(Box::<Arena>::default()).cast();
-                sys::apr_pool_userdata_setn(found, KEY.as_ptr(), Some(drop_arena), self.raw.as_ptr());
-            }
-            &*found.cast::<Arena>()
+        // SAFETY: the pool is live; key and out parameter are valid.
+        unsafe { sys::apr_pool_userdata_get(&mut found, KEY.as_ptr(), self.raw.as_ptr()) };
+        if found.is_null() {
+            found = Box::into_raw(Box::<Arena<AuthParam<'_>>>::default()).cast();
+            // SAFETY: as above; the pool's cleanup frees the arena, once.
+            unsafe { sys::apr_pool_userdata_setn(found, KEY.as_ptr(), Some(drop_arena), self.raw.as_ptr()) };
         }
+        // SAFETY: the data under this key is only ever set above, and lives as long as the pool. That others may know
+        // the arena with another 'p is harmless: it hands out no item but to whoever has just put it there, and drops
+        // items without looking at them.
+        unsafe { &*found.cast::<Arena<AuthParam<'p>>>() }
     }
 }
 
@@ -88,7 +81,7 @@ unsafe extern "C" fn drop_arena(data: *mut c_void) -> sys::apr_status_t {
     super::guard::contained(
         || {
             // SAFETY: the pool calls this once, with the pointer that `Pool::arena` made from a Box.
-            drop(unsafe { Box::from_raw(data.cast::<Arena>()) });
+            drop(unsafe { Box::from_raw(data.cast::<Arena<AuthParam<'_>>>()) });
         },
         |_| (),
     );

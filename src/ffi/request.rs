@@ -1,14 +1,13 @@
 //! A request of httpd's, with texts that may be missing as `Option`s and memory from the request's own pool.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use oxd_core::base::log::Level;
-use oxd_core::config::types::Expression;
 use oxd_core::http::headers::Method;
 
-use super::dir_config::{DirConfig, index};
+use super::dir_config::{DirConfig, slot};
 use super::log::{line_text, raw_level};
 use super::pool::{Pool, c_text};
 use super::request_state::{Kept, PoolText};
@@ -75,22 +74,20 @@ impl<'r> Request<'r> {
 
     /// The request's pool.
     pub fn pool(self) -> Pool<'r> {
-        // SAFETY: a request has a pool, and it lives as long as the request.
-        unsafe { Pool::from_live(self.rec().pool) }
+        // SAFETY: a request has a pool, which stands for 'r.
+        match unsafe { Pool::from_raw(self.rec().pool) } {
+            Some(pool) => pool,
+            None => unreachable!("a request has a pool"),
+        }
     }
 
     /// The module's merged configuration for the place of the request.
-    pub fn config(self) -> Option<&'r DirConfig> {
-        let vector = self.rec().per_dir_config.cast::<*mut c_void>();
-        // SAFETY: a configuration vector has a pointer for each module; ours is what `create_dir_config` and
-        // `merge_dir_config` made, and lives as long as the request.
-        unsafe {
-            if vector.is_null() {
-                None
-            } else {
-                (*vector.add(index())).cast::<DirConfig>().as_ref()
-            }
-        }
+    pub fn config(self) -> Option<&'r DirConfig<'r>> {
+        let vector = NonNull::new(self.rec().per_dir_config)?.as_ptr().cast();
+        // SAFETY: httpd's vector for the place of the request is live.
+        let slot = unsafe { slot(vector) };
+        // SAFETY: the slot is NULL or holds what the module made; a request's configuration outlives it.
+        unsafe { (*slot).cast::<DirConfig<'r>>().as_ref() }
     }
 
     /// What was kept with this request, or with one that it came from.
@@ -112,26 +109,22 @@ impl<'r> Request<'r> {
 
     /// What was kept with this request itself.
     pub fn own_kept(self) -> Option<Kept<'r>> {
-        let vector = self.rec().request_config.cast::<*mut c_void>();
-        // SAFETY: as for `config`; `keep` is the only writer.
-        unsafe {
-            if vector.is_null() {
-                None
-            } else {
-                (*vector.add(index())).cast::<Kept<'r>>().as_ref().copied()
-            }
-        }
+        let vector = NonNull::new(self.rec().request_config)?.as_ptr().cast();
+        // SAFETY: httpd's vector for data of the request is live.
+        let slot = unsafe { slot(vector) };
+        // SAFETY: the slot is NULL or holds what `keep` put there, which lives in the request's pool.
+        unsafe { (*slot).cast::<Kept<'r>>().as_ref() }.copied()
     }
 
     /// Changes what is kept with this request alone.
     pub fn keep(self, change: impl FnOnce(&mut Kept<'r>)) {
         let mut kept = self.own_kept().unwrap_or_default();
         change(&mut kept);
-        let vector = self.rec().request_config.cast::<*mut c_void>();
-        if !vector.is_null() {
-            let place = self.pool().place(kept).as_ptr();
-            // SAFETY: as for `config`; the value lives in the request's pool like everything that it points at.
-            unsafe { *vector.add(index()) = place.cast() }
+        if let Some(vector) = NonNull::new(self.rec().request_config) {
+            // SAFETY: httpd's vector for data of the request is live.
+            let slot = unsafe { slot(vector.as_ptr().cast()) };
+            // SAFETY: as above; the value lives in the request's pool like everything that it refers to.
+            unsafe { *slot = self.pool().place(kept).as_ptr().cast() }
         }
     }
 
@@ -411,21 +404,6 @@ impl<'r> Request<'r> {
         unsafe {
             let index = sys::ap_index_of_response(status.into());
             !sys::ap_response_code_string(self.raw.as_ptr(), index).is_null()
-        }
-    }
-
-    /// The value of an expression that `OxdAuthParam` compiled.
-    pub fn evaluate(self, expression: Expression) -> Result<String, String> {
-        let mut error: *const c_char = ptr::null();
-        // SAFETY: the handle is the address of an expression that lives in the configuration's pool.
-        unsafe {
-            let compiled = ptr::with_exposed_provenance_mut::<sys::ap_expr_info_t>(expression.0);
-            let value = sys::ap_expr_str_exec(self.raw.as_ptr(), compiled, &mut error);
-            match (c_text(error), c_text(value)) {
-                (Some(error), _) => Err(error.to_string_lossy().into_owned()),
-                (None, Some(value)) => Ok(value.to_string_lossy().into_owned()),
-                (None, None) => Err("it has no value".into()),
-            }
         }
     }
 

@@ -1,14 +1,15 @@
-//! Calls to a session store: one entry read, written or taken away, with the mutex held where the provider wants it.
+//! Calls to a provider: one entry read, written or taken away, with the mutex held where the provider wants it.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_uint;
+use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use oxd_core::base::clock::{Seconds, wall};
 use oxd_core::base::store::Key;
 
-use super::{Socache, words};
+use super::mutex::{self, Held};
+use super::{Instance, Socache, words};
 use crate::ffi::sys;
 
 /// The longest entry that is read, in bytes. shmcb has no word for a buffer that is too small.
@@ -17,10 +18,12 @@ pub const LONGEST: usize = 128 * 1024;
 /// Why a call did not succeed.
 #[derive(Clone, Debug)]
 pub enum Refusal {
-    /// There is no such entry; some providers say so too when they have no server left.
+    /// There is no such entry (`APR_NOTFOUND`); some providers say so too when they have no server left.
     NotFound,
-    /// The entry is too large.
+    /// The entry is too large (`APR_ENOSPC`, `APR_ENOMEM`).
     TooLarge,
+    /// `APR_EGENERAL`, in APR's words.
+    General(String),
     /// Anything else, in APR's words.
     Failed(String),
 }
@@ -32,53 +35,31 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The mutex of stores that are not safe by themselves, as long as it is held.
-struct Held(*mut sys::apr_global_mutex_t);
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // SAFETY: the mutex was locked by this thread.
-        unsafe {
-            sys::apr_global_mutex_unlock(self.0);
-        }
-    }
-}
-
-/// Calls to one store, one after the other, with the mutex held where it is wanted.
+/// Calls to one provider, one after the other, with the mutex held where it is wanted.
 pub struct Calls<'s> {
-    store: &'s Socache,
+    instance: Instance,
+    server: *mut sys::server_rec,
     pool: *mut sys::apr_pool_t,
     _held: Option<Held>,
+    life: PhantomData<&'s Socache>,
 }
 
 impl Socache {
-    /// The same store for other threads, which live as long as the configuration.
-    pub fn lasting(&self) -> &'static Self {
-        // SAFETY: every store lives in the pool of the configuration, and so do those who call it: a child never
-        // reads another configuration.
-        unsafe { &*ptr::from_ref(self) }
-    }
-
     /// Begins calls.
     pub fn calls(&self) -> Result<Calls<'_>, Refusal> {
-        let mutex = self.mutex.load(Ordering::Acquire);
-        let held = if mutex.is_null() {
-            None
+        let gone = || Refusal::Failed("it is in no configuration any more".into());
+        let instance = self.instance().ok_or_else(gone)?;
+        let held = if instance.is_serial() {
+            Some(mutex::hold().map_err(Refusal::Failed)?)
         } else {
-            // SAFETY: the mutex lives as long as the configuration.
-            match unsafe { sys::apr_global_mutex_lock(mutex) } {
-                status if status == sys::APR_SUCCESS => Some(Held(mutex)),
-                status => return Err(Refusal::Failed(format!("the mutex: {}", words(status)))),
-            }
+            None
         };
         let pool = SCRATCH.with(|scratch| {
             if scratch.get().is_null() {
                 let mut pool = ptr::null_mut();
                 // SAFETY: the out parameter is valid; a pool without a parent is the process's own and may be made in
                 // any thread.
-                unsafe {
-                    sys::apr_pool_create_ex(&mut pool, ptr::null_mut(), None, ptr::null_mut());
-                }
+                unsafe { sys::apr_pool_create_ex(&mut pool, ptr::null_mut(), None, ptr::null_mut()) };
                 scratch.set(pool);
             }
             scratch.get()
@@ -87,9 +68,11 @@ impl Socache {
             return Err(Refusal::Failed("no memory for a pool".into()));
         }
         Ok(Calls {
-            store: self,
+            instance,
+            server: self.server.load(Ordering::Acquire),
             pool,
             _held: held,
+            life: PhantomData,
         })
     }
 }
@@ -98,23 +81,20 @@ impl Calls<'_> {
     fn outcome(&self, status: sys::apr_status_t) -> Result<(), Refusal> {
         // SAFETY: the pool is this thread's own, and nothing that the call has put there is used any more.
         unsafe { sys::apr_pool_clear(self.pool) }
-        if status == sys::APR_SUCCESS {
-            Ok(())
-        } else if status == sys::APR_NOTFOUND {
-            Err(Refusal::NotFound)
-        } else if status == sys::APR_ENOSPC || status == sys::APR_ENOMEM {
-            Err(Refusal::TooLarge)
-        } else {
-            Err(Refusal::Failed(words(status)))
+        match status {
+            sys::APR_SUCCESS => Ok(()),
+            sys::APR_NOTFOUND => Err(Refusal::NotFound),
+            sys::APR_ENOSPC | sys::APR_ENOMEM => Err(Refusal::TooLarge),
+            sys::APR_EGENERAL => Err(Refusal::General(words(status))),
+            _ => Err(Refusal::Failed(words(status))),
         }
-    }
-
-    fn server(&self) -> *mut sys::server_rec {
-        self.store.server.load(Ordering::Acquire)
     }
 
     /// Reads an entry.
     pub fn retrieve(&self, key: &Key) -> Result<Vec<u8>, Refusal> {
+        let Some(retrieve) = self.instance.functions().retrieve else {
+            return Err(Refusal::NotFound);
+        };
         BUFFER.with_borrow_mut(|buffer| {
             if buffer.is_empty() {
                 // Zeroed by the system, page by page where an entry needs it: a thread keeps the buffer for ever.
@@ -125,22 +105,17 @@ impl Calls<'_> {
             let mut length = buffer.len() as c_uint;
             // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
             let status = unsafe {
-                match (*self.store.functions).retrieve {
-                    Some(retrieve) => retrieve(
-                        self.store.instance,
-                        self.server(),
-                        key.as_ptr(),
-                        key.len() as c_uint,
-                        buffer.as_mut_ptr(),
-                        &mut length,
-                        self.pool,
-                    ),
-                    None => sys::APR_NOTFOUND,
-                }
+                retrieve(
+                    self.instance.raw,
+                    self.server,
+                    key.as_ptr(),
+                    key.len() as c_uint,
+                    buffer.as_mut_ptr(),
+                    &mut length,
+                    self.pool,
+                )
             };
-            // With Berkeley DB below, mod_socache_dbm has this word for an entry that is not there.
-            let is_absent = self.store.provider == "dbm" && status == sys::APR_EGENERAL;
-            self.outcome(if is_absent { sys::APR_NOTFOUND } else { status })?;
+            self.outcome(status)?;
             let bytes = usize::try_from(length)
                 .ok()
                 .and_then(|length| buffer.get(..length));
@@ -150,45 +125,43 @@ impl Calls<'_> {
         })
     }
 
-    /// Writes an entry.
-    pub fn store(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
+    /// Writes an entry that runs out then, in microseconds since the epoch.
+    pub fn store(&self, key: &Key, value: &[u8], until: i64) -> Result<(), Refusal> {
+        let Some(store) = self.instance.functions().store else {
+            return Err(Refusal::Failed(words(sys::APR_EINVAL)));
+        };
+        // The provider may change the value.
         let mut value = value.to_vec();
-        // Providers turn this into whole seconds from now, cut off; what has no second left they refuse or keep for ever.
-        let until = until.max(wall()).saturating_add(2);
-        let until = i64::try_from(until.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
-        // SAFETY: as for `retrieve`; the provider may change the value, which is a copy.
+        // SAFETY: as for `retrieve`.
         let status = unsafe {
-            match (*self.store.functions).store {
-                Some(store) => store(
-                    self.store.instance,
-                    self.server(),
-                    key.as_ptr(),
-                    key.len() as c_uint,
-                    until,
-                    value.as_mut_ptr(),
-                    value.len() as c_uint,
-                    self.pool,
-                ),
-                None => sys::APR_EINVAL,
-            }
+            store(
+                self.instance.raw,
+                self.server,
+                key.as_ptr(),
+                key.len() as c_uint,
+                until,
+                value.as_mut_ptr(),
+                value.len() as c_uint,
+                self.pool,
+            )
         };
         self.outcome(status)
     }
 
     /// Takes an entry away.
     pub fn remove(&self, key: &Key) -> Result<(), Refusal> {
+        let Some(remove) = self.instance.functions().remove else {
+            return Err(Refusal::Failed(words(sys::APR_EINVAL)));
+        };
         // SAFETY: as for `retrieve`.
         let status = unsafe {
-            match (*self.store.functions).remove {
-                Some(remove) => remove(
-                    self.store.instance,
-                    self.server(),
-                    key.as_ptr(),
-                    key.len() as c_uint,
-                    self.pool,
-                ),
-                None => sys::APR_EINVAL,
-            }
+            remove(
+                self.instance.raw,
+                self.server,
+                key.as_ptr(),
+                key.len() as c_uint,
+                self.pool,
+            )
         };
         self.outcome(status)
     }

@@ -1,252 +1,186 @@
-//! Session stores on httpd's socache providers (ap_socache.h): made while the configuration is read, initialised before
-//! the children, called by their threads.
+//! httpd's socache providers (ap_socache.h): an instance is made while the configuration is read, initialised before the
+//! children start, and called by their threads.
 
 mod calls;
+mod mutex;
 
-pub use calls::{LONGEST, Refusal};
+pub use calls::{Calls, LONGEST, Refusal};
+pub use mutex::{prepare_child, register_mutex};
 
-use std::ffi::{CString, c_uint};
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ffi::{CStr, c_uint, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::ffi::pool::{Pool, c_text};
-use crate::ffi::{process, sys};
+use super::command::Command;
+use super::pool::c_text;
+use super::server::Servers;
+use super::sys;
 
-/// The mutex that serialises the providers which are not safe by themselves; `Mutex` in httpd's configuration may
-/// choose its mechanism.
-const MUTEX: &std::ffi::CStr = c"oxd-session-store";
-/// What entries are told apart by from those of other modules. The same on all machines.
-const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
-/// The size of a shmcb store that names none, in bytes.
-const SHMCB_BYTES: usize = 8 << 20;
-
-/// One store of the configuration.
+/// A provider's instance, or the place for one: it is there as long as a configuration has it.
 #[derive(Debug)]
 pub struct Socache {
-    /// The store as the directive names it.
-    pub text: String,
-    /// The provider's name.
-    pub provider: String,
-    /// A call of this child has failed since one last succeeded.
-    pub suspect: AtomicBool,
-    /// Until when this child leaves the store alone, in milliseconds of its own; 0: not at all.
-    pub rests_until: AtomicU64,
-    pub(super) functions: *const sys::ap_socache_provider_t,
-    pub(super) instance: *mut sys::ap_socache_instance_t,
-    pub(super) server: AtomicPtr<sys::server_rec>,
-    pub(super) mutex: AtomicPtr<sys::apr_global_mutex_t>,
+    /// In the pool of the configuration, whose cleanup takes it away again.
+    instance: AtomicPtr<Instance>,
+    /// The main server of that configuration.
+    server: AtomicPtr<sys::server_rec>,
 }
 
-// SAFETY: the pointers are set in the configuration phase, which has one thread. What they point at is made for use by
-// several threads, under the mutex where the provider says so.
-unsafe impl Send for Socache {}
-// SAFETY: as above.
-unsafe impl Sync for Socache {}
-
-/// The stores of the configuration that is being read or is in force. They live in its pool.
-static STORES: Mutex<Vec<&'static Socache>> = Mutex::new(Vec::new());
-
-fn stores() -> MutexGuard<'static, Vec<&'static Socache>> {
-    STORES.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a provider has made.
+#[derive(Clone, Copy)]
+struct Instance {
+    functions: NonNull<sys::ap_socache_provider_t>,
+    raw: *mut sys::ap_socache_instance_t,
 }
 
-/// Makes ready for a new configuration. Called before any directive is read.
-///
-/// # Safety
-/// `pool` must be the pool of that configuration.
-pub unsafe fn begin(pool: *mut sys::apr_pool_t) {
-    stores().clear();
-    // SAFETY: by this function's contract, and in the phase in which httpd wants mutexes to be registered.
-    unsafe {
-        sys::ap_mutex_register(
-            pool,
-            MUTEX.as_ptr(),
-            ptr::null(),
-            sys::apr_lockmech_e_APR_LOCK_DEFAULT,
-            0,
-        );
+/// Why there is no instance.
+pub enum NotOpened {
+    /// No module provides it.
+    NoProvider,
+    /// What the provider says to its arguments.
+    Refused(String),
+}
+
+/// What a provider is told about the entries to come.
+pub struct Hints {
+    /// The length of a key.
+    pub key_bytes: u32,
+    /// The usual length of a value.
+    pub value_bytes: u32,
+    /// How often entries may be looked at for those that have run out, in microseconds.
+    pub expiry_interval: i64,
+}
+
+impl Instance {
+    fn functions(&self) -> &sys::ap_socache_provider_t {
+        // SAFETY: the provider's structure is static data of its module, which outlives the configuration.
+        unsafe { self.functions.as_ref() }
+    }
+
+    /// Whether only one thread of all processes may call it at a time.
+    fn is_serial(&self) -> bool {
+        self.functions().flags & sys::AP_SOCACHE_FLAG_NOTMPSAFE as c_uint != 0
     }
 }
 
-/// Makes the store that a directive names, unless there is one; a message says what is wrong.
-///
-/// # Safety
-/// `pool` must be the pool of the configuration.
-pub unsafe fn open(
-    pool: *mut sys::apr_pool_t,
-    provider: &str,
-    details: &str,
-) -> Result<&'static Socache, String> {
-    let text = format!("{provider}:{details}");
-    let mut stores = stores();
-    if let Some(known) = stores.iter().find(|store| store.text == text) {
-        return Ok(known);
-    }
-    let name = CString::new(provider).map_err(|e| e.to_string())?;
-    // Left to itself, shmcb takes half a megabyte, which is room for a hundred sessions.
-    let details = match (provider, details) {
-        ("shmcb", "") => format!("oxd-session-store({SHMCB_BYTES})"),
-        ("shmcb", path) if !path.contains('(') => format!("{path}({SHMCB_BYTES})"),
-        _ => details.to_owned(),
-    };
-    let details = CString::new(details).map_err(|e| e.to_string())?;
-    // SAFETY: the texts are C strings and are copied into the pool where the provider keeps them; the pool is live by
-    // this function's contract; the provider's structure lives as long as its module, which outlives the configuration.
-    unsafe {
-        let functions = sys::ap_lookup_provider(
-            sys::AP_SOCACHE_PROVIDER_GROUP.as_ptr().cast(),
-            name.as_ptr(),
-            sys::AP_SOCACHE_PROVIDER_VERSION.as_ptr().cast(),
-        )
-        .cast::<sys::ap_socache_provider_t>();
-        let Some(create) = functions.as_ref().and_then(|functions| functions.create) else {
-            return Err(format!(
-                "{text} once mod_socache_{provider} is loaded: LoadModule socache_{provider}_module \
-                 modules/mod_socache_{provider}.so"
-            ));
-        };
-        let arguments = if details.is_empty() {
-            ptr::null()
-        } else {
-            sys::apr_pstrmemdup(pool, details.as_ptr(), details.as_bytes().len() as _)
-        };
-        let mut instance = ptr::null_mut();
-        if let Some(complaint) = c_text(create(&mut instance, arguments, pool, pool)) {
-            return Err(format!(
-                "what mod_socache_{provider} takes; it says: {}",
-                complaint.to_string_lossy()
-            ));
-        }
-        let Some(pool) = Pool::from_raw(pool) else {
-            return Err("a pool".into());
-        };
-        let store: &'static Socache = pool.arena().keep(Socache {
-            text,
-            provider: provider.to_owned(),
-            suspect: AtomicBool::new(false),
-            rests_until: AtomicU64::new(0),
-            functions,
-            instance,
+impl Socache {
+    /// A place without an instance.
+    pub const fn new() -> Self {
+        Self {
+            instance: AtomicPtr::new(ptr::null_mut()),
             server: AtomicPtr::new(ptr::null_mut()),
-            mutex: AtomicPtr::new(ptr::null_mut()),
-        });
-        stores.push(store);
-        Ok(store)
-    }
-}
-
-/// Initialises all stores, in the parent; a message names the one that failed.
-///
-/// # Safety
-/// `server` must be the main server and `pool` the pool of the configuration.
-pub unsafe fn prepare(server: *mut sys::server_rec, pool: *mut sys::apr_pool_t) -> Result<(), String> {
-    let stores = stores();
-    for store in stores.iter() {
-        // SAFETY: by this function's contract; httpd calls this in its one configuration thread.
-        let status = unsafe {
-            let functions = &*store.functions;
-            if functions.flags & sys::AP_SOCACHE_FLAG_NOTMPSAFE as c_uint != 0 {
-                store.mutex.store(process_mutex(server)?, Ordering::Release);
-            }
-            store.server.store(server, Ordering::Release);
-            let hints = sys::ap_socache_hints {
-                avg_id_len: 32,
-                avg_obj_size: 1_500,
-                expiry_interval: 60_000_000,
-            };
-            match functions.init {
-                Some(init) => init(store.instance, NAMESPACE.as_ptr(), &hints, server, pool),
-                None => sys::APR_SUCCESS,
-            }
-        };
-        if status != sys::APR_SUCCESS {
-            return Err(format!("OxdSessionStore {}: {}", store.text, words(status)));
         }
     }
-    Ok(())
-}
 
-/// The mutex of all stores that want one, made at the first start.
-///
-/// It lives as long as the process: a child that is born during a graceful restart must not lose it with the old
-/// configuration, and the children of both configurations may use one file.
-///
-/// # Safety
-/// `server` must be the main server.
-unsafe fn process_mutex(server: *mut sys::server_rec) -> Result<*mut sys::apr_global_mutex_t, String> {
-    static MADE: AtomicPtr<sys::apr_global_mutex_t> = AtomicPtr::new(ptr::null_mut());
-    let mut mutex = MADE.load(Ordering::Acquire);
-    if mutex.is_null() {
-        // SAFETY: the main server has its process, whose pool lives longest; httpd calls this in its one configuration
-        // thread. What the pool cleans up at its end is APR's own.
-        let status = unsafe {
-            sys::ap_global_mutex_create(
-                &mut mutex,
-                ptr::null_mut(),
-                MUTEX.as_ptr(),
-                ptr::null(),
-                server,
-                (*(*server).process).pool,
-                0,
+    fn instance(&self) -> Option<Instance> {
+        // SAFETY: NULL, or what `open` put there; the configuration's pool takes it away before it frees the memory. A
+        // child does not free the configuration while its threads run.
+        unsafe { self.instance.load(Ordering::Acquire).as_ref() }.copied()
+    }
+
+    /// Whether the configuration that was read last has an instance here.
+    pub fn is_open(&self) -> bool {
+        self.instance().is_some()
+    }
+
+    /// Makes the instance of a provider for the configuration that is being read.
+    pub fn open(
+        &'static self,
+        command: Command<'_>,
+        provider: &CStr,
+        arguments: Option<&CStr>,
+    ) -> Result<(), NotOpened> {
+        let pool = command.pool();
+        // SAFETY: all three texts are C strings.
+        let functions = unsafe {
+            sys::ap_lookup_provider(
+                sys::AP_SOCACHE_PROVIDER_GROUP.as_ptr().cast(),
+                provider.as_ptr(),
+                sys::AP_SOCACHE_PROVIDER_VERSION.as_ptr().cast(),
             )
         };
-        if status != sys::APR_SUCCESS {
-            return Err(format!("the mutex of the session store: {}", words(status)));
+        let functions = NonNull::new(functions.cast::<sys::ap_socache_provider_t>());
+        let mut instance = Instance {
+            functions: functions.ok_or(NotOpened::NoProvider)?,
+            raw: ptr::null_mut(),
+        };
+        let create = instance.functions().create.ok_or(NotOpened::NoProvider)?;
+        // The provider may keep the text.
+        let arguments = arguments.map_or(ptr::null(), |text| pool.text(text.to_bytes()).as_ptr());
+        // SAFETY: the out parameter is valid; text and pool live as long as the configuration.
+        let complaint = unsafe { create(&mut instance.raw, arguments, pool.as_ptr(), pool.as_ptr()) };
+        // SAFETY: NULL, or a C string in the pool.
+        if let Some(complaint) = unsafe { c_text(complaint) } {
+            return Err(NotOpened::Refused(complaint.to_string_lossy().into_owned()));
         }
-        MADE.store(mutex, Ordering::Release);
+        let place = pool.place(instance).as_ptr();
+        // SAFETY: the pool is live; `self` is static.
+        unsafe {
+            sys::apr_pool_cleanup_register(
+                pool.as_ptr(),
+                ptr::from_ref(self).cast_mut().cast(),
+                Some(close),
+                Some(sys::apr_pool_cleanup_null),
+            );
+        }
+        self.instance.store(place, Ordering::Release);
+        Ok(())
     }
-    Ok(mutex)
+
+    /// Initialises the instance, in the parent; a message when that fails.
+    pub fn prepare(
+        &self,
+        servers: Servers<'_>,
+        namespace: &'static CStr,
+        hints: &Hints,
+    ) -> Result<(), String> {
+        let Some(instance) = self.instance() else {
+            return Ok(());
+        };
+        if instance.is_serial() {
+            mutex::make(servers)?;
+        }
+        let hints = sys::ap_socache_hints {
+            avg_id_len: hints.key_bytes as _,
+            avg_obj_size: hints.value_bytes as _,
+            expiry_interval: hints.expiry_interval,
+        };
+        self.server.store(servers.as_ptr(), Ordering::Release);
+        let Some(init) = instance.functions().init else {
+            return Ok(());
+        };
+        // SAFETY: functions and instance belong together; server and pool are live, and are those of the configuration.
+        let status = unsafe {
+            init(
+                instance.raw,
+                namespace.as_ptr(),
+                &hints,
+                servers.as_ptr(),
+                servers.pool().as_ptr(),
+            )
+        };
+        if status == sys::APR_SUCCESS {
+            Ok(())
+        } else {
+            Err(words(status))
+        }
+    }
 }
 
-/// Makes the mutex usable in a child; a message when that fails.
-///
-/// # Safety
-/// `pool` must be the child's pool.
-pub unsafe fn prepare_child(pool: *mut sys::apr_pool_t) -> Result<(), String> {
-    let stores = stores();
-    let mut mutex = stores
-        .iter()
-        .map(|store| store.mutex.load(Ordering::Acquire))
-        .find(|mutex| !mutex.is_null())
-        .unwrap_or(ptr::null_mut());
-    if mutex.is_null() {
-        return Ok(());
-    }
-    // SAFETY: the mutex was made in `prepare`, and the child has only this thread yet.
-    let status = unsafe {
-        let file = sys::apr_global_mutex_lockfile(mutex);
-        sys::apr_global_mutex_child_init(&mut mutex, file, pool)
-    };
-    for store in stores
-        .iter()
-        .filter(|s| !s.mutex.load(Ordering::Acquire).is_null())
-    {
-        store.mutex.store(mutex, Ordering::Release);
-    }
-    if status == sys::APR_SUCCESS {
-        Ok(())
-    } else {
-        Err(format!("the mutex of the session store: {}", words(status)))
-    }
+/// Takes the instance away before its configuration's pool is cleared. Linked with `-z nodelete`, the code is still
+/// there then.
+unsafe extern "C" fn close(place: *mut c_void) -> sys::apr_status_t {
+    // SAFETY: `open` registered this with a static `Socache`.
+    let socache = unsafe { &*place.cast::<Socache>() };
+    socache.instance.store(ptr::null_mut(), Ordering::Release);
+    socache.server.store(ptr::null_mut(), Ordering::Release);
+    sys::APR_SUCCESS
 }
 
 /// APR's words for a status.
-pub(super) fn words(status: sys::apr_status_t) -> String {
+fn words(status: sys::apr_status_t) -> String {
     let mut buffer = [0 as std::ffi::c_char; 200];
-    // SAFETY: the buffer has that length; APR ends the text with a NUL.
-    unsafe {
-        sys::apr_strerror(status, buffer.as_mut_ptr(), buffer.len() as _);
-        c_text(buffer.as_ptr()).map_or_else(String::new, |text| text.to_string_lossy().into_owned())
-    }
-}
-
-/// Starts a thread for calls that may stall.
-pub fn spawn(body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    process::with_signals_blocked(|| {
-        std::thread::Builder::new()
-            .name("mod_oxd store".into())
-            .spawn(body)
-            .map(drop)
-    })
+    // SAFETY: the buffer has that length.
+    unsafe { sys::apr_strerror(status, buffer.as_mut_ptr(), buffer.len() as _) };
+    // SAFETY: APR ends the text with a NUL.
+    unsafe { c_text(buffer.as_ptr()) }.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
 }

@@ -61,7 +61,7 @@ settings! {
     /// `OxdPrompt`
     prompt: &'a String,
     /// `OxdAuthParam`
-    auth_params: &'a Vec<AuthParam>,
+    auth_params: &'a [AuthParam<'a>],
     /// `OxdCustomParam`
     custom_params: &'a Vec<(String, String)>,
     /// `OxdRedirectUri`

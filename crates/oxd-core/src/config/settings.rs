@@ -82,7 +82,7 @@ pub struct LoginSettings<'a> {
     /// `OxdPrompt`
     pub prompt: Option<&'a str>,
     /// `OxdAuthParam`
-    pub auth_params: &'a [AuthParam],
+    pub auth_params: &'a [AuthParam<'a>],
     /// `OxdCustomParam`
     pub custom_params: &'a [(String, String)],
     /// `OxdRedirectUri`
@@ -238,7 +238,7 @@ impl<'a> Settings<'a> {
             scope: raw.scope.unwrap_or(&*defaults::SCOPE),
             acr_values: list(raw.acr_values),
             prompt: text(raw.prompt),
-            auth_params: list(raw.auth_params),
+            auth_params: raw.auth_params.unwrap_or_default(),
             custom_params: list(raw.custom_params),
             redirect_uri: text(raw.redirect_uri),
             return_hosts: list(raw.return_hosts),

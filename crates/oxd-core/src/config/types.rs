@@ -1,6 +1,8 @@
 //! The types of directives' values.
 
+use std::any::Any;
 use std::ffi::CString;
+use std::fmt;
 use std::time::Duration;
 
 use regex::Regex;
@@ -131,17 +133,23 @@ pub enum PostPreserve {
 }
 
 /// One `OxdAuthParam`: the value is an httpd expression that the Apache layer has compiled.
-#[derive(Clone, Debug)]
-pub struct AuthParam {
+#[derive(Clone, Copy, Debug)]
+pub struct AuthParam<'a> {
     /// The parameter's name in the authorization request.
-    pub name: String,
+    pub name: &'a str,
     /// The compiled expression.
-    pub value: Expression,
+    pub value: Expression<'a>,
 }
 
-/// A compiled httpd expression, opaque to this crate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Expression(pub usize);
+/// A compiled httpd expression, opaque to this crate. It lives as long as the configuration that it stands in.
+#[derive(Clone, Copy)]
+pub struct Expression<'a>(pub &'a (dyn Any + Send + Sync + 'static));
+
+impl fmt::Debug for Expression<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Expression(..)")
+    }
+}
 
 /// `OxdSessionStore`: where sessions are.
 #[derive(Clone, Copy, Debug)]

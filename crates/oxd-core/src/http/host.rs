@@ -7,7 +7,7 @@ use crate::config::types::Expression;
 /// The host of the module during one request. The Apache layer and the tests provide it.
 pub trait Host: Random {
     /// The value of a compiled httpd expression for this request, or why it has none.
-    fn evaluate(&self, expression: Expression) -> Result<String, String>;
+    fn evaluate(&self, expression: Expression<'_>) -> Result<String, String>;
     /// Whether a line of this level would be written. Ask before building one.
     fn logs(&self, level: Level) -> bool;
     /// Writes a line to the error log. It must hold no secret, token or cookie.

@@ -170,7 +170,7 @@ fn authorization_request(
         // An expression that yields nothing for this request asks for no parameter.
         if !value.is_empty() {
             form_post |= param.name == "response_mode" && value == "form_post";
-            params.insert(param.name.clone(), value.into());
+            params.insert(param.name.to_owned(), value.into());
         }
     }
     if !params.is_empty() {

@@ -160,11 +160,10 @@ impl Random for Log {
 }
 
 impl Host for Log {
-    fn evaluate(&self, expression: Expression) -> Result<String, String> {
-        if expression.0 == 0 {
-            Err("scripted".into())
-        } else {
-            Ok(format!("value{}", expression.0))
+    fn evaluate(&self, expression: Expression<'_>) -> Result<String, String> {
+        match expression.0.downcast_ref() {
+            None | Some(0) => Err("scripted".into()),
+            Some(number) => Ok(format!("value{number}")),
         }
     }
 

@@ -105,12 +105,11 @@ pub(super) const TABLE: &[Directive] = &[
                 .env
                 .compile(args[1])
                 .map_err(|why| Complaint::about(args[1], format!("an httpd expression ({why})")))?;
-            let mut list = s.auth_params.cloned().unwrap_or_default();
-            list.push(AuthParam {
-                name: name.to_owned(),
+            let param = AuthParam {
+                name: place.arena.keep(name.to_owned()),
                 value: compiled,
-            });
-            s.auth_params = Some(place.arena.keep(list));
+            };
+            s.auth_params = Some(place.arena.keep_list(s.auth_params.unwrap_or_default(), param));
             Ok(())
         },
     },

@@ -14,10 +14,12 @@ use std::ops::RangeInclusive;
 use crate::base::arena::Arena;
 use crate::base::store::Store;
 use crate::config::raw::RawSettings;
-use crate::config::types::Expression;
+use crate::config::types::{AuthParam, Expression};
 use crate::config::value::{Complaint, Parsed};
 
 /// What parsing needs from the world; the Apache layer and the tests provide it.
+///
+/// `'a` is the life of the configuration: expressions and stores are handed out for as long.
 pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
@@ -27,7 +29,7 @@ pub trait ParseEnv<'a> {
     /// configuration: httpd reads it several times, and a command runs once.
     fn run(&self, command: &str) -> Result<Option<String>, String>;
     /// Compiles an httpd expression.
-    fn compile(&self, expression: &str) -> Result<Expression, String>;
+    fn compile(&self, expression: &str) -> Result<Expression<'a>, String>;
     /// Makes a session store of one of httpd's socache providers; the same one for the same words. What is wrong with
     /// it is said as what would be allowed.
     fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String>;
@@ -36,7 +38,7 @@ pub trait ParseEnv<'a> {
 /// Everything that a parser gets besides the arguments.
 pub struct Place<'a, 'e> {
     /// Keeps the values.
-    pub arena: &'a Arena,
+    pub arena: &'a Arena<AuthParam<'a>>,
     /// The world.
     pub env: &'e dyn ParseEnv<'a>,
 }

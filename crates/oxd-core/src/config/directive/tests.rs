@@ -60,11 +60,11 @@ impl<'a> ParseEnv<'a> for Env {
         }
     }
 
-    fn compile(&self, expression: &str) -> Result<Expression, String> {
+    fn compile(&self, expression: &str) -> Result<Expression<'a>, String> {
         if expression.contains("%{broken") {
             Err("syntax error".into())
         } else {
-            Ok(Expression(7))
+            Ok(Expression(&7))
         }
     }
 
@@ -76,7 +76,7 @@ impl<'a> ParseEnv<'a> for Env {
     }
 }
 
-fn parse<'a>(arena: &'a Arena, line: &[&str]) -> Result<RawSettings<'a>, String> {
+fn parse<'a>(arena: &'a Arena<AuthParam<'a>>, line: &[&str]) -> Result<RawSettings<'a>, String> {
     let directive = TABLE
         .iter()
         .find(|d| d.name() == line[0])

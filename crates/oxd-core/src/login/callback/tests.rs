@@ -36,7 +36,7 @@ fn the_authorization_request_says_what_the_directives_say() {
     let (prompt, uri) = ("login".to_owned(), "https://app.example/cb".to_owned());
     let params = vec![AuthParam {
         name: "ui_locales".into(),
-        value: Expression(7),
+        value: Expression(&7),
     }];
     let custom = vec![("tenant".to_owned(), "blue".to_owned())];
     let mut browser = Browser::at(RawSettings {

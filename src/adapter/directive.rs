@@ -1,0 +1,82 @@
+//! Directives: what their parsers need from httpd and from the system.
+
+use std::path::Path;
+use std::process::{Command as Program, Stdio};
+
+use oxd_core::base::store::Store;
+use oxd_core::config::directive::{self, ParseEnv, Place};
+use oxd_core::config::types::Expression;
+
+use crate::adapter::store;
+use crate::ffi::command::Command;
+use crate::ffi::dir_config::DirConfig;
+use crate::ffi::process;
+
+/// Takes one directive, by its number in the table, into the configuration of its place; a message when it is wrong.
+///
+/// No arguments are those that are not UTF-8 text.
+pub fn take<'c>(
+    command: Command<'c>,
+    config: &mut DirConfig<'c>,
+    args: Option<&[&str]>,
+) -> Result<(), String> {
+    let directive = directive::TABLE
+        .get(command.number())
+        .ok_or("an unknown directive")?;
+    let not_text = || format!("{}: the value is not UTF-8 text", directive.name());
+    let args = args.ok_or_else(not_text)?;
+    let place = Place {
+        arena: command.pool().arena(),
+        env: &Env(command),
+    };
+    directive.parse(&mut config.settings, &place, args)?;
+    config.configured = true;
+    Ok(())
+}
+
+/// A directive's surroundings.
+struct Env<'c>(Command<'c>);
+
+impl<'c> ParseEnv<'c> for Env<'c> {
+    fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>> {
+        std::fs::read(self.0.absolute(path))
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn run(&self, command: &str) -> Result<Option<String>, String> {
+        let mut words = command.split_ascii_whitespace();
+        let program = words.next().ok_or("it names no program")?;
+        if !Path::new(program).is_absolute() {
+            return Err(format!("the program {program} must be named with its whole path"));
+        }
+        if process::is_dry_run() {
+            return if Path::new(program).is_file() {
+                Ok(None)
+            } else {
+                Err(format!("there is no file {program}"))
+            };
+        }
+        let output = Program::new(program)
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|e| format!("{program}: {e}"))?;
+        if !output.status.success() {
+            return Err(format!("{program}: {}", output.status));
+        }
+        let text =
+            String::from_utf8(output.stdout).map_err(|_| format!("{program} printed what is not text"))?;
+        Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+    }
+
+    fn compile(&self, expression: &str) -> Result<Expression<'c>, String> {
+        self.0.compile(expression)
+    }
+
+    fn open_store(&self, provider: &str, details: &str) -> Result<&'c dyn Store, String> {
+        store::open(self.0, provider, details)
+    }
+}

@@ -1,0 +1,81 @@
+//! The threads that call session stores on the network, so that a stalled server does not hold a request.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use once_cell::sync::Lazy;
+
+use crate::ffi::process;
+
+/// The most threads in one child.
+const MOST_THREADS: u32 = 16;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    threads: u32,
+    idle: u32,
+}
+
+/// As many threads as were ever wanted at once.
+struct Workers {
+    queue: Mutex<Queue>,
+    wanted: Condvar,
+}
+
+static WORKERS: Lazy<Workers> = Lazy::new(|| Workers {
+    queue: Mutex::default(),
+    wanted: Condvar::new(),
+});
+
+/// Has a job done by another thread; an error when there is none to do it.
+pub fn run(job: Job) -> std::io::Result<()> {
+    WORKERS.run(job)
+}
+
+impl Workers {
+    fn run(&'static self, job: Job) -> std::io::Result<()> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.jobs.push_back(job);
+        let most = process::threads_per_child().clamp(2, MOST_THREADS);
+        if queue.idle < u32::try_from(queue.jobs.len()).unwrap_or(u32::MAX) && queue.threads < most {
+            queue.threads += 1;
+            if let Err(error) = self.spawn() {
+                queue.threads -= 1;
+                if queue.threads == 0 {
+                    queue.jobs.clear();
+                    return Err(error);
+                }
+            }
+        }
+        drop(queue);
+        self.wanted.notify_one();
+        Ok(())
+    }
+
+    fn spawn(&'static self) -> std::io::Result<()> {
+        let thread = std::thread::Builder::new().name("mod_oxd store".into());
+        process::with_signals_blocked(|| thread.spawn(|| self.work())).map(drop)
+    }
+
+    fn work(&self) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match queue.jobs.pop_front() {
+                Some(job) => {
+                    drop(queue);
+                    // A job that panics loses its answer, and its caller runs into the time limit.
+                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                    queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                }
+                None => {
+                    queue.idle += 1;
+                    queue = self.wanted.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                    queue.idle -= 1;
+                }
+            }
+        }
+    }
+}
