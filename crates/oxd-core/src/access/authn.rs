@@ -15,7 +15,7 @@ use crate::http::request::{Facts, Outside};
 use crate::http::response::Response;
 use crate::login::callback;
 use crate::login::{self, Wish};
-use crate::oxd::api::Commands;
+use crate::oxd::Oxd;
 use crate::session::claims;
 use crate::session::record::Parts;
 use crate::session::store::Store;
@@ -35,7 +35,7 @@ pub struct Ctx<'a> {
     /// The world.
     pub outside: &'a dyn Outside,
     /// oxd.
-    pub oxd: &'a dyn Commands,
+    pub oxd: &'a dyn Oxd,
     /// What all processes of the server remember together.
     pub memory: Memory<'a>,
     /// Where the place's sessions are; `None` where they live in cookies.
@@ -291,7 +291,11 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
     let mut record = None;
     if wants_tokens(ctx.settings, &session.parts, now) {
         let token = text(session.parts.texts.refresh_token);
-        match ctx.oxd.refresh(&token, &ctx.settings.scopes()) {
+        match ctx
+            .oxd
+            .refresh(&token, &ctx.settings.scopes())
+            .map_err(Failure::from)
+        {
             Ok(new) => {
                 ctx.stats.renewal(Renewal::Tokens);
                 record = Some(session.with_tokens(now, &new));

@@ -13,7 +13,9 @@ use crate::base::reason::{Failure, Reason, Step};
 use crate::base::reference::Reference;
 use crate::config::settings::SameSite;
 use crate::http::response::Response;
-use crate::oxd::api::Tokens;
+use crate::oxd::Request as _;
+use crate::oxd::commands::tokens_by_code::{GetTokensByCode, Tokens};
+use crate::oxd::commands::user_info::GetUserInfo;
 use crate::pages;
 use crate::session;
 use crate::session::claims;
@@ -201,10 +203,15 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
 
 /// Exchanges the code and makes the session.
 fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Failure> {
-    let tokens = ctx.oxd.tokens_by_code(code, &pending.state)?;
+    let state = &pending.state;
+    let tokens = GetTokensByCode { code, state }.send(ctx.oxd)?;
     let subject = check_id_token(ctx, &tokens, pending)?;
     let user_info = if ctx.settings.user_info.unwrap_or(true) {
-        let info = ctx.oxd.user_info(&tokens.access_token, &tokens.id_token)?;
+        let request = GetUserInfo {
+            access_token: tokens.access_token.expose(),
+            id_token: tokens.id_token.expose(),
+        };
+        let info = request.send(ctx.oxd)?;
         check_user_info(&info, &subject)?;
         Some(info)
     } else {

@@ -1,6 +1,6 @@
 //! The beginning of a login: step 3 of the tutorial (`get-authorization-url`), and where it will end.
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 use url::Url;
 use url::form_urlencoded;
 
@@ -12,6 +12,8 @@ use crate::base::reason::{Failure, Reason, Step};
 use crate::base::reference::Reference;
 use crate::http::origin::check_return_address;
 use crate::http::response::Response;
+use crate::oxd::Request as _;
+use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
 use crate::shm::stats;
 
 /// The longest return address that is kept, in bytes; it travels in a cookie.
@@ -123,8 +125,9 @@ fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Fa
     } else {
         state.insert(0, 's');
     }
-    let (request, form_post) = authorization_request(ctx, &state, &random()?, wish)?;
-    let answer = ctx.oxd.authorization_url(request)?;
+    let nonce = random()?;
+    let (request, form_post) = authorization_request(ctx, &state, &nonce, wish)?;
+    let answer = request.send(ctx.oxd)?;
     let broken = |what: &str| {
         Failure::new(
             Reason::OxdAnswer,
@@ -170,40 +173,35 @@ fn try_start(ctx: &Ctx<'_>, target: &str, wish: Wish<'_>) -> Result<Response, Fa
 }
 
 /// The members of `get-authorization-url`, and whether the provider is asked to answer with a form.
-fn authorization_request(
-    ctx: &Ctx<'_>,
-    state: &str,
-    nonce: &str,
-    wish: Wish<'_>,
-) -> Result<(Map<String, Value>, bool), Failure> {
+fn authorization_request<'r>(
+    ctx: &Ctx<'r>,
+    state: &'r str,
+    nonce: &'r str,
+    wish: Wish<'r>,
+) -> Result<(GetAuthorizationUrl<'r>, bool), Failure> {
     let settings = ctx.settings;
-    let mut request = Map::new();
-    request.insert("scope".into(), settings.scopes().into());
-    request.insert("state".into(), state.into());
-    request.insert("nonce".into(), nonce.into());
-    let wanted: Vec<&String> = wish.acr.iter().filter(|acr| *acr != ANY_ACR).collect();
-    if !wanted.is_empty() {
-        request.insert("acr_values".into(), json!(wanted));
-    } else if let Some(acr) = settings.acr_values {
-        request.insert("acr_values".into(), json!(acr));
+    let mut acr_values: Vec<&str> = wish.acr.iter().map(String::as_str).collect();
+    acr_values.retain(|acr| *acr != ANY_ACR);
+    if acr_values.is_empty() {
+        acr_values.extend(settings.acr_values.into_iter().flatten().map(String::as_str));
     }
-    if wish.silent {
-        request.insert("prompt".into(), "none".into());
-    } else if let Some(prompt) = settings.prompt {
-        request.insert("prompt".into(), prompt.as_str().into());
-    }
-    if let Some(uri) = settings.redirect_uri {
-        request.insert("redirect_uri".into(), uri.as_str().into());
-    }
-    if let Some(custom) = settings.custom_params {
-        let custom: Map<_, _> = custom
-            .iter()
-            .map(|(n, v)| (n.clone(), v.as_str().into()))
-            .collect();
-        request.insert("custom_parameters".into(), custom.into());
-    }
+    let custom = settings.custom_params.into_iter().flatten();
+    let mut request = GetAuthorizationUrl {
+        scope: settings.scopes(),
+        state: Some(state),
+        nonce: Some(nonce),
+        acr_values,
+        prompt: if wish.silent {
+            Some("none")
+        } else {
+            settings.prompt.map(String::as_str)
+        },
+        redirect_uri: settings.redirect_uri.map(String::as_str),
+        custom_parameters: custom.map(|(n, v)| (n.clone(), v.as_str().into())).collect(),
+        params: Map::new(),
+    };
     let mut form_post = false;
-    let mut params = Map::new();
+    let params = &mut request.params;
     if let Some(age) = wish.max_age.or(settings.max_age) {
         params.insert("max_age".into(), age.to_string().into());
     }
@@ -219,9 +217,6 @@ fn authorization_request(
             form_post |= param.name == "response_mode" && value == "form_post";
             params.insert(param.name.clone(), value.into());
         }
-    }
-    if !params.is_empty() {
-        request.insert("params".into(), params.into());
     }
     Ok((request, form_post))
 }

@@ -1,109 +1,182 @@
-//! The commands of oxd's REST API that the module sends, and the members of their answers that it uses
-//! (swagger 4.1 to 4.5). Members that are not named here are ignored.
+//! Where oxd is and how it is reached, and one site that is registered with it.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use std::net::IpAddr;
 
-use crate::base::clock::Seconds;
-use crate::base::reason::Failure;
+use url::{Host, Url};
 
-/// `get-client-token`
-#[derive(Deserialize)]
-pub struct ClientToken {
-    /// The token for `Authorization: Bearer` on the other commands.
-    pub access_token: String,
-    /// Seconds that it lives.
-    #[serde(default)]
-    pub expires_in: Option<i64>,
+use super::Error;
+use super::commands::{Provider, client_token::GetClientToken};
+use crate::config::settings::{CaFile, Proxy, Settings, Timeouts};
+
+/// How to reach one oxd server.
+#[derive(Clone, Copy, Debug)]
+pub struct Server<'a> {
+    /// `OxdServer`
+    pub url: &'a Url,
+    /// `OxdServerTimeout`
+    pub timeouts: Timeouts,
+    /// `OxdServerVerify`
+    pub verify: bool,
+    /// `OxdServerCAFile`
+    pub ca: Option<&'a CaFile>,
+    /// `OxdServerProxy`
+    pub proxy: &'a Proxy,
+    /// `OxdServerMaxCalls`
+    pub max_calls: u32,
 }
 
-/// `get-authorization-url`
-#[derive(Deserialize)]
-pub struct AuthorizationUrl {
-    /// The address at the provider, not fully percent-encoded.
-    pub authorization_url: String,
-}
-
-/// `get-tokens-by-code`
-#[derive(Deserialize)]
-pub struct Tokens {
-    /// For `get-user-info` and for applications.
-    pub access_token: String,
-    /// Seconds that the access token lives; -1 or absent when unknown.
-    #[serde(default)]
-    pub expires_in: Option<i64>,
-    /// The id token as the provider signed it; oxd has verified it.
-    pub id_token: String,
-    /// Its claims.
-    pub id_token_claims: Map<String, Value>,
-    /// Absent or null when the provider gave none.
-    #[serde(default)]
-    pub refresh_token: Option<String>,
-}
-
-/// `get-access-token-by-refresh-token`
-#[derive(Clone, Debug, Deserialize)]
-pub struct Refreshed {
-    /// The new access token.
-    pub access_token: String,
-    /// Seconds that it lives; -1 or absent when unknown.
-    #[serde(default)]
-    pub expires_in: Option<i64>,
-    /// The refresh token that takes the place of the one used, if the provider rotates them.
-    #[serde(default)]
-    pub refresh_token: Option<String>,
-}
-
-/// `get-logout-uri`
-#[derive(Deserialize)]
-pub struct LogoutUri {
-    /// The address at the provider that ends the session there.
-    pub uri: String,
-}
-
-/// `get-jwks`
-#[derive(Deserialize)]
-pub struct Jwks {
-    /// The keys (RFC 7517 section 4), as the provider has them.
-    pub keys: Vec<Value>,
-}
-
-/// oxd's own error answer.
-#[derive(Deserialize, Default)]
-pub struct ErrorAnswer {
-    /// The error's code, such as `bad_request`.
-    #[serde(default)]
-    pub error: String,
-    /// A sentence.
-    #[serde(default)]
-    pub error_description: String,
-}
-
-/// What the rules of login and logout need from oxd. The tests have an implementation of their own.
-///
-/// Each call answers with the typed members, or with the refusal that the request gets.
-pub trait Commands {
-    /// `get-authorization-url` with the members that the caller has put together (without `oxd_id`).
-    fn authorization_url(&self, request: Map<String, Value>) -> Result<AuthorizationUrl, Failure>;
-    /// `get-tokens-by-code`
-    fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure>;
-    /// `get-user-info`; the provider's answer as it is, which may hold an `error` member.
-    fn user_info(&self, access_token: &str, id_token: &str) -> Result<Map<String, Value>, Failure>;
-    /// `get-user-info` for a session that asked last at `since`; requests of the same session share the answer.
-    fn user_info_again(
-        &self,
-        access_token: &str,
-        id_token: &str,
-        since: Seconds,
-    ) -> Result<Map<String, Value>, Failure> {
-        let _ = since;
-        self.user_info(access_token, id_token)
+impl<'a> Server<'a> {
+    /// The address without a slash at the end, as it stands in the configuration.
+    pub fn address(&self) -> &'a str {
+        self.url.as_str().trim_end_matches('/')
     }
-    /// `get-logout-uri` with the members that the caller has put together (without `oxd_id`).
-    fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure>;
-    /// `get-access-token-by-refresh-token`
-    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure>;
-    /// `get-jwks`: the provider's keys. They are kept for a while; `anew` asks for fresh ones, which oxd is asked for
-    /// at a bounded rate.
-    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure>;
+
+    /// The address of a command, below whatever path prefix `OxdServer` has.
+    pub fn command_url(&self, command: &str) -> String {
+        format!("{}/{command}", self.address())
+    }
+
+    /// Whether oxd is called over TLS.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// Whether a proxy stands in between.
+    pub fn has_proxy(&self) -> bool {
+        *self.proxy != Proxy::Direct
+    }
+
+    /// oxd's host, an IPv6 address without brackets.
+    pub fn host(&self) -> String {
+        host_of(self.url)
+    }
+
+    /// Host and port of oxd.
+    pub fn host_and_port(&self) -> String {
+        host_and_port(self.url)
+    }
+
+    /// Host and port that are connected to: oxd's, or those of the proxy in front of it.
+    pub fn peer(&self) -> String {
+        host_and_port(self.peer_url())
+    }
+
+    /// The same as two values, the host without brackets.
+    pub fn peer_socket(&self) -> (String, u16) {
+        let port = self.peer_url().port_or_known_default();
+        (host_of(self.peer_url()), port.unwrap_or_default())
+    }
+
+    fn peer_url(&self) -> &'a Url {
+        match self.proxy {
+            Proxy::Direct => self.url,
+            Proxy::Http(url) => url,
+        }
+    }
+}
+
+fn host_and_port(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
+}
+
+fn host_of(url: &Url) -> String {
+    match url.host() {
+        Some(Host::Domain(name)) => name.to_owned(),
+        Some(Host::Ipv4(address)) => IpAddr::from(address).to_string(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).to_string(),
+        None => String::new(),
+    }
+}
+
+/// One site at one oxd server, with everything that a call needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The server.
+    pub server: Server<'a>,
+    /// `oxd_id`
+    pub oxd_id: &'a str,
+    /// The site's provider.
+    pub provider: Provider<'a>,
+    /// What `get-client-token` is told; `None` with `OxdProtectedCommands Off`.
+    pub credentials: Option<GetClientToken<'a>>,
+}
+
+impl<'a> Site<'a> {
+    /// The site that a place's settings name. The error names the missing directive.
+    pub fn of(settings: &Settings<'a>, default_max_calls: u32) -> Result<Self, Error> {
+        let missing = |directive: &str| Error::NotConfigured(format!("this place has no {directive}"));
+        let server = Server {
+            url: settings.server.ok_or_else(|| missing("OxdServer"))?,
+            timeouts: settings.timeouts(),
+            verify: settings.server_verify.unwrap_or(true),
+            ca: settings.server_ca,
+            proxy: settings.server_proxy.unwrap_or(&Proxy::Direct),
+            max_calls: settings.server_max_calls.unwrap_or(default_max_calls).max(1),
+        };
+        let oxd_id = settings
+            .effective_oxd_id()
+            .ok_or_else(|| missing("OxdId (or OxdSite)"))?;
+        let (op_host, op_configuration_endpoint) = settings.effective_provider();
+        let provider = Provider {
+            op_host,
+            op_configuration_endpoint,
+        };
+        let credentials = if settings.protected_commands.unwrap_or(true) {
+            if provider.name().is_none() {
+                return Err(missing("OxdOpHost (or OxdOpConfigurationEndpoint, or OxdSite)"));
+            }
+            let client_id = settings.effective_client_id();
+            let client_secret = settings.effective_client_secret();
+            Some(GetClientToken::new(
+                client_id.ok_or_else(|| missing("OxdClientId (or OxdSite)"))?,
+                client_secret.ok_or_else(|| missing("OxdClientSecret (or OxdSite)"))?,
+                provider,
+            ))
+        } else {
+            None
+        };
+        Ok(Self {
+            server,
+            oxd_id,
+            provider,
+            credentials,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// A server without a proxy, with a second for each call and none for its turn.
+    pub fn server(url: &Url) -> Server<'_> {
+        Server {
+            url,
+            timeouts: Timeouts {
+                total: Duration::from_secs(1),
+                connect: Duration::ZERO,
+            },
+            verify: true,
+            ca: None,
+            proxy: &Proxy::Direct,
+            max_calls: 2,
+        }
+    }
+
+    #[test]
+    fn the_peer_is_the_proxy_where_there_is_one() {
+        let url = Url::parse("https://[::1]/pre/").unwrap();
+        let proxy = Proxy::Http(Url::parse("http://proxy:3128").unwrap());
+        let mut one = server(&url);
+        assert_eq!((one.peer().as_str(), one.host().as_str()), ("[::1]:443", "::1"));
+        assert_eq!(one.command_url("x"), "https://[::1]/pre/x");
+        one.proxy = &proxy;
+        assert_eq!(
+            (one.peer(), one.peer_socket()),
+            ("proxy:3128".into(), ("proxy".into(), 3128))
+        );
+        assert_eq!(one.host_and_port(), "[::1]:443");
+    }
 }

@@ -9,7 +9,7 @@ use crate::access::authn::Ctx;
 use crate::base::clock::{Seconds, numeric_date};
 use crate::base::reason::Failure;
 use crate::login::pending::Pending;
-use crate::oxd::api::Tokens;
+use crate::oxd::commands::tokens_by_code::Tokens;
 use crate::session::claims;
 use crate::session::record::{Marks, Parts, Texts};
 use crate::session::store::{Entries, Key, Kind};
@@ -42,9 +42,9 @@ pub fn create(
         .collect();
     let refused = without_nul(&refused.join(" ")).into_owned();
     let (access, refresh, id_token) = (
-        without_nul(&tokens.access_token),
-        without_nul(tokens.refresh_token.as_deref().unwrap_or_default()),
-        without_nul(&tokens.id_token),
+        without_nul(tokens.access_token.expose()),
+        without_nul(tokens.refresh_token.as_ref().map_or("", |token| token.expose())),
+        without_nul(tokens.id_token.expose()),
     );
     let mut id = [0; 16];
     ctx.outside.fill(&mut id)?;

@@ -27,7 +27,7 @@ use crate::base::crypto::{KeyRing, Purpose};
 use crate::base::reason::Failure;
 use crate::config::settings::Settings;
 use crate::http::cookie;
-use crate::oxd::api::Refreshed;
+use crate::oxd::commands::refresh::Refreshed;
 use crate::session::record::{Parts, Texts};
 use crate::session::store::{Entries, Key, Kind, Store};
 use crate::shm::memory::{Mark, Memory};
@@ -272,11 +272,11 @@ impl<'b> Opened<'b> {
     pub fn with_tokens(&self, now: Seconds, refreshed: &Refreshed) -> Vec<u8> {
         let old = &self.parts.texts;
         let texts = Texts {
-            access_token: refreshed.access_token.as_bytes(),
+            access_token: refreshed.access_token.expose().as_bytes(),
             refresh_token: refreshed
                 .refresh_token
-                .as_deref()
-                .map_or(old.refresh_token, str::as_bytes),
+                .as_ref()
+                .map_or(old.refresh_token, |token| token.expose().as_bytes()),
             ..*old
         };
         Parts {

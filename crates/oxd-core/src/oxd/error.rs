@@ -1,0 +1,202 @@
+//! Why a command of oxd brought no usable answer, and which refusal of a request that is.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Cause, Command, Stage, Trouble};
+use crate::base::reason::{Failure, Reason};
+use crate::base::secret::Secret;
+
+/// Why a command brought no answer. Its text holds no secret and no token, except for what oxd itself quotes.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// There was no HTTP answer.
+    NoAnswer {
+        /// The address of the command.
+        at: String,
+        /// What happened.
+        trouble: Trouble,
+    },
+    /// The answer was not what the command answers with.
+    Answer(Box<BadAnswer>),
+    /// The answer was a success, but lacks what it is read for.
+    Unusable {
+        /// The command.
+        command: Command,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Not sent: as many calls as allowed are under way, and none ended in time.
+    Busy {
+        /// The address of the command.
+        at: String,
+        /// `OxdServerMaxCalls`
+        max_calls: u32,
+    },
+    /// Not sent: the circuit breaker is open.
+    BreakerOpen {
+        /// The address of the command.
+        at: String,
+    },
+    /// The place's configuration names no site that could be asked; the text says what is missing.
+    NotConfigured(String),
+    /// The client's thread did not start.
+    NotStarted(Arc<std::io::Error>),
+}
+
+/// An answer over HTTP that is not the command's: oxd's own error, or the answer of something else.
+#[derive(Clone, Debug)]
+pub struct BadAnswer {
+    /// The address of the command.
+    pub at: String,
+    /// The command.
+    pub command: Command,
+    /// The HTTP status.
+    pub status: u16,
+    /// `error`, on one line
+    pub error: String,
+    /// `error_description`, on one line
+    pub description: String,
+    /// `details`, on one line; no part of the text, as it may quote what was sent.
+    pub details: String,
+    /// What is wrong with the answer when it is not an error of oxd.
+    pub foreign: Option<Trouble>,
+    /// The whole body: oxd quotes tokens in some of its errors.
+    pub(super) body: Secret,
+}
+
+impl BadAnswer {
+    /// An error of oxd with this description.
+    #[cfg(test)]
+    pub fn scripted(command: Command, status: u16, description: &str) -> Error {
+        Error::Answer(Box::new(Self {
+            at: "http://oxd/scripted".to_owned(),
+            command,
+            status,
+            error: "scripted".to_owned(),
+            description: description.to_owned(),
+            details: String::new(),
+            foreign: None,
+            body: Secret::new(String::new()),
+        }))
+    }
+
+    /// Whether the body has this text, in whatever shape oxd or the provider said it.
+    pub(super) fn mentions(&self, text: &str) -> bool {
+        self.body.expose().contains(text)
+    }
+}
+
+impl Error {
+    /// The HTTP status of the answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Error::Answer(bad) => Some(bad.status),
+            _ => None,
+        }
+    }
+
+    /// The reason of the refusal that a request gets for it.
+    fn reason(&self) -> Reason {
+        match self {
+            Error::NoAnswer { trouble, .. } => match (trouble.cause.stage(), trouble.cause) {
+                (Stage::Name | Stage::Connection | Stage::Tls, _) => Reason::OxdUnreachable,
+                (Stage::Answer, Cause::NoAnswer) => Reason::OxdTimeout,
+                (Stage::Answer, _) => Reason::OxdAnswer,
+            },
+            Error::Answer(bad) if bad.status == 200 => Reason::OxdAnswer,
+            Error::Answer(bad) => match (bad.command.reason_of(bad), bad.status) {
+                (Some(reason), _) => reason,
+                (None, 403) => Reason::ClientTokenRefused,
+                (None, _) => Reason::OxdAnswer,
+            },
+            Error::Unusable { .. } => Reason::OxdAnswer,
+            Error::Busy { .. } => Reason::OxdBusy,
+            Error::BreakerOpen { .. } => Reason::OxdResting,
+            Error::NotConfigured(_) => Reason::NotConfigured,
+            Error::NotStarted(_) => Reason::Internal,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(error.reason(), error.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NoAnswer { at, trouble } => write!(f, "{at}: {trouble}"),
+            Error::Answer(bad) => bad.fmt(f),
+            Error::Unusable { command, what } => {
+                write!(f, "{} answered 200, but {what}", command.name)
+            }
+            Error::Busy { at, max_calls } => write!(f, "{at}: {max_calls} calls are under way already"),
+            Error::BreakerOpen { at } => {
+                write!(f, "{at}: not called, it could not be reached a moment ago")
+            }
+            Error::NotConfigured(what) => f.write_str(what),
+            Error::NotStarted(why) => write!(f, "the thread for calls to oxd did not start: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(trouble) = &self.foreign {
+            return trouble.fmt(f);
+        }
+        write!(f, "{} answered {}", self.at, self.status)?;
+        if !self.error.is_empty() {
+            write!(f, " with '{}'", self.error)?;
+        }
+        if !self.description.is_empty() {
+            write!(f, " ({})", self.description)?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Error::NoAnswer { trouble, .. } => trouble.source(),
+            Error::NotStarted(why) => Some(why.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_reason() {
+        for (cause, reason) in [
+            (Cause::NameUnknown, Reason::OxdUnreachable),
+            (Cause::ConnectionTimeout, Reason::OxdUnreachable),
+            (Cause::UnknownAuthority, Reason::OxdUnreachable),
+            (Cause::NoAnswer, Reason::OxdTimeout),
+            (Cause::ConnectionBroken, Reason::OxdAnswer),
+        ] {
+            let trouble = Trouble::new(cause, "why");
+            let at = "http://oxd/x".to_owned();
+            let failure = Failure::from(Error::NoAnswer { at, trouble });
+            assert_eq!(
+                (failure.reason, failure.detail.as_str()),
+                (reason, "http://oxd/x: why")
+            );
+        }
+    }
+
+    #[test]
+    fn what_an_error_comes_from_can_be_asked_for() {
+        let error = Error::NotStarted(Arc::new(std::io::ErrorKind::OutOfMemory.into()));
+        assert!(error.source().unwrap().is::<std::io::Error>());
+        assert_eq!(Failure::from(error).reason, Reason::Internal);
+    }
+}
