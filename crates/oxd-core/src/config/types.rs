@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use regex::Regex;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use url::Url;
 
 use crate::base::secret::Secret;
@@ -34,6 +35,26 @@ pub struct CaFile {
     pub path: String,
     /// Its certificates.
     pub certificates: Vec<CertificateDer<'static>>,
+}
+
+impl CaFile {
+    /// Reads the content of a PEM file. The error says why it holds no certificates that can be trusted.
+    pub fn parse(path: &str, pem: &[u8]) -> Result<Self, String> {
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<_, _>>()
+            .map_err(|e| e.to_string())?;
+        if certificates.is_empty() {
+            return Err("it holds no certificate".into());
+        }
+        let mut store = rustls::RootCertStore::empty();
+        for certificate in &certificates {
+            store.add(certificate.clone()).map_err(|e| e.to_string())?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            certificates,
+        })
+    }
 }
 
 /// The members of a `register-site` answer that the module uses (`OxdSite`).
