@@ -9,7 +9,7 @@ use super::{Cause, Command, Error, Server, Trouble, plain};
 use crate::base::secret::Secret;
 
 /// The most bytes that an answer of oxd may have; a larger one is refused unread.
-pub const ANSWER_LIMIT: usize = 1 << 20;
+pub(super) const ANSWER_LIMIT: usize = 1 << 20;
 
 /// What came back: the status, the headers that tell oxd from other servers, and at most 1 MiB of body.
 #[derive(Clone, Debug, Default)]

@@ -20,7 +20,7 @@ mod trouble;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use answer::{ANSWER_LIMIT, Answer};
+pub use answer::Answer;
 pub use client::{Client, SiteClient};
 pub use commands::{Call, Command, Oxd, Provider, Request};
 pub use error::{BadAnswer, Error};

@@ -30,6 +30,9 @@ macro_rules! causes {
         pub enum Cause { $( $(#[$doc])* $name, )* }
 
         impl Cause {
+            /// All of them.
+            pub const ALL: &[Cause] = &[ $( Cause::$name, )* ];
+
             /// A stable word for scripts.
             pub fn code(self) -> &'static str { match self { $( Cause::$name => $code, )* } }
 
@@ -302,4 +305,78 @@ fn chain(error: &dyn StdError) -> String {
         cause = inner.source();
     }
     plain(&words.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oxd::server::tests::server;
+    use rustls::OtherError;
+    use std::io;
+
+    #[derive(Debug)]
+    struct CaUsedAsEndEntity;
+
+    impl fmt::Display for CaUsedAsEndEntity {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("webpki")
+        }
+    }
+
+    impl StdError for CaUsedAsEndEntity {}
+
+    #[test]
+    fn flaws_of_certificates_are_told_apart() {
+        let url = "https://oxd.example:8443".parse().unwrap();
+        let certificate = Certificate {
+            fingerprint: "5B:9B".into(),
+            flaw: None,
+            not_after: Some(std::time::UNIX_EPOCH),
+        };
+        let of_an_authority = CertificateError::Other(OtherError(Arc::new(CaUsedAsEndEntity)));
+        for (flaw, cause, words) in [
+            (
+                CertificateError::UnknownIssuer,
+                Cause::UnknownAuthority,
+                "(SHA-256 5B:9B)",
+            ),
+            (
+                CertificateError::Expired,
+                Cause::Expired,
+                "ran out on Thu, 01 Jan 1970",
+            ),
+            (CertificateError::NotValidYet, Cause::NotYetValid, "not valid yet"),
+            (
+                CertificateError::NotValidForName,
+                Cause::WrongName,
+                "another name",
+            ),
+            (of_an_authority, Cause::OfAnAuthority, "CA:TRUE"),
+            (
+                CertificateError::BadSignature,
+                Cause::BadCertificate,
+                "cannot be used",
+            ),
+        ] {
+            let trouble = Trouble::certificate(&server(&url), &certificate, &flaw);
+            let text = trouble.to_string();
+            assert_eq!(trouble.cause, cause);
+            assert!(
+                text.starts_with("the certificate of oxd.example:8443 ") && text.contains(words),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_innermost_error_of_a_kind_is_found() {
+        let inner = io::Error::from(ErrorKind::ConnectionReset);
+        let outer = io::Error::other(io::Error::new(ErrorKind::BrokenPipe, inner));
+        assert_eq!(
+            find::<io::Error>(&outer).unwrap().kind(),
+            ErrorKind::ConnectionReset
+        );
+        let tls = io::Error::other(rustls::Error::HandshakeNotComplete);
+        assert!(find::<rustls::Error>(&tls).is_some());
+    }
 }
