@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::error::BadAnswer;
 use super::{Cause, Command, Error, Server, Trouble, plain};
-use crate::base::secret::Secret;
 
 /// The most bytes that an answer of oxd may have; a larger one is refused unread.
 pub(super) const ANSWER_LIMIT: usize = 1 << 20;
@@ -35,6 +34,7 @@ impl Answer {
             (_, Some(Value::Object(members))) => members,
             _ => Map::new(),
         };
+        let body = String::from_utf8_lossy(&self.body);
         let text = |name: &str| members.get(name).and_then(Value::as_str).map(plain);
         let mut bad = BadAnswer {
             at: server.command_url(command.name),
@@ -44,19 +44,20 @@ impl Answer {
             description: text("error_description").unwrap_or_default(),
             details: text("details").unwrap_or_default(),
             foreign: None,
-            body: Secret::new(String::from_utf8_lossy(&self.body).into_owned()),
+            reason: None,
         };
         if bad.error.is_empty() {
             match (self.status, text("message")) {
                 // oxd's framework, when the check of the client token failed.
                 (500, Some(message)) if members.contains_key("code") => bad.description = message,
                 // The same, of parameters that it cannot read.
-                (400, _) if bad.body.expose().trim_start().starts_with("Invalid parameters") => {
+                (400, _) if body.trim_start().starts_with("Invalid parameters") => {
                     bad.description = self.excerpt();
                 }
                 _ => bad.foreign = Some(self.not_oxds(&bad.at)),
             }
         }
+        bad.reason = command.reason_of(&bad, &body);
         Err(Error::Answer(Box::new(bad)))
     }
 

@@ -55,7 +55,8 @@ impl CircuitBreaker {
             let now = Instant::now();
             match condition.open_until {
                 Some(until) if now < until => return Err(Denied::Open),
-                // Half open: one caller goes ahead and tries; the others are denied until it has succeeded or the time is over again.
+                // Half open: one caller goes ahead and tries; the others are denied until it has succeeded or the time
+                // is over again.
                 Some(_) => condition.open_until = Some(now + OPEN_FOR),
                 None => {}
             }

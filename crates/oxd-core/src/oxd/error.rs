@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::{Cause, Command, Stage, Trouble};
 use crate::base::reason::{Failure, Reason};
-use crate::base::secret::Secret;
 
 /// Why a command brought no answer. Its text holds no secret and no token, except for what oxd itself quotes.
 #[derive(Clone, Debug)]
@@ -62,15 +61,15 @@ pub struct BadAnswer {
     pub details: String,
     /// What is wrong with the answer when it is not an error of oxd.
     pub foreign: Option<Trouble>,
-    /// The whole body: oxd quotes tokens in some of its errors.
-    pub(super) body: Secret,
+    /// The reason that it stands for, where the command gives it a meaning of its own.
+    pub(super) reason: Option<Reason>,
 }
 
 impl BadAnswer {
     /// An error of oxd with this description.
     #[cfg(test)]
     pub fn scripted(command: Command, status: u16, description: &str) -> Error {
-        Error::Answer(Box::new(Self {
+        let mut bad = Self {
             at: "http://oxd/scripted".to_owned(),
             command,
             status,
@@ -78,13 +77,10 @@ impl BadAnswer {
             description: description.to_owned(),
             details: String::new(),
             foreign: None,
-            body: Secret::new(String::new()),
-        }))
-    }
-
-    /// Whether the body has this text, in whatever shape oxd or the provider said it.
-    pub(super) fn mentions(&self, text: &str) -> bool {
-        self.body.expose().contains(text)
+            reason: None,
+        };
+        bad.reason = command.reason_of(&bad, description);
+        Error::Answer(Box::new(bad))
     }
 }
 
@@ -106,7 +102,7 @@ impl Error {
                 (Stage::Answer, _) => Reason::OxdAnswer,
             },
             Error::Answer(bad) if bad.status == 200 => Reason::OxdAnswer,
-            Error::Answer(bad) => match (bad.command.reason_of(bad), bad.status) {
+            Error::Answer(bad) => match (bad.reason, bad.status) {
                 (Some(reason), _) => reason,
                 (None, 403) => Reason::ClientTokenRefused,
                 (None, _) => Reason::OxdAnswer,

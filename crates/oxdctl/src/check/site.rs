@@ -139,7 +139,7 @@ impl<'e> Examination<'e, '_> {
         };
         match refusal(&error) {
             Some(refusal) if refusal.error == "internal_error" => match expired {
-Some(end) => self.report.fail(
+                Some(end) => self.report.fail(
                     "credentials",
                     "client_expired",
                     format!(
@@ -154,8 +154,8 @@ Some(end) => self.report.fail(
                     "credentials",
                     "wrong_credentials",
                     format!(
-                        "oxd gets no client token for the client {}: wrong client_secret, or a client_id that \
-                         the provider does not know ({})",
+                        "oxd gets no client token for the client {}: wrong client_secret, or a client_id that the \
+                         provider does not know ({})",
                         plain(&credentials.client_id),
                         advice::said(refusal)
                     ),

@@ -63,8 +63,8 @@ impl Request for GetClientToken<'_> {
 }
 
 /// This is how oxd answers wrong credentials; what to do about them helps more than "see oxd's log".
-fn reason(answer: &BadAnswer) -> Option<Reason> {
-    let wrong_credentials = answer.status == 500 && answer.mentions("internal_error");
+fn reason(answer: &BadAnswer, body: &str) -> Option<Reason> {
+    let wrong_credentials = answer.status == 500 && body.contains("internal_error");
     wrong_credentials.then_some(Reason::ClientTokenRefused)
 }
 

@@ -44,6 +44,9 @@ pub const ALL: &[Command] = &[
     user_info::GetUserInfo::COMMAND,
 ];
 
+/// Which reason a bad answer and its body stand for.
+type ReasonOf = fn(&BadAnswer, &str) -> Option<Reason>;
+
 /// What is to be known of a command besides its members.
 #[derive(Clone, Copy, Debug)]
 pub struct Command {
@@ -53,8 +56,8 @@ pub struct Command {
     pub of_site: bool,
     /// Whether it is a `GET` without members.
     pub is_get: bool,
-    /// The reason that an answer stands for where this command gives it a meaning of its own.
-    reason: fn(&BadAnswer) -> Option<Reason>,
+    /// The reason that a bad answer and its body stand for where this command gives them a meaning of their own.
+    reason: ReasonOf,
 }
 
 impl Command {
@@ -64,7 +67,7 @@ impl Command {
             name,
             of_site: true,
             is_get: false,
-            reason: |_| None,
+            reason: |_, _| None,
         }
     }
 
@@ -77,13 +80,13 @@ impl Command {
     }
 
     /// The same command, with the reasons that its refusals have.
-    const fn with_reason(self, reason: fn(&BadAnswer) -> Option<Reason>) -> Self {
+    const fn with_reason(self, reason: ReasonOf) -> Self {
         Self { reason, ..self }
     }
 
     /// The reason that an answer of this command stands for, if it is one of the command's own.
-    pub(super) fn reason_of(self, answer: &BadAnswer) -> Option<Reason> {
-        (self.reason)(answer)
+    pub(super) fn reason_of(self, answer: &BadAnswer, body: &str) -> Option<Reason> {
+        (self.reason)(answer, body)
     }
 }
 

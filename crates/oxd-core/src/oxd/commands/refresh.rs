@@ -35,8 +35,8 @@ impl Request for GetAccessTokenByRefreshToken<'_> {
 }
 
 /// oxd says it in its own words or in those of the provider (RFC 6749 section 5.2), with 400 or with 500.
-fn reason(answer: &BadAnswer) -> Option<Reason> {
-    let refused = answer.status == 400 || answer.mentions("invalid_grant");
+fn reason(answer: &BadAnswer, body: &str) -> Option<Reason> {
+    let refused = answer.status == 400 || body.contains("invalid_grant");
     refused.then_some(Reason::RefreshRefused)
 }
 

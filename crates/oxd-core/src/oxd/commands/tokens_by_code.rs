@@ -39,7 +39,7 @@ impl Request for GetTokensByCode<'_> {
     type Answer = Tokens;
 }
 
-fn reason(answer: &BadAnswer) -> Option<Reason> {
+fn reason(answer: &BadAnswer, _: &str) -> Option<Reason> {
     let description = answer.description.to_ascii_lowercase();
     match answer.status {
         400 if description.contains("'code'") => Some(Reason::CodeInvalid),
