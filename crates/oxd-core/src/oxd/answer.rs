@@ -11,7 +11,7 @@ use super::{Cause, Command, Error, Server, Trouble, plain};
 pub(super) const ANSWER_LIMIT: usize = 1 << 20;
 
 /// What came back: the status, the headers that tell oxd from other servers, and at most 1 MiB of body.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,

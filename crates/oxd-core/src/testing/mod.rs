@@ -19,8 +19,10 @@ use crate::config::settings::{Expression, Settings, SiteFile};
 use crate::http::origin::Origin;
 use crate::http::request::{Facts, Headers, Method, Outside};
 use crate::http::response::Response;
-use crate::oxd::commands::refresh::Refreshed;
-use crate::oxd::{self, Call, Oxd};
+use crate::oxd::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
+use crate::oxd::commands::tokens_by_code::GetTokensByCode;
+use crate::oxd::commands::user_info::GetUserInfo;
+use crate::oxd::{self, BadAnswer, Call, Cause, Oxd, Request as _, Trouble};
 use crate::session::store::{Key, Store, StoreError};
 use crate::shm::memory::{Memory, WORDS};
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
@@ -87,8 +89,6 @@ impl FakeOxd {
 
 /// An error of oxd that is refused for this reason.
 fn error_for(reason: Reason) -> oxd::Error {
-    use crate::oxd::commands::{refresh::GetAccessTokenByRefreshToken, tokens_by_code::GetTokensByCode};
-    use crate::oxd::{BadAnswer, Cause, Request as _, Trouble};
     let at = || "http://oxd/scripted".to_owned();
     let trouble = |cause| oxd::Error::NoAnswer {
         at: at(),
@@ -165,7 +165,6 @@ impl Oxd for FakeOxd {
         id_token: &str,
         _: u64,
     ) -> Result<Map<String, Value>, oxd::Error> {
-        use crate::oxd::{Request as _, commands::user_info::GetUserInfo};
         let request = GetUserInfo {
             access_token,
             id_token,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Command, Request};
 
 /// The members of `introspect-access-token`.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct IntrospectAccessToken<'a> {
     /// `access_token`
     pub access_token: &'a str,

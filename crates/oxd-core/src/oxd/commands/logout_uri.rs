@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Command, Request};
 
 /// The members of `get-logout-uri`.
-#[derive(Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub struct GetLogoutUri<'a> {
     /// `post_logout_redirect_uri`; oxd never fills in the registered one.
     pub post_logout_redirect_uri: &'a str,

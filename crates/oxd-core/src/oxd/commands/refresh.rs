@@ -8,7 +8,7 @@ use crate::base::secret::Secret;
 use crate::oxd::BadAnswer;
 
 /// The members of `get-access-token-by-refresh-token`.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct GetAccessTokenByRefreshToken<'a> {
     /// `refresh_token`
     pub refresh_token: &'a str,

@@ -9,7 +9,7 @@ use crate::base::secret::Secret;
 use crate::oxd::BadAnswer;
 
 /// The members of `get-tokens-by-code`.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct GetTokensByCode<'a> {
     /// `code`
     pub code: &'a str,

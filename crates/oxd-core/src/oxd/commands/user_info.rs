@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Command, Request};
 
 /// The members of `get-user-info`.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct GetUserInfo<'a> {
     /// `access_token`
     pub access_token: &'a str,
