@@ -4,15 +4,13 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
 use oxd_core::base::clock::wall;
 use oxd_core::base::crypto::{KeyRing, Random, SystemRandom};
-use oxd_core::base::reason::{Failure, Reason};
 use oxd_core::config::settings::ServerDefaults;
-use oxd_core::oxd::client::Client;
-use oxd_core::oxd::http::{HttpTransport, SystemRoots};
+use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
 use oxd_core::shm::memory::{self, Memory};
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
@@ -41,19 +39,15 @@ static COOKIE_NAMES: RwLock<Vec<String>> = RwLock::new(Vec::new());
 static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
 
 /// The child's client, made when it is first wanted.
-pub fn current() -> Result<&'static Child, Failure> {
+pub fn current() -> Result<&'static Child, Error> {
     CHILD.get_or_try_init(|| {
         let roots = ROOTS
             .read()
             .ok()
             .and_then(|roots| roots.clone())
             .unwrap_or_else(SystemRoots::none);
-        let transport = process::with_signals_blocked(|| HttpTransport::start(roots)).map_err(|e| {
-            Failure::new(
-                Reason::Internal,
-                format!("the thread for calls to oxd did not start: {e}"),
-            )
-        })?;
+        let transport = process::with_signals_blocked(|| HttpTransport::start(roots))
+            .map_err(|why| Error::NotStarted(Arc::new(why)))?;
         Ok(Child {
             client: Client::new(transport, stats()),
         })

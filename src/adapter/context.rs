@@ -10,10 +10,8 @@ use oxd_core::http::env::RequestEnv;
 use oxd_core::http::form::Form;
 use oxd_core::http::request::Request as CoreRequest;
 use oxd_core::http::response::Response;
-use oxd_core::oxd::Site;
-use oxd_core::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
-use oxd_core::oxd::client::SiteClient;
-use oxd_core::oxd::http::HttpTransport;
+use oxd_core::oxd::commands::refresh::Refreshed;
+use oxd_core::oxd::{Call, Command, Error, HttpTransport, Oxd, Site, SiteClient};
 use oxd_core::session::SessionEnv;
 use serde_json::{Map, Value};
 
@@ -120,25 +118,23 @@ struct LazyCommands<'a> {
 impl LazyCommands<'_> {
     fn at_site<A>(
         &self,
-        call: impl FnOnce(&SiteClient<'_, HttpTransport>) -> Result<A, Failure>,
-    ) -> Result<A, Failure> {
+        call: impl FnOnce(&SiteClient<'_, HttpTransport>) -> Result<A, Error>,
+    ) -> Result<A, Error> {
         let child = child::current()?;
         let site = Site::of(self.settings, &self.request.path())?;
         call(&child.client.at(site))
     }
 }
 
-impl Commands for LazyCommands<'_> {
-    fn authorization_url(&self, request: Map<String, Value>) -> Result<AuthorizationUrl, Failure> {
-        self.at_site(|site| site.authorization_url(request))
+impl Call for LazyCommands<'_> {
+    fn call(&self, command: Command, members: Map<String, Value>) -> Result<Map<String, Value>, Error> {
+        self.at_site(|site| site.call(command, members))
     }
+}
 
-    fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure> {
-        self.at_site(|site| site.tokens_by_code(code, state))
-    }
-
-    fn user_info(&self, access_token: &str, id_token: &str) -> Result<Map<String, Value>, Failure> {
-        self.at_site(|site| site.user_info(access_token, id_token))
+impl Oxd for LazyCommands<'_> {
+    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Error> {
+        self.at_site(|site| site.refresh(refresh_token, scope))
     }
 
     fn user_info_again(
@@ -146,19 +142,11 @@ impl Commands for LazyCommands<'_> {
         access_token: &str,
         id_token: &str,
         since: u64,
-    ) -> Result<Map<String, Value>, Failure> {
+    ) -> Result<Map<String, Value>, Error> {
         self.at_site(|site| site.user_info_again(access_token, id_token, since))
     }
 
-    fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
-        self.at_site(|site| site.logout_uri(request))
-    }
-
-    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
-        self.at_site(|site| site.refresh(refresh_token, scope))
-    }
-
-    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Error> {
         self.at_site(|site| site.signing_keys(anew))
     }
 }

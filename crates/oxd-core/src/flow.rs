@@ -4,8 +4,7 @@ use std::ops::Deref;
 
 use crate::base::reason::Failure;
 use crate::http::env::RequestEnv;
-use crate::oxd::Site;
-use crate::oxd::api::Commands;
+use crate::oxd::{Oxd, Site};
 use crate::session::SessionEnv;
 use crate::shm::memory::Memory;
 
@@ -14,15 +13,15 @@ use crate::shm::memory::Memory;
 pub struct Ctx<'a> {
     session: SessionEnv<'a>,
     /// oxd.
-    pub oxd: &'a dyn Commands,
+    pub oxd: &'a dyn Oxd,
 }
 
 impl<'a> Ctx<'a> {
     /// An error that names the missing directive where the place has no site.
-    pub fn new(env: RequestEnv<'a>, memory: Memory<'a>, oxd: &'a dyn Commands) -> Result<Self, Failure> {
+    pub fn new(env: RequestEnv<'a>, memory: Memory<'a>, oxd: &'a dyn Oxd) -> Result<Self, Failure> {
         match SessionEnv::new(env, memory) {
             Some(session) => Ok(Self { session, oxd }),
-            None => Err(Site::missing(env.settings, &env.request.path())),
+            None => Err(Site::missing(env.settings, &env.request.path()).into()),
         }
     }
 }

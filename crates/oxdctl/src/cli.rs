@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use oxd_core::config::types::{Proxy, Timeouts};
 use oxd_core::config::value::{self, Complaint};
 use url::Url;
 
 use crate::base::Base;
 use crate::files;
-use crate::http::Way;
 use crate::problem::{EXIT_STATUSES, Outcome, Problem};
+use crate::route::Route;
 use crate::site::SiteFile;
 
 /// The site file that is meant when none is named.
@@ -93,8 +94,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The way to oxd: what is typed, and else what the site file remembers.
-    pub fn way(&self, file: Option<&SiteFile>) -> Outcome<Way> {
+    /// The route to oxd: what is typed, and else what the site file remembers.
+    pub fn route(&self, file: Option<&SiteFile>) -> Outcome<Route> {
         let remembered = |name: &str| file.and_then(|file| file.remembered(name));
         let server = match (&self.server, remembered("server")) {
             (Some(url), _) => url.clone(),
@@ -107,11 +108,11 @@ impl Connection {
             }
         };
         let proxy = match self.proxy.as_deref().or(remembered("proxy")) {
-            Some(text) if !text.eq_ignore_ascii_case("none") => Some(
+            Some(text) if !text.eq_ignore_ascii_case("none") => Proxy::Http(
                 value::http_url(text)
                     .map_err(|why| Problem::usage(format!("--proxy: {}", complaint(&why))))?,
             ),
-            _ => None,
+            _ => Proxy::Direct,
         };
         // Whoever names a certificate wants it to be looked at.
         let verify = self.ca_file.is_some()
@@ -119,13 +120,15 @@ impl Connection {
                 .and_then(|file| file.remembered_flag("verify"))
                 .unwrap_or(true);
         let ca_file = self.ca_file.clone().or(remembered("ca_file").map(PathBuf::from));
-        Ok(Way {
+        Ok(Route {
             server,
             ca_file: ca_file.map(|path| files::absolute(&path)),
             verify: verify && !self.no_verify,
             proxy,
-            total: self.timeout,
-            connect: self.connect_timeout.min(self.timeout),
+            timeouts: Timeouts {
+                total: self.timeout,
+                connect: self.connect_timeout.min(self.timeout),
+            },
         })
     }
 }
@@ -354,27 +357,30 @@ mod tests {
     #[test]
     fn what_is_typed_counts_more_than_what_is_remembered() {
         let mut file = SiteFile::new(std::path::Path::new("x"), serde_json::Map::new());
-        assert!(Connection::default().way(Some(&file)).is_err());
+        assert!(Connection::default().route(Some(&file)).is_err());
         file.remember("server", "https://one:1".into());
         file.remember("ca_file", "/one.pem".into());
         file.remember("proxy", "http://proxy:3128".into());
         file.remember("verify", false.into());
-        let way = Connection::default().way(Some(&file)).unwrap();
-        assert_eq!((way.address(), way.verify), ("https://one:1", false));
-        assert_eq!(way.ca_file, Some(PathBuf::from("/one.pem")));
-        assert_eq!(way.whom(), "proxy:3128");
+        let route = Connection::default().route(Some(&file)).unwrap();
+        assert_eq!((route.address(), route.verify), ("https://one:1", false));
+        assert_eq!(route.ca_file, Some(PathBuf::from("/one.pem")));
+        assert_eq!(route.server(None).peer(), "proxy:3128");
         let typed = Connection {
             server: Some(server_url("https://two/oxd/").unwrap()),
             ca_file: Some("/two.pem".into()),
             proxy: Some("none".into()),
             ..Connection::default()
         };
-        let way = typed.way(Some(&file)).unwrap();
+        let route = typed.route(Some(&file)).unwrap();
         assert_eq!(
-            (way.address(), way.whom().as_str()),
+            (route.address(), route.server(None).peer().as_str()),
             ("https://two/oxd", "two:443")
         );
-        assert_eq!(way.command_url("x"), "https://two/oxd/x");
-        assert_eq!((way.ca_file, way.verify), (Some(PathBuf::from("/two.pem")), true));
+        assert_eq!(route.server(None).command_url("x"), "https://two/oxd/x");
+        assert_eq!(
+            (route.ca_file, route.verify),
+            (Some(PathBuf::from("/two.pem")), true)
+        );
     }
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::base::Base;
-use crate::http::Way;
+use crate::route::Route;
 
 /// What the lines are about.
 pub struct Lines<'a> {
     /// How httpd gets to oxd.
-    pub way: &'a Way,
+    pub route: &'a Route,
     /// The site file; absolute.
     pub site_file: &'a Path,
     /// The handler's address.
@@ -25,14 +25,14 @@ impl Lines<'_> {
 
     /// The lines, to be pasted.
     pub fn text(&self) -> String {
-        let mut lines = vec![directive("OxdServer", self.way.address())];
-        if let Some(ca_file) = &self.way.ca_file {
+        let mut lines = vec![directive("OxdServer", self.route.address())];
+        if let Some(ca_file) = &self.route.ca_file {
             lines.push(directive("OxdServerCAFile", &ca_file.display().to_string()));
         }
-        if !self.way.verify {
+        if !self.route.verify {
             lines.push(directive("OxdServerVerify", "Off"));
         }
-        if let Some(proxy) = &self.way.proxy {
+        if let Some(proxy) = self.route.proxy_url() {
             lines.push(directive("OxdServerProxy", proxy.as_str()));
         }
         lines.push(directive("OxdSite", &self.site_file.display().to_string()));
@@ -79,25 +79,28 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use oxd_core::config::types::{Proxy, Timeouts};
     use std::time::Duration;
 
-    fn way(url: &str) -> Way {
-        Way {
+    fn route(url: &str) -> Route {
+        Route {
             server: url::Url::parse(url).unwrap(),
             ca_file: None,
             verify: true,
-            proxy: None,
-            total: Duration::from_secs(10),
-            connect: Duration::from_secs(3),
+            proxy: Proxy::Direct,
+            timeouts: Timeouts {
+                total: Duration::from_secs(10),
+                connect: Duration::from_secs(3),
+            },
         }
     }
 
     #[test]
     fn the_usual_set_up_needs_few_lines() {
-        let way = way("https://127.0.0.1:8443/");
+        let route = route("https://127.0.0.1:8443/");
         let scopes = ["openid", "profile", "email", "oxd"].map(String::from);
         let lines = Lines {
-            way: &way,
+            route: &route,
             site_file: Path::new("/etc/apache2/oxd-site.json"),
             base: &Base::parse("https://app.example/oxd").unwrap(),
             scopes: &scopes,
@@ -114,13 +117,13 @@ mod tests {
 
     #[test]
     fn what_is_unusual_gets_a_line_of_its_own() {
-        let mut way = way("https://oxd.example:8443");
-        way.ca_file = Some("/etc/my \"own\"/ca.pem".into());
-        way.verify = false;
-        way.proxy = Some(url::Url::parse("http://proxy:3128").unwrap());
+        let mut route = route("https://oxd.example:8443");
+        route.ca_file = Some("/etc/my \"own\"/ca.pem".into());
+        route.verify = false;
+        route.proxy = Proxy::Http(url::Url::parse("http://proxy:3128").unwrap());
         let scopes = ["openid", "phone", "oxd"].map(String::from);
         let text = Lines {
-            way: &way,
+            route: &route,
             site_file: Path::new("/s.json"),
             base: &Base::parse("https://app.example/cgi-bin/oxd.py").unwrap(),
             scopes: &scopes,

@@ -5,13 +5,13 @@
 //! httpd.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod base;
 mod check;
 mod cli;
 mod explain;
 mod files;
 mod generated;
-mod http;
 mod httpd;
 mod key;
 mod log;
@@ -21,11 +21,10 @@ mod profile;
 mod reference;
 mod register;
 mod remove;
+mod route;
 mod screen;
 mod secret_source;
 mod site;
-mod tls;
-mod trouble;
 mod update;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! The members of `register-site` and `update-site` that say what a site is like.
 
 use oxd_core::config::value::is_scope_token;
-use serde_json::{Map, Value, json};
+use oxd_core::oxd::commands::register_site::SiteProfile;
 
 use crate::base::Base;
 use crate::cli::Profile;
@@ -47,21 +47,15 @@ impl Profile {
         together(own.into_iter().collect(), &self.post_logout_redirect_uri)
     }
 
-    /// The members that are the same for both commands.
-    pub fn members(&self) -> Outcome<Map<String, Value>> {
-        let mut members = Map::new();
-        if let Some(scopes) = self.scopes()? {
-            members.insert("scope".into(), json!(scopes));
-        }
-        if let Some(name) = &self.client_name {
-            members.insert("client_name".into(), json!(name));
-        }
-        for (member, list) in [("contacts", &self.contacts), ("acr_values", &self.acr_values)] {
-            if !list.is_empty() {
-                members.insert(member.into(), json!(list));
-            }
-        }
-        Ok(members)
+    /// What is named, without the addresses.
+    pub fn named(&self) -> Outcome<SiteProfile> {
+        Ok(SiteProfile {
+            scope: self.scopes()?.unwrap_or_default(),
+            client_name: self.client_name.clone(),
+            contacts: self.contacts.clone(),
+            acr_values: self.acr_values.clone(),
+            ..SiteProfile::default()
+        })
     }
 }
 

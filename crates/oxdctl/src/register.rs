@@ -1,21 +1,26 @@
 //! `oxdctl register`
 
-use serde_json::{Map, Value, json};
+use oxd_core::base::secret::Secret;
+use oxd_core::config::types::Provider;
+use oxd_core::oxd::Request as _;
+use oxd_core::oxd::commands::register_site::{ExistingClient, RegisterSite};
+use serde_json::json;
 
+use crate::advice;
 use crate::cli::Register;
 use crate::files::{self, NewFile};
-use crate::http::Link;
 use crate::httpd::Lines;
-use crate::oxd::{Oxd, provider};
+use crate::oxd::Oxd;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::profile::SCOPES;
+use crate::route::Link;
 use crate::screen::{BOLD, Screen, YELLOW};
 use crate::secret_source;
 use crate::site::SiteFile;
 
 /// Registers a site.
 pub fn run(screen: &Screen, args: &Register) -> Outcome {
-    let way = args.connection.way(None)?;
+    let route = args.connection.route(None)?;
     let scopes = match args.profile.scopes()? {
         Some(scopes) => scopes,
         None => SCOPES.map(String::from).to_vec(),
@@ -28,12 +33,8 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
     if let Some(secret) = &secret {
         screen.hide(secret.expose());
     }
-    let mut body = request(args, &scopes)?;
-    if let (Some(id), Some(secret)) = (&args.client_id, &secret) {
-        body.insert("client_id".into(), id.as_str().into());
-        body.insert("client_secret".into(), secret.expose().into());
-    }
-    let link = Link::new(way)?;
+    let request = request(args, &scopes, secret.as_ref())?;
+    let link = Link::new(route)?;
     // Before oxd is asked: a registration that cannot be kept would be lost, and stay at oxd for ever.
     let place = NewFile::prepare(&args.site_file, args.force).map_err(|problem| match problem.cause {
         "file_exists" => problem.advise(
@@ -42,10 +43,9 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
         ),
         _ => problem,
     })?;
-    let oxd = Oxd { link: &link, screen };
-    let answer = oxd
-        .command("register-site", None, &Value::Object(body))
-        .map_err(|failed| failed.into_problem(&link))?;
+    let answer = request
+        .send(&Oxd::new(&link, screen))
+        .map_err(|error| advice::problem(&error, &link))?;
     let mut file = SiteFile::new(&files::absolute(&args.site_file), answer);
     file.hide_secrets(screen);
     if file.text("oxd_id").is_none() {
@@ -54,13 +54,13 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
             "not_oxd",
             format!(
                 "{} answered 200, but without an oxd_id",
-                link.way.command_url("register-site")
+                link.server().command_url("register-site")
             ),
         )
-        .advise("something else than oxd listens there"));
+        .advise(advice::not_oxd()));
     }
     complete(&mut file, args, secret.as_ref().map(|secret| secret.expose()));
-    file.remember_way(&link.way);
+    file.remember_route(&link.route);
     file.remember("base", args.base.to_string().into());
     file.remember(
         "redirect_uris",
@@ -71,39 +71,38 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
     Ok(())
 }
 
-fn request(args: &Register, scopes: &[String]) -> Outcome<Map<String, Value>> {
+fn request<'a>(
+    args: &'a Register,
+    scopes: &[String],
+    secret: Option<&'a Secret>,
+) -> Outcome<RegisterSite<'a>> {
     let base = &args.base;
-    let mut body = provider(args.op_host.as_deref(), args.op_configuration_endpoint.as_deref());
-    body.extend(args.profile.members()?);
-    body.insert("scope".into(), json!(scopes));
-    body.insert(
-        "redirect_uris".into(),
-        json!(args.profile.redirect_uris(Some(base))),
-    );
-    body.insert(
-        "post_logout_redirect_uris".into(),
-        json!(args.profile.post_logout_redirect_uris(Some(base))),
-    );
-    body.insert("response_types".into(), json!(["code"]));
-    // The third is for client tokens, which oxd gets in the client's own name.
-    body.insert(
-        "grant_types".into(),
-        json!(["authorization_code", "refresh_token", "client_credentials"]),
-    );
-    body.entry("client_name")
-        .or_insert_with(|| format!("mod_oxd at {}", base.host()).into());
+    let mut profile = args.profile.named()?;
+    profile.scope = scopes.to_vec();
+    profile.redirect_uris = args.profile.redirect_uris(Some(base));
+    profile.post_logout_redirect_uris = args.profile.post_logout_redirect_uris(Some(base));
+    profile
+        .client_name
+        .get_or_insert_with(|| format!("mod_oxd at {}", base.host()));
     if !args.no_frontchannel_logout {
-        body.insert(
-            "client_frontchannel_logout_uris".into(),
-            json!([base.below("frontchannel-logout")]),
-        );
+        profile.client_frontchannel_logout_uris = vec![base.below("frontchannel-logout")];
+    }
+    let client = args.client_id.as_deref().zip(secret);
+    let uma = scopes.iter().any(|scope| scope == "uma_protection");
+    Ok(RegisterSite {
+        provider: Provider::of(args.op_host.as_deref(), args.op_configuration_endpoint.as_deref()),
+        profile,
+        response_types: &["code"],
+        // The third is for client tokens, which oxd gets in the client's own name.
+        grant_types: &["authorization_code", "refresh_token", "client_credentials"],
         // With it the provider says whose session ends, and the others stay.
-        body.insert("front_channel_logout_session_required".into(), true.into());
-    }
-    if scopes.iter().any(|scope| scope == "uma_protection") {
-        body.insert("claims_redirect_uri".into(), json!([base.below("claims")]));
-    }
-    Ok(body)
+        front_channel_logout_session_required: (!args.no_frontchannel_logout).then_some(true),
+        claims_redirect_uri: uma.then(|| base.below("claims")).into_iter().collect(),
+        client: client.map(|(client_id, client_secret)| ExistingClient {
+            client_id,
+            client_secret,
+        }),
+    })
 }
 
 /// Adds what oxd left out of its answer and httpd needs: versions differ in what they repeat.
@@ -157,7 +156,7 @@ fn notes(args: &Register, file: &SiteFile) -> Vec<String> {
 
 fn report(screen: &Screen, args: &Register, file: &SiteFile, link: &Link, scopes: &[String]) {
     let lines = Lines {
-        way: &link.way,
+        route: &link.route,
         site_file: &file.path,
         base: &args.base,
         scopes,

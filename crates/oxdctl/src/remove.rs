@@ -2,37 +2,35 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use oxd_core::oxd::Request as _;
+use oxd_core::oxd::commands::remove_site::RemoveSite;
 use serde_json::json;
 
+use crate::advice;
 use crate::cli::Remove;
 use crate::files;
-use crate::http::Link;
-use crate::oxd::Oxd;
 use crate::problem::{Kind, Outcome, Problem};
+use crate::route::Link;
 use crate::screen::{Screen, plain};
 use crate::site::SiteFile;
-use crate::update::token_of;
+use crate::update::of_site;
 
 /// Removes a site from oxd.
 pub fn run(screen: &Screen, args: &Remove) -> Outcome {
     let file = SiteFile::load(&args.site_file, screen)?;
     let oxd_id = file.oxd_id()?;
-    let link = Link::new(args.connection.way(Some(&file))?)?;
+    let link = Link::new(args.connection.route(Some(&file))?)?;
     if !args.yes {
         confirm(&format!(
             "Remove the site {} from oxd at {}? Nobody can sign in there any more.",
             plain(oxd_id),
-            link.way.address()
+            link.route.address()
         ))?;
     }
-    let oxd = Oxd { link: &link, screen };
-    let token = token_of(&oxd, &file)?;
-    oxd.command(
-        "remove-site",
-        token.as_ref().map(|token| &token.text),
-        &json!({"oxd_id": oxd_id}),
-    )
-    .map_err(|failed| failed.into_problem(&link))?;
+    let oxd = of_site(&link, screen, &file)?;
+    RemoveSite {}
+        .send(&oxd)
+        .map_err(|error| advice::problem(&error, &link))?;
     let kept = if args.delete {
         std::fs::remove_file(&file.path)
             .map_err(|why| Problem::file("cannot_write", &file.path, format!("cannot be deleted: {why}")))?;

@@ -8,9 +8,9 @@ use oxd_core::base::secret::Secret;
 use serde_json::{Map, Value, json};
 
 use crate::files::{self, NewFile};
-use crate::http::Way;
 use crate::oxd::Credentials;
 use crate::problem::{Outcome, Problem};
+use crate::route::Route;
 use crate::screen::Screen;
 
 /// The member that is ours.
@@ -128,13 +128,13 @@ impl SiteFile {
         ours[name] = value;
     }
 
-    /// Remembers the way to oxd, so that later commands need only the file.
-    pub fn remember_way(&mut self, way: &Way) {
-        self.remember("server", way.address().into());
-        let ca_file = way.ca_file.as_ref().map(|path| files::absolute(path));
+    /// Remembers the route to oxd, so that later commands need only the file.
+    pub fn remember_route(&mut self, route: &Route) {
+        self.remember("server", route.address().into());
+        let ca_file = route.ca_file.as_ref().map(|path| files::absolute(path));
         self.remember("ca_file", json!(ca_file.map(|path| path.display().to_string())));
-        self.remember("verify", way.verify.into());
-        self.remember("proxy", json!(way.proxy.as_ref().map(url::Url::as_str)));
+        self.remember("verify", route.verify.into());
+        self.remember("proxy", json!(route.proxy_url().map(url::Url::as_str)));
     }
 
     /// The members as JSON without the secrets.

@@ -1,12 +1,16 @@
 //! `oxdctl update`
 
-use serde_json::{Map, Value, json};
+use oxd_core::oxd::Request as _;
+use oxd_core::oxd::commands::register_site::SiteProfile;
+use oxd_core::oxd::commands::update_site::UpdateSite;
+use serde_json::{Value, json};
 
+use crate::advice;
 use crate::base::Base;
 use crate::cli::Update;
-use crate::http::Link;
-use crate::oxd::{Oxd, Token};
+use crate::oxd::Oxd;
 use crate::problem::{Outcome, Problem};
+use crate::route::Link;
 use crate::screen::Screen;
 use crate::site::SiteFile;
 
@@ -14,23 +18,19 @@ use crate::site::SiteFile;
 pub fn run(screen: &Screen, args: &Update) -> Outcome {
     let mut file = SiteFile::load(&args.site_file, screen)?;
     let oxd_id = file.oxd_id()?.to_owned();
-    let changes = changes(args, &file)?;
+    let profile = changes(args, &file)?;
+    let request = UpdateSite { profile };
+    let changes = request.members();
     if changes.is_empty() {
         return Err(Problem::usage(
             "nothing to change is named: see oxdctl update --help for what can be",
         ));
     }
-    let link = Link::new(args.connection.way(Some(&file))?)?;
-    let oxd = Oxd { link: &link, screen };
-    let token = token_of(&oxd, &file)?;
-    let mut body = changes.clone();
-    body.insert("oxd_id".into(), oxd_id.as_str().into());
-    oxd.command(
-        "update-site",
-        token.as_ref().map(|token| &token.text),
-        &Value::Object(body),
-    )
-    .map_err(|failed| failed.into_problem(&link))?;
+    let link = Link::new(args.connection.route(Some(&file))?)?;
+    let oxd = of_site(&link, screen, &file)?;
+    request
+        .send(&oxd)
+        .map_err(|error| advice::problem(&error, &link))?;
     if let Some(base) = &args.base {
         file.remember("base", base.to_string().into());
     }
@@ -40,7 +40,7 @@ pub fn run(screen: &Screen, args: &Update) -> Outcome {
     if let Some(name) = changes.get("client_name") {
         file.set("client_name", name.clone());
     }
-    file.remember_way(&link.way);
+    file.remember_route(&link.route);
     file.save()?;
     screen.json(json!({"ok": true, "oxd_id": oxd_id, "changed": changes}));
     screen.say(format!("The site {oxd_id} is changed:"));
@@ -59,29 +59,29 @@ pub fn run(screen: &Screen, args: &Update) -> Outcome {
     Ok(())
 }
 
-/// The client token for a site, unless the site has no credentials: then oxd may want none.
-pub fn token_of(oxd: &Oxd<'_>, file: &SiteFile) -> Outcome<Option<Token>> {
-    file.credentials()
-        .map(|credentials| oxd.client_token(&credentials))
-        .transpose()
-        .map_err(|failed| failed.into_problem(oxd.link))
+/// oxd for commands about a site, with a client token unless the site has no credentials: then oxd may want none.
+pub fn of_site<'a>(link: &'a Link, screen: &'a Screen, file: &SiteFile) -> Outcome<Oxd<'a>> {
+    let mut oxd = Oxd::new(link, screen);
+    oxd.oxd_id = Some(file.oxd_id()?.to_owned());
+    if let Some(credentials) = file.credentials() {
+        oxd.authenticate(&credentials)
+            .map_err(|error| advice::problem(&error, link))?;
+    }
+    Ok(oxd)
 }
 
-fn changes(args: &Update, file: &SiteFile) -> Outcome<Map<String, Value>> {
-    let mut changes = args.profile.members()?;
+fn changes(args: &Update, file: &SiteFile) -> Outcome<SiteProfile> {
+    let mut changes = args.profile.named()?;
     let remembered = file.remembered("base").and_then(|text| Base::parse(text).ok());
     let base = args.base.as_ref().or(remembered.as_ref());
     if args.base.is_some() || !args.profile.redirect_uri.is_empty() {
-        changes.insert("redirect_uris".into(), json!(args.profile.redirect_uris(base)));
+        changes.redirect_uris = args.profile.redirect_uris(base);
     }
     if args.base.is_some() || !args.profile.post_logout_redirect_uri.is_empty() {
-        let uris = args.profile.post_logout_redirect_uris(base);
-        changes.insert("post_logout_redirect_uris".into(), json!(uris));
+        changes.post_logout_redirect_uris = args.profile.post_logout_redirect_uris(base);
     }
     if let Some(base) = &args.base {
-        // Not in oxd's published description of update-site; a version that does not know it ignores it.
-        let uris = json!([base.below("frontchannel-logout")]);
-        changes.insert("client_frontchannel_logout_uris".into(), uris);
+        changes.client_frontchannel_logout_uris = vec![base.below("frontchannel-logout")];
     }
     Ok(changes)
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use common::run_in;
+use oxd_core::oxd::Cause;
 
 const COMMANDS: [&str; 7] = [
     "register",
@@ -93,7 +94,11 @@ fn the_page_has_every_check_and_every_cause() {
         "redirect_uri_is_not_registered",
         "redirect_uris",
     ];
-    for file in ["check/mod.rs", "check/reach.rs", "check/site.rs", "trouble.rs"] {
+    for cause in Cause::ALL {
+        let code = cause.code();
+        assert!(page.contains(&format!("`{code}`")), "{code} is not in the page");
+    }
+    for file in ["check/mod.rs", "check/reach.rs", "check/site.rs"] {
         let text = source(&format!("src/{file}"));
         let text = text.split("#[cfg(test)]").next().unwrap();
         for word in text.split('"') {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::base::clock::{Seconds, wall};
 use crate::base::reason::{Failure, Reason};
+use crate::base::secret::Secret;
 use crate::config::settings::Settings;
 use crate::config::types::{TokenRefresh, UserInfo};
 use crate::flow::Ctx;
@@ -156,13 +157,13 @@ fn text(bytes: &[u8]) -> String {
 fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
     let token = text(session.record.strings.refresh_token);
     let scope: Vec<&str> = ctx.settings.login().scope.iter().map(String::as_str).collect();
-    match ctx.oxd.refresh(&token, &scope) {
+    match ctx.oxd.refresh(&token, &scope).map_err(Failure::from) {
         Ok(new) => {
             ctx.stats.renewal(Renewal::Tokens);
             let new = NewTokens {
-                access_token: &new.access_token,
+                access_token: new.access_token.expose(),
                 expires_in: new.expires_in,
-                refresh_token: new.refresh_token.as_deref(),
+                refresh_token: new.refresh_token.as_ref().map(Secret::expose),
             };
             Ok(session.with_tokens(ctx.now, new))
         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use regex::Regex;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::{Serialize, Serializer};
 use url::Url;
 
 use crate::base::clock::Seconds;
@@ -38,6 +40,26 @@ pub struct CaFile {
     pub path: String,
     /// Its certificates.
     pub certificates: Vec<CertificateDer<'static>>,
+}
+
+impl CaFile {
+    /// Reads the content of a PEM file. The error says why it holds no certificates that can be trusted.
+    pub fn parse(path: &str, pem: &[u8]) -> Result<Self, String> {
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<_, _>>()
+            .map_err(|e| e.to_string())?;
+        if certificates.is_empty() {
+            return Err("it holds no certificate".into());
+        }
+        let mut store = rustls::RootCertStore::empty();
+        for certificate in &certificates {
+            store.add(certificate.clone()).map_err(|e| e.to_string())?;
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            certificates,
+        })
+    }
 }
 
 /// The members of a `register-site` answer that the module uses (`OxdSite`).
@@ -82,7 +104,7 @@ impl<'a> Provider<'a> {
         }
     }
 
-    /// The members that a request to oxd carries for it, by name.
+    /// The members that a command of oxd carries for it, by name.
     pub fn members(self) -> impl Iterator<Item = (&'static str, &'a str)> {
         const HOST: &str = "op_host";
         const ENDPOINT: &str = "op_configuration_endpoint";
@@ -100,6 +122,13 @@ impl<'a> Provider<'a> {
             Provider::Host(name) | Provider::ConfigurationEndpoint(name) => name,
             Provider::Both { host, .. } => host,
         }
+    }
+}
+
+/// As members of a command.
+impl Serialize for Provider<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.members())
     }
 }
 

@@ -10,9 +10,13 @@ use super::verify::{check_id_token, check_user_info};
 use crate::base::log::Level;
 use crate::base::reason::{Failure, Reason, Step};
 use crate::base::reference::Reference;
+use crate::base::secret::Secret;
 use crate::config::types::{SameSite, UserInfo};
 use crate::flow::Ctx;
 use crate::http::response::Response;
+use crate::oxd::Request as _;
+use crate::oxd::commands::tokens_by_code::GetTokensByCode;
+use crate::oxd::commands::user_info::GetUserInfo;
 use crate::pages;
 use crate::session::{self, NewSession, claims};
 use crate::shm::stats;
@@ -199,21 +203,26 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
 
 /// Exchanges the code and makes the session.
 fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Failure> {
-    let tokens = ctx.oxd.tokens_by_code(code, &pending.state)?;
+    let state = &pending.state;
+    let tokens = GetTokensByCode { code, state }.send(ctx.oxd)?;
     let subject = check_id_token(ctx.now, &tokens, pending)?;
     let user_info = match ctx.settings.session.user_info {
         UserInfo::Off => None,
         UserInfo::AtLogin | UserInfo::Every(_) => {
-            let info = ctx.oxd.user_info(&tokens.access_token, &tokens.id_token)?;
+            let request = GetUserInfo {
+                access_token: tokens.access_token.expose(),
+                id_token: tokens.id_token.expose(),
+            };
+            let info = request.send(ctx.oxd)?;
             check_user_info(&info, &subject)?;
             Some(info)
         }
     };
     let new = NewSession {
-        access_token: &tokens.access_token,
+        access_token: tokens.access_token.expose(),
         expires_in: tokens.expires_in,
-        refresh_token: tokens.refresh_token.as_deref(),
-        id_token: &tokens.id_token,
+        refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
+        id_token: tokens.id_token.expose(),
         claims: &claims::merge(&tokens.id_token_claims, user_info),
         target: &pending.target,
         requested_acr: &pending.step_up,

@@ -1,6 +1,6 @@
 //! The beginning of a login: step 3 of the tutorial (`get-authorization-url`), and where it will end.
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 use url::Url;
 
 use super::pending::{self, Pending};
@@ -13,6 +13,8 @@ use crate::base::reference::Reference;
 use crate::flow::Ctx;
 use crate::http::origin::check_return_address;
 use crate::http::response::Response;
+use crate::oxd::Request as _;
+use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
 use crate::shm::stats;
 
 /// What the state of a restarted login begins with: a browser that keeps no cookies is told apart by it.
@@ -75,8 +77,9 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
     } else {
         state.insert(0, 's');
     }
-    let (request, form_post) = authorization_request(ctx, &state, &random()?, overrides)?;
-    let answer = ctx.oxd.authorization_url(request)?;
+    let nonce = random()?;
+    let (request, form_post) = authorization_request(ctx, &state, &nonce, overrides)?;
+    let answer = request.send(ctx.oxd)?;
     let broken = |what: &str| {
         Failure::new(
             Reason::OxdAnswer,
@@ -121,42 +124,36 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
     Ok(response.as_step(step))
 }
 
-/// The members of `get-authorization-url`, and whether the provider is asked to answer with a form.
-fn authorization_request(
-    ctx: &Ctx<'_>,
-    state: &str,
-    nonce: &str,
-    overrides: AuthRequestOverrides<'_>,
-) -> Result<(Map<String, Value>, bool), Failure> {
+/// The request for an authorization URL, and whether the provider is asked to answer with a form.
+fn authorization_request<'r>(
+    ctx: &Ctx<'r>,
+    state: &'r str,
+    nonce: &'r str,
+    overrides: AuthRequestOverrides<'r>,
+) -> Result<(GetAuthorizationUrl<'r>, bool), Failure> {
     let settings = ctx.settings.login();
-    let mut request = Map::new();
-    request.insert("scope".into(), settings.scope.into());
-    request.insert("state".into(), state.into());
-    request.insert("nonce".into(), nonce.into());
-    let wanted: Vec<&String> = overrides.acr.iter().filter(|acr| *acr != ANY_ACR).collect();
-    if !wanted.is_empty() {
-        request.insert("acr_values".into(), json!(wanted));
-    } else if !settings.acr_values.is_empty() {
-        request.insert("acr_values".into(), json!(settings.acr_values));
+    let mut acr_values: Vec<&str> = overrides.acr.iter().map(String::as_str).collect();
+    acr_values.retain(|acr| *acr != ANY_ACR);
+    if acr_values.is_empty() {
+        acr_values.extend(settings.acr_values.iter().map(String::as_str));
     }
-    if overrides.silent {
-        request.insert("prompt".into(), "none".into());
-    } else if let Some(prompt) = settings.prompt {
-        request.insert("prompt".into(), prompt.into());
-    }
-    if let Some(uri) = settings.redirect_uri {
-        request.insert("redirect_uri".into(), uri.into());
-    }
-    if !settings.custom_params.is_empty() {
-        let custom: Map<_, _> = settings
-            .custom_params
-            .iter()
-            .map(|(n, v)| (n.clone(), v.as_str().into()))
-            .collect();
-        request.insert("custom_parameters".into(), custom.into());
-    }
+    let custom = settings.custom_params.iter();
+    let mut request = GetAuthorizationUrl {
+        scope: settings.scope.iter().map(String::as_str).collect(),
+        state: Some(state),
+        nonce: Some(nonce),
+        acr_values,
+        prompt: if overrides.silent {
+            Some("none")
+        } else {
+            settings.prompt
+        },
+        redirect_uri: settings.redirect_uri,
+        custom_parameters: custom.map(|(n, v)| (n.clone(), v.as_str().into())).collect(),
+        params: Map::new(),
+    };
     let mut form_post = false;
-    let mut params = Map::new();
+    let params = &mut request.params;
     if let Some(age) = overrides.max_age.or(ctx.settings.access.max_age) {
         params.insert("max_age".into(), age.to_string().into());
     }
@@ -172,9 +169,6 @@ fn authorization_request(
             form_post |= param.name == "response_mode" && value == "form_post";
             params.insert(param.name.to_owned(), value.into());
         }
-    }
-    if !params.is_empty() {
-        request.insert("params".into(), params.into());
     }
     Ok((request, form_post))
 }

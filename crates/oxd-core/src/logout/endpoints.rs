@@ -3,7 +3,7 @@
 //!
 //! The session here ends first, whatever oxd, the provider or the store say; what could not be done is said on the page.
 
-use serde_json::{Map, json};
+use serde_json::json;
 use url::{Url, form_urlencoded};
 
 use super::token;
@@ -16,6 +16,8 @@ use crate::http::form::{Form, is_form};
 use crate::http::headers::Header;
 use crate::http::response::Response;
 use crate::login::below;
+use crate::oxd::Request as _;
+use crate::oxd::commands::logout_uri::GetLogoutUri;
 use crate::pages;
 use crate::session;
 use crate::shm::memory::{About, Mark};
@@ -79,13 +81,12 @@ fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Fa
         None => ctx.origin().url_of(&below(ctx, "logout")),
     };
     let state = random_text(ctx.host, 12)?;
-    let mut request = Map::new();
-    request.insert("post_logout_redirect_uri".into(), back.into());
-    request.insert("state".into(), state.into());
-    if let Some(hint) = id_token {
-        request.insert("id_token_hint".into(), hint.into());
-    }
-    let answer = ctx.oxd.logout_uri(request)?;
+    let request = GetLogoutUri {
+        post_logout_redirect_uri: &back,
+        state: &state,
+        id_token_hint: id_token.as_deref(),
+    };
+    let answer = request.send(ctx.oxd)?;
     match Url::parse(&answer.uri) {
         Ok(uri) if matches!(uri.scheme(), "http" | "https") => Ok(uri.into()),
         _ => Err(Failure::new(

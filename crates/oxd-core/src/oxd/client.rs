@@ -1,36 +1,37 @@
-//! Calls to oxd: the client token, the bound on calls under way, one retry for a refused token, typed answers.
+//! Calls to oxd: the client token, the circuit breaker, one retry for a refused token, answers that requests share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::api::{AuthorizationUrl, ClientToken, Commands, ErrorAnswer, Jwks, LogoutUri, Refreshed, Tokens};
-use super::gate::{Closed, Gate};
+use super::breaker::{CircuitBreaker, Denied};
+use super::commands::client_token::GetClientToken;
+use super::commands::jwks::GetJwks;
+use super::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
+use super::commands::user_info::GetUserInfo;
 use super::keys::KeyCell;
-use super::refresh::Flights;
+use super::single_flight::SingleFlight;
 use super::token::{Fetched, TokenCell};
-use super::{Answer, Credentials, Server, Site, Transport, TransportError, lock};
+use super::{Call, Cause, Command, Error, Oxd, Request, Server, Site, Stage, Transport, lock};
 use crate::base::clock::{Seconds, wall};
-use crate::base::reason::{Failure, Reason};
 use crate::base::secret::Secret;
 use crate::config::types::Provider;
-use crate::shm::stats::{Command, Event, Outcome, Stats};
+use crate::shm::stats::{self, Event, Outcome, Stats};
 
-const REFRESH: &str = "get-access-token-by-refresh-token";
+type Members = Map<String, Value>;
 
-/// What one child process shares between all its threads.
+/// What one process shares between all its threads.
 pub struct Client<T> {
     transport: T,
     stats: Stats<'static>,
-    /// One token per (server, client, provider); as many as the configuration has sites.
+    /// One token per (server, site, client, provider); as many as the configuration has sites.
     tokens: Mutex<HashMap<String, Arc<TokenCell>>>,
-    /// One gate per server.
-    gates: Mutex<HashMap<String, Arc<Gate>>>,
-    refreshes: Flights<Refreshed>,
-    user_infos: Flights<Map<String, Value>>,
+    /// One circuit breaker per server.
+    breakers: Mutex<HashMap<String, Arc<CircuitBreaker>>>,
+    refreshes: SingleFlight<Refreshed>,
+    user_infos: SingleFlight<Members>,
     /// The keys of each provider.
     keys: Mutex<HashMap<String, Arc<KeyCell>>>,
 }
@@ -43,9 +44,9 @@ impl<T: Transport> Client<T> {
             transport,
             stats,
             tokens: Mutex::default(),
-            gates: Mutex::default(),
-            refreshes: Flights::default(),
-            user_infos: Flights::default(),
+            breakers: Mutex::default(),
+            refreshes: SingleFlight::default(),
+            user_infos: SingleFlight::default(),
             keys: Mutex::default(),
         }
     }
@@ -58,105 +59,56 @@ impl<T: Transport> Client<T> {
     fn send(
         &self,
         server: &Server<'_>,
-        command: &str,
+        command: Command,
         token: Option<&Secret>,
-        body: &Value,
-    ) -> Result<Answer, Failure> {
-        let gate = lock(&self.gates)
+        members: &Members,
+    ) -> Result<Members, Error> {
+        let at = || server.command_url(command.name);
+        let count = |outcome: Outcome, took: Duration| {
+            let counted = stats::Command::of(command.name);
+            self.stats.call(counted, outcome, took, wall());
+        };
+        let breaker = lock(&self.breakers)
             .entry(server.url.to_string())
             .or_default()
             .clone();
-        let at = || server.command_url(command);
-        let count = |outcome: Outcome, took: Duration| {
-            self.stats.call(Command::of(command), outcome, took, wall());
-        };
-        let (pass, queued) = gate.enter(server.max_calls, server.timeouts.connect);
+        let (permit, queued) = breaker.enter(server.max_calls, server.timeouts.connect);
         if queued {
             self.stats.event(Event::Queued);
         }
-        let _pass = pass
-            .inspect_err(|closed| {
-                let outcome = match closed {
-                    Closed::Busy => Outcome::Busy,
-                    Closed::Resting => Outcome::Resting,
-                };
-                count(outcome, Duration::ZERO);
-            })
-            .map_err(|closed| match closed {
-                Closed::Busy => Failure::new(
-                    Reason::OxdBusy,
-                    format!("{}: {} calls are under way already", at(), server.max_calls),
-                ),
-                Closed::Resting => Failure::new(
-                    Reason::OxdResting,
-                    format!("{}: not called, it could not be reached a moment ago", at()),
-                ),
-            })?;
+        let _permit = permit.map_err(|denied| match denied {
+            Denied::Busy => {
+                count(Outcome::Busy, Duration::ZERO);
+                Error::Busy {
+                    at: at(),
+                    max_calls: server.max_calls,
+                }
+            }
+            Denied::Open => {
+                count(Outcome::Resting, Duration::ZERO);
+                Error::BreakerOpen { at: at() }
+            }
+        })?;
         let _counted = UnderWay::enter(self.stats);
         let began = Instant::now();
-        let result = self
-            .transport
-            .post(server, command, token.map(Secret::expose), body);
+        let result = self.transport.send(server, command, token, members);
         let outcome = match &result {
             Ok(answer) if answer.status == 200 => Outcome::Ok,
             Ok(_) => Outcome::Refused,
-            Err(TransportError::Unreachable(_)) => Outcome::Unreachable,
-            Err(TransportError::Timeout(_)) => Outcome::Timeout,
-            Err(TransportError::Broken(_)) => Outcome::Broken,
+            Err(trouble) => match (trouble.cause.stage(), trouble.cause) {
+                (Stage::Name | Stage::Connection | Stage::Tls, _) => Outcome::Unreachable,
+                (Stage::Answer, Cause::NoAnswer) => Outcome::Timeout,
+                (Stage::Answer, _) => Outcome::Broken,
+            },
         };
         count(outcome, began.elapsed());
-        if gate.report(outcome != Outcome::Unreachable) {
+        if breaker.report(outcome != Outcome::Unreachable) {
             self.stats.event(Event::BreakerOpened);
         }
-        result.map_err(|error| match error {
-            TransportError::Unreachable(why) => {
-                Failure::new(Reason::OxdUnreachable, format!("{}: {why}", at()))
-            }
-            TransportError::Timeout(after) => {
-                Failure::new(Reason::OxdTimeout, format!("{}: no answer after {after:?}", at()))
-            }
-            TransportError::Broken(why) => Failure::new(Reason::OxdAnswer, format!("{}: {why}", at())),
-        })
-    }
-
-    fn client_token(
-        &self,
-        server: &Server<'_>,
-        cell: &TokenCell,
-        credentials: &Credentials<'_>,
-    ) -> Result<Arc<Secret>, Failure> {
-        cell.get(|| {
-            let mut body = json!({
-                "client_id": credentials.client_id,
-                "client_secret": credentials.client_secret.expose(),
-                "scope": ["openid", "oxd"],
-            });
-            for (name, value) in credentials.provider.members() {
-                body[name] = value.into();
-            }
-            let command = "get-client-token";
-            let answer = self.send(server, command, None, &body)?;
-            let token: ClientToken = typed(server, command, &answer).map_err(|failure| {
-                // This is how oxd answers wrong credentials; what to do about them helps more than «see oxd's log».
-                if answer.status == 500 && text_of(&answer).contains("internal_error") {
-                    Failure {
-                        reason: Reason::ClientTokenRefused,
-                        ..failure
-                    }
-                } else {
-                    failure
-                }
-            })?;
-            let lifetime = token
-                .expires_in
-                .and_then(|s| u64::try_from(s).ok())
-                .filter(|s| *s > 0);
-            Ok(Fetched {
-                token: Secret::new(token.access_token),
-                // A lifetime of centuries would overflow the clock; a day is as good.
-                lifetime: lifetime.map(|s| Duration::from_secs(s.min(86_400))),
-            })
-        })
+        match result {
+            Ok(answer) => answer.read(server, command),
+            Err(trouble) => Err(Error::NoAnswer { at: at(), trouble }),
+        }
     }
 }
 
@@ -176,160 +128,87 @@ impl Drop for UnderWay {
     }
 }
 
-/// The commands for one site; see [`Commands`].
+/// The commands for one site; see [`Oxd`].
 pub struct SiteClient<'c, T> {
     client: &'c Client<T>,
     site: Site<'c>,
 }
 
-impl<T: Transport> SiteClient<'_, T> {
-    fn call<A: DeserializeOwned>(
-        &self,
-        command: &str,
-        mut request: Map<String, Value>,
-    ) -> Result<A, Failure> {
-        request.insert("oxd_id".into(), self.site.id.as_str().into());
-        let body = Value::Object(request);
-        let server = &self.site.server;
-        let Some(credentials) = &self.site.credentials else {
-            return typed(server, command, &self.client.send(server, command, None, &body)?);
-        };
-        let cell = {
-            let key = [
-                server.url.as_str(),
-                self.site.id.as_str(),
-                credentials.client_id,
-                credentials.provider.name(),
-            ]
-            .join("\n");
-            lock(&self.client.tokens).entry(key).or_default().clone()
-        };
-        let token = self.client.client_token(server, &cell, credentials)?;
-        let mut answer = self.client.send(server, command, Some(&token), &body)?;
-        if answer.status == 403 {
-            // oxd may have been restarted, or have dropped the token early: one new one, one more try.
-            cell.refuse(&token);
-            let token = self.client.client_token(server, &cell, credentials)?;
-            answer = self.client.send(server, command, Some(&token), &body)?;
+impl<T: Transport> Call for SiteClient<'_, T> {
+    fn call(&self, command: Command, mut members: Members) -> Result<Members, Error> {
+        if command.of_site {
+            members.insert("oxd_id".into(), self.site.id.as_str().into());
         }
-        typed(server, command, &answer)
-    }
-}
-
-fn text_of(answer: &Answer) -> std::borrow::Cow<'_, str> {
-    String::from_utf8_lossy(&answer.body)
-}
-
-/// Reads an answer, or says which refusal it stands for.
-fn typed<A: DeserializeOwned>(server: &Server<'_>, command: &str, answer: &Answer) -> Result<A, Failure> {
-    let at = || server.command_url(command);
-    if answer.status == 200 {
-        return serde_json::from_slice(&answer.body).map_err(|error| {
-            // serde_json's message may quote the value, and with it a token; where it went wrong says enough.
-            let what = if error.is_data() {
-                "a member is missing or has the wrong type"
-            } else {
-                "not JSON"
-            };
-            let place = format!("line {}, column {}", error.line(), error.column());
-            Failure::new(
-                Reason::OxdAnswer,
-                format!("{} answered 200, but {what} ({place})", at()),
-            )
-        });
-    }
-    let told: ErrorAnswer = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let description = told.error_description.to_ascii_lowercase();
-    let reason = match answer.status {
-        // oxd says it in its own words or in those of the provider (RFC 6749 section 5.2).
-        _ if command == REFRESH && (answer.status == 400 || text_of(answer).contains("invalid_grant")) => {
-            Reason::RefreshRefused
+        let send = |token: Option<&Secret>| self.client.send(&self.site.server, command, token, &members);
+        let Some(credentials) = self.site.credentials.as_ref().filter(|_| command.of_site) else {
+            return send(None);
+        };
+        let cell = self.token_cell(credentials);
+        let token = self.client_token(&cell, credentials)?;
+        match send(Some(&token)) {
+            Err(error) if error.status() == Some(403) => {
+                // oxd may have been restarted, or have dropped the token early: one new one, one more try.
+                cell.refuse(&token);
+                send(Some(&*self.client_token(&cell, credentials)?))
+            }
+            outcome => outcome,
         }
-        400 if description.contains("'code'") => Reason::CodeInvalid,
-        400 if description.contains("'state'") => Reason::StateUnregistered,
-        403 => Reason::ClientTokenRefused,
-        _ => Reason::OxdAnswer,
-    };
-    let said = if told.error.is_empty() && told.error_description.is_empty() {
-        "nothing that oxd would say".to_owned()
-    } else {
-        format!("'{}' ({})", told.error, told.error_description)
-    };
-    Err(Failure::new(
-        reason,
-        format!("{} answered {} with {said}", at(), answer.status),
-    ))
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
     }
 }
 
-impl<T: Transport> Commands for SiteClient<'_, T> {
-    fn authorization_url(&self, request: Map<String, Value>) -> Result<AuthorizationUrl, Failure> {
-        self.call("get-authorization-url", request)
+impl<T: Transport> Oxd for SiteClient<'_, T> {
+    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Error> {
+        let request = GetAccessTokenByRefreshToken { refresh_token, scope };
+        self.client.refreshes.share(refresh_token, || request.send(self))
     }
 
-    fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure> {
-        self.call(
-            "get-tokens-by-code",
-            object(json!({"code": code, "state": state})),
-        )
+    fn user_info_again(&self, access_token: &str, id_token: &str, since: Seconds) -> Result<Members, Error> {
+        let request = GetUserInfo {
+            access_token,
+            id_token,
+        };
+        let once = format!("{since} {access_token}");
+        self.client.user_infos.share(&once, || request.send(self))
     }
 
-    fn user_info(&self, access_token: &str, id_token: &str) -> Result<Map<String, Value>, Failure> {
-        self.call(
-            "get-user-info",
-            object(json!({"access_token": access_token, "id_token": id_token})),
-        )
-    }
-
-    fn user_info_again(
-        &self,
-        access_token: &str,
-        id_token: &str,
-        since: Seconds,
-    ) -> Result<Map<String, Value>, Failure> {
-        self.client
-            .user_infos
-            .share(&format!("{since} {access_token}"), || {
-                self.user_info(access_token, id_token)
-            })
-    }
-
-    fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
-        self.call("get-logout-uri", request)
-    }
-
-    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
-        self.client.refreshes.share(refresh_token, || {
-            let request = json!({"refresh_token": refresh_token, "scope": scope});
-            self.call(REFRESH, object(request))
-        })
-    }
-
-    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
-        let provider = self.site.provider.map(Provider::name).unwrap_or_default();
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Error> {
+        let provider = self.site.provider;
+        let name = provider.map(Provider::name).unwrap_or_default();
         let cell = lock(&self.client.keys)
-            .entry(format!("{} {provider}", self.site.server.url))
+            .entry(format!("{} {name}", self.site.server.url))
             .or_default()
             .clone();
-        cell.get(anew, || self.jwks())
+        cell.get(anew, || Ok(GetJwks { provider }.send(self)?.keys))
     }
 }
 
 impl<T: Transport> SiteClient<'_, T> {
-    /// `get-jwks`, which is about the provider and not about the site.
-    fn jwks(&self) -> Result<Vec<Value>, Failure> {
-        let mut request = Map::new();
-        for (name, value) in self.site.provider.into_iter().flat_map(Provider::members) {
-            request.insert(name.into(), value.into());
-        }
-        let answer: Jwks = self.call("get-jwks", request)?;
-        Ok(answer.keys)
+    fn token_cell(&self, credentials: &GetClientToken<'_>) -> Arc<TokenCell> {
+        let key = [
+            self.site.server.url.as_str(),
+            self.site.id.as_str(),
+            credentials.client_id,
+            credentials.provider.map(Provider::name).unwrap_or_default(),
+        ];
+        lock(&self.client.tokens)
+            .entry(key.join("\n"))
+            .or_default()
+            .clone()
+    }
+
+    fn client_token(&self, cell: &TokenCell, request: &GetClientToken<'_>) -> Result<Arc<Secret>, Error> {
+        cell.get(|| {
+            let token = request.send(self)?;
+            let lifetime = token
+                .expires_in
+                .and_then(|s| u64::try_from(s).ok())
+                .filter(|s| *s > 0);
+            Ok(Fetched {
+                token: token.access_token,
+                // A lifetime of centuries would overflow the clock; a day is as good.
+                lifetime: lifetime.map(|s| Duration::from_secs(s.min(86_400))),
+            })
+        })
     }
 }
 

@@ -1,64 +1,53 @@
-//! HTTP to oxd: reqwest over rustls, keep-alive, one background thread per child process.
+//! HTTP to oxd: reqwest over rustls, keep-alive, one background thread per process.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION};
+use serde_json::{Map, Value};
 
-use super::{ANSWER_LIMIT, Answer, Server, Transport, TransportError, lock};
+use super::answer::ANSWER_LIMIT;
+use super::tls::{self, Certificate, Recorder, SystemRoots};
+use super::{Answer, Cause, Command, Server, Trouble, lock};
+use crate::base::secret::Secret;
 use crate::config::types::Proxy;
 
-/// The authorities that the operating system trusts, as data: loading them takes milliseconds, so it is done once by
-/// the parent and not by every child.
-#[derive(Clone)]
-pub struct SystemRoots(Arc<RootCertStore>);
-
-impl SystemRoots {
-    /// Loads them; the second value counts the certificates that could not be read.
-    pub fn load() -> (Self, usize) {
-        let found = rustls_native_certs::load_native_certs();
-        let mut store = RootCertStore::empty();
-        let (_, unreadable) = store.add_parsable_certificates(found.certs);
-        (Self(Arc::new(store)), unreadable + found.errors.len())
-    }
-
-    /// None at all.
-    pub fn none() -> Self {
-        Self(Arc::new(RootCertStore::empty()))
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
+/// Sends one command.
+pub trait Transport: Send + Sync {
+    /// Sends the members as JSON to the command's address and reads the answer, whatever its status; never longer than
+    /// the server's total time. Redirects are not followed.
+    fn send(
+        &self,
+        server: &Server<'_>,
+        command: Command,
+        client_token: Option<&Secret>,
+        members: &Map<String, Value>,
+    ) -> Result<Answer, Trouble>;
 }
 
-/// What makes two servers need clients of their own.
+/// What makes two servers need HTTP clients of their own.
 #[derive(PartialEq, Eq, Hash)]
-struct Way {
+struct Route {
+    server: String,
     connect: Duration,
     verify: bool,
     ca: Option<String>,
     proxy: Proxy,
 }
 
-/// The transport of one child process. Make it after the fork: it has a thread and sockets.
+/// The HTTP client of one route, with the memory of its certificate.
+#[derive(Clone)]
+struct RouteClient {
+    http: reqwest::Client,
+    recorder: Arc<Recorder>,
+}
+
+/// The transport of one process. Make it after the fork: it has a thread and sockets.
 pub struct HttpTransport {
     runtime: tokio::runtime::Runtime,
     roots: SystemRoots,
-    crypto: Arc<CryptoProvider>,
-    clients: Mutex<HashMap<Way, reqwest::Client>>,
+    clients: Mutex<HashMap<Route, RouteClient>>,
 }
 
 impl HttpTransport {
@@ -69,164 +58,128 @@ impl HttpTransport {
             .thread_name("mod_oxd")
             .enable_all()
             .build()?;
-        let crypto = Arc::new(rustls::crypto::ring::default_provider());
         Ok(Self {
             runtime,
             roots,
-            crypto,
             clients: Mutex::default(),
         })
     }
 
-    fn client(&self, server: &Server<'_>) -> Result<reqwest::Client, TransportError> {
-        let way = Way {
+    /// The certificate that a server showed last; `None` before the first handshake with it.
+    pub fn certificate(&self, server: &Server<'_>) -> Option<Certificate> {
+        self.client(server).ok()?.recorder.certificate()
+    }
+
+    fn client(&self, server: &Server<'_>) -> Result<RouteClient, Trouble> {
+        let route = Route {
+            server: server.host_and_port(),
             connect: server.timeouts.connect,
             verify: server.verify,
             ca: server.ca.map(|ca| ca.path.clone()),
             proxy: server.proxy.clone(),
         };
         let mut clients = lock(&self.clients);
-        if let Some(client) = clients.get(&way) {
+        if let Some(client) = clients.get(&route) {
             return Ok(client.clone());
         }
-        let broken =
-            |why: String| TransportError::Broken(format!("the HTTP client could not be set up: {why}"));
+        let broken = |why: &dyn std::error::Error| {
+            Trouble::new(
+                Cause::NoClient,
+                format!("the HTTP client could not be set up: {why}"),
+            )
+        };
+        let (config, recorder) = tls::configure(&self.roots, server).map_err(|why| broken(&why))?;
         let mut builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(self.tls(server).map_err(|e| broken(e.to_string()))?)
+            .tls_backend_preconfigured(config)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(server.timeouts.connect)
             .pool_idle_timeout(Duration::from_secs(30))
+            // The proxy variables of the environment do not count.
             .no_proxy();
         if let Proxy::Http(url) = server.proxy {
-            builder = builder.proxy(reqwest::Proxy::all(url.clone()).map_err(|e| broken(e.to_string()))?);
+            builder = builder.proxy(reqwest::Proxy::all(url.clone()).map_err(|why| broken(&why))?);
         }
-        let client = builder.build().map_err(|e| broken(e.to_string()))?;
-        clients.insert(way, client.clone());
+        let http = builder.build().map_err(|why| broken(&why))?;
+        let client = RouteClient { http, recorder };
+        clients.insert(route, client.clone());
         Ok(client)
-    }
-
-    fn tls(&self, server: &Server<'_>) -> Result<ClientConfig, rustls::Error> {
-        let builder =
-            ClientConfig::builder_with_provider(self.crypto.clone()).with_safe_default_protocol_versions()?;
-        if !server.verify {
-            let trusting = Arc::new(NoVerification(self.crypto.clone()));
-            return Ok(builder
-                .dangerous()
-                .with_custom_certificate_verifier(trusting)
-                .with_no_client_auth());
-        }
-        let roots = match server.ca {
-            None => self.roots.0.clone(),
-            Some(ca) => {
-                let mut store = (*self.roots.0).clone();
-                store.add_parsable_certificates(ca.certificates.iter().cloned());
-                Arc::new(store)
-            }
-        };
-        Ok(builder.with_root_certificates(roots).with_no_client_auth())
     }
 }
 
 impl Transport for HttpTransport {
-    fn post(
+    fn send(
         &self,
         server: &Server<'_>,
-        command: &str,
-        client_token: Option<&str>,
-        body: &serde_json::Value,
-    ) -> Result<Answer, TransportError> {
+        command: Command,
+        client_token: Option<&Secret>,
+        members: &Map<String, Value>,
+    ) -> Result<Answer, Trouble> {
         let client = self.client(server)?;
-        let total = server.timeouts.total;
-        let mut request = client
-            .post(server.command_url(command))
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json")
-            .body(body.to_string());
+        let url = server.command_url(command.name);
+        let mut request = if command.is_get {
+            client.http.get(url)
+        } else {
+            let body = serde_json::to_vec(members).unwrap_or_default();
+            client
+                .http
+                .post(url)
+                .header(CONTENT_TYPE, "application/json")
+                .body(body)
+        };
+        request = request.header(ACCEPT, "application/json");
         if let Some(token) = client_token {
-            let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-                .map_err(|_| TransportError::Broken("oxd's client token is not fit for a header".into()))?;
+            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                .map_err(|_| Trouble::new(Cause::OddToken, "oxd's client token is not fit for a header"))?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
         self.runtime.block_on(async {
             // The time limit spans the whole answer, so that one that trickles in holds no thread for ever.
-            tokio::time::timeout(total, exchange(request))
-                .await
-                .unwrap_or(Err(TransportError::Timeout(total)))
+            match tokio::time::timeout(server.timeouts.total, exchange(request)).await {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(Broken::TooLarge)) => Err(Trouble::new(
+                    Cause::TooLarge,
+                    format!("the answer has more than {ANSWER_LIMIT} bytes"),
+                )),
+                Ok(Err(Broken::Http(error))) => Err(Trouble::of_request(server, error, &client.recorder)),
+                Err(_) => Err(Trouble::timeout(server)),
+            }
         })
     }
 }
 
-async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, TransportError> {
-    let mut response = request.send().await.map_err(describe)?;
-    let status = response.status().as_u16();
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(describe)? {
-        if body.len() + chunk.len() > ANSWER_LIMIT {
-            return Err(TransportError::Broken(format!(
-                "the answer has more than {ANSWER_LIMIT} bytes"
-            )));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer { status, body })
+enum Broken {
+    Http(reqwest::Error),
+    TooLarge,
 }
 
-/// An error with its causes: the innermost one ("connection refused") is what helps.
-fn describe(error: reqwest::Error) -> TransportError {
-    let (connecting, error) = (error.is_connect(), error.without_url());
-    let mut words = vec![error.to_string()];
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if words.last().is_none_or(|last| !last.contains(&text)) {
-            words.push(text);
-        }
-        cause = inner.source();
-    }
-    let why = words.join(": ");
-    if connecting {
-        TransportError::Unreachable(why)
-    } else {
-        TransportError::Broken(why)
+impl From<reqwest::Error> for Broken {
+    fn from(error: reqwest::Error) -> Self {
+        Broken::Http(error)
     }
 }
 
-/// `OxdServerVerify Off`: any certificate will do, but the handshake must still be signed with its key.
-#[derive(Debug)]
-struct NoVerification(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for NoVerification {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, Broken> {
+    let mut response = request.send().await?;
+    let text = |name: HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let media_type = text(CONTENT_TYPE).unwrap_or_default();
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        media_type: media_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase(),
+        date: text(DATE).and_then(|date| httpdate::parse_http_date(&date).ok()),
+        location: text(LOCATION),
+        body: Vec::new(),
+    };
+    while let Some(chunk) = response.chunk().await? {
+        if answer.body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(Broken::TooLarge);
+        }
+        answer.body.extend_from_slice(&chunk);
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    Ok(answer)
 }

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::lock;
-use crate::base::reason::{Failure, Reason};
+use super::{Error, lock};
 
 /// How long keys are used without asking again.
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
@@ -24,12 +23,12 @@ struct Known {
     /// When asking oxd last failed.
     failed: Option<Instant>,
     /// How that failed, if it did.
-    failure: Option<(Reason, String)>,
+    failure: Option<Error>,
 }
 
 /// The keys of one provider in one child process.
 #[derive(Default)]
-pub struct KeyCell(Mutex<Known>);
+pub(super) struct KeyCell(Mutex<Known>);
 
 impl KeyCell {
     /// The keys; `anew` when those that are known lack the one that is wanted. Threads that want them at once share one
@@ -37,8 +36,8 @@ impl KeyCell {
     pub fn get(
         &self,
         anew: bool,
-        fetch: impl FnOnce() -> Result<Vec<Value>, Failure>,
-    ) -> Result<Vec<Value>, Failure> {
+        fetch: impl FnOnce() -> Result<Vec<Value>, Error>,
+    ) -> Result<Vec<Value>, Error> {
         let mut known = lock(&self.0);
         let is_fresh = known.keys.as_ref().is_some_and(|(at, _)| at.elapsed() < KEPT_FOR);
         let rested = |at: Option<Instant>, rest| at.is_none_or(|at| at.elapsed() >= rest);
@@ -49,15 +48,13 @@ impl KeyCell {
                 known.asked_anew = Some(Instant::now());
             }
             known.failed = fetched.is_err().then(Instant::now);
-            known.failure = fetched.as_ref().err().map(|f| (f.reason, f.detail.clone()));
+            known.failure = fetched.as_ref().err().cloned();
             if let Ok(keys) = fetched {
                 known.keys = Some((Instant::now(), keys));
             }
         }
         match (&known.failure, &known.keys) {
-            (Some((reason, detail)), keys) if anew || keys.is_none() => {
-                Err(Failure::new(*reason, detail.clone()))
-            }
+            (Some(failure), keys) if anew || keys.is_none() => Err(failure.clone()),
             (_, Some((_, keys))) => Ok(keys.clone()),
             (_, None) => Ok(Vec::new()),
         }
@@ -93,7 +90,7 @@ mod tests {
     #[test]
     fn a_failure_is_not_kept_long_and_old_keys_outlive_it() {
         let cell = KeyCell::default();
-        let fail = || Err(Failure::new(Reason::OxdUnreachable, "down"));
+        let fail = || Err(Error::NotConfigured("why".into()));
         assert!(cell.get(false, fail).is_err());
         assert!(cell.get(false, || Ok(vec![])).is_err(), "asked again at once");
         lock(&cell.0).failed = Instant::now().checked_sub(RETRY);

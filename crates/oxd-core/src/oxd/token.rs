@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::lock;
-use crate::base::reason::{Failure, Reason};
+use super::{Error, lock};
 use crate::base::secret::Secret;
 
 /// A client token with what is left of its life.
@@ -23,19 +22,19 @@ struct Slot {
     /// Counts the attempts to fetch, so that a thread that waited for one learns that it has happened.
     attempts: u64,
     /// How the last attempt failed, if it did.
-    failure: Option<(Reason, String)>,
+    failure: Option<Error>,
 }
 
 /// The token of one site.
 #[derive(Default)]
-pub struct TokenCell {
+pub(super) struct TokenCell {
     slot: Mutex<Slot>,
     /// Held during the fetch itself, so that there is one at a time.
     flight: Mutex<()>,
 }
 
 /// A freshly fetched token and its lifetime.
-pub struct Fetched {
+pub(super) struct Fetched {
     /// The token.
     pub token: Secret,
     /// `expires_in`; `None` when oxd did not say.
@@ -53,7 +52,7 @@ impl TokenCell {
     /// Threads that come while one fetches wait for it and share what it got, the failure too: a dead oxd is asked
     /// once, not once per thread in turn. A token that still works but is about to end is renewed by one thread while
     /// the others go on with it.
-    pub fn get(&self, fetch: impl FnOnce() -> Result<Fetched, Failure>) -> Result<Arc<Secret>, Failure> {
+    pub fn get(&self, fetch: impl FnOnce() -> Result<Fetched, Error>) -> Result<Arc<Secret>, Error> {
         let (attempts_seen, usable) = {
             let slot = lock(&self.slot);
             let now = Instant::now();
@@ -73,7 +72,7 @@ impl TokenCell {
             if slot.attempts != attempts_seen {
                 match (&slot.held, &slot.failure) {
                     (Some(held), _) if Instant::now() < held.renew_at => return Ok(held.token.clone()),
-                    (_, Some((reason, detail))) => return Err(Failure::new(*reason, detail.clone())),
+                    (_, Some(failure)) => return Err(failure.clone()),
                     _ => {}
                 }
             }
@@ -95,7 +94,7 @@ impl TokenCell {
                 Ok(token)
             }
             Err(failure) => {
-                slot.failure = Some((failure.reason, failure.detail.clone()));
+                slot.failure = Some(failure.clone());
                 usable.ok_or(failure)
             }
         }
@@ -119,7 +118,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn fetched(text: &str, seconds: u64) -> Result<Fetched, Failure> {
+    fn fetched(text: &str, seconds: u64) -> Result<Fetched, Error> {
         Ok(Fetched {
             token: Secret::new(text.into()),
             lifetime: Some(Duration::from_secs(seconds)),
@@ -156,9 +155,9 @@ mod tests {
                         fetches.fetch_add(1, Ordering::SeqCst);
                         // Long enough that the others are certain to be waiting for this one.
                         std::thread::sleep(Duration::from_millis(300));
-                        Err(Failure::new(Reason::OxdUnreachable, "down"))
+                        Err(Error::NotConfigured("why".into()))
                     });
-                    assert_eq!(result.unwrap_err().reason, Reason::OxdUnreachable);
+                    assert_eq!(result.unwrap_err().to_string(), "why");
                 });
             }
         });
@@ -180,9 +179,7 @@ mod tests {
         let cell = TokenCell::default();
         let first = cell.get(|| fetched("a", 1_000_000)).unwrap();
         lock(&cell.slot).held.as_mut().unwrap().renew_at = Instant::now();
-        let again = cell
-            .get(|| Err(Failure::new(Reason::OxdTimeout, "slow")))
-            .unwrap();
+        let again = cell.get(|| Err(Error::NotConfigured("why".into()))).unwrap();
         assert!(Arc::ptr_eq(&first, &again));
     }
 

@@ -15,6 +15,7 @@ use crate::access::{Admission, Visit, enter};
 use crate::base::crypto::{KeyRing, NoRandomness, Random, SystemRandom};
 use crate::base::log::Level;
 use crate::base::reason::{Failure, Reason};
+use crate::base::secret::Secret;
 use crate::base::store::{Key, Store, StoreError};
 use crate::config::raw::RawSettings;
 use crate::config::settings::{ServerDefaults, Settings};
@@ -28,7 +29,10 @@ use crate::http::origin::Origin;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::login::{self, AuthRequestOverrides};
-use crate::oxd::api::{AuthorizationUrl, Commands, LogoutUri, Refreshed, Tokens};
+use crate::oxd::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
+use crate::oxd::commands::tokens_by_code::GetTokensByCode;
+use crate::oxd::commands::user_info::GetUserInfo;
+use crate::oxd::{self, BadAnswer, Call, Cause, Oxd, Request as _, Trouble};
 use crate::shm::memory::{Memory, WORDS};
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
 
@@ -74,10 +78,10 @@ impl FakeOxd {
         self.asked.borrow().iter().map(|(command, _)| *command).collect()
     }
 
-    fn ask(&self, command: &'static str, request: Value) -> Result<(), Failure> {
+    fn ask(&self, command: &'static str, request: Value) -> Result<(), oxd::Error> {
         self.asked.borrow_mut().push((command, request));
         match self.failure {
-            Some((failing, reason)) if failing == command => Err(Failure::new(reason, "scripted")),
+            Some((failing, reason)) if failing == command => Err(error_for(reason)),
             _ => Ok(()),
         }
     }
@@ -92,58 +96,92 @@ impl FakeOxd {
     }
 }
 
-impl Commands for FakeOxd {
-    fn authorization_url(&self, request: Map<String, Value>) -> Result<AuthorizationUrl, Failure> {
-        let url = self.authorization_url.clone().unwrap_or_else(|| {
-            format!(
-                "https://op/authorize?client_id=@!1&redirect_uri=https://app.example/oxd/login&state={}&nonce={}",
-                request["state"].as_str().unwrap(),
-                request["nonce"].as_str().unwrap()
-            )
-        });
-        self.ask("get-authorization-url", Value::Object(request))?;
-        Ok(AuthorizationUrl {
-            authorization_url: url,
+/// An error of oxd that is refused for this reason.
+fn error_for(reason: Reason) -> oxd::Error {
+    let at = || "http://oxd/scripted".to_owned();
+    let trouble = |cause| oxd::Error::NoAnswer {
+        at: at(),
+        trouble: Trouble::new(cause, "scripted"),
+    };
+    let by_code = |said| BadAnswer::scripted(GetTokensByCode::COMMAND, 400, said);
+    let all = [
+        trouble(Cause::ConnectionRefused),
+        trouble(Cause::NoAnswer),
+        trouble(Cause::NotHttp),
+        by_code("'code' is invalid."),
+        by_code("'state' is not registered."),
+        BadAnswer::scripted(GetAccessTokenByRefreshToken::COMMAND, 400, ""),
+    ];
+    let is_meant = |error: &oxd::Error| Failure::from(error.clone()).reason == reason;
+    all.into_iter()
+        .find(is_meant)
+        .unwrap_or_else(|| panic!("{reason:?}"))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    serde_json::from_value(value).unwrap()
+}
+
+impl Call for FakeOxd {
+    fn call(
+        &self,
+        command: oxd::Command,
+        request: Map<String, Value>,
+    ) -> Result<Map<String, Value>, oxd::Error> {
+        self.ask(command.name, Value::Object(request.clone()))?;
+        Ok(match command.name {
+            "get-authorization-url" => {
+                let url = self.authorization_url.clone().unwrap_or_else(|| {
+                    format!(
+                        "https://op/authorize?client_id=@!1&redirect_uri=https://app.example/oxd/login\
+                         &state={}&nonce={}",
+                        request["state"].as_str().unwrap(),
+                        request["nonce"].as_str().unwrap()
+                    )
+                });
+                object(json!({"authorization_url": url}))
+            }
+            "get-tokens-by-code" => {
+                let mut claims = self.id_token_claims.clone();
+                if let (None, Some(nonce)) = (claims.get("nonce"), self.last_nonce()) {
+                    claims["nonce"] = nonce;
+                }
+                object(json!({
+                    "access_token": "access", "refresh_token": "refresh", "expires_in": 300,
+                    "id_token": "e30.e30.sig", "id_token_claims": claims,
+                }))
+            }
+            "get-user-info" => object(self.user_info.clone()),
+            "get-logout-uri" => object(json!({"uri": "https://op/end_session"})),
+            other => panic!("nobody has scripted {other}"),
         })
     }
+}
 
-    fn tokens_by_code(&self, code: &str, state: &str) -> Result<Tokens, Failure> {
-        self.ask("get-tokens-by-code", json!({"code": code, "state": state}))?;
-        let mut claims = self.id_token_claims.as_object().unwrap().clone();
-        if let (false, Some(nonce)) = (claims.contains_key("nonce"), self.last_nonce()) {
-            claims.insert("nonce".into(), nonce);
-        }
-        Ok(Tokens {
-            access_token: "access".into(),
-            expires_in: Some(300),
-            id_token: "e30.e30.sig".into(),
-            id_token_claims: claims,
-            refresh_token: Some("refresh".into()),
-        })
-    }
-
-    fn user_info(&self, access_token: &str, _: &str) -> Result<Map<String, Value>, Failure> {
-        self.ask("get-user-info", json!({"access_token": access_token}))?;
-        Ok(self.user_info.as_object().unwrap().clone())
-    }
-
-    fn logout_uri(&self, request: Map<String, Value>) -> Result<LogoutUri, Failure> {
-        self.ask("get-logout-uri", Value::Object(request))?;
-        Ok(LogoutUri {
-            uri: "https://op/end_session".into(),
-        })
-    }
-
-    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Failure> {
+impl Oxd for FakeOxd {
+    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, oxd::Error> {
         self.ask("refresh", json!({"refresh_token": refresh_token, "scope": scope}))?;
         Ok(Refreshed {
-            access_token: "new-access".into(),
+            access_token: Secret::new("new-access".into()),
             expires_in: Some(300),
             refresh_token: None,
         })
     }
 
-    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Failure> {
+    fn user_info_again(
+        &self,
+        access_token: &str,
+        id_token: &str,
+        _: u64,
+    ) -> Result<Map<String, Value>, oxd::Error> {
+        let request = GetUserInfo {
+            access_token,
+            id_token,
+        };
+        request.send(self)
+    }
+
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, oxd::Error> {
         self.ask("get-jwks", json!({"anew": anew}))?;
         Ok(self.keys.clone())
     }

@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::{Check, SITE_FILE};
-use crate::http::Link;
 use crate::oxd::{Credentials, Oxd};
 use crate::problem::{Outcome, Problem};
+use crate::route::Link;
 use crate::screen::Screen;
 use crate::secret_source;
 use crate::site::SiteFile;
@@ -60,15 +60,14 @@ pub struct Target {
 /// Checks a set-up; answers whether no check failed.
 pub fn run(screen: &Screen, args: &Check) -> Outcome<bool> {
     let target = gather(screen, args)?;
-    let way = args.connection.way(target.file.as_ref())?;
-    let link = Link::new(way)?;
+    let link = Link::new(args.connection.route(target.file.as_ref())?)?;
     let mut report = Report::new(screen);
-    screen.say(format!("Checking oxd at {}\n", link.way.address()));
+    screen.say(format!("Checking oxd at {}\n", link.route.address()));
     site_file(&mut report, &target);
     if let Some(reached) = reach::examine(&mut report, screen, &link) {
         Examination {
             report: &mut report,
-            oxd: Oxd { link: &link, screen },
+            oxd: Oxd::new(&link, screen),
             target: &target,
             connected: reached.connected,
         }
@@ -83,7 +82,7 @@ pub fn run(screen: &Screen, args: &Check) -> Outcome<bool> {
         })
         .collect();
     report.skip_rest(&applies);
-    Ok(report.close(link.way.address()))
+    Ok(report.close(link.route.address()))
 }
 
 fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {

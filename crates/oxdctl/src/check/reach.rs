@@ -4,14 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use oxd_core::base::clock::CLOCK_LEEWAY;
+use oxd_core::oxd::commands::health_check::{Health, HealthCheck};
+use oxd_core::oxd::{Answer, Certificate, Error, Request as _, Stage};
+use serde_json::Map;
 
 use super::report::Report;
 use super::{date_text, time_text};
-use crate::http::{Link, Reply};
-use crate::oxd::{self, Failed};
+use crate::advice;
+use crate::route::Link;
 use crate::screen::{Screen, plain};
-use crate::tls::Seen;
-use crate::trouble::Stage;
 
 /// Where the clocks of two machines on one network should be at least.
 const CLOCK_WORTH_A_WORD: Duration = Duration::from_secs(5);
@@ -27,36 +28,43 @@ pub struct Reached {
 /// Name, connection, TLS, oxd, version and clock. `None` where there is no way on.
 pub fn examine(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<Reached> {
     let connected = connect(report, screen, link)?;
+    let begun = SystemTime::now();
     let asked = {
         let _waiting = screen.progress("asking oxd: health-check");
-        link.get("health-check")
+        link.ask(HealthCheck::COMMAND, None, &Map::new())
     };
-    let reply = match asked {
-        Ok(reply) => reply,
-        Err(trouble) => {
-            match trouble.stage {
-                Stage::Tls => report.trouble("tls", trouble),
+    // This machine's clock in the middle between question and answer.
+    let local = begun + begun.elapsed().unwrap_or_default() / 2;
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(error) => {
+            let stage = match &error {
+                Error::NoAnswer { trouble, .. } => trouble.cause.stage(),
+                _ => Stage::Answer,
+            };
+            match stage {
+                Stage::Tls => report.unexpected("tls", &error, link),
                 // It went through a moment ago: a proxy refuses, or the connection broke at once.
-                Stage::Name | Stage::Connection => report.trouble("oxd", trouble),
+                Stage::Name | Stage::Connection => report.unexpected("oxd", &error, link),
                 Stage::Answer => {
                     tls(report, link, connected);
-                    report.trouble("oxd", trouble);
+                    report.unexpected("oxd", &error, link);
                 }
             }
             return None;
         }
     };
     tls(report, link, connected);
-    if !is_oxd(report, link, &reply, connected) {
+    if !is_oxd(report, link, &answer, connected) {
         return None;
     }
-    clock(report, &reply);
+    clock(report, &answer, local);
     Some(Reached { connected })
 }
 
 fn connect(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<SocketAddr> {
-    let host = link.way.next_host();
-    let role = if link.way.proxy.is_some() {
+    let (host, _) = link.server().peer_socket();
+    let role = if link.server().has_proxy() {
         "the proxy "
     } else {
         ""
@@ -68,7 +76,7 @@ fn connect(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<Sock
     let addresses = match resolved {
         Ok(addresses) => addresses,
         Err(trouble) => {
-            report.trouble("name", trouble);
+            report.trouble("name", &trouble, link);
             return None;
         }
     };
@@ -80,7 +88,7 @@ fn connect(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<Sock
         report.ok("name", format!("{role}{host} is {}", list.join(", ")));
     }
     let connected = {
-        let _waiting = screen.progress(&format!("connecting {}", link.way.whom()));
+        let _waiting = screen.progress(&format!("connecting {}", link.server().peer()));
         link.connect(&addresses)
     };
     match connected {
@@ -89,7 +97,7 @@ fn connect(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<Sock
             Some(address)
         }
         Err(trouble) => {
-            report.trouble("connection", trouble);
+            report.trouble("connection", &trouble, link);
             None
         }
     }
@@ -97,8 +105,8 @@ fn connect(report: &mut Report<'_>, screen: &Screen, link: &Link) -> Option<Sock
 
 /// The handshake went well, or there is none.
 fn tls(report: &mut Report<'_>, link: &Link, connected: SocketAddr) {
-    if !link.way.is_https() {
-        if connected.ip().is_loopback() && link.way.proxy.is_none() {
+    if !link.server().is_https() {
+        if connected.ip().is_loopback() && !link.server().has_proxy() {
             report.ok("tls", "http without TLS, within this machine");
         } else {
             report.warn(
@@ -114,7 +122,7 @@ fn tls(report: &mut Report<'_>, link: &Link, connected: SocketAddr) {
         report.ok("tls", "the connection is encrypted");
         return;
     };
-    if !link.way.verify {
+    if !link.route.verify {
         let but = match &seen.flaw {
             Some(flaw) => format!("; it would be refused: {flaw}"),
             None => "; it would be taken".to_owned(),
@@ -131,7 +139,7 @@ fn tls(report: &mut Report<'_>, link: &Link, connected: SocketAddr) {
     trusted(report, &seen);
 }
 
-fn trusted(report: &mut Report<'_>, seen: &Seen) {
+fn trusted(report: &mut Report<'_>, seen: &Certificate) {
     let Some(end) = seen.not_after else {
         report.ok("tls", "the certificate is trusted");
         return;
@@ -154,39 +162,35 @@ fn trusted(report: &mut Report<'_>, seen: &Seen) {
 }
 
 /// Whether it is oxd that answered; with its version.
-fn is_oxd(report: &mut Report<'_>, link: &Link, reply: &Reply, connected: SocketAddr) -> bool {
-    let answer = match oxd::read(link, "health-check", reply) {
-        Ok(answer) => answer,
-        Err(Failed::Refused(refusal)) if refusal.is("oxd_access_denied") => {
-            report.ok("oxd", "oxd answers");
-            report.refused("address", "address_not_allowed", &refusal, link, Some(connected));
-            return false;
-        }
-        Err(Failed::Refused(refusal)) => {
-            report.refused("oxd", "oxd_refused", &refusal, link, Some(connected));
-            return false;
-        }
-        Err(Failed::Trouble(trouble)) => {
-            report.trouble("oxd", trouble);
+fn is_oxd(report: &mut Report<'_>, link: &Link, answer: &Answer, connected: SocketAddr) -> bool {
+    let members = match answer.read(&link.server(), HealthCheck::COMMAND) {
+        Ok(members) => members,
+        Err(error) => {
+            match advice::refusal(&error) {
+                Some(refusal) if refusal.error == "oxd_access_denied" => {
+                    report.ok("oxd", "oxd answers");
+                    report.refused("address", "address_not_allowed", refusal, link, connected);
+                }
+                Some(refusal) => report.refused("oxd", "oxd_refused", refusal, link, connected),
+                None => report.unexpected("oxd", &error, link),
+            }
             return false;
         }
     };
-    let text = |name: &str| answer.get(name).and_then(serde_json::Value::as_str);
-    // Older versions say no more than that they run.
-    if text("application").is_none_or(|name| !name.eq_ignore_ascii_case("oxd"))
-        && text("status") != Some("running")
-    {
+    let health = HealthCheck::read(members).ok().filter(Health::is_oxds);
+    let Some(health) = health else {
+        let at = link.server().command_url("health-check");
         report.fail(
             "oxd",
             "not_oxd",
-            format!("{} answered 200 with JSON, but not as oxd does", link.way.command_url("health-check")),
-            "something else than oxd listens there: see the address, and the port in oxd-server.yml (8443 by default)",
+            format!("{at} answered 200 with JSON, but not as oxd does"),
+            advice::not_oxd(),
         );
         return false;
-    }
-    let status = text("status").unwrap_or("running");
+    };
+    let status = health.status.as_deref().unwrap_or("running");
     report.ok("oxd", format!("oxd answers, and is {}", plain(status)));
-    match text("version") {
+    match health.version.as_deref() {
         Some(version) => report.ok("version", plain(version)),
         None => report.ok("version", "oxd does not say (before 4.2 it did not)"),
     }
@@ -194,8 +198,8 @@ fn is_oxd(report: &mut Report<'_>, link: &Link, reply: &Reply, connected: Socket
 }
 
 /// The difference between this machine's clock and oxd's.
-fn clock(report: &mut Report<'_>, reply: &Reply) {
-    let Some(date) = reply.date else {
+fn clock(report: &mut Report<'_>, answer: &Answer, local: SystemTime) {
+    let Some(date) = answer.date else {
         report.warn(
             "clock",
             "no_date",
@@ -205,7 +209,7 @@ fn clock(report: &mut Report<'_>, reply: &Reply) {
         return;
     };
     // `Date` has no fractions: on average the real time is half a second later.
-    let difference = Difference::between(date + Duration::from_millis(500), reply.local);
+    let difference = Difference::between(date + Duration::from_millis(500), local);
     let leeway = Duration::from_secs(CLOCK_LEEWAY);
     if difference.size > leeway {
         report.fail(

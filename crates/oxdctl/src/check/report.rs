@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 
+use oxd_core::oxd::{BadAnswer, Error, Trouble};
 use serde_json::{Value, json};
 
-use crate::http::Link;
-use crate::oxd::{Failed, Refusal};
+use crate::advice;
+use crate::route::Link;
 use crate::screen::{DIM, GREEN, RED, Screen, YELLOW};
-use crate::trouble::Trouble;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,9 +106,10 @@ impl<'s> Report<'s> {
         );
     }
 
-    /// oxd was not reached.
-    pub fn trouble(&mut self, check: &'static str, trouble: Trouble) {
-        self.fail(check, trouble.cause, trouble.found, trouble.advice);
+    /// The way to oxd ends.
+    pub fn trouble(&mut self, check: &'static str, trouble: &Trouble, link: &Link) {
+        let advice = advice::of_trouble(trouble, link);
+        self.fail(check, trouble.cause.code(), trouble.to_string(), advice);
     }
 
     /// oxd refused, for a reason that this check is about.
@@ -116,19 +117,18 @@ impl<'s> Report<'s> {
         &mut self,
         check: &'static str,
         cause: &'static str,
-        refusal: &Refusal,
+        refusal: &BadAnswer,
         link: &Link,
-        connected: Option<SocketAddr>,
+        connected: SocketAddr,
     ) {
-        self.fail(check, cause, refusal.said(), refusal.advice(link, connected));
+        let advice = advice::of_refusal(refusal, link, Some(connected));
+        self.fail(check, cause, advice::said(refusal), advice);
     }
 
     /// A command failed, for a reason that this check is not about.
-    pub fn unexpected(&mut self, check: &'static str, failed: Failed, link: &Link) {
-        match failed {
-            Failed::Trouble(trouble) => self.trouble(check, trouble),
-            Failed::Refused(refusal) => self.refused(check, "oxd_refused", &refusal, link, None),
-        }
+    pub fn unexpected(&mut self, check: &'static str, error: &Error, link: &Link) {
+        let advice = advice::of_error(error, link, None);
+        self.fail(check, advice::code(error), advice::found(error), advice);
     }
 
     /// It cannot be checked.

@@ -2,15 +2,19 @@
 
 use std::net::SocketAddr;
 
-use serde_json::{Map, Value, json};
+use oxd_core::config::types::Provider;
+use oxd_core::oxd::commands::authorization_url::GetAuthorizationUrl;
+use oxd_core::oxd::commands::discovery::GetDiscovery;
+use oxd_core::oxd::commands::introspect_access_token::IntrospectAccessToken;
+use oxd_core::oxd::{BadAnswer, Error, Request as _};
 
 use super::Target;
 use super::redirect::{has_redirect_uri, redirect_uri_in};
 use super::report::Report;
-use crate::http::Link;
-use crate::oxd::{self, Failed, Oxd, Refusal, Token, provider, scopes};
+use crate::advice::{self, refusal};
+use crate::oxd::Oxd;
+use crate::route::Link;
 use crate::screen::plain;
-use crate::trouble::{Stage, Trouble};
 
 /// One check of a site.
 pub struct Examination<'e, 's> {
@@ -24,21 +28,18 @@ pub struct Examination<'e, 's> {
     pub connected: SocketAddr,
 }
 
-impl Examination<'_, '_> {
+impl<'e> Examination<'e, '_> {
     /// Address, provider, credentials, scope, site and redirect URI. What cannot be checked is left out.
     pub fn run(&mut self) {
         if !self.address_and_provider() {
             return;
         }
-        let token = match self.target.protected {
-            false => None,
-            true => match self.credentials() {
-                Some(token) => Some(token),
-                None => return,
-            },
-        };
+        if self.target.protected && !self.credentials() {
+            return;
+        }
         if let Some(oxd_id) = self.target.oxd_id.clone() {
-            self.site(&oxd_id, token.as_ref());
+            self.oxd.oxd_id = Some(oxd_id.clone());
+            self.site(&oxd_id);
         } else {
             self.report.fail(
                 "site",
@@ -49,28 +50,29 @@ impl Examination<'_, '_> {
         }
     }
 
-    fn link(&self) -> &Link {
+    fn link(&self) -> &'e Link {
         self.oxd.link
     }
 
     /// The first command tells whether oxd lets this address in, and asks for what needs no token: the provider.
     fn address_and_provider(&mut self) -> bool {
         let (host, endpoint) = &self.target.provider;
-        let body = provider(host.as_deref(), endpoint.as_deref());
-        let asked = self.oxd.command("get-discovery", None, &Value::Object(body));
-        if let Err(Failed::Refused(refusal)) = &asked
-            && refusal.is("oxd_access_denied")
-        {
-            self.refused("address", "address_not_allowed", refusal);
-            return false;
+        let provider = Provider::of(host.as_deref(), endpoint.as_deref());
+        let asked = GetDiscovery { provider }.send(&self.oxd);
+        if let Err(error) = &asked {
+            match refusal(error) {
+                Some(refusal) if refusal.error == "oxd_access_denied" => {
+                    self.refused("address", "address_not_allowed", refusal);
+                    return false;
+                }
+                None if !advice::is_not_oxds(error) => {
+                    self.unexpected("address", error);
+                    return false;
+                }
+                _ => {}
+            }
         }
-        if let Err(Failed::Trouble(trouble)) = &asked
-            && trouble.cause != "not_oxd"
-        {
-            self.report.trouble("address", trouble.clone());
-            return false;
-        }
-        let own = self.link().way.own_address(Some(self.connected));
+        let own = self.link().own_address(Some(self.connected));
         self.report.ok(
             "address",
             match own {
@@ -79,28 +81,27 @@ impl Examination<'_, '_> {
             },
         );
         match asked {
-            Ok(document) => {
-                let issuer = document
-                    .get("issuer")
-                    .and_then(Value::as_str)
-                    .map(plain)
-                    .unwrap_or_default();
+            Ok(discovery) => {
+                let issuer = plain(&discovery.issuer.unwrap_or_default());
                 self.report
                     .ok("provider", format!("oxd reaches the provider {issuer}"));
             }
-            Err(Failed::Refused(refusal)) => {
-                self.refused("provider", "provider_unreachable", &refusal);
-                return false;
-            }
-            // A version without that command answers 404.
-            Err(Failed::Trouble(_)) => self
-                .report
-                .skip("provider", "this oxd does not know get-discovery"),
+            Err(error) => match refusal(&error) {
+                Some(refusal) => {
+                    self.refused("provider", "provider_unreachable", refusal);
+                    return false;
+                }
+                // A version without that command answers 404.
+                None => self
+                    .report
+                    .skip("provider", "this oxd does not know get-discovery"),
+            },
         }
         true
     }
 
-    fn credentials(&mut self) -> Option<Token> {
+    /// Whether oxd gives a client token, which the commands that follow carry.
+    fn credentials(&mut self) -> bool {
         let Some(credentials) = &self.target.credentials else {
             self.report.fail(
                 "credentials",
@@ -109,7 +110,7 @@ impl Examination<'_, '_> {
                 "name the site file with --site-file, or both with --client-id and --client-secret; if oxd wants no \
                  client tokens, say --unprotected (OxdProtectedCommands Off)",
             );
-            return None;
+            return false;
         };
         if credentials.op_host.is_none() && credentials.op_configuration_endpoint.is_none() {
             self.report.fail(
@@ -118,101 +119,82 @@ impl Examination<'_, '_> {
                 "nothing says at which provider the client is",
                 "name it with --op-host (OxdOpHost) or --op-configuration-endpoint (OxdOpConfigurationEndpoint)",
             );
-            return None;
+            return false;
         }
         let expired = self
             .target
             .secret_expires
             .filter(|end| *end <= std::time::SystemTime::now());
-        match self.oxd.client_token(credentials) {
-            Ok(token) => {
+        let error = match self.oxd.authenticate(credentials) {
+            Ok(()) => {
                 self.report.ok(
                     "credentials",
                     format!("oxd gives a client token to {}", plain(&credentials.client_id)),
                 );
-                Some(token)
+                return true;
             }
-            Err(Failed::Refused(refusal)) if refusal.is("internal_error") => {
-                match expired {
-                    Some(end) => self.report.fail(
-                        "credentials",
-                        "client_expired",
-                        format!(
-                            "the provider let the client {} expire on {}",
-                            plain(&credentials.client_id),
-                            super::date_text(end)
-                        ),
-                        "register the site again (oxdctl register --force), after the provider's administrator has \
-                         made clients live longer",
+            Err(error) => error,
+        };
+        match refusal(&error) {
+            Some(refusal) if refusal.error == "internal_error" => match expired {
+                Some(end) => self.report.fail(
+                    "credentials",
+                    "client_expired",
+                    format!(
+                        "the provider let the client {} expire on {}",
+                        plain(&credentials.client_id),
+                        super::date_text(end)
                     ),
-                    None => self.report.fail(
-                        "credentials",
-                        "wrong_credentials",
-                        format!(
-                            "oxd gets no client token for the client {}: wrong client_secret, or a client_id that \
-                             the provider does not know ({})",
-                            plain(&credentials.client_id),
-                            refusal.said()
-                        ),
-                        oxd::wrong_credentials(),
+                    "register the site again (oxdctl register --force), after the provider's administrator has \
+                     made clients live longer",
+                ),
+                None => self.report.fail(
+                    "credentials",
+                    "wrong_credentials",
+                    format!(
+                        "oxd gets no client token for the client {}: wrong client_secret, or a client_id that the \
+                         provider does not know ({})",
+                        plain(&credentials.client_id),
+                        advice::said(refusal)
                     ),
-                }
-                None
-            }
-            Err(Failed::Refused(refusal)) => {
-                self.refused("credentials", "wrong_credentials", &refusal);
-                None
-            }
-            Err(Failed::Trouble(trouble)) => {
-                self.report.trouble("credentials", trouble);
-                None
-            }
+                    advice::wrong_credentials(),
+                ),
+            },
+            Some(refusal) => self.refused("credentials", "wrong_credentials", refusal),
+            None => self.unexpected("credentials", &error),
         }
+        false
     }
 
-    fn site(&mut self, oxd_id: &str, token: Option<&Token>) {
-        if let Some(token) = token
-            && !self.scope(oxd_id, token)
-        {
+    fn site(&mut self, oxd_id: &str) {
+        if self.oxd.token.is_some() && !self.scope() {
             return;
         }
-        let wanted = self.target.redirect_uri.clone();
-        let mut request = json!({"oxd_id": oxd_id});
-        if let Some(uri) = &wanted {
-            request["redirect_uri"] = uri.as_str().into();
-        }
-        let named = self.authorization_url(token, &request);
-        if let Err(Failed::Refused(refusal)) = &named
-            && self.refused_site(refusal)
-        {
-            return;
-        }
-        let named = match named {
-            Err(Failed::Refused(refusal)) if refusal.error.starts_with("redirect_uri_is_not_registered") => {
-                Err(refusal)
-            }
-            Err(failed) => {
-                let link = self.oxd.link;
-                self.report.unexpected("site", failed, link);
-                return;
-            }
-            Ok(url) => Ok(url),
+        let wanted = self.target.redirect_uri.as_deref();
+        let named = self.authorization_url(wanted);
+        let not_registered = match &named {
+            Ok(_) => None,
+            Err(error) => match refusal(error) {
+                Some(refusal) if self.refused_site(refusal) => return,
+                Some(refusal) if refusal.error.starts_with("redirect_uri_is_not_registered") => Some(refusal),
+                _ => return self.unexpected("site", error),
+            },
         };
         self.report
             .ok("site", format!("oxd knows the site {}", plain(oxd_id)));
-        match (named, wanted) {
-            (Err(refusal), Some(wanted)) => self.report.fail(
+        match (wanted, not_registered) {
+            (Some(wanted), Some(refusal)) => self.report.fail(
                 "redirect",
                 "redirect_uri_not_registered",
-                format!("{} is not registered for this site ({})", plain(&wanted), refusal.said()),
+                format!("{} is not registered for this site ({})", plain(wanted), advice::said(refusal)),
                 "register it: oxdctl update --base with the handler's address (and the same at the provider, if the \
                  client was made there)",
             ),
-            (_, Some(wanted)) => self.first_redirect_uri(oxd_id, token, &wanted),
-            (url, None) => self.report.warn(
+            (Some(wanted), None) => self.first_redirect_uri(wanted),
+            (None, _) => self.report.warn(
                 "redirect",
                 "redirect_uri_not_compared",
-                match url.ok().and_then(|url| redirect_uri_in(&url)) {
+                match named.ok().and_then(|url| redirect_uri_in(&url)) {
                     Some(first) => format!("the first one registered is {}", plain(&first)),
                     None => "it is not known which one should be registered".to_owned(),
                 },
@@ -222,8 +204,8 @@ impl Examination<'_, '_> {
     }
 
     /// oxd exchanges every code with the first registered redirect URI, whichever was used: no other one will do.
-    fn first_redirect_uri(&mut self, oxd_id: &str, token: Option<&Token>, wanted: &str) {
-        match self.authorization_url(token, &json!({"oxd_id": oxd_id})) {
+    fn first_redirect_uri(&mut self, wanted: &str) {
+        match self.authorization_url(None) {
             Ok(url) if has_redirect_uri(&url, wanted) => {
                 self.report.ok(
                     "redirect",
@@ -240,60 +222,52 @@ impl Examination<'_, '_> {
                      the handler's own the first: oxdctl update --base",
                 );
             }
-            Err(failed) => {
-                let link = self.oxd.link;
-                self.report.unexpected("redirect", failed, link);
-            }
+            Err(error) => self.unexpected("redirect", &error),
         }
     }
 
-    fn authorization_url(&self, token: Option<&Token>, request: &Value) -> Result<String, Failed> {
-        let command = "get-authorization-url";
-        let answer = self
-            .oxd
-            .command(command, token.map(|token| &token.text), request)?;
-        match answer.get("authorization_url").and_then(Value::as_str) {
-            Some(url) => Ok(url.to_owned()),
-            None => Err(Failed::Trouble(Trouble::new(
-                Stage::Answer,
-                "not_oxd",
-                format!(
-                    "{} answered 200, but without an address",
-                    self.link().way.command_url(command)
-                ),
-                "something else than oxd answers there",
-            ))),
-        }
+    fn authorization_url(&self, redirect_uri: Option<&str>) -> Result<String, Error> {
+        let request = GetAuthorizationUrl {
+            redirect_uri,
+            ..GetAuthorizationUrl::default()
+        };
+        Ok(request.send(&self.oxd)?.authorization_url)
+    }
+
+    /// The scopes that came with the client token.
+    fn scopes_of_token(&self) -> Option<Vec<String>> {
+        self.oxd.token.as_ref()?.scopes()
     }
 
     /// Whether the client token has the scope `oxd`.
-    fn scope(&mut self, oxd_id: &str, token: &Token) -> bool {
-        let request = json!({"oxd_id": oxd_id, "access_token": token.text.expose()});
-        let told = self
-            .oxd
-            .command("introspect-access-token", Some(&token.text), &request);
+    fn scope(&mut self) -> bool {
+        let token = self.oxd.token.as_ref();
+        let request = IntrospectAccessToken {
+            access_token: token.map_or("", |token| token.access_token.expose()),
+        };
+        let told = request.send(&self.oxd);
         let granted = match told {
-            Ok(answer) => {
-                if answer.get("active") == Some(&Value::Bool(false)) {
-                    self.report.fail(
-                        "scope",
-                        "token_inactive",
-                        "the provider takes its own fresh token for inactive",
-                        "compare the clocks of oxd and of the provider",
-                    );
-                    return false;
-                }
-                granted(&answer, token)
-            }
-            Err(Failed::Refused(refusal)) if refusal.is("access_token_insufficient_scope") => {
-                self.scope_missing(token, &refusal.said());
+            Ok(introspection) if introspection.active == Some(false) => {
+                self.report.fail(
+                    "scope",
+                    "token_inactive",
+                    "the provider takes its own fresh token for inactive",
+                    "compare the clocks of oxd and of the provider",
+                );
                 return false;
             }
-            Err(Failed::Refused(refusal)) if self.refused_site(&refusal) => return false,
-            // Not every provider has introspection; the answer to get-client-token says it, too.
-            Err(_) => token.scope.clone(),
+            Ok(introspection) => introspection.scopes().filter(|scopes| !scopes.is_empty()),
+            Err(error) => match refusal(&error) {
+                Some(refusal) if refusal.error == "access_token_insufficient_scope" => {
+                    self.scope_missing(&advice::said(refusal));
+                    return false;
+                }
+                Some(refusal) if self.refused_site(refusal) => return false,
+                // Not every provider has introspection; the answer to get-client-token says it, too.
+                _ => None,
+            },
         };
-        match granted {
+        match granted.or_else(|| self.scopes_of_token()) {
             Some(scopes) if scopes.iter().any(|scope| scope == "oxd") => {
                 self.report.ok(
                     "scope",
@@ -303,11 +277,11 @@ impl Examination<'_, '_> {
             }
             // If oxd wanted the scope, it would have said so by now.
             Some(scopes) if scopes.is_empty() => {
-                self.scope_missing(token, "the token has no scope");
+                self.scope_missing("the token has no scope");
                 false
             }
             Some(_) => {
-                self.scope_missing(token, "introspection does not name it");
+                self.scope_missing("introspection does not name it");
                 false
             }
             None => {
@@ -322,8 +296,8 @@ impl Examination<'_, '_> {
         }
     }
 
-    fn scope_missing(&mut self, token: &Token, said: &str) {
-        let has = match &token.scope {
+    fn scope_missing(&mut self, said: &str) {
+        let has = match self.scopes_of_token() {
             Some(scopes) if !scopes.is_empty() => format!("it has {}", plain(&scopes.join(" "))),
             _ => "it has none that is known".to_owned(),
         };
@@ -331,14 +305,14 @@ impl Examination<'_, '_> {
             "scope",
             "scope_missing",
             format!("the client token lacks the scope oxd; {has} ({said})"),
-            oxd::grant_scope(),
+            advice::GRANT_SCOPE,
         );
     }
 
     /// Refusals that are about the site, whichever command met them.
-    fn refused_site(&mut self, refusal: &Refusal) -> bool {
+    fn refused_site(&mut self, refusal: &BadAnswer) -> bool {
         let (check, cause) = match refusal.error.as_str() {
-            _ if refusal.is_unknown_site() => ("site", "oxd_id_unknown"),
+            _ if advice::is_unknown_site(refusal) => ("site", "oxd_id_unknown"),
             "invalid_access_token" => ("site", "client_of_another_site"),
             "inactive_access_token" => ("scope", "token_inactive"),
             "blank_access_token" => ("credentials", "token_wanted"),
@@ -348,16 +322,13 @@ impl Examination<'_, '_> {
         true
     }
 
-    fn refused(&mut self, check: &'static str, cause: &'static str, refusal: &Refusal) {
-        let link = self.oxd.link;
-        self.report
-            .refused(check, cause, refusal, link, Some(self.connected));
+    fn refused(&mut self, check: &'static str, cause: &'static str, refusal: &BadAnswer) {
+        let link = self.link();
+        self.report.refused(check, cause, refusal, link, self.connected);
     }
-}
 
-/// The scopes that introspection names, or else those that came with the token.
-fn granted(introspected: &Map<String, Value>, token: &Token) -> Option<Vec<String>> {
-    scopes(introspected)
-        .filter(|scopes| !scopes.is_empty())
-        .or_else(|| token.scope.clone())
+    fn unexpected(&mut self, check: &'static str, error: &Error) {
+        let link = self.link();
+        self.report.unexpected(check, error, link);
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use serde_json::Value;
 
 use super::Group::Site;
@@ -84,22 +82,7 @@ fn site_file(path: &str, place: &Place<'_, '_>) -> Parsed<SiteFile> {
 fn ca_file(path: &str, place: &Place<'_, '_>) -> Parsed<CaFile> {
     let complain = |why: String| Complaint::about(path, format!("a PEM file with certificates ({why})"));
     let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|e| complain(e.to_string()))?;
-    let mut store = rustls::RootCertStore::empty();
-    if certificates.is_empty() {
-        return Err(complain("it holds no certificate".into()));
-    }
-    for certificate in &certificates {
-        store
-            .add(certificate.clone())
-            .map_err(|e| complain(e.to_string()))?;
-    }
-    Ok(CaFile {
-        path: path.to_owned(),
-        certificates,
-    })
+    CaFile::parse(path, &bytes).map_err(complain)
 }
 
 pub(super) const TABLE: &[Directive] = &[

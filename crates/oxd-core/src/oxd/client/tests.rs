@@ -1,9 +1,11 @@
 use super::*;
+use crate::base::reason::{Failure, Reason};
 use crate::base::site::SiteId;
-use crate::config::types::{Proxy, Timeouts};
-use url::Url;
+use crate::oxd::commands::logout_uri::GetLogoutUri;
+use crate::oxd::{Answer, Trouble, server};
+use serde_json::json;
 
-type Script = Box<dyn Fn(&str, Option<&str>) -> Result<Answer, TransportError> + Send + Sync>;
+type Script = Box<dyn Fn(&str, Option<&str>) -> Result<Answer, Trouble> + Send + Sync>;
 
 struct Scripted {
     answer: Script,
@@ -11,72 +13,56 @@ struct Scripted {
 }
 
 impl Transport for Scripted {
-    fn post(
+    fn send(
         &self,
         _: &Server<'_>,
-        command: &str,
-        token: Option<&str>,
-        _: &Value,
-    ) -> Result<Answer, TransportError> {
-        lock(&self.calls).push(command.to_owned());
-        (self.answer)(command, token)
+        command: Command,
+        token: Option<&Secret>,
+        _: &Members,
+    ) -> Result<Answer, Trouble> {
+        lock(&self.calls).push(command.name.to_owned());
+        (self.answer)(command.name, token.map(Secret::expose))
     }
 }
 
-fn answer(status: u16, body: Value) -> Result<Answer, TransportError> {
+fn answer(status: u16, body: Value) -> Result<Answer, Trouble> {
     Ok(Answer {
         status,
         body: body.to_string().into_bytes(),
+        ..Answer::default()
     })
 }
 
 /// Runs one `get-logout-uri` against a scripted oxd: the outcome, and the commands that were sent.
 fn run(
     calls: usize,
-    script: impl Fn(&str, Option<&str>) -> Result<Answer, TransportError> + Send + Sync + 'static,
+    script: impl Fn(&str, Option<&str>) -> Result<Answer, Trouble> + Send + Sync + 'static,
 ) -> (Result<String, Reason>, Vec<String>) {
     let transport = Scripted {
         answer: Box::new(script),
         calls: Mutex::default(),
     };
     let client = Client::new(transport, crate::testing::stats());
-    let (url, secret) = (Url::parse("http://oxd/pre/").unwrap(), Secret::new("s".into()));
-    let timeouts = Timeouts {
-        total: Duration::from_secs(1),
-        connect: Duration::ZERO,
-    };
-    let server = Server {
-        url: &url,
-        timeouts,
-        verify: true,
-        ca: None,
-        proxy: &Proxy::Direct,
-        max_calls: 2,
-    };
-    let credentials = Credentials {
-        client_id: "c",
-        client_secret: &secret,
-        provider: Provider::Host("https://op"),
-    };
+    let (url, secret) = ("http://oxd/pre/".parse().unwrap(), Secret::new("s".into()));
+    let provider = Some(Provider::Host("https://op"));
     let site = Site {
-        server,
+        server: server::tests::server(&url),
         id: SiteId("id"),
-        provider: Some(Provider::Host("https://op")),
-        credentials: Some(credentials),
+        provider,
+        credentials: Some(GetClientToken::new("c", &secret, provider)),
     };
     let mut last = Err(Reason::Internal);
     for _ in 0..calls {
-        last = client
-            .at(site)
-            .logout_uri(Map::new())
+        last = GetLogoutUri::default()
+            .send(&client.at(site))
             .map(|u| u.uri)
-            .map_err(|f| f.reason);
+            .map_err(|error| Failure::from(error).reason);
     }
     let calls = lock(&client.transport.calls).clone();
     (last, calls)
 }
 
-fn token(command: &str) -> Option<Result<Answer, TransportError>> {
+fn token(command: &str) -> Option<Result<Answer, Trouble>> {
     (command == "get-client-token").then(|| answer(200, json!({"access_token": "t", "expires_in": 299})))
 }
 
@@ -130,36 +116,16 @@ fn every_kind_of_bad_answer_has_its_reason() {
     assert_eq!(bad(200, json!([])), Reason::OxdAnswer);
     assert_eq!(bad(302, json!({})), Reason::OxdAnswer);
     assert_eq!(bad(500, json!({"error": "internal_error"})), Reason::OxdAnswer);
-    assert_eq!(
-        bad(
-            400,
-            json!({"error": "bad_request", "error_description": "'code' is invalid."})
-        ),
-        Reason::CodeInvalid
-    );
-    assert_eq!(
-        bad(
-            400,
-            json!({"error": "bad_request", "error_description": "'state' is not registered."})
-        ),
-        Reason::StateUnregistered
-    );
     assert_eq!(bad(400, json!({"error": "invalid_oxd_id"})), Reason::OxdAnswer);
 }
 
 #[test]
 fn transport_errors_have_their_reasons_and_the_breaker_opens() {
-    let failing = |error: TransportError| run(1, move |_, _| Err(error.clone())).0.unwrap_err();
-    assert_eq!(
-        failing(TransportError::Unreachable("refused".into())),
-        Reason::OxdUnreachable
-    );
-    assert_eq!(
-        failing(TransportError::Timeout(Duration::from_secs(1))),
-        Reason::OxdTimeout
-    );
-    assert_eq!(failing(TransportError::Broken("cut".into())), Reason::OxdAnswer);
-    let (last, calls) = run(20, |_, _| Err(TransportError::Unreachable("refused".into())));
+    let failing = |cause| run(1, move |_, _| Err(Trouble::new(cause, "why"))).0.unwrap_err();
+    assert_eq!(failing(Cause::Expired), Reason::OxdUnreachable);
+    assert_eq!(failing(Cause::NoAnswer), Reason::OxdTimeout);
+    assert_eq!(failing(Cause::ConnectionBroken), Reason::OxdAnswer);
+    let (last, calls) = run(20, |_, _| Err(Trouble::new(Cause::ConnectionRefused, "why")));
     assert_eq!(last.unwrap_err(), Reason::OxdResting);
     assert_eq!(calls.len(), 5);
 }

@@ -1,4 +1,4 @@
-//! What stands before every call to one oxd server: a bound on calls under way, and a breaker.
+//! The circuit breaker before every call to one oxd server, with a bound on the calls under way.
 //!
 //! Both exist so that a slow or dead oxd costs the threads of httpd as little as possible: requests that need no oxd
 //! must not wait behind requests that do.
@@ -20,59 +20,53 @@ struct Condition {
     open_until: Option<Instant>,
 }
 
-/// The gate of one oxd server in one child process.
+/// The circuit breaker of one oxd server in one process.
 #[derive(Default)]
-pub struct Gate {
+pub(super) struct CircuitBreaker {
     condition: Mutex<Condition>,
     freed: Condvar,
 }
 
-/// Why the gate let nobody through.
-#[derive(Debug, PartialEq)]
-pub enum Closed {
+/// Why a call may not be made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Denied {
     /// All calls that are allowed are under way, and none ended in time.
     Busy,
     /// The breaker is open.
-    Resting,
+    Open,
 }
 
-/// Leave to make one call; dropping it lets the next one in.
-#[derive(Debug)]
-pub struct Pass<'g>(&'g Gate);
+/// Permission for one call; dropping it lets the next one in.
+pub(super) struct Permit<'b>(&'b CircuitBreaker);
 
-impl std::fmt::Debug for Gate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Gate")
-    }
-}
-
-impl Gate {
-    /// Waits for leave to make a call, at most `patience`.
+impl CircuitBreaker {
+    /// Waits for permission to make a call, at most `patience`.
     ///
     /// The flag says whether the call had to wait at all.
-    pub fn enter(&self, most: u32, patience: Duration) -> (Result<Pass<'_>, Closed>, bool) {
+    pub fn enter(&self, most: u32, patience: Duration) -> (Result<Permit<'_>, Denied>, bool) {
         let mut queued = false;
         (self.wait(most, patience, &mut queued), queued)
     }
 
-    fn wait(&self, most: u32, patience: Duration, queued: &mut bool) -> Result<Pass<'_>, Closed> {
+    fn wait(&self, most: u32, patience: Duration, queued: &mut bool) -> Result<Permit<'_>, Denied> {
         let deadline = Instant::now() + patience;
         let mut condition = lock(&self.condition);
         loop {
             let now = Instant::now();
             match condition.open_until {
-                Some(until) if now < until => return Err(Closed::Resting),
-                // One caller goes ahead and tries; the others rest until it has succeeded or the time is over again.
+                Some(until) if now < until => return Err(Denied::Open),
+                // Half open: one caller goes ahead and tries; the others are denied until it has succeeded or the time
+                // is over again.
                 Some(_) => condition.open_until = Some(now + OPEN_FOR),
                 None => {}
             }
             if condition.under_way < most {
                 condition.under_way += 1;
-                return Ok(Pass(self));
+                return Ok(Permit(self));
             }
             let left = deadline.saturating_duration_since(now);
             if left.is_zero() {
-                return Err(Closed::Busy);
+                return Err(Denied::Busy);
             }
             *queued = true;
             condition = self
@@ -99,7 +93,7 @@ impl Gate {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         lock(&self.0.condition).under_way -= 1;
         self.0.freed.notify_one();
@@ -112,14 +106,14 @@ mod tests {
 
     #[test]
     fn no_more_calls_than_allowed_and_the_next_one_when_one_ends() {
-        let gate = Gate::default();
-        let first = gate.enter(1, Duration::ZERO).0.unwrap();
+        let breaker = CircuitBreaker::default();
+        let first = breaker.enter(1, Duration::ZERO).0.unwrap();
         assert_eq!(
-            gate.enter(1, Duration::from_millis(5)).0.unwrap_err(),
-            Closed::Busy
+            breaker.enter(1, Duration::from_millis(5)).0.err().unwrap(),
+            Denied::Busy
         );
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| gate.enter(1, Duration::from_secs(60)).0.is_ok());
+            let waiter = scope.spawn(|| breaker.enter(1, Duration::from_secs(60)).0.is_ok());
             drop(first);
             assert!(waiter.join().unwrap());
         });
@@ -127,14 +121,14 @@ mod tests {
 
     #[test]
     fn the_breaker_opens_after_failures_in_a_row_and_closes_on_success() {
-        let gate = Gate::default();
+        let breaker = CircuitBreaker::default();
         for _ in 0..FAILURES_TO_OPEN - 1 {
-            gate.report(false);
+            breaker.report(false);
         }
-        assert!(gate.enter(1, Duration::ZERO).0.is_ok());
-        gate.report(false);
-        assert_eq!(gate.enter(1, Duration::ZERO).0.unwrap_err(), Closed::Resting);
-        gate.report(true);
-        assert!(gate.enter(1, Duration::ZERO).0.is_ok());
+        assert!(breaker.enter(1, Duration::ZERO).0.is_ok());
+        breaker.report(false);
+        assert_eq!(breaker.enter(1, Duration::ZERO).0.err().unwrap(), Denied::Open);
+        breaker.report(true);
+        assert!(breaker.enter(1, Duration::ZERO).0.is_ok());
     }
 }

@@ -7,27 +7,26 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::lock;
+use super::{Error, lock};
 use crate::base::crypto::sha256_text;
-use crate::base::reason::{Failure, Reason};
 
 /// How long an answer is shared: longer than any request that was under way with the old cookie.
 const SHARED_FOR: Duration = Duration::from_secs(60);
 /// How long a failure is shared, so that a failing oxd is not asked again by each request.
 const FAILED_FOR: Duration = Duration::from_secs(10);
 
-type Outcome<A> = Result<A, (Reason, String)>;
+type Known<A> = (Instant, Result<A, Error>);
 
 struct Flight<A> {
-    outcome: Mutex<Option<(Instant, Outcome<A>)>>,
+    outcome: Mutex<Option<Known<A>>>,
 }
 
-/// The refreshes of one child process.
-pub struct Flights<A> {
+/// The calls of one kind in one process, by the token that each uses up.
+pub(super) struct SingleFlight<A> {
     by_token: Mutex<HashMap<String, Arc<Flight<A>>>>,
 }
 
-impl<A> Default for Flights<A> {
+impl<A> Default for SingleFlight<A> {
     fn default() -> Self {
         Self {
             by_token: Mutex::default(),
@@ -35,9 +34,9 @@ impl<A> Default for Flights<A> {
     }
 }
 
-impl<A: Clone> Flights<A> {
-    /// The answer for a token: that of an earlier request, or the one that `refresh` gets now.
-    pub fn share(&self, token: &str, refresh: impl FnOnce() -> Result<A, Failure>) -> Result<A, Failure> {
+impl<A: Clone> SingleFlight<A> {
+    /// The answer for a token: that of an earlier request, or the one that `send` gets now.
+    pub fn share(&self, token: &str, send: impl FnOnce() -> Result<A, Error>) -> Result<A, Error> {
         let flight = {
             let mut flights = lock(&self.by_token);
             flights.retain(|_, flight| match flight.outcome.try_lock() {
@@ -55,72 +54,47 @@ impl<A: Clone> Flights<A> {
                 .clone()
         };
         let mut place = lock(&flight.outcome);
-        if let Some(known) = place.as_ref().filter(|known| is_fresh(known)) {
-            return known
-                .1
-                .clone()
-                .map_err(|(reason, detail)| Failure::new(reason, detail));
+        if let Some((_, outcome)) = place.as_ref().filter(|known| is_fresh(known)) {
+            return outcome.clone();
         }
-        let outcome = refresh();
-        let shared = outcome
-            .as_ref()
-            .map(A::clone)
-            .map_err(|f| (f.reason, f.detail.clone()));
-        *place = Some((Instant::now(), shared));
+        let outcome = send();
+        *place = Some((Instant::now(), outcome.clone()));
         outcome
     }
 }
 
-fn is_fresh<A>(known: &(Instant, Outcome<A>)) -> bool {
+fn is_fresh<A>(known: &Known<A>) -> bool {
     known.0.elapsed() < if known.1.is_ok() { SHARED_FOR } else { FAILED_FOR }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oxd::api::Refreshed;
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    fn refreshed(token: &str) -> Refreshed {
-        Refreshed {
-            access_token: token.into(),
-            expires_in: Some(300),
-            refresh_token: None,
-        }
-    }
 
     #[test]
     fn many_requests_refresh_once_and_another_session_on_its_own() {
-        let (flights, count) = (Flights::default(), AtomicUsize::new(0));
+        let (flights, count) = (SingleFlight::default(), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..50 {
                 scope.spawn(|| {
                     let answer = flights.share("old", || {
                         count.fetch_add(1, Ordering::SeqCst);
-                        Ok(refreshed("new"))
+                        Ok("new")
                     });
-                    assert_eq!(answer.unwrap().access_token, "new");
+                    assert_eq!(answer.unwrap(), "new");
                 });
             }
         });
         assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert_eq!(
-            flights
-                .share("other", || Ok(refreshed("other")))
-                .unwrap()
-                .access_token,
-            "other"
-        );
+        assert_eq!(flights.share("other", || Ok("other")).unwrap(), "other");
     }
 
     #[test]
     fn a_failure_is_shared_too() {
-        let flights = Flights::default();
-        let fail = || Err(Failure::new(Reason::OxdTimeout, "slow"));
+        let flights = SingleFlight::default();
+        let fail = || Err(Error::NotConfigured("why".into()));
         assert!(flights.share("t", fail).is_err());
-        assert_eq!(
-            flights.share("t", || Ok(refreshed("x"))).unwrap_err().reason,
-            Reason::OxdTimeout
-        );
+        assert!(flights.share("t", || Ok("x")).is_err());
     }
 }

@@ -1,0 +1,89 @@
+//! What tells oxd's commands apart, and an answer that is not the command's.
+
+use std::fmt;
+
+use super::trouble::Trouble;
+use crate::base::reason::Reason;
+
+/// Which reason a bad answer and its body stand for.
+type ReasonOf = fn(&BadAnswer, &str) -> Option<Reason>;
+
+/// What is to be known of a command besides its members.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// Its name, which is its path below oxd's address.
+    pub name: &'static str,
+    /// Whether it is about one site: then it carries `oxd_id`, and the client token where oxd protects its commands.
+    pub of_site: bool,
+    /// Whether it is a `GET` without members.
+    pub is_get: bool,
+    /// The reason that a bad answer and its body stand for where this command gives them a meaning of their own.
+    pub(super) reason: ReasonOf,
+}
+
+impl Command {
+    /// A command about one site.
+    pub(super) const fn of_site(name: &'static str) -> Self {
+        Self {
+            name,
+            of_site: true,
+            is_get: false,
+            reason: |_, _| None,
+        }
+    }
+
+    /// A command that needs no site and no client token.
+    pub(super) const fn without_site(name: &'static str) -> Self {
+        Self {
+            of_site: false,
+            ..Self::of_site(name)
+        }
+    }
+
+    /// The same command, with the reasons that its refusals have.
+    pub(super) const fn with_reason(self, reason: ReasonOf) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// The reason that an answer of this command stands for, if it is one of the command's own.
+    pub(super) fn reason_of(self, answer: &BadAnswer, body: &str) -> Option<Reason> {
+        (self.reason)(answer, body)
+    }
+}
+
+/// An answer over HTTP that is not the command's: oxd's own error, or the answer of something else.
+#[derive(Clone, Debug)]
+pub struct BadAnswer {
+    /// The address of the command.
+    pub at: String,
+    /// The command.
+    pub command: Command,
+    /// The HTTP status.
+    pub status: u16,
+    /// `error`, on one line
+    pub error: String,
+    /// `error_description`, on one line
+    pub description: String,
+    /// `details`, on one line; no part of the text, as it may quote what was sent.
+    pub details: String,
+    /// What is wrong with the answer when it is not an error of oxd.
+    pub foreign: Option<Trouble>,
+    /// The reason that it stands for, where the command gives it a meaning of its own.
+    pub(super) reason: Option<Reason>,
+}
+
+impl fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(trouble) = &self.foreign {
+            return trouble.fmt(f);
+        }
+        write!(f, "{} answered {}", self.at, self.status)?;
+        if !self.error.is_empty() {
+            write!(f, " with '{}'", self.error)?;
+        }
+        if !self.description.is_empty() {
+            write!(f, " ({})", self.description)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! The commands of oxd's REST API, a file each: the members that are sent (swagger 4.1 to 4.5) and those of the answer
+//! that are used. Members that are not named are ignored.
+//!
+//! A new command is a new file with a [`Request`], and a line in [`ALL`].
+
+pub mod authorization_url;
+pub mod client_token;
+pub mod discovery;
+pub mod health_check;
+pub mod introspect_access_token;
+pub mod jwks;
+pub mod logout_uri;
+pub mod refresh;
+pub mod register_site;
+pub mod remove_site;
+pub mod tokens_by_code;
+pub mod update_site;
+pub mod user_info;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use self::refresh::Refreshed;
+use super::command::Command;
+use super::error::Error;
+use crate::base::clock::Seconds;
+use crate::base::secret::Secret;
+
+/// All commands that this program knows.
+pub const ALL: &[Command] = &[
+    authorization_url::GetAuthorizationUrl::COMMAND,
+    client_token::GetClientToken::COMMAND,
+    discovery::GetDiscovery::COMMAND,
+    health_check::HealthCheck::COMMAND,
+    introspect_access_token::IntrospectAccessToken::COMMAND,
+    jwks::GetJwks::COMMAND,
+    logout_uri::GetLogoutUri::COMMAND,
+    refresh::GetAccessTokenByRefreshToken::COMMAND,
+    register_site::RegisterSite::COMMAND,
+    remove_site::RemoveSite::COMMAND,
+    tokens_by_code::GetTokensByCode::COMMAND,
+    update_site::UpdateSite::COMMAND,
+    user_info::GetUserInfo::COMMAND,
+];
+
+/// Sends commands. Object-safe, so that rules, tests and `oxdctl` share the typed requests.
+pub trait Call {
+    /// Sends the members (without `oxd_id`) and answers with the members of a successful answer.
+    fn call(&self, command: Command, members: Map<String, Value>) -> Result<Map<String, Value>, Error>;
+}
+
+/// What the rules of login, session and logout need of oxd: commands, and what requests share.
+pub trait Oxd: Call {
+    /// `get-access-token-by-refresh-token`. Requests with the same refresh token share one answer: the provider may take
+    /// each refresh token only once.
+    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Error>;
+
+    /// `get-user-info` for a session that asked last at `since`; requests of the same session share one answer.
+    fn user_info_again(
+        &self,
+        access_token: &str,
+        id_token: &str,
+        since: Seconds,
+    ) -> Result<Map<String, Value>, Error>;
+
+    /// `get-jwks`: the provider's keys (RFC 7517 section 4). They are kept for a while; `anew` asks for fresh ones,
+    /// which oxd is asked for at a bounded rate.
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Error>;
+}
+
+/// The request of one command.
+pub trait Request: Serialize {
+    /// The command.
+    const COMMAND: Command;
+    /// The members of its answer that are used.
+    type Answer: DeserializeOwned;
+
+    /// The members as they are sent, without `oxd_id`.
+    fn members(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => members,
+            _ => Map::new(),
+        }
+    }
+
+    /// Reads the members of an answer. The error names a member that is missing, and no value.
+    fn read(answer: Map<String, Value>) -> Result<Self::Answer, String> {
+        serde_json::from_value(Value::Object(answer)).map_err(|error| {
+            // serde_json's message may quote a value, and with it a token.
+            match error.to_string().strip_prefix("missing field ") {
+                Some(member) => format!("without the member {member}"),
+                None => "a member has the wrong type".to_owned(),
+            }
+        })
+    }
+
+    /// Sends the request.
+    fn send<C: Call + ?Sized>(&self, oxd: &C) -> Result<Self::Answer, Error> {
+        let answer = oxd.call(Self::COMMAND, self.members())?;
+        Self::read(answer).map_err(|what| Error::Unusable {
+            command: Self::COMMAND,
+            what,
+        })
+    }
+}
+
+/// Serializes a secret where oxd has to know it.
+fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::base::reason::{Failure, Reason};
+    use crate::oxd::{Answer, server};
+    use crate::shm::stats;
+
+    /// The reason that an answer of a command stands for.
+    pub fn failure(command: Command, status: u16, body: &str) -> Reason {
+        let answer = Answer {
+            status,
+            body: body.into(),
+            ..Answer::default()
+        };
+        let url = "http://oxd".parse().unwrap();
+        let read = answer.read(&server::tests::server(&url), command);
+        Failure::from(read.unwrap_err()).reason
+    }
+
+    #[test]
+    fn every_command_is_listed_once_and_all_that_are_counted_exist() {
+        let mut names: Vec<_> = ALL.iter().map(|command| command.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
+        for counted in stats::Command::ALL {
+            assert!(
+                names.contains(&counted.name()) || counted.name() == "other",
+                "{}",
+                counted.name()
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_answer_is_said_without_its_values() {
+        let read = |answer: Value| logout_uri::GetLogoutUri::read(answer.as_object().unwrap().clone());
+        let wrong = |answer| read(answer).err().unwrap();
+        assert_eq!(wrong(serde_json::json!({})), "without the member `uri`");
+        assert_eq!(
+            wrong(serde_json::json!({"uri": ["hunter2"]})),
+            "a member has the wrong type"
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! Why a command of oxd brought no usable answer, and which refusal of a request that is.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use super::command::{BadAnswer, Command};
+use super::trouble::{Cause, Stage, Trouble};
+use crate::base::reason::{Failure, Reason};
+
+/// Why a command brought no answer. Its text holds no secret and no token, except for what oxd itself quotes.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// There was no HTTP answer.
+    NoAnswer {
+        /// The address of the command.
+        at: String,
+        /// What happened.
+        trouble: Trouble,
+    },
+    /// The answer was not what the command answers with.
+    Answer(Box<BadAnswer>),
+    /// The answer was a success, but lacks what it is read for.
+    Unusable {
+        /// The command.
+        command: Command,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Not sent: as many calls as allowed are under way, and none ended in time.
+    Busy {
+        /// The address of the command.
+        at: String,
+        /// `OxdServerMaxCalls`
+        max_calls: u32,
+    },
+    /// Not sent: the circuit breaker is open.
+    BreakerOpen {
+        /// The address of the command.
+        at: String,
+    },
+    /// The place's configuration names no site that could be asked; the text says what is missing.
+    NotConfigured(String),
+    /// The client's thread did not start.
+    NotStarted(Arc<std::io::Error>),
+}
+
+#[cfg(test)]
+impl BadAnswer {
+    /// An error of oxd with this description.
+    pub fn scripted(command: Command, status: u16, description: &str) -> Error {
+        let mut bad = Self {
+            at: "http://oxd/scripted".to_owned(),
+            command,
+            status,
+            error: "scripted".to_owned(),
+            description: description.to_owned(),
+            details: String::new(),
+            foreign: None,
+            reason: None,
+        };
+        bad.reason = command.reason_of(&bad, description);
+        Error::Answer(Box::new(bad))
+    }
+}
+
+impl Error {
+    /// The HTTP status of the answer, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Error::Answer(bad) => Some(bad.status),
+            _ => None,
+        }
+    }
+
+    /// The reason of the refusal that a request gets for it.
+    fn reason(&self) -> Reason {
+        match self {
+            Error::NoAnswer { trouble, .. } => match (trouble.cause.stage(), trouble.cause) {
+                (Stage::Name | Stage::Connection | Stage::Tls, _) => Reason::OxdUnreachable,
+                (Stage::Answer, Cause::NoAnswer) => Reason::OxdTimeout,
+                (Stage::Answer, _) => Reason::OxdAnswer,
+            },
+            Error::Answer(bad) if bad.status == 200 => Reason::OxdAnswer,
+            Error::Answer(bad) => match (bad.reason, bad.status) {
+                (Some(reason), _) => reason,
+                (None, 403) => Reason::ClientTokenRefused,
+                (None, _) => Reason::OxdAnswer,
+            },
+            Error::Unusable { .. } => Reason::OxdAnswer,
+            Error::Busy { .. } => Reason::OxdBusy,
+            Error::BreakerOpen { .. } => Reason::OxdResting,
+            Error::NotConfigured(_) => Reason::NotConfigured,
+            Error::NotStarted(_) => Reason::Internal,
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(error.reason(), error.to_string())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NoAnswer { at, trouble } => write!(f, "{at}: {trouble}"),
+            Error::Answer(bad) => bad.fmt(f),
+            Error::Unusable { command, what } => {
+                write!(f, "{} answered 200, but {what}", command.name)
+            }
+            Error::Busy { at, max_calls } => write!(f, "{at}: {max_calls} calls are under way already"),
+            Error::BreakerOpen { at } => {
+                write!(f, "{at}: not called, it could not be reached a moment ago")
+            }
+            Error::NotConfigured(what) => f.write_str(what),
+            Error::NotStarted(why) => write!(f, "the thread for calls to oxd did not start: {why}"),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Error::NoAnswer { trouble, .. } => trouble.source(),
+            Error::NotStarted(why) => Some(why.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_reason() {
+        for (cause, reason) in [
+            (Cause::NameUnknown, Reason::OxdUnreachable),
+            (Cause::ConnectionTimeout, Reason::OxdUnreachable),
+            (Cause::UnknownAuthority, Reason::OxdUnreachable),
+            (Cause::NoAnswer, Reason::OxdTimeout),
+            (Cause::ConnectionBroken, Reason::OxdAnswer),
+        ] {
+            let trouble = Trouble::new(cause, "why");
+            let at = "http://oxd/x".to_owned();
+            let failure = Failure::from(Error::NoAnswer { at, trouble });
+            assert_eq!(
+                (failure.reason, failure.detail.as_str()),
+                (reason, "http://oxd/x: why")
+            );
+        }
+    }
+
+    #[test]
+    fn what_an_error_comes_from_can_be_asked_for() {
+        let error = Error::NotStarted(Arc::new(std::io::ErrorKind::OutOfMemory.into()));
+        assert!(error.source().unwrap().is::<std::io::Error>());
+        assert_eq!(Failure::from(error).reason, Reason::Internal);
+    }
+}
