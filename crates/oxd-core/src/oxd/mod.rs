@@ -15,6 +15,7 @@ mod http;
 mod keys;
 mod server;
 mod single_flight;
+mod site;
 mod tls;
 mod token;
 mod trouble;
@@ -27,7 +28,8 @@ pub use command::{BadAnswer, Command};
 pub use commands::{Call, Oxd, Request};
 pub use error::Error;
 pub use http::{HttpTransport, Transport};
-pub use server::{Server, Site};
+pub use server::Server;
+pub use site::Site;
 pub use tls::{Certificate, SystemRoots};
 pub use trouble::{Cause, Stage, Trouble};
 

@@ -1,0 +1,67 @@
+//! One site that is registered with oxd, as the settings of a place name it.
+
+use super::commands::client_token::GetClientToken;
+use super::error::Error;
+use super::server::Server;
+use crate::base::site::SiteId;
+use crate::config::settings::Settings;
+use crate::config::types::Provider;
+
+/// One site at one oxd server, with everything that a call needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The server.
+    pub server: Server<'a>,
+    /// `oxd_id`
+    pub id: SiteId<'a>,
+    /// The site's provider, where it is named.
+    pub provider: Option<Provider<'a>>,
+    /// What `get-client-token` is told; `None` with `OxdProtectedCommands Off`.
+    pub credentials: Option<GetClientToken<'a>>,
+}
+
+impl<'a> Site<'a> {
+    /// The site that the settings of a place name. The error names the first missing directive; `path` is what was asked
+    /// for there.
+    pub fn of(settings: &Settings<'a>, path: &str) -> Result<Self, Error> {
+        let missing =
+            |directive: &str| Error::NotConfigured(format!("{path}: this place has no {directive}"));
+        let named = settings.server();
+        let server = Server {
+            url: named.url.ok_or_else(|| missing("OxdServer"))?,
+            timeouts: named.timeouts,
+            verify: named.verify,
+            ca: named.ca,
+            proxy: named.proxy,
+            max_calls: named.max_calls,
+        };
+        let id = settings.site.ok_or_else(|| missing("OxdId (or OxdSite)"))?;
+        let credentials = if named.protected_commands {
+            if named.provider.is_none() {
+                return Err(missing("OxdOpHost (or OxdOpConfigurationEndpoint, or OxdSite)"));
+            }
+            let client_id = named
+                .client_id
+                .ok_or_else(|| missing("OxdClientId (or OxdSite)"))?;
+            let secret = named.client_secret;
+            let secret = secret.ok_or_else(|| missing("OxdClientSecret (or OxdSite)"))?;
+            Some(GetClientToken::new(client_id, secret, named.provider))
+        } else {
+            None
+        };
+        Ok(Self {
+            server,
+            id,
+            provider: named.provider,
+            credentials,
+        })
+    }
+
+    /// The error for a place whose settings name no site.
+    pub fn missing(settings: &Settings<'_>, path: &str) -> Error {
+        match Site::of(settings, path) {
+            Err(error) => error,
+            Ok(_) => Error::NotConfigured(format!("{path}: this place has no site")),
+        }
+    }
+}
