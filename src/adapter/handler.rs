@@ -21,8 +21,9 @@ use crate::adapter::protect;
 use crate::adapter::request::{Texts, World};
 use crate::adapter::store;
 use crate::ffi::Status;
+use crate::ffi::request::Request;
 use crate::ffi::request::is_word;
-use crate::ffi::request::{Request, Table};
+use crate::ffi::table::Table;
 
 /// The handler hook: `SetHandler oxd`.
 pub fn handle(request: Request<'_>) -> Status {

@@ -19,9 +19,10 @@ use crate::adapter::handler;
 use crate::adapter::identity;
 use crate::adapter::store;
 use crate::ffi::Status;
+use crate::ffi::request::Request;
 use crate::ffi::request::is_word;
-use crate::ffi::request::{Request, Table};
 use crate::ffi::request_state::{KeptSession, PoolText};
+use crate::ffi::table::Table;
 
 /// The check_authn hook: `AuthType oxd`.
 pub fn authenticate(request: Request<'_>) -> Status {
