@@ -119,8 +119,17 @@ const CONSTANTS: &[&str] = &[
 ];
 
 fn main() {
+    // The tests at the boundary (tests/edge) are another package with the same sources.
+    let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let root = package
+        .ancestors()
+        .find(|root| root.join("c_shim/shim.h").is_file());
+    let root = root.unwrap_or_else(|| fail("c_shim/shim.h is missing."));
+    if let Err(error) = env::set_current_dir(root) {
+        fail(&format!("{}: {error}", root.display()));
+    }
     for file in ["c_shim/shim.c", "c_shim/shim.h", "build.rs"] {
-        println!("cargo:rerun-if-changed={file}");
+        println!("cargo:rerun-if-changed={}", root.join(file).display());
     }
     for variable in ["APXS", "APR_CONFIG", "APU_CONFIG"] {
         println!("cargo:rerun-if-env-changed={variable}");
@@ -162,6 +171,9 @@ fn main() {
         fail(&format!("{} cannot be written: {error}", out.display()));
     }
 
+    if env::var_os("CARGO_PKG_NAME").is_none_or(|name| name != "mod_oxd") {
+        return;
+    }
     // httpd unloads and reloads every module at each restart, but threads and their destructors must keep their code.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // A symbol that neither httpd nor a library of ours has should fail this build and not LoadModule; httpd's own

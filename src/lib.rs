@@ -9,3 +9,16 @@ mod adapter;
 mod entry;
 #[allow(unsafe_code)]
 mod ffi;
+
+/// For the tests of what safe code cannot do at the boundary (`tests/edge`).
+#[doc(hidden)]
+pub mod edge {
+    pub use crate::ffi::command::Command;
+    pub use crate::ffi::dir_config::DirConfig;
+    pub use crate::ffi::pool::Pool;
+    pub use crate::ffi::request::Request;
+    pub use crate::ffi::server::Section;
+    pub use crate::ffi::sys::request_rec;
+    pub use crate::ffi::table::Table;
+    pub use oxd_core::config::types::{AuthParam, Expression};
+}

@@ -15,6 +15,7 @@ use oxd_core::shm::memory::{self, Memory};
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
 
+use crate::ffi::server::Servers;
 use crate::ffi::{process, shared};
 
 /// The client to oxd.
@@ -134,8 +135,8 @@ pub fn gauges() -> Gauges {
 }
 
 /// Makes the random key at the first start; answers whether it was made just now, or `None` without randomness.
-pub fn prepare_random_key() -> Option<bool> {
-    let (bytes, fresh) = process::retained_key(|bytes| SystemRandom.fill(bytes).is_ok())?;
+pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
+    let (bytes, fresh) = process::retained_key(servers, |bytes| SystemRandom.fill(bytes).is_ok())?;
     RANDOM_KEYS.get_or_init(|| match KeyRing::derive([bytes.as_slice()]) {
         Some(ring) => ring,
         None => unreachable!("one key was given"),

@@ -9,8 +9,9 @@ use oxd_core::session::claims::{self, lookup};
 use oxd_core::session::record::{ClaimView, SessionRecord};
 
 use crate::ffi::Status;
-use crate::ffi::request::{Request, Table};
+use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
+use crate::ffi::table::Table;
 
 /// What the environment names of claims begin with.
 const ENV: &[u8] = b"OXD_CLAIM_";

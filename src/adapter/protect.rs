@@ -16,8 +16,9 @@ use super::identity;
 use super::respond::{send, send_cookies};
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
-use crate::ffi::request::{Request, Table, is_word};
+use crate::ffi::request::{Request, is_word};
 use crate::ffi::request_state::PoolText;
+use crate::ffi::table::Table;
 
 /// The place's configuration, where it has `AuthType oxd`.
 fn protected<'r>(request: Request<'r>) -> Option<&'r DirConfig<'r>> {

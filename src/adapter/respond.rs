@@ -5,7 +5,8 @@ use std::ffi::CStr;
 use oxd_core::http::response::{Body, Response};
 
 use crate::ffi::Status;
-use crate::ffi::request::{Request, Table};
+use crate::ffi::request::Request;
+use crate::ffi::table::Table;
 
 /// What the access log can show of an answer: its code and its reference number.
 const NOTES: [&CStr; 2] = [c"oxd-reason", c"oxd-ref"];

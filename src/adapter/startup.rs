@@ -80,7 +80,7 @@ pub fn prepare(servers: Servers<'_>) -> Status {
         log.line(Level::Error, &format!("store_unavailable: {why}"));
         return Status::Http(500);
     }
-    match child::prepare_random_key() {
+    match child::prepare_random_key(servers) {
         None => {
             log.line(
                 Level::Error,

@@ -141,7 +141,8 @@ unsafe extern "C" fn pre_config(
 ) -> c_int {
     // SAFETY: httpd passes the pool of the configuration that it is about to read.
     if let Some(pool) = unsafe { Pool::from_raw(pool) } {
-        guard::contained(|| socache::register_mutex(pool), |_| ());
+        // SAFETY: as above.
+        guard::contained(|| unsafe { socache::register_mutex(pool) }, |_| ());
     }
     sys::OK
 }
@@ -151,7 +152,11 @@ unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::se
     let pool = unsafe { Pool::from_raw(pool) };
     // SAFETY: httpd passes the main server.
     let log = unsafe { ServerLog::from_raw(server) };
-    let prepare = || pool.map_or(Ok(()), socache::prepare_child);
+    let prepare = || match pool {
+        // SAFETY: as above, before the child starts its threads.
+        Some(pool) => unsafe { socache::prepare_child(pool) },
+        None => Ok(()),
+    };
     if let Err(line) = guard::contained(prepare, |message| Err(message.to_owned())) {
         log.line(Level::Error, &format!("store_unavailable: {line}"));
     }

@@ -44,25 +44,25 @@ impl<'r> Request<'r> {
     /// Reads the request's body: `Ok(None)` when it is longer than `limit`, an HTTP status when it cannot be read.
     pub fn read_body(self, limit: usize) -> Result<Option<Vec<u8>>, u16> {
         let r = self.raw.as_ptr();
-        // SAFETY: the request is live; the buffer is valid for the length given.
-        unsafe {
-            let status = sys::ap_setup_client_block(r, sys::REQUEST_CHUNKED_DECHUNK as c_int);
-            if status != sys::OK {
-                return Err(u16::try_from(status).unwrap_or(400));
-            }
-            let mut body = Vec::new();
-            if sys::ap_should_client_block(r) == 0 {
-                return Ok(Some(body));
-            }
-            let mut buffer = [0u8; 8192];
-            loop {
-                let count = sys::ap_get_client_block(r, buffer.as_mut_ptr().cast(), buffer.len() as _);
-                match usize::try_from(count) {
-                    Ok(0) => return Ok(Some(body)),
-                    Ok(count) if body.len() + count > limit => return Ok(None),
-                    Ok(count) => body.extend_from_slice(buffer.get(..count).unwrap_or_default()),
-                    Err(_) => return Err(400),
-                }
+        // SAFETY: the request is live.
+        let status = unsafe { sys::ap_setup_client_block(r, sys::REQUEST_CHUNKED_DECHUNK as c_int) };
+        if status != sys::OK {
+            return Err(u16::try_from(status).unwrap_or(400));
+        }
+        let mut body = Vec::new();
+        // SAFETY: the request is live.
+        if unsafe { sys::ap_should_client_block(r) } == 0 {
+            return Ok(Some(body));
+        }
+        let mut buffer = [0u8; 8192];
+        loop {
+            // SAFETY: the request is live; the buffer is valid for the length given.
+            let count = unsafe { sys::ap_get_client_block(r, buffer.as_mut_ptr().cast(), buffer.len() as _) };
+            match usize::try_from(count) {
+                Ok(0) => return Ok(Some(body)),
+                Ok(count) if body.len() + count > limit => return Ok(None),
+                Ok(count) => body.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+                Err(_) => return Err(400),
             }
         }
     }

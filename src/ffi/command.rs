@@ -47,6 +47,13 @@ impl<'c> Command<'c> {
         self.pool
     }
 
+    /// Whether the command stands in the server's configuration, and not in a file that is read for one request.
+    pub(super) fn is_of_server(self) -> bool {
+        // SAFETY: the parameters are live by the contract of `during`, and name a live server, which has its process.
+        let pconf = unsafe { (*(*self.raw.as_ref().server).process).pconf };
+        pconf == self.pool.as_ptr()
+    }
+
     /// What the module's command table says of the directive: its `cmd_data`, which is a number.
     pub fn number(self) -> usize {
         // SAFETY: the parameters are live by the contract of `during`.

@@ -1,8 +1,10 @@
-//! The boundary to C, and the only place with `unsafe` code.
+//! The boundary to C: wrappers over httpd's and APR's values that are safe to use, and no policy.
 //!
-//! What comes out of here is safe to use: a [`request::Request`] whose texts are `Option`s, a [`pool::Pool`] that
-//! hands out zeroed memory, hooks that no panic leaves. What goes in are plain Rust functions (`crate::adapter::protect`,
-//! `crate::adapter::handler`, `crate::adapter::startup`).
+//! Memory of httpd's belongs to pools, and a lifetime stands for the pool: `'r` for a request's
+//! ([`request::Request`]), `'c` for a configuration's ([`command::Command`], [`server::Servers`],
+//! [`dir_config::DirConfig`]). Those three handles are invariant and come with a lifetime of their own each time they
+//! are made from a pointer (`during`), so that safe code cannot put memory of one pool where another pool outlives it.
+//! `tests/edge` shows what does not compile, and the suites run httpd with freed pools overwritten.
 
 mod body;
 pub mod command;
@@ -17,6 +19,7 @@ pub mod request_state;
 pub mod server;
 pub mod shared;
 pub mod socache;
+pub mod table;
 
 /// The bindings that `build.rs` made.
 #[allow(

@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
+use super::server::Servers;
 use super::sys;
 
 /// Runs `body` with all signals blocked, so that threads which it starts never run one of httpd's signal handlers.
@@ -26,23 +27,23 @@ pub fn with_signals_blocked<A>(body: impl FnOnce() -> A) -> A {
 
 /// 32 bytes that `fill` makes at the first start and that stay the same across graceful restarts; `None` when `fill`
 /// failed. The flag says whether they were made just now.
-pub fn retained_key(fill: impl FnOnce(&mut [u8; 32]) -> bool) -> Option<([u8; 32], bool)> {
+pub fn retained_key(_: Servers<'_>, fill: impl FnOnce(&mut [u8; 32]) -> bool) -> Option<([u8; 32], bool)> {
     const KEY: &std::ffi::CStr = c"mod_oxd random key";
-    // SAFETY: httpd keeps the data for the process's life; it is 32 bytes long because only this function makes it,
-    // and the configuration phase, where this runs, has one thread.
-    unsafe {
-        let mut data = sys::ap_retained_data_get(KEY.as_ptr()).cast::<[u8; 32]>();
-        let fresh = data.is_null();
-        if fresh {
-            let mut bytes = [0; 32];
-            if !fill(&mut bytes) {
-                return None;
-            }
-            data = sys::ap_retained_data_create(KEY.as_ptr(), 32).cast();
-            data.write(bytes);
+    // SAFETY: the servers stand for the configuration phase, which has one thread.
+    let mut data = unsafe { sys::ap_retained_data_get(KEY.as_ptr()) }.cast::<[u8; 32]>();
+    let fresh = data.is_null();
+    if fresh {
+        let mut bytes = [0; 32];
+        if !fill(&mut bytes) {
+            return None;
         }
-        Some((*data, fresh))
+        // SAFETY: as above; httpd keeps the data for the process's life.
+        data = unsafe { sys::ap_retained_data_create(KEY.as_ptr(), bytes.len() as _) }.cast();
+        // SAFETY: the data are that long, and nobody else has them.
+        unsafe { data.write(bytes) };
     }
+    // SAFETY: the data are 32 bytes long because only this function makes them.
+    Some((unsafe { *data }, fresh))
 }
 
 /// Whether httpd reads its configuration only to check it or for the first of two times, not to run with it.

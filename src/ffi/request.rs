@@ -24,21 +24,6 @@ pub struct Request<'r> {
     brand: PhantomData<fn(&'r ()) -> &'r ()>,
 }
 
-/// httpd's tables of a request.
-#[derive(Clone, Copy)]
-pub enum Table {
-    /// The request's headers.
-    HeadersIn,
-    /// Headers of a successful answer.
-    HeadersOut,
-    /// Headers of every answer.
-    ErrHeadersOut,
-    /// The environment of CGI scripts, SSI and so on.
-    Environment,
-    /// Notes of modules, which the access log can show.
-    Notes,
-}
-
 impl<'r> Request<'r> {
     /// Runs `body` with a request; `None` for NULL.
     ///
@@ -55,20 +40,22 @@ impl<'r> Request<'r> {
     /// # Safety
     /// `raw` must be a live request that only this thread uses, and whatever has the lifetime `'r` must live as long as
     /// its pool, unless the value is only read.
-    unsafe fn branded(raw: NonNull<sys::request_rec>) -> Self {
+    pub(super) unsafe fn branded(raw: NonNull<sys::request_rec>) -> Self {
         Self {
             raw,
             brand: PhantomData,
         }
     }
 
-    fn rec(&self) -> &sys::request_rec {
-        // SAFETY: live by `from_raw`'s contract; no reference is held across a call into httpd.
+    pub(super) fn rec(&self) -> &sys::request_rec {
+        // SAFETY: live by the contract of `branded`; no reference is held across a call into httpd.
         unsafe { self.raw.as_ref() }
     }
 
-    fn text(&self, text: *const c_char) -> Option<&'r CStr> {
-        // SAFETY: httpd's texts of a request live in its pool.
+    /// # Safety
+    /// `text` must be NULL or a C string that lives as long as the request's pool.
+    pub(super) unsafe fn text(self, text: *const c_char) -> Option<&'r CStr> {
+        // SAFETY: by this function's contract.
         unsafe { c_text(text) }
     }
 
@@ -168,7 +155,8 @@ impl<'r> Request<'r> {
 
     /// The method.
     pub fn method(self) -> Method {
-        match self.text(self.rec().method).map_or(&b""[..], CStr::to_bytes) {
+        // SAFETY: httpd's texts of a request live in its pool.
+        match unsafe { self.text(self.rec().method) }.map_or(&b""[..], CStr::to_bytes) {
             b"GET" if self.rec().header_only != 0 => Method::Head,
             b"GET" => Method::Get,
             b"HEAD" => Method::Head,
@@ -179,51 +167,67 @@ impl<'r> Request<'r> {
 
     /// The decoded path.
     pub fn path(self) -> Option<&'r CStr> {
-        self.text(self.rec().uri)
+        // SAFETY: as for `method`.
+        unsafe { self.text(self.rec().uri) }
     }
 
     /// The query as it came.
     pub fn query(self) -> Option<&'r CStr> {
-        self.text(self.rec().args)
+        // SAFETY: as for `method`.
+        unsafe { self.text(self.rec().args) }
     }
 
     /// The request line's target as it came.
     pub fn unparsed(self) -> Option<&'r CStr> {
-        self.text(self.rec().unparsed_uri)
+        // SAFETY: as for `method`.
+        unsafe { self.text(self.rec().unparsed_uri) }
     }
 
     /// The handler that httpd has chosen.
     pub fn handler(self) -> Option<&'r CStr> {
-        self.text(self.rec().handler)
+        // SAFETY: as for `method`.
+        unsafe { self.text(self.rec().handler) }
     }
 
     /// The handler that the place has by `SetHandler`; known before httpd has chosen one.
     pub fn configured_handler(self) -> Option<&'r CStr> {
-        // SAFETY: the core module's configuration is a core_dir_config; since httpd 2.4.13 its handler is an
-        // expression, also where it is a plain word.
-        unsafe {
-            let core =
-                sys::ap_get_core_module_config(self.rec().per_dir_config).cast::<sys::core_dir_config>();
-            let core = core.as_ref()?;
-            if core.expr_handler.is_null() {
-                return c_text(core.handler);
-            }
-            let mut error: *const c_char = ptr::null();
-            let handler = sys::ap_expr_str_exec(self.raw.as_ptr(), core.expr_handler, &mut error);
-            if error.is_null() { c_text(handler) } else { None }
+        let vector = self.rec().per_dir_config;
+        // SAFETY: the core module's configuration of a place is a core_dir_config, and outlives the request.
+        let core = unsafe {
+            sys::ap_get_core_module_config(vector)
+                .cast::<sys::core_dir_config>()
+                .as_ref()
+        }?;
+        // Since httpd 2.4.13 the handler is an expression, also where it is a plain word.
+        if core.expr_handler.is_null() {
+            // SAFETY: NULL, or a C string of the configuration.
+            return unsafe { self.text(core.handler) };
+        }
+        let mut error: *const c_char = ptr::null();
+        // SAFETY: request and expression are live; the out parameter is valid.
+        let handler = unsafe { sys::ap_expr_str_exec(self.raw.as_ptr(), core.expr_handler, &mut error) };
+        if error.is_null() {
+            // SAFETY: NULL, or a C string in the request's pool.
+            unsafe { self.text(handler) }
+        } else {
+            None
         }
     }
 
     /// `AuthType`
     pub fn auth_type(self) -> Option<&'r CStr> {
-        // SAFETY: a plain query; the answer lives in the configuration.
-        self.text(unsafe { sys::ap_auth_type(self.raw.as_ptr()) })
+        // SAFETY: a plain query.
+        let name = unsafe { sys::ap_auth_type(self.raw.as_ptr()) };
+        // SAFETY: NULL, or a C string of the configuration or in the request's pool.
+        unsafe { self.text(name) }
     }
 
     /// `AuthName`
     pub fn auth_name(self) -> Option<&'r CStr> {
+        // SAFETY: a plain query.
+        let name = unsafe { sys::ap_auth_name(self.raw.as_ptr()) };
         // SAFETY: as for `auth_type`.
-        self.text(unsafe { sys::ap_auth_name(self.raw.as_ptr()) })
+        unsafe { self.text(name) }
     }
 
     /// What the place's `Require` rules say about the request as it is now, with the user that it has by now.
@@ -240,128 +244,19 @@ impl<'r> Request<'r> {
 
     /// Scheme, host and port of URLs that lead here (`UseCanonicalName` and so on count).
     pub fn server_address(self) -> (Option<&'r CStr>, Option<&'r CStr>, u16) {
-        // SAFETY: plain queries; the texts live in the request's pool or the configuration.
-        unsafe {
-            (
-                self.text(sys::ap_run_http_scheme(self.raw.as_ptr())),
-                self.text(sys::ap_get_server_name_for_url(self.raw.as_ptr())),
-                sys::ap_get_server_port(self.raw.as_ptr()),
-            )
-        }
+        let r = self.raw.as_ptr();
+        // SAFETY: plain queries.
+        let (scheme, host) = unsafe { (sys::ap_run_http_scheme(r), sys::ap_get_server_name_for_url(r)) };
+        // SAFETY: both are NULL or C strings of httpd's, of the configuration or in the request's pool.
+        let (scheme, host) = unsafe { (self.text(scheme), self.text(host)) };
+        // SAFETY: a plain query.
+        (scheme, host, unsafe { sys::ap_get_server_port(r) })
     }
 
     /// `LimitRequestFieldSize`
     pub fn header_limit(self) -> usize {
         // SAFETY: a request has a server.
         unsafe { usize::try_from((*self.rec().server).limit_req_fieldsize).unwrap_or(0) }
-    }
-
-    fn table(self, table: Table) -> *mut sys::apr_table_t {
-        let rec = self.rec();
-        match table {
-            Table::HeadersIn => rec.headers_in,
-            Table::HeadersOut => rec.headers_out,
-            Table::ErrHeadersOut => rec.err_headers_out,
-            Table::Environment => rec.subprocess_env,
-            Table::Notes => rec.notes,
-        }
-    }
-
-    /// A request header.
-    pub fn header(self, name: &CStr) -> Option<&'r CStr> {
-        self.entry(Table::HeadersIn, name)
-    }
-
-    fn entry(self, table: Table, name: &CStr) -> Option<&'r CStr> {
-        // SAFETY: a request has its tables, and their texts live at least as long as its pool.
-        self.text(unsafe { sys::apr_table_get(self.table(table), name.as_ptr()) })
-    }
-
-    /// Hands notes on to the request that the access log asks for them: the last of those that internal redirects have
-    /// made of this one. An `ErrorDocument` begins with none.
-    pub fn hand_on_notes(self, names: [&'static CStr; 2]) {
-        let mut found = [None; 2];
-        let mut last = self.raw;
-        loop {
-            // SAFETY: an internal redirect lives in the pool of the request that it was made of.
-            let request: Request<'r> = unsafe { Request::branded(last) };
-            for (note, name) in found.iter_mut().zip(names) {
-                *note = request.entry(Table::Notes, name).or(*note);
-            }
-            match NonNull::new(request.rec().next) {
-                Some(next) => last = next,
-                None => break,
-            }
-        }
-        if last != self.raw {
-            for (note, name) in found.into_iter().zip(names) {
-                if let Some(text) = note {
-                    // SAFETY: as above, so that the text lives as long as that request's pool.
-                    let request: Request<'r> = unsafe { Request::branded(last) };
-                    request.set(Table::Notes, name, text);
-                }
-            }
-        }
-    }
-
-    /// The names of the request headers that fit. Nothing is allocated where none does.
-    pub fn headers_that(self, fit: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
-        self.entries(Table::HeadersIn, fit)
-    }
-
-    fn entries(self, table: Table, fit: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
-        // SAFETY: an APR table begins with its array of entries (apr_table_elts is a macro for this).
-        unsafe {
-            let array = &*self.table(table).cast::<sys::apr_array_header_t>();
-            let entries = array.elts.cast::<sys::apr_table_entry_t>();
-            (0..usize::try_from(array.nelts).unwrap_or(0))
-                .filter_map(|at| c_text((*entries.add(at)).key))
-                .filter(|name| fit(name.to_bytes()))
-                .collect()
-        }
-    }
-
-    /// Whether a table lives in the request's own pool.
-    ///
-    /// Some versions of httpd let subrequests share the table of headers with the main request, and an index file's
-    /// subrequest leaves its tables to the request that it was made for.
-    #[inline]
-    fn owns(self, table: *mut sys::apr_table_t) -> bool {
-        // SAFETY: a request has its tables, and an APR table begins with its array of entries (apr_table_elts is a macro
-        // for this).
-        let pool = unsafe { (*table.cast::<sys::apr_array_header_t>()).pool };
-        ptr::eq(pool, self.rec().pool)
-    }
-
-    /// Sets an entry. Name and value are copied only where the table does not live in the request's pool.
-    pub fn set(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        let (table, name, value) = (self.table(table), name.into(), value.into());
-        let set = if self.owns(table) {
-            sys::apr_table_setn
-        } else {
-            sys::apr_table_set
-        };
-        // SAFETY: the table is live; the texts live as long as the request's pool, which is the table's, or are copied.
-        unsafe { set(table, name.as_ptr(), value.as_ptr()) }
-    }
-
-    /// Adds an entry besides others of the same name. Name and value are copied as for [`Request::set`].
-    #[inline]
-    pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        let (table, name, value) = (self.table(table), name.into(), value.into());
-        let add = if self.owns(table) {
-            sys::apr_table_addn
-        } else {
-            sys::apr_table_add
-        };
-        // SAFETY: as for `set`.
-        unsafe { add(table, name.as_ptr(), value.as_ptr()) }
-    }
-
-    /// Takes all entries of a name out.
-    pub fn unset(self, table: Table, name: &CStr) {
-        // SAFETY: a request has its tables.
-        unsafe { sys::apr_table_unset(self.table(table), name.as_ptr()) }
     }
 
     /// Sets `REMOTE_USER`.
@@ -377,7 +272,8 @@ impl<'r> Request<'r> {
 
     /// Whether the request has a user without a name.
     pub fn has_empty_user(self) -> bool {
-        self.text(self.rec().user).is_some_and(CStr::is_empty)
+        // SAFETY: as for `method`.
+        unsafe { self.text(self.rec().user) }.is_some_and(CStr::is_empty)
     }
 
     /// Takes the user away again.

@@ -1,7 +1,7 @@
 //! Lets an httpd overwrite what it frees, so that a module which goes on using the memory of a destroyed pool reads
 //! rubbish and fails its test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -26,14 +26,14 @@ fn library() -> &'static PathBuf {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/preload/freed.c");
         let target = target_dir().join("oxd-tests-freed.so");
         let mine = target.with_extension(format!("{}.so", std::process::id()));
-        compile(&["-pthread", source], &mine);
+        compile_shared(&["-pthread".to_owned(), source.to_owned()], &mine);
         std::fs::rename(&mine, &target).unwrap_or_else(|error| panic!("{}: {error}", target.display()));
         target
     })
 }
 
-/// Compiles a shared library.
-pub(crate) fn compile(arguments: &[&str], target: &std::path::Path) {
+/// Compiles a shared library with the system's C compiler.
+pub fn compile_shared(arguments: &[String], target: &Path) {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let output = Command::new(&compiler)
         .args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])

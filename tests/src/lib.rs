@@ -36,6 +36,7 @@ pub use browser::{Ask, Browser};
 pub use certificate::{Authority, Certificate};
 pub use certified::CertifiedProvider;
 pub use connection::{Brief, Connection};
+pub use freed::compile_shared;
 pub use html::{Element, Form, Page};
 pub use httpd::{Builder, ConfigTest, Httpd, Mpm};
 pub use install::Install;

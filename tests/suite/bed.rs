@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use oxd_tests::{Authority, Browser, Httpd, Mpm, Page, Port, raw, wait_until, within};
 
 mod bed {
+    pub(crate) mod freed;
     pub(crate) mod stores;
 }
 

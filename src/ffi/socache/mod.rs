@@ -89,6 +89,12 @@ impl Socache {
         provider: &CStr,
         arguments: Option<&CStr>,
     ) -> Result<(), NotOpened> {
+        if !command.is_of_server() {
+            // A request's pool does not live as long as the threads that call the instance.
+            return Err(NotOpened::Refused(
+                "it belongs into the server's configuration".into(),
+            ));
+        }
         let pool = command.pool();
         // SAFETY: all three texts are C strings.
         let functions = unsafe {

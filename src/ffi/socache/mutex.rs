@@ -18,8 +18,11 @@ const NAME: &CStr = c"oxd-session-store";
 static MUTEX: AtomicPtr<sys::apr_global_mutex_t> = AtomicPtr::new(ptr::null_mut());
 
 /// Makes its name known for `Mutex`; httpd wants that before it reads a configuration.
-pub fn register_mutex(pool: Pool<'_>) {
-    // SAFETY: the pool is live, the name static.
+///
+/// # Safety
+/// `pool` must be the pool of that configuration: httpd keeps the registration in it.
+pub unsafe fn register_mutex(pool: Pool<'_>) {
+    // SAFETY: by this function's contract; the name is static.
     unsafe {
         sys::ap_mutex_register(
             pool.as_ptr(),
@@ -59,15 +62,18 @@ pub(super) fn make(servers: Servers<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes it usable in a child, before that has threads; a message when that fails.
-pub fn prepare_child(pool: Pool<'_>) -> Result<(), String> {
+/// Makes it usable in a child; a message when that fails.
+///
+/// # Safety
+/// `pool` must be the child's pool, and the child have one thread yet.
+pub unsafe fn prepare_child(pool: Pool<'_>) -> Result<(), String> {
     let mut mutex = MUTEX.load(Ordering::Acquire);
     if mutex.is_null() {
         return Ok(());
     }
     // SAFETY: the mutex lives as long as the process.
     let file = unsafe { sys::apr_global_mutex_lockfile(mutex) };
-    // SAFETY: as above; the child's pool lives as long as the child.
+    // SAFETY: as above; by this function's contract, the pool lives as long as the child.
     let status = unsafe { sys::apr_global_mutex_child_init(&mut mutex, file, pool.as_ptr()) };
     MUTEX.store(mutex, Ordering::Release);
     if status == sys::APR_SUCCESS {

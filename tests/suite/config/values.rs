@@ -32,7 +32,9 @@ fn refuses(table: &[Bad]) {
     let mut wrong = Vec::new();
     for (directive, value, allowed) in table {
         let test = httpd().config(&format!("{directive} {value}")).configtest();
-        let lines: Vec<_> = test.output.lines().filter(|line| line.contains("Oxd")).collect();
+        // The line with the place names a directory, whose random name may hold anything.
+        let about = |line: &&str| line.contains("Oxd") && !line.contains("Syntax error on line");
+        let lines: Vec<_> = test.output.lines().filter(about).collect();
         // The message may name the wrong one of several arguments only, and shows odd characters in
         // its own way; how a secret is found is named, a secret itself is not.
         let plain = value.replace("${ROOT}", "").replace("name ", "");

@@ -35,7 +35,7 @@ fn the_authorization_request_says_what_the_directives_say() {
     let (scope, acr) = (vec!["openid".to_owned()], vec!["u2f".to_owned()]);
     let (prompt, uri) = ("login".to_owned(), "https://app.example/cb".to_owned());
     let params = vec![AuthParam {
-        name: "ui_locales".into(),
+        name: "ui_locales",
         value: Expression(&7),
     }];
     let custom = vec![("tenant".to_owned(), "blue".to_owned())];

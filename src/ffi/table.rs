@@ -1,0 +1,139 @@
+//! httpd's tables of a request: headers, environment, notes.
+
+use std::ffi::CStr;
+use std::ptr::{self, NonNull};
+
+use super::request::Request;
+use super::request_state::PoolText;
+use super::sys;
+
+/// httpd's tables of a request.
+#[derive(Clone, Copy)]
+pub enum Table {
+    /// The request's headers.
+    HeadersIn,
+    /// Headers of a successful answer.
+    HeadersOut,
+    /// Headers of every answer.
+    ErrHeadersOut,
+    /// The environment of CGI scripts, SSI and so on.
+    Environment,
+    /// Notes of modules, which the access log can show.
+    Notes,
+}
+
+impl<'r> Request<'r> {
+    fn table(self, table: Table) -> *mut sys::apr_table_t {
+        let rec = self.rec();
+        match table {
+            Table::HeadersIn => rec.headers_in,
+            Table::HeadersOut => rec.headers_out,
+            Table::ErrHeadersOut => rec.err_headers_out,
+            Table::Environment => rec.subprocess_env,
+            Table::Notes => rec.notes,
+        }
+    }
+
+    /// A request header.
+    pub fn header(self, name: &CStr) -> Option<&'r CStr> {
+        self.entry(Table::HeadersIn, name)
+    }
+
+    fn entry(self, table: Table, name: &CStr) -> Option<&'r CStr> {
+        // SAFETY: a request has its tables.
+        let value = unsafe { sys::apr_table_get(self.table(table), name.as_ptr()) };
+        // SAFETY: NULL, or a C string that lives at least as long as the request's pool.
+        unsafe { self.text(value) }
+    }
+
+    /// Hands notes on to the request that the access log asks for them: the last of those that internal redirects have
+    /// made of this one. An `ErrorDocument` begins with none.
+    pub fn hand_on_notes(self, names: [&'static CStr; 2]) {
+        let mut found = [None; 2];
+        let mut last = self.raw;
+        loop {
+            // SAFETY: an internal redirect lives in the pool of the request that it was made of.
+            let request: Request<'r> = unsafe { Request::branded(last) };
+            for (note, name) in found.iter_mut().zip(names) {
+                *note = request.entry(Table::Notes, name).or(*note);
+            }
+            match NonNull::new(request.rec().next) {
+                Some(next) => last = next,
+                None => break,
+            }
+        }
+        if last != self.raw {
+            for (note, name) in found.into_iter().zip(names) {
+                if let Some(text) = note {
+                    // SAFETY: as above, so that the text lives as long as that request's pool.
+                    let request: Request<'r> = unsafe { Request::branded(last) };
+                    request.set(Table::Notes, name, text);
+                }
+            }
+        }
+    }
+
+    /// The names of the request headers that fit. Nothing is allocated where none does.
+    pub fn headers_that(self, fit: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
+        let array = array_of(self.table(Table::HeadersIn));
+        // SAFETY: a request has its tables, which only this thread uses.
+        let array = unsafe { array.read() };
+        let entries = array.elts.cast::<sys::apr_table_entry_t>();
+        (0..usize::try_from(array.nelts).unwrap_or(0))
+            .filter_map(|at| {
+                // SAFETY: the array has `nelts` entries.
+                let key = unsafe { (*entries.add(at)).key };
+                // SAFETY: a C string that lives at least as long as the request's pool.
+                unsafe { self.text(key) }
+            })
+            .filter(|name| fit(name.to_bytes()))
+            .collect()
+    }
+
+    /// Whether a table lives in the request's own pool.
+    ///
+    /// Some versions of httpd let subrequests share the table of headers with the main request, and an index file's
+    /// subrequest leaves its tables to the request that it was made for.
+    #[inline]
+    fn owns(self, table: *mut sys::apr_table_t) -> bool {
+        // SAFETY: a request has its tables.
+        let pool = unsafe { (*array_of(table)).pool };
+        ptr::eq(pool, self.rec().pool)
+    }
+
+    /// Sets an entry. Name and value are copied only where the table does not live in the request's pool.
+    pub fn set(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
+        let (table, name, value) = (self.table(table), name.into(), value.into());
+        let set = if self.owns(table) {
+            sys::apr_table_setn
+        } else {
+            sys::apr_table_set
+        };
+        // SAFETY: the table is live; the texts live as long as the request's pool, which is the table's, or are copied.
+        unsafe { set(table, name.as_ptr(), value.as_ptr()) }
+    }
+
+    /// Adds an entry besides others of the same name. Name and value are copied as for [`Request::set`].
+    #[inline]
+    pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
+        let (table, name, value) = (self.table(table), name.into(), value.into());
+        let add = if self.owns(table) {
+            sys::apr_table_addn
+        } else {
+            sys::apr_table_add
+        };
+        // SAFETY: as for `set`.
+        unsafe { add(table, name.as_ptr(), value.as_ptr()) }
+    }
+
+    /// Takes all entries of a name out.
+    pub fn unset(self, table: Table, name: &CStr) {
+        // SAFETY: a request has its tables.
+        unsafe { sys::apr_table_unset(self.table(table), name.as_ptr()) }
+    }
+}
+
+/// An APR table begins with its array of entries (apr_table_elts is a macro for this).
+fn array_of(table: *mut sys::apr_table_t) -> *const sys::apr_array_header_t {
+    table.cast_const().cast()
+}

@@ -1,0 +1,10 @@
+//! The fault of old: a subrequest's header kept with the main request.
+
+use oxd_edge::edge::Request;
+
+fn hook(request: Request<'_>) {
+    let header = request.header(c"Cookie");
+    request.with_first(|first| first.keep(|kept| kept.cookies = header));
+}
+
+fn main() {}
