@@ -43,8 +43,8 @@ build: ## compile everything without optimisation
 release: ## compile the module and oxdctl as they are installed, below target/release
 	@scripts/need.sh build
 	cargo build --release --locked -p mod_oxd
-	cargo build --release --locked -p oxdctl
-	@scripts/share.sh "$(OXDCTL)" "$(SHARE)"
+	cargo build --release --locked -p oxdctl -p xtask
+	@umask 022; "$(dir $(OXDCTL))xtask" share --oxdctl "$(OXDCTL)" --out "$(SHARE)"
 
 module:
 	cargo build --profile $(PROFILE) -p mod_oxd
@@ -107,12 +107,9 @@ bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick
 	cargo build -p oxd-dev
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh $(ARGS)
 
-# Through a file beside it: a failed run must not leave half a page.
 docs: ## write docs/DIRECTIVES.md from the table in the code
 	@scripts/need.sh build
-	@mkdir -p docs
-	cargo run -p oxd-core --example directives >docs/DIRECTIVES.md.new
-	@mv docs/DIRECTIVES.md.new docs/DIRECTIVES.md
+	cargo xtask docs
 
 # Do not build: `sudo make install` would leave root's files in target/.
 install: ## copy the module into httpd, oxdctl below PREFIX (as root, after `make release`; DESTDIR)

@@ -168,16 +168,6 @@ test_install_wants_a_built_module() {
     has "$scratch/output" "make release"
 }
 
-test_the_manual_page_has_every_directive() {
-    local directive
-    awk -v version=1 -f scripts/directives-man.awk docs/DIRECTIVES.md >"$scratch/page"
-    while read -r directive; do
-        has "$scratch/page" ".SS \"$directive\""
-    done < <(sed -n 's/^### //p' docs/DIRECTIVES.md)
-    # What Markdown means something by.
-    ! grep -nE '`|\*\*|\]\(|^\|' "$scratch/page" || fail "Markdown is left in the manual page"
-}
-
 test_the_version_stands_in_one_place() {
     local rust
     [[ $(scripts/version.sh) =~ ^[0-9]+\.[0-9]+\.[0-9]+ ]] || fail "no version"
