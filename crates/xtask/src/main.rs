@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod demo;
 mod man;
 mod markdown;
 mod share;
@@ -38,6 +39,8 @@ enum Task {
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
     },
+    /// Build and start httpd with the module, and a sign-in to try
+    Demo(demo::Demo),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Man { out: Some(file) } => write(&file, &man::page()),
         Task::Man { out: None } => print(&man::page()),
         Task::Share { oxdctl, out } => share::make(&oxdctl, &out),
+        Task::Demo(demo) => demo.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
