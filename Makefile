@@ -1,5 +1,6 @@
 # `make` shows what there is. Everything is built below target/ (or
-# CARGO_TARGET_DIR); `make demo` and `make test` write nowhere else.
+# CARGO_TARGET_DIR); what the demo and the tests write beside that is in TMPDIR, and
+# goes with them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,11 +10,12 @@ SHELL := /bin/bash
 # rustup's directory is in the PATH of login shells only.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-# The module that is tested and shown is the one that would be installed;
-# PROFILE=dev builds faster, and with the checks of a debug build.
+# The module that is tested is the one that would be installed; PROFILE=dev builds
+# faster, and with the checks of a debug build.
 PROFILE ?= release
 CARGO_TARGET := $(or $(CARGO_TARGET_DIR),target)
 MODULE := $(abspath $(CARGO_TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libmod_oxd.so)
+DEMO := $(abspath $(CARGO_TARGET)/debug)
 OXDCTL := $(abspath $(CARGO_TARGET)/release/oxdctl)
 SHARE := $(abspath $(CARGO_TARGET)/release/share)
 
@@ -24,7 +26,7 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 REVISION ?= 1
 
-.PHONY: help build release module demo demo-check test test-unit test-httpd test-scripts \
+.PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
 	lint lint-shell fmt bench docs install uninstall deb rpm test-package clean
 
 help: ## show this list
@@ -43,25 +45,28 @@ build: ## compile everything without optimisation
 release: ## compile the module and oxdctl as they are installed, below target/release
 	@scripts/need.sh build
 	cargo build --release --locked -p mod_oxd
-	cargo build --release --locked -p oxdctl
-	@scripts/share.sh "$(OXDCTL)" "$(SHARE)"
+	cargo build --release --locked -p oxdctl -p xtask
+	@umask 022; "$(dir $(OXDCTL))xtask" share --oxdctl "$(OXDCTL)" --out "$(SHARE)"
 
 module:
 	cargo build --profile $(PROFILE) -p mod_oxd
 
-demo: ## httpd with the module and a sign-in to try (PORT, OXD_PORT, PROVIDER_PORT)
+# In one call, so that nothing is built twice, and unoptimised, so that somebody who
+# wants to see it need not wait long.
+build-demo:
 	@scripts/need.sh demo
-	@$(MAKE) --no-print-directory module
-	cargo build -p oxd-dev
-	@OXD_MODULE=$(MODULE) scripts/demo.sh --port $(PORT) --oxd-port $(OXD_PORT) --provider-port $(PROVIDER_PORT)
+	@[[ -e "$(DEMO)/oxd-demo" ]] || \
+		echo "The first build takes some two minutes on two processors, later ones seconds."
+	cargo build -p mod_oxd -p oxd-tests --lib --bin oxd-demo
 
-demo-check: ## start the demo on free ports, sign in and out with curl, stop it
-	@scripts/need.sh demo
-	@$(MAKE) --no-print-directory module
-	cargo build -p oxd-dev
-	@OXD_MODULE=$(MODULE) scripts/demo.sh --check
+demo: build-demo ## httpd with the module and a sign-in to try (PORT, OXD_PORT, PROVIDER_PORT)
+	@OXD_MODULE="$(DEMO)/libmod_oxd.so" exec "$(DEMO)/oxd-demo" \
+		--port='$(PORT)' --oxd-port='$(OXD_PORT)' --provider-port='$(PROVIDER_PORT)'
 
-# One cargo call for all packages, which builds oxd-dev's program along the way: a
+demo-check: build-demo ## start the demo on free ports, sign in and out, stop it
+	@OXD_MODULE="$(DEMO)/libmod_oxd.so" exec "$(DEMO)/oxd-demo" --check
+
+# One cargo call for all packages, which builds their programs along the way: a
 # call for a part of them would choose other features for some dependencies, and
 # build half of them again. The rest runs even when a test fails, so that one run
 # shows everything.
@@ -70,7 +75,7 @@ test: ## every test: units, real httpd, browser, demo, scripts
 	@$(MAKE) --no-print-directory module
 	@status=0; \
 	OXD_MODULE=$(MODULE) cargo test --workspace --no-fail-fast || status=$$?; \
-	OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
+	scripts/test.sh || status=$$?; \
 	exit $$status
 
 test-unit: ## only the tests that need no httpd
@@ -85,8 +90,10 @@ test-httpd: ## only the tests in a real httpd (ARGS="name of a test")
 test-scripts: ## only the tests of the demo and the scripts
 	@scripts/need.sh demo
 	@$(MAKE) --no-print-directory module
-	cargo build -p oxd-dev
-	@OXD_MODULE=$(MODULE) scripts/test.sh
+	@status=0; \
+	OXD_MODULE=$(MODULE) cargo test -p oxd-tests --test demo || status=$$?; \
+	scripts/test.sh || status=$$?; \
+	exit $$status
 
 lint: ## formatting, clippy, dependencies, shell scripts
 	@scripts/need.sh lint
@@ -107,12 +114,9 @@ bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick
 	cargo build -p oxd-dev
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh $(ARGS)
 
-# Through a file beside it: a failed run must not leave half a page.
 docs: ## write docs/DIRECTIVES.md from the table in the code
 	@scripts/need.sh build
-	@mkdir -p docs
-	cargo run -p oxd-core --example directives >docs/DIRECTIVES.md.new
-	@mv docs/DIRECTIVES.md.new docs/DIRECTIVES.md
+	cargo xtask docs
 
 # Do not build: `sudo make install` would leave root's files in target/.
 install: ## copy the module into httpd, oxdctl below PREFIX (as root, after `make release`; DESTDIR)
@@ -135,7 +139,7 @@ rpm: ## package for Fedora, RHEL and their kin, in target/packages (REVISION=1)
 # Not a part of `make test`: it needs root, some minutes and a mirror of Debian.
 test-package: ## both packages, and the first one in a Debian of its own (as root)
 	@scripts/need.sh test-package
-	cargo build --locked -p oxd-dev
+	cargo build --locked -p oxd-dev -p oxd-tests --bin oxd-dev --bin package-visitor
 	@scripts/test-package.sh
 
 clean: ## remove everything that was built

@@ -6,7 +6,7 @@
 # Usage: install.sh MODULE OXDCTL SHARE
 #        install.sh --uninstall
 #
-#   SHARE    the folder that share.sh has made
+#   SHARE    the folder that `cargo xtask share` has made
 #
 # DESTDIR is put in front of every place, PREFIX is /usr/local unless set. APXS names
 # the apxs to ask when there is more than one httpd.

@@ -46,7 +46,6 @@ needs() {
         cat <<-'LIST'
 		apache2-bin	httpd and its modules
 		ca-certificates	the system's trusted roots
-		curl	asks whether a server is ready, walks the demo's sign-in
 		LIST
         ;;
     test)
@@ -89,7 +88,7 @@ needs() {
         cat <<-'LIST'
 		apache2-bin	loads what the RPM package holds
 		cpio	unpacks the RPM package
-		curl	walks the sign-in
+		curl	asks whether httpd answers
 		debootstrap	makes a Debian to install the package in
 		iproute2	gives it a network of its own
 		lintian	checks the Debian package

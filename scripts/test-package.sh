@@ -14,7 +14,8 @@
 # The other Debian has mounts, processes and a network of its own, all of which end
 # with this script however it ends; its files are below target/test-package.
 #
-# OXD_DEV names the development server when it is not where cargo puts it.
+# OXD_DEV names the development server, and VISITOR the program that plays the user,
+# when they are not where cargo puts them.
 set -euo pipefail
 shopt -s inherit_errexit nullglob
 
@@ -23,6 +24,7 @@ project=$(dirname "$(dirname "$script")")
 cd "$project"
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 oxd_dev=${OXD_DEV:-$target/debug/oxd-dev}
+visitor=${VISITOR:-$target/debug/package-visitor}
 folder=$target/test-package
 package=libapache2-mod-oxd
 
@@ -61,6 +63,9 @@ answers() { # ADDRESS STATUS
     status=$(curl -s --max-time 10 -H 'Accept: text/html' -o /dev/null -w '%{http_code}' "http://127.0.0.1$1") || true
     [[ $status == "$2" ]] || fail "expected $2 from $1, got $status"
 }
+
+# visitor SCENE: the site through a user's eyes (tests/visitor).
+visitor() { "$visitor" --cookies "$work/cookies" --site http://127.0.0.1 --provider http://127.0.0.1:8445 "$1"; }
 
 enabled() { inside a2query -m oxd >"$work/query" 2>&1 || { cat "$work/query" >&2; fail "expected the module to be on"; }; }
 disabled() { ! inside a2query -m oxd >"$work/query" 2>&1 || fail "expected the module to be off"; }
@@ -138,14 +143,8 @@ test_12_a_site_is_registered() {
 }
 
 test_13_a_user_signs_in() {
-    local site=http://127.0.0.1
     answers / 200
-    visit "$site/private/"
-    expect "a protected page leads to the provider" 200 "$provider/*" 'type="password"'
-    sign_in
-    expect "the right password leads back" 200 "$site/private/" "Only for users"
-    visit "$site/oxd/session"
-    expect "there is a session" 200 "$site/oxd/session" '"active":true' test_user@example.org
+    visitor sign-in
     # What a purge removes by this name.
     [[ -e $root/run/apache2/oxd-sessions ]] || fail "the module keeps its notes elsewhere"
 }
@@ -157,25 +156,11 @@ test_14_an_upgrade_keeps_configuration_choice_and_sessions() {
     enabled
     has "$root/etc/apache2/mods-available/oxd.conf" "# a line of the administrator"
     [[ -s $root/etc/apache2/oxd/oxd-site.json ]] || fail "the site file is gone"
-    visit http://127.0.0.1/oxd/session
-    expect "the session lives on" 200 http://127.0.0.1/oxd/session '"active":true'
-    visit http://127.0.0.1/private/
-    expect "without another sign-in" 200 http://127.0.0.1/private/ "Only for users"
+    visitor come-back
 }
 
-# The registration has an address for front-channel logout: the provider shows it in a
-# frame, and its page leads on by a link.
 test_15_a_user_signs_out() {
-    local page
-    visit http://127.0.0.1/oxd/logoutme
-    expect "the provider tells the site" 200 "$provider/end_session*" 'id="continue"'
-    page=$(tr '\n' ' ' <"$run/page")
-    visit "$(attribute src "$(grep -o '<iframe[^>]*>' <<<"$page")")"
-    expect "the site has been told" 200 "http://127.0.0.1/oxd/frontchannel-logout*"
-    visit "$(attribute href "$(grep -o '<a id="continue"[^>]*>' <<<"$page")")"
-    expect "signing out ends at the signed-out page" 200 "http://127.0.0.1/oxd/logout*"
-    visit http://127.0.0.1/private/
-    expect "nor is there a session at the provider" 200 "$provider/*" 'type="password"'
+    visitor sign-out
 }
 
 # A protected place must never be open because the module is not there.
@@ -470,13 +455,6 @@ stage_apart() {
     root=$work/root
     ip link set lo up
     start_oxd
-    # demo-walk.sh's variables.
-    # shellcheck disable=SC2034
-    port=80 provider_port=8445 provider=http://127.0.0.1:8445 run=$work/walk
-    mkdir "$run"
-    ln -s "$root/var/log/apache2/error.log" "$run/error.log"
-    # shellcheck source=scripts/demo-walk.sh
-    . "$project/scripts/demo-walk.sh"
     run_tests '[12]'
     verdict
 }
@@ -527,7 +505,9 @@ done
 for tool in debootstrap unshare chroot ip lintian rpm2cpio cpio curl; do
     command -v "$tool" >/dev/null || cannot "$tool is missing: scripts/need.sh test-package"
 done
-[[ -x $oxd_dev ]] || cannot "the development server is not built ($oxd_dev): cargo build -p oxd-dev"
+for program in "$oxd_dev" "$visitor"; do
+    [[ -x $program ]] || cannot "$program is not built: make test-package builds it"
+done
 unshare --mount --pid --fork --net true 2>/dev/null || cannot "no namespaces can be made here"
 [[ -n $(mirrors) ]] || cannot "apt has no mirror of Debian: try apt-get update"
 

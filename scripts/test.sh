@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Tests of the demo, the installation and the other scripts. Closes with a line
-# like cargo test's, so that .ci/run counts them together. Run by `make test`,
-# which builds first.
+# Tests of the installation and the other scripts. Closes with a line like cargo
+# test's, so that .ci/run counts them together. Run by `make test`.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -18,83 +17,7 @@ has() { grep -qF -- "$2" "$1" || { cat "$1" >&2; fail "expected '$2' in the outp
 # refuses COMMAND...: it fails; its output is in $scratch/output.
 refuses() { if "$@" >"$scratch/output" 2>&1 </dev/null; then fail "expected a failure: $*"; fi; }
 
-# Listens on 127.0.0.1 until it is killed; its port goes to $scratch/port.
-listen() {
-    perl -MIO::Socket::INET -e '
-        $| = 1;
-        my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1") or die $!;
-        print $s->sockport, "\n";
-        sleep 600' >"$scratch/port" </dev/null &
-    listener=$!
-    trap 'kill "$listener" 2>/dev/null || true' EXIT
-    until [[ -s $scratch/port ]]; do sleep 0.02; done
-}
-
 # --- tests: each runs in a subshell of its own -------------------------------
-
-test_demo_signs_in_and_out() {
-    scripts/demo.sh --check
-    nothing_left
-}
-
-test_demo_ends_when_told() {
-    scripts/demo.sh --port 28080 --oxd-port 28443 --provider-port 28444 >"$scratch/output" 2>&1 </dev/null &
-    local demo=$!
-    # shellcheck disable=SC2064 # this one, now
-    trap "kill $demo 2>/dev/null || true; wait $demo || true" EXIT
-    until grep -q 'Ctrl-C ends it' "$scratch/output"; do
-        kill -0 "$demo" || { cat "$scratch/output" >&2; fail "the demo did not start"; }
-        sleep 0.05
-    done
-    has "$scratch/output" "http://127.0.0.1:28080/"
-    kill -TERM "$demo"
-    wait "$demo" || fail "expected exit status 0"
-    nothing_left
-}
-
-# A process of the demo has the run's directory in its arguments.
-nothing_left() {
-    local directory=${CARGO_TARGET_DIR:-target}/demo file
-    [[ ! -e $directory ]] || fail "$directory is still there"
-    for file in /proc/[0-9]*/cmdline; do
-        if tr '\0' ' ' <"$file" 2>/dev/null | grep -E '/demo/run\.\w{6}/|/mod_oxd-demo\.\w{6}/'; then
-            fail "this process is still there"
-        fi
-    done
-}
-
-test_demo_names_an_occupied_port() {
-    local name option port
-    listen
-    port=$(<"$scratch/port")
-    for option in --port --oxd-port --provider-port; do
-        name=${option#--}
-        name=${name^^}
-        name=${name//-/_}
-        refuses scripts/demo.sh --port 28080 --oxd-port 28443 --provider-port 28444 "$option" "$port"
-        has "$scratch/output" "port $port is in use"
-        has "$scratch/output" "make demo $name="
-        [[ $(wc -l <"$scratch/output") -eq 1 ]] || fail "expected one line"
-    done
-}
-
-test_demo_refuses_a_port_that_is_none() {
-    local wrong
-    for wrong in 0 65536 -1 80a '' ' ' '1;x'; do
-        refuses scripts/demo.sh --port "$wrong"
-        has "$scratch/output" "a port is a number from 1 to 65535"
-    done
-    refuses scripts/demo.sh --port 28080 --oxd-port 28080
-    has "$scratch/output" "three different ports"
-}
-
-test_demo_shows_the_log_of_what_does_not_start() {
-    printf '#!/bin/sh\necho "no such luck" >&2\nexit 3\n' >"$scratch/oxd-dev"
-    chmod +x "$scratch/oxd-dev"
-    OXD_DEV=$scratch/oxd-dev refuses scripts/demo.sh --check
-    has "$scratch/output" "the development oxd server ended as soon as it was started"
-    has "$scratch/output" "no such luck"
-}
 
 test_demo_page_escapes_what_it_shows() {
     local page=$scratch/page
@@ -166,16 +89,6 @@ test_uninstall_leaves_what_is_the_administrators() {
 test_install_wants_a_built_module() {
     refuses make -s install MODULE="$scratch/none.so" DESTDIR="$scratch/root"
     has "$scratch/output" "make release"
-}
-
-test_the_manual_page_has_every_directive() {
-    local directive
-    awk -v version=1 -f scripts/directives-man.awk docs/DIRECTIVES.md >"$scratch/page"
-    while read -r directive; do
-        has "$scratch/page" ".SS \"$directive\""
-    done < <(sed -n 's/^### //p' docs/DIRECTIVES.md)
-    # What Markdown means something by.
-    ! grep -nE '`|\*\*|\]\(|^\|' "$scratch/page" || fail "Markdown is left in the manual page"
 }
 
 test_the_version_stands_in_one_place() {

@@ -1,6 +1,9 @@
 //! A browser without a window: requests with a cookie jar, one at a time, redirects left alone.
 
+use std::fs::File;
+use std::io::{BufReader, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, Once, OnceLock};
 use std::time::Duration;
 
@@ -69,6 +72,29 @@ impl Browser {
             client,
             jar: Mutex::new(CookieStore::new()),
         }
+    }
+
+    /// A browser with the cookies that [`Browser::keep_cookies_in`] has left, or none without that file.
+    #[track_caller]
+    pub fn with_cookies_in(file: &Path) -> Browser {
+        let browser = Browser::new();
+        match File::open(file).map(BufReader::new) {
+            Ok(file) => {
+                let jar = cookie_store::serde::json::load_all(file);
+                *browser.lock() = jar.unwrap_or_else(|error| panic!("kept cookies: {error}"));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => panic!("{}: {error}", file.display()),
+        }
+        browser
+    }
+
+    /// Writes the cookies to a file, those included that end with the browser.
+    #[track_caller]
+    pub fn keep_cookies_in(&self, file: &Path) {
+        let mut open = File::create(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let kept = cookie_store::serde::json::save_incl_expired_and_nonpersistent(&self.lock(), &mut open);
+        kept.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
     /// Another browser with a copy of this one's cookies.

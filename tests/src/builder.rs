@@ -5,14 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::unistd::geteuid;
 use regex::Regex;
 use tempfile::TempDir;
 
 use crate::certificate::Certificate;
 use crate::freed;
 use crate::httpd::Httpd;
-use crate::install::{Install, identity};
-use crate::module::module;
+use crate::install::Install;
 use crate::port::Port;
 use crate::store::Store;
 use crate::test_name;
@@ -40,15 +40,16 @@ pub struct Builder {
     pub(crate) tls_port: Option<Port>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) allowed: Vec<Regex>,
-    mpm: Mpm,
-    processes: Option<u32>,
-    threads: u32,
-    log_level: String,
-    load_module: bool,
-    wipe: bool,
-    modules: Vec<String>,
-    defines: Vec<(String, String)>,
-    fragments: Vec<String>,
+    pub(crate) mpm: Mpm,
+    pub(crate) processes: Option<u32>,
+    pub(crate) threads: u32,
+    pub(crate) log_level: String,
+    pub(crate) load_module: bool,
+    pub(crate) wipe: bool,
+    pub(crate) documents: bool,
+    pub(crate) modules: Vec<String>,
+    pub(crate) defines: Vec<(String, String)>,
+    pub(crate) fragments: Vec<String>,
 }
 
 /// What `httpd -t` said.
@@ -69,10 +70,15 @@ impl Builder {
             .prefix(&format!("oxd-{short}-"))
             .tempdir();
         let root = root.unwrap_or_else(|error| panic!("no temporary directory: {error}"));
+        Builder::in_directory(name, root, Port::reserve())
+    }
+
+    /// An httpd of this name, with its files in this directory and on this port.
+    pub fn in_directory(name: String, root: TempDir, port: Port) -> Builder {
         Builder {
             name,
             root,
-            port: Port::reserve(),
+            port,
             tls_port: None,
             environment: Vec::new(),
             allowed: Vec::new(),
@@ -82,6 +88,7 @@ impl Builder {
             log_level: "warn oxd:debug".to_owned(),
             load_module: true,
             wipe: true,
+            documents: true,
             modules: Vec::new(),
             defines: Vec::new(),
             fragments: Vec::new(),
@@ -122,6 +129,12 @@ impl Builder {
     /// what was in it reads rubbish.
     pub fn without_overwriting(mut self) -> Builder {
         self.wipe = false;
+        self
+    }
+
+    /// Leaves the bed's documents out: the fragments say what is served, and as which types.
+    pub fn without_documents(mut self) -> Builder {
+        self.documents = false;
         self
     }
 
@@ -233,6 +246,12 @@ impl Builder {
         Httpd::launch(self)
     }
 
+    /// The same without a failed test: what is wrong is the answer.
+    pub fn try_start(self) -> Result<Httpd, String> {
+        self.write_all();
+        Httpd::try_launch(self)
+    }
+
     /// Starts httpd, which must not succeed, and returns what it said.
     #[track_caller]
     pub fn start_fails(self) -> String {
@@ -276,9 +295,18 @@ impl Builder {
 
     fn write_all(&self) {
         // httpd's children run as somebody else when it is started as root.
-        let open = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(self.root.path(), open.clone()).expect("permissions of the root");
+        if geteuid().is_root() {
+            let open = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(self.root.path(), open).expect("permissions of the root");
+        }
         self.file("run/.keep", "");
+        if self.documents {
+            self.write_documents();
+        }
+        self.file("httpd.conf", &self.text());
+    }
+
+    fn write_documents(&self) {
         self.file(
             "mime.types",
             "text/html html\ntext/plain txt\napplication/octet-stream bin\n",
@@ -300,123 +328,10 @@ impl Builder {
         // NUL between the variables: a claim may hold a line break.
         let script = "#!/bin/sh\ncat >/dev/null\nprintf 'Content-Type: text/plain\\n\\n'\nexec env -0\n";
         let script = self.file("cgi-bin/env", script);
-        fs::set_permissions(&script, open).expect("permissions of the CGI script");
-        self.file("httpd.conf", &self.text());
-    }
-
-    fn text(&self) -> String {
-        let install = Install::get();
-        let mut text = String::new();
-        let mut line = |s: &str| {
-            text.push_str(s);
-            text.push('\n');
-        };
-        let root = self.root.path().display();
-        line(&format!(
-            "ServerRoot \"{root}\"\nDefine ROOT {root}\nDefine DOCROOT {root}/docroot"
-        ));
-        line(&format!("Define PORT {}", self.port.number()));
-        for (name, value) in &self.defines {
-            line(&format!("Define {name} \"{value}\""));
-        }
-        line("DefaultRuntimeDir run\nPidFile run/httpd.pid\nErrorLog error.log");
-        line(&format!("LogLevel {}", self.log_level));
-        line("ServerName 127.0.0.1:${PORT}\nListen 127.0.0.1:${PORT}");
-        line(&identity());
-        let mpm = match self.mpm {
-            Mpm::Event => "mpm_event",
-            Mpm::Worker => "mpm_worker",
-            Mpm::Prefork => "mpm_prefork",
-        };
-        let basic = [
-            mpm,
-            "cgi",
-            "unixd",
-            "authn_core",
-            "authz_core",
-            "authz_host",
-            "authz_user",
-            "log_config",
-            "mime",
-            "dir",
-            "alias",
-            "env",
-            "setenvif",
-            "headers",
-        ];
-        let wanted = basic.into_iter().chain(self.modules.iter().map(String::as_str));
-        let mut loaded: Vec<&str> = Vec::new();
-        for name in wanted {
-            if !loaded.contains(&name) {
-                line(&install.load(name));
-                loaded.push(name);
-            }
-        }
-        if self.load_module {
-            line(&format!("LoadModule oxd_module \"{}\"", module().display()));
-        }
-        line(&self.limits());
-        if self.wipe {
-            line(freed::CONFIG);
-        }
-        line(DOCUMENTS);
-        for fragment in &self.fragments {
-            line(fragment);
-        }
-        text
-    }
-
-    fn limits(&self) -> String {
-        let threads = self.threads;
-        match (self.mpm, self.processes) {
-            (Mpm::Prefork, None) => {
-                "StartServers 3\nMinSpareServers 2\nMaxSpareServers 8\nMaxRequestWorkers 64".into()
-            }
-            (Mpm::Prefork, Some(n)) => format!(
-                "StartServers {n}\nMinSpareServers {n}\nMaxSpareServers {}\nServerLimit {n}\n\
-                 MaxRequestWorkers {n}",
-                n + 1
-            ),
-            (_, None) => format!(
-                "StartServers 1\nServerLimit 8\nThreadsPerChild {threads}\nThreadLimit {threads}\n\
-                 MinSpareThreads 1\nMaxSpareThreads {}\nMaxRequestWorkers {}",
-                threads * 4,
-                threads * 8
-            ),
-            (_, Some(n)) => format!(
-                "StartServers {n}\nServerLimit {n}\nThreadsPerChild {threads}\n\
-                 ThreadLimit {threads}\nMinSpareThreads 1\nMaxSpareThreads {}\n\
-                 MaxRequestWorkers {}",
-                threads * n,
-                threads * n
-            ),
-        }
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755))
+            .expect("permissions of the CGI script");
     }
 }
-
-const DOCUMENTS: &str = r#"
-Timeout 30
-KeepAliveTimeout 5
-TypesConfig mime.types
-DocumentRoot "${DOCROOT}"
-DirectoryIndex index.html
-<Directory />
-    AllowOverride None
-    Require all denied
-</Directory>
-<Directory "${DOCROOT}">
-    AllowOverride AuthConfig
-    Require all granted
-</Directory>
-# The same program, once where a suite protects it and once where it does not.
-ScriptAlias /app/env "${ROOT}/cgi-bin/env"
-ScriptAlias /public/env "${ROOT}/cgi-bin/env"
-<Directory "${ROOT}/cgi-bin">
-    AllowOverride None
-    Options +ExecCGI -MultiViews +SymLinksIfOwnerMatch
-    Require all granted
-</Directory>
-"#;
 
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -50,7 +50,25 @@ impl Httpd {
     }
 
     pub(crate) fn launch(builder: Builder) -> Httpd {
-        let mut httpd = Httpd {
+        let mut httpd = Httpd::new(builder);
+        httpd.start();
+        httpd
+    }
+
+    pub(crate) fn try_launch(builder: Builder) -> Result<Httpd, String> {
+        let mut httpd = Httpd::new(builder);
+        match httpd.try_start() {
+            Ok(()) => Ok(httpd),
+            Err(why) => {
+                httpd.stop();
+                httpd.close(false);
+                Err(why)
+            }
+        }
+    }
+
+    fn new(builder: Builder) -> Httpd {
+        Httpd {
             name: builder.name,
             path: builder.root.path().to_owned(),
             root: Some(builder.root),
@@ -60,13 +78,17 @@ impl Httpd {
             allowed: Mutex::new(builder.allowed),
             process: None,
             faults: Vec::new(),
-        };
-        httpd.start();
-        httpd
+        }
     }
 
     /// Starts again what [`Httpd::stop`] stopped, on the same port, and waits until it accepts.
     pub fn start(&mut self) {
+        if let Err(why) = self.try_start() {
+            panic!("{why}");
+        }
+    }
+
+    fn try_start(&mut self) -> Result<(), String> {
         assert!(self.process.is_none(), "httpd runs already");
         let before = self.times_running();
         let output = fs::File::options()
@@ -93,9 +115,17 @@ impl Httpd {
             let accepts = TcpStream::connect(self.address()).is_ok();
             (accepts && self.times_running() > before).then_some(Ok(()))
         });
-        if let Err(why) = started.unwrap_or_else(|| Err("httpd does not accept".into())) {
-            panic!("{why}:\n{}\n{}", self.output(), self.error_log());
+        let started = started.unwrap_or_else(|| Err("httpd does not accept".into()));
+        started.map_err(|why| format!("{why}:\n{}\n{}", self.output(), self.error_log()))
+    }
+
+    /// Waits until httpd ends by itself; its output and log are the answer.
+    pub fn wait_for_its_end(&mut self) -> String {
+        if let Some(mut process) = self.process.take() {
+            // Whatever the status is, httpd should not have ended.
+            let _ = process.wait();
         }
+        format!("{}\n{}", self.output(), self.error_log())
     }
 
     /// Restarts gracefully (as `apachectl graceful`) and waits until the new configuration serves.

@@ -19,18 +19,20 @@ pub struct Port {
 impl Port {
     /// Reserves a port that nothing uses.
     pub fn reserve() -> Port {
-        let reserve = || -> std::io::Result<Port> {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            socket.set_reuse_address(true)?;
-            socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-            let address = socket.local_addr()?.as_socket();
-            let address = address.ok_or_else(|| std::io::Error::other("not an IP address"))?;
-            Ok(Port {
-                address,
-                _reservation: socket,
-            })
-        };
-        reserve().unwrap_or_else(|error| panic!("no free port on 127.0.0.1: {error}"))
+        Port::claim(0).unwrap_or_else(|error| panic!("no free port on 127.0.0.1: {error}"))
+    }
+
+    /// Reserves the port with this number, unless something uses it.
+    pub fn claim(number: u16) -> std::io::Result<Port> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, number)).into())?;
+        let address = socket.local_addr()?.as_socket();
+        let address = address.ok_or_else(|| std::io::Error::other("not an IP address"))?;
+        Ok(Port {
+            address,
+            _reservation: socket,
+        })
     }
 
     /// The port's number.

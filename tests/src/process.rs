@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+
+use crate::wait::within;
 
 /// A command that, where util-linux is installed, is sent this signal when the thread that started it is
 /// gone: an interrupted test leaves nothing behind.
@@ -47,6 +50,25 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
     list.split_whitespace()
         .filter_map(|pid| pid.parse().ok())
         .collect()
+}
+
+/// Ends what this process's first thread has started: asks, and insists when that takes too long.
+pub fn end_children(patience: Duration) {
+    let started = children(std::process::id());
+    let processes = || {
+        let numbers = started.iter().filter_map(|pid| i32::try_from(*pid).ok());
+        numbers.map(Pid::from_raw)
+    };
+    for process in processes() {
+        // An error is a process that has ended already.
+        let _ = kill(process, Signal::SIGTERM);
+    }
+    let gone = || started.iter().all(|pid| !runs(*pid)).then_some(());
+    if within(patience, gone).is_none() {
+        for process in processes() {
+            let _ = killpg(process, Signal::SIGKILL);
+        }
+    }
 }
 
 /// The resident memory of a process in KiB.

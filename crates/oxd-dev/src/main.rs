@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// A stand-in for oxd-server with a small OpenID Provider, for development only.
 ///
@@ -127,7 +128,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         tls: if arguments.tls { Tls::SelfSigned } else { Tls::Off },
         provider,
         protect_commands: !arguments.no_protect,
-        log: true,
+        log: Some(Arc::new(|line| eprintln!("oxd-dev: {line}"))),
         ..Options::default()
     };
     options.tls_names.extend(arguments.tls_name.iter().cloned());

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything [`DevServer::start`](crate::DevServer::start) wants to know.
@@ -32,8 +33,8 @@ pub struct Options {
     pub own_state: bool,
     /// Ignore the caller's `nonce` as oxd 4.1 does, instead of using it as 4.2 does.
     pub ignore_nonce: bool,
-    /// One line per call on standard error, without secrets or tokens.
-    pub log: bool,
+    /// Takes one line per call, without secrets or tokens.
+    pub log: Option<Log>,
 }
 
 impl Default for Options {
@@ -50,10 +51,13 @@ impl Default for Options {
             state_lifetime: Duration::from_secs(300),
             own_state: false,
             ignore_nonce: false,
-            log: false,
+            log: None,
         }
     }
 }
+
+/// Where log lines go.
+pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Plain http or https for the oxd API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 
 use super::failure::{Failure, INTERNAL};
 use super::{Oxd, Request, protect, unreadable};
+use crate::Log;
 use crate::calls::Call;
 use crate::fault::{Instead, Plan};
 use crate::listener::{Caller, HangUp};
@@ -55,7 +56,7 @@ async fn handle(State(oxd): State<Arc<Oxd>>, request: axum::extract::Request) ->
         status: 0,
     });
     let mut report = Report {
-        log: oxd.options.log,
+        log: oxd.options.log.as_ref(),
         command: &command,
         begun,
         status: None,
@@ -81,7 +82,7 @@ async fn handle(State(oxd): State<Arc<Oxd>>, request: axum::extract::Request) ->
 
 /// The log line, written when the call ends, also when the caller goes away before.
 struct Report<'a> {
-    log: bool,
+    log: Option<&'a Log>,
     command: &'a str,
     begun: Instant,
     status: Option<StatusCode>,
@@ -89,15 +90,15 @@ struct Report<'a> {
 
 impl Drop for Report<'_> {
     fn drop(&mut self) {
-        if !self.log {
+        let Some(log) = self.log else {
             return;
-        }
+        };
         // The path comes from outside: no control characters, no endless lines.
         let command: String = self.command.escape_default().take(60).collect();
         let time = self.begun.elapsed().as_millis();
         match self.status {
-            Some(status) => eprintln!("oxd-dev: {command} {} {time}ms", status.as_u16()),
-            None => eprintln!("oxd-dev: {command} unanswered {time}ms"),
+            Some(status) => log(&format!("{command} {} {time}ms", status.as_u16())),
+            None => log(&format!("{command} unanswered {time}ms")),
         }
     }
 }

@@ -6,7 +6,7 @@ mod reference;
 mod server;
 mod session;
 
-pub use reference::reference_page;
+pub use reference::{GROUPS, INTRODUCTION, reference_page};
 
 use std::ffi::CStr;
 use std::ops::RangeInclusive;
@@ -89,6 +89,15 @@ impl Directive {
     /// The name as text.
     pub fn name(&self) -> &'static str {
         self.name.to_str().unwrap_or_default()
+    }
+
+    /// Where it may stand, as the reference says it.
+    pub fn context(&self) -> &'static str {
+        if self.htaccess {
+            "server, virtual host, directory, .htaccess"
+        } else {
+            "server, virtual host, directory"
+        }
     }
 
     /// Applies the directive, or says in one line what is wrong: the directive, the value, what is allowed.

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::{Group, TABLE};
 
-const GROUPS: [(Group, &str); 5] = [
+/// The parts of the reference with their titles.
+pub const GROUPS: [(Group, &str); 5] = [
     (Group::Site, "Site: which oxd, and who we are there"),
     (Group::Login, "Login"),
     (Group::Session, "Session"),
@@ -12,17 +13,20 @@ const GROUPS: [(Group, &str); 5] = [
     (Group::Logout, "Logout"),
 ];
 
+/// What holds for all directives, in Markdown.
+pub const INTRODUCTION: &str = "Every directive is allowed in the server configuration, in `<VirtualHost>` and in `<Location>`, `<Directory>`, \
+     `<Files>` and `<If>`, and inherits downwards: a value in an inner place takes the place of the outer one. \
+     Those marked *.htaccess* are also allowed there, with `AllowOverride AuthConfig`.\n\n\
+     Times take `ms`, `s`, `min` and `h`; a bare number is seconds. A bad value fails `apachectl configtest` with \
+     a line that names the directive, the value and what is allowed.\n";
+
 /// `docs/DIRECTIVES.md`.
 pub fn reference_page() -> String {
-    let mut page = String::from(
+    let mut page = format!(
         "# Directives\n\n\
          [All pages](README.md)\n\n\
          <!-- Written by `make docs` from the table in crates/oxd-core/src/config/directive: change it there. -->\n\n\
-         Every directive is allowed in the server configuration, in `<VirtualHost>` and in `<Location>`, `<Directory>`, \
-         `<Files>` and `<If>`, and inherits downwards: a value in an inner place takes the place of the outer one. \
-         Those marked *.htaccess* are also allowed there, with `AllowOverride AuthConfig`.\n\n\
-         Times take `ms`, `s`, `min` and `h`; a bare number is seconds. A bad value fails `apachectl configtest` with \
-         a line that names the directive, the value and what is allowed.\n\n",
+         {INTRODUCTION}\n"
     );
     for (group, title) in GROUPS {
         let entries = || TABLE.iter().filter(move |d| d.group == group);
@@ -37,11 +41,6 @@ pub fn reference_page() -> String {
     for (group, title) in GROUPS {
         let _ = writeln!(page, "\n## {title}");
         for directive in TABLE.iter().filter(|d| d.group == group) {
-            let context = if directive.htaccess {
-                "server, virtual host, directory, .htaccess"
-            } else {
-                "server, virtual host, directory"
-            };
             let _ = write!(
                 page,
                 "\n### {name}\n\n{summary}.\n\n| | |\n|---|---|\n| Syntax | `{name} {syntax}` |\n| Default | {default} |\n\
@@ -50,6 +49,7 @@ pub fn reference_page() -> String {
                 summary = directive.summary.to_string_lossy(),
                 syntax = directive.syntax.replace('|', "\\|"),
                 default = directive.default,
+                context = directive.context(),
                 details = directive.details,
                 example = directive.example,
             );

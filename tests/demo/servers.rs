@@ -1,0 +1,131 @@
+//! The two servers of the demo: the development oxd server, in this process, and httpd.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use oxd_dev::{Addresses, DevServer, Options, Provider, ProviderOptions, Site, Tls};
+use oxd_tests::{Builder, Httpd};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::ports::Ports;
+
+const CONFIGURATION: &str = include_str!("../../apache-conf/demo.conf");
+const START_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/index.html");
+const STYLE: &str = include_str!("../../apache-conf/demo/htdocs/style.css");
+const PROTECTED_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/private/index.cgi");
+
+/// How much of a log is shown when something went wrong.
+const LOG_LINES: usize = 15;
+
+/// The servers, running.
+pub struct Servers {
+    pub httpd: Httpd,
+    oxd: DevServer,
+}
+
+impl Servers {
+    /// Starts both; what is wrong with one that does not start is the answer, with its log.
+    pub fn start(ports: Ports, directory: TempDir) -> Result<Servers, String> {
+        let log = directory.path().join("oxd-dev.log");
+        let builder = Builder::in_directory("demo".to_owned(), directory, ports.httpd);
+        let options = Options {
+            listen: ports.oxd.address(),
+            tls: Tls::SelfSigned,
+            provider: Provider::BuiltIn(ProviderOptions {
+                listen: ports.provider.address(),
+                ..ProviderOptions::default()
+            }),
+            log: Some(log_to(log)?),
+            ..Options::default()
+        };
+        let oxd = DevServer::start(options).map_err(|why| format!("the development oxd server: {why}"))?;
+        register(&oxd, &builder)?;
+        builder.file("oxd-cert.pem", &oxd.ca_pem().unwrap_or_default());
+        builder.file("htdocs/style.css", STYLE);
+        let start_page = START_PAGE.replace("@OXD_PORT@", &ports.oxd.number().to_string());
+        builder.file("htdocs/index.html", &start_page);
+        let page = builder.file("htdocs/private/index.cgi", PROTECTED_PAGE);
+        set_mode(page, 0o755)?;
+        let httpd = builder
+            .without_documents()
+            .without_overwriting()
+            .log_level("warn oxd:info")
+            .define("OXD", &oxd.url())
+            .config(CONFIGURATION)
+            .try_start();
+        match httpd {
+            Ok(httpd) => Ok(Servers { httpd, oxd }),
+            Err(log) => Err(format!(
+                "httpd does not start; the end of its log:\n{}",
+                last_lines(&log)
+            )),
+        }
+    }
+
+    /// The site's address, without a slash at the end.
+    pub fn site(&self) -> String {
+        self.httpd.url("")
+    }
+
+    /// The provider's address, without a slash at the end.
+    pub fn provider(&self) -> String {
+        self.oxd.provider_url()
+    }
+
+    /// Stops both and says what is wrong with how httpd ran. No file is left.
+    pub fn end(self) -> Result<(), String> {
+        self.httpd.verdict()
+    }
+}
+
+/// Registers the site of `/oxd`, and one whose redirect URIs are those of the oxd tutorial.
+fn register(oxd: &DevServer, builder: &Builder) -> Result<(), String> {
+    let urls = |paths: &[&str]| paths.iter().map(|path| builder.url(path)).collect();
+    let site = Addresses {
+        redirect_uris: urls(&["/oxd/callback"]),
+        post_logout_redirect_uris: urls(&["/oxd/logout"]),
+        backchannel_logout_uri: Some(builder.url("/oxd/backchannel-logout")),
+        backchannel_logout_session_required: true,
+        ..Addresses::default()
+    };
+    let tutorial = Addresses {
+        redirect_uris: urls(&["/cgi-bin/oxd.py/login", "/cgi-bin/oxd.py/index"]),
+        post_logout_redirect_uris: urls(&["/cgi-bin/oxd.py/logout"]),
+        ..Addresses::default()
+    };
+    for (file, addresses) in [("site.json", site), ("tutorial-site.json", tutorial)] {
+        let site: Site = oxd
+            .try_register(&addresses)
+            .map_err(|why| format!("the site of {file} cannot be registered: {why}"))?;
+        // There is a secret in it.
+        let file = builder.file(file, "");
+        set_mode(file.clone(), 0o600)?;
+        fs::write(&file, json!(site).to_string()).map_err(|why| format!("{}: {why}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn set_mode(file: PathBuf, mode: u32) -> Result<(), String> {
+    fs::set_permissions(&file, Permissions::from_mode(mode))
+        .map_err(|why| format!("{}: {why}", file.display()))
+}
+
+fn log_to(file: PathBuf) -> Result<oxd_dev::Log, String> {
+    let open = File::create(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+    Ok(Arc::new(move |line| {
+        // A log that cannot be written stops nothing. One write for a line: there are two threads.
+        let _ = (&open).write_all(format!("{line}\n").as_bytes());
+    }))
+}
+
+/// The end of a log, indented.
+pub fn last_lines(log: &str) -> String {
+    let lines: Vec<_> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let from = lines.len().saturating_sub(LOG_LINES);
+    let lines = lines[from..].iter().map(|line| format!("    {line}"));
+    lines.collect::<Vec<_>>().join("\n")
+}

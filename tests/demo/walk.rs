@@ -1,0 +1,108 @@
+//! What a visitor of the demo does.
+
+use oxd_tests::{Browser, Visitor};
+
+use crate::servers::Servers;
+
+/// Fails by panicking, as the bed does.
+pub fn walk(servers: &Servers) {
+    let site = &servers.site();
+    let provider = &format!("{}/*", servers.provider());
+    let at = |path: &str| format!("{site}{path}");
+    let mut visitor = Visitor::new(Browser::new());
+
+    visitor.visit(at("/"));
+    visitor.expect(
+        "the public page is public",
+        200,
+        &at("/"),
+        &["This page is public"],
+    );
+    visitor.visit(at("/").replace("127.0.0.1", "localhost"));
+    visitor.expect("another name leads to the registered one", 200, &at("/"), &[]);
+    visitor.visit(at("/oxd"));
+    visitor.expect(
+        "signed out, /oxd offers to sign in",
+        200,
+        &at("/oxd"),
+        &["/oxd/login"],
+    );
+    let session = at("/oxd/session");
+    visitor.visit(&session);
+    visitor.expect(
+        "signed out, there is no session",
+        401,
+        &session,
+        &["\"active\":false"],
+    );
+
+    let page = at("/private/?page=1&x=a%20b");
+    let password = &["type=\"password\""];
+    visitor.visit(&page);
+    visitor.expect("a protected page leads to the provider", 200, provider, password);
+    visitor.give_password("wrong");
+    visitor.expect("a wrong password signs nobody in", 200, provider, password);
+    visitor.sign_in();
+    let claims = [
+        "REMOTE_USER",
+        "OXD_CLAIM_sub",
+        "OXD_CLAIM_email",
+        "test_user@example.org",
+        "Hello, Test User",
+    ];
+    visitor.expect(
+        "the right one leads back, with the user's claims",
+        200,
+        &page,
+        &claims,
+    );
+    visitor.visit(&session);
+    visitor.expect(
+        "signed in, there is a session",
+        200,
+        &session,
+        &["\"active\":true"],
+    );
+    visitor.visit(at("/oxd"));
+    let texts = ["test_user@example.org", "/oxd/logoutme"];
+    visitor.expect(
+        "signed in, /oxd says who, and offers to sign out",
+        200,
+        &at("/oxd"),
+        &texts,
+    );
+
+    visitor.visit(at("/oxd/logoutme"));
+    visitor.expect(
+        "signing out ends at the signed-out page",
+        200,
+        &at("/oxd/logout*"),
+        &[],
+    );
+    visitor.visit(&session);
+    visitor.expect(
+        "after that there is no session",
+        401,
+        &session,
+        &["\"active\":false"],
+    );
+    visitor.visit(at("/private/"));
+    visitor.expect("nor one at the provider", 200, provider, password);
+
+    let tutorial = at("/cgi-bin/oxd.py");
+    visitor.visit(&tutorial);
+    let texts = ["/cgi-bin/oxd.py/login"];
+    visitor.expect("the tutorial's address offers to sign in", 200, &tutorial, &texts);
+    visitor.visit(at("/cgi-bin/oxd.py/login"));
+    visitor.sign_in();
+    let texts = ["test_user@example.org", "/cgi-bin/oxd.py/logoutme"];
+    visitor.expect(
+        "its sign-in ends there, signed in",
+        200,
+        &at("/cgi-bin/oxd.py*"),
+        &texts,
+    );
+    visitor.visit(at("/cgi-bin/oxd.py/logoutme"));
+    let address = at("/cgi-bin/oxd.py/logout*");
+    visitor.expect("its sign-out ends at its signed-out page", 200, &address, &[]);
+}
