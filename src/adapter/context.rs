@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use oxd_core::access::{Held, Visit};
+use oxd_core::base::clock::Seconds;
 use oxd_core::base::reason::Failure;
 use oxd_core::config::settings::Settings;
 use oxd_core::flow::Ctx;
@@ -141,7 +142,7 @@ impl Oxd for LazyCommands<'_> {
         &self,
         access_token: &str,
         id_token: &str,
-        since: u64,
+        since: Seconds,
     ) -> Result<Map<String, Value>, Error> {
         self.at_site(|site| site.user_info_again(access_token, id_token, since))
     }

@@ -69,7 +69,7 @@ fn metrics<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status
 
 /// The section on mod_status's page.
 pub fn status_section(request: Request<'_>, is_short: bool) {
-    let (stats, gauges, now) = (child::stats(), child::gauges(), request.seconds());
+    let (stats, gauges, now) = (child::stats(), child::gauges(), request.millis().seconds());
     let text = if is_short {
         page::auto(&stats, &gauges, now)
     } else {

@@ -59,7 +59,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     if refresh_token {
         add(c"OXD_REFRESH_TOKEN", strings.refresh_token);
     }
-    if expires && record.access_expires != 0 {
+    if expires && !record.access_expires.is_zero() {
         add(
             c"OXD_ACCESS_TOKEN_EXPIRES",
             record.access_expires.to_string().as_bytes(),

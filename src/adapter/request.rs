@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::CStr;
 
+use oxd_core::base::clock::Millis;
 use oxd_core::base::crypto::{NoRandomness, Random, SystemRandom};
 use oxd_core::base::log::Level;
 use oxd_core::config::types::Expression;
@@ -36,7 +37,7 @@ fn lossy(text: Option<&CStr>) -> Cow<'_, str> {
 }
 
 impl CoreRequest for RequestView<'_> {
-    fn millis(&self) -> u64 {
+    fn millis(&self) -> Millis {
         self.request.millis()
     }
 

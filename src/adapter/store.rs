@@ -249,7 +249,7 @@ fn surely<A>(
     let is_doubtful = matches!(answer, Err(Refusal::NotFound)) && store.suspect.load(Ordering::Acquire);
     if is_doubtful {
         let probe = sha256_of(&[b"mod_oxd probe"]);
-        if put(store, &probe, b"alive", wall().saturating_add(60)).is_err() {
+        if put(store, &probe, b"alive", wall().saturating_add(Seconds(60))).is_err() {
             return Err(Refusal::Failed("no server is left".into()));
         }
         store.suspect.store(false, Ordering::Release);
@@ -283,8 +283,8 @@ fn retrieve(store: &ProviderStore, calls: &Calls<'_>, key: &Key) -> Result<Vec<u
 /// The time at which an entry runs out as providers take it, in microseconds. They turn it into whole seconds from now,
 /// cut off; what has no second left they refuse or keep for ever.
 fn expiry(until: Seconds) -> i64 {
-    let until = until.max(wall()).saturating_add(2);
-    i64::try_from(until.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
+    let until = until.max(wall()).saturating_add(Seconds(2));
+    i64::try_from(until.0.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
 }
 
 fn get(store: &ProviderStore, key: &Key) -> Result<Vec<u8>, Refusal> {

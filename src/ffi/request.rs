@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use oxd_core::base::clock::Millis;
 use oxd_core::base::log::Level;
 use oxd_core::http::headers::Method;
 
@@ -143,14 +144,9 @@ impl<'r> Request<'r> {
         body(unsafe { Request::branded(first) })
     }
 
-    /// When the request came, in seconds since the epoch.
-    pub fn seconds(self) -> u64 {
-        u64::try_from(self.rec().request_time / 1_000_000).unwrap_or(0)
-    }
-
-    /// The same in milliseconds.
-    pub fn millis(self) -> u64 {
-        u64::try_from(self.rec().request_time / 1_000).unwrap_or(0)
+    /// When the request came.
+    pub fn millis(self) -> Millis {
+        Millis(u64::try_from(self.rec().request_time / 1_000).unwrap_or(0))
     }
 
     /// The method.

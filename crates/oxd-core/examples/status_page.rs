@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use oxd_core::base::clock::Seconds;
 use oxd_core::base::reason::Reason;
 use oxd_core::pages::status::shown;
 use oxd_core::shm::stats::metrics::Gauges;
@@ -11,7 +12,7 @@ use oxd_core::shm::stats::{
     Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, WORDS,
 };
 
-const NOW: u64 = 1_800_000_000;
+const NOW: Seconds = Seconds(1_800_000_000);
 const LOGIN: [(Command, u64); 3] = [
     (Command::AuthorizationUrl, 18),
     (Command::TokensByCode, 60),
@@ -20,7 +21,7 @@ const LOGIN: [(Command, u64); 3] = [
 
 /// A minute's logins: more around the middle of the hour, and in between a few minutes in which oxd is in trouble.
 fn minute(stats: &Stats<'_>, ago: u64) {
-    let now = NOW - ago * 60;
+    let now = NOW.saturating_sub(Seconds(ago * 60));
     let crowd = 30_u64.saturating_sub(ago.abs_diff(25)) / 2 + (ago * 7 + 3) % 6;
     let is_bad = (5..12).contains(&ago);
     for number in 0..crowd {
@@ -53,14 +54,14 @@ fn main() {
     let Some(stats) = Stats::over(&words) else {
         unreachable!("there are enough words");
     };
-    stats.begin(NOW - 200_000);
+    stats.begin(NOW.saturating_sub(Seconds(200_000)));
     (0..60).rev().for_each(|ago| minute(&stats, ago));
     stats.login(Login::Restarted, NOW);
     stats.call(
         Command::ClientToken,
         Outcome::Ok,
         Duration::from_millis(9),
-        NOW - 90,
+        NOW.saturating_sub(Seconds(90)),
     );
     [End::User, End::User, End::BackChannel, End::Administrator]
         .into_iter()

@@ -199,7 +199,7 @@ fn every_directive_has_its_entry_and_pages_name_no_other() {
         under_way: 0,
         lost_marks: 0,
     };
-    let automatic = oxd_core::pages::status::auto(&stats, &gauges, 0);
+    let automatic = oxd_core::pages::status::auto(&stats, &gauges, oxd_core::base::clock::Seconds(0));
     let shown: BTreeSet<&str> = automatic
         .lines()
         .filter_map(|line| line.split(':').next())

@@ -17,7 +17,7 @@ use crate::session::record::SessionRecord;
 /// behind would be asked again and again.
 pub fn is_aged(settings: &AccessSettings, record: &SessionRecord<'_>, now: Seconds) -> bool {
     settings.max_age.is_some_and(|age| {
-        let since = if record.auth_time == 0 {
+        let since = if record.auth_time.is_zero() {
             record.issued
         } else {
             record.auth_time

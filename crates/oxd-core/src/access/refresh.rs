@@ -22,7 +22,7 @@ fn wants_tokens(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Second
     match settings.session.token_refresh {
         TokenRefresh::Off => false,
         TokenRefresh::Ahead(ahead) => {
-            let due = record.access_expires != 0 && record.access_expires <= now.saturating_add(ahead);
+            let due = !record.access_expires.is_zero() && record.access_expires <= now.saturating_add(ahead);
             due && !record.strings.refresh_token.is_empty()
         }
     }
@@ -68,7 +68,8 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
     if !may_refresh(ctx.settings, session, now) {
         return Ok(Refresh::Unchanged);
     }
-    let works = session.record.access_expires == 0 || now.saturating_add(1) < session.record.access_expires;
+    let works = session.record.access_expires.is_zero()
+        || now.saturating_add(Seconds(1)) < session.record.access_expires;
     // As long as the one that is at it may take: a token for us, the refresh, user info.
     let patience = if works {
         WAITS_AT_MOST
@@ -84,8 +85,11 @@ pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
         if session::is_replaced(ctx, session) {
             return Ok(Refresh::Unchanged);
         }
-        let until =
-            wall().saturating_add(ctx.settings.server().timeouts.total.as_secs().saturating_mul(4) + 5);
+        let until = wall()
+            .saturating_add(Seconds::of(
+                ctx.settings.server().timeouts.total.saturating_mul(4),
+            ))
+            .saturating_add(Seconds(5));
         if let Some(_lease) = ctx.memory.lease(mark, wall(), until)
             && let Some(_lock) = StoreLock::take(ctx, session)?
         {

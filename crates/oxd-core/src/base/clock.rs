@@ -1,23 +1,181 @@
 //! Points in time as whole seconds, and the two leeways that the module grants.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds since the Unix epoch, where two things within one second must be told apart.
-pub type Millis = u64;
+use serde::{Deserialize, Serialize};
 
-/// Seconds since the Unix epoch.
-pub type Seconds = u64;
+/// Whole seconds: a span, or a point in time since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seconds(pub u64);
+
+/// Milliseconds: a span, or a point in time since the Unix epoch, where two things within one second must be told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub u64);
+
+impl Seconds {
+    /// The first second of the epoch; where a point in time is stored, it also means "unknown".
+    pub const ZERO: Seconds = Seconds(0);
+
+    /// The whole seconds of a duration.
+    pub const fn of(duration: Duration) -> Self {
+        Self(duration.as_secs())
+    }
+
+    /// This much later; the end of time where there is no such point.
+    #[must_use]
+    pub const fn saturating_add(self, span: Seconds) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// This much earlier, or the span since a point in time; 0 where that would be negative.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Seconds) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// The same in milliseconds; the end of time where it is too long for that.
+    #[must_use]
+    pub const fn millis(self) -> Millis {
+        Millis(self.0.saturating_mul(1_000))
+    }
+
+    /// Whether it is 0, which stands for an unknown point in time.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Millis {
+    /// This much later; the end of time where there is no such point.
+    #[must_use]
+    pub const fn saturating_add(self, span: Millis) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// What is left beyond whole seconds, 0 to 999.
+    #[must_use]
+    pub const fn below_seconds(self) -> Self {
+        Self(self.0 % 1_000)
+    }
+
+    /// The same in whole seconds.
+    #[must_use]
+    pub const fn seconds(self) -> Seconds {
+        Seconds(self.0 / 1_000)
+    }
+}
+
+/// A time as it is stored: eight bytes, the lowest first.
+pub trait LeBytes: Copy {
+    /// The bytes to store.
+    fn to_le_bytes(self) -> [u8; 8];
+    /// What stored bytes mean.
+    fn from_le_bytes(bytes: [u8; 8]) -> Self;
+}
+
+impl LeBytes for Seconds {
+    fn to_le_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
+    fn from_le_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes))
+    }
+}
+
+impl LeBytes for Millis {
+    fn to_le_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
+
+    fn from_le_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes))
+    }
+}
+
+/// The bare number.
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The bare number.
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Tests count in plain numbers from a point in time.
+#[cfg(test)]
+mod plain_numbers {
+    use std::ops::{Add, AddAssign, Sub};
+
+    use super::{Millis, Seconds};
+
+    impl Add<u64> for Seconds {
+        type Output = Seconds;
+
+        fn add(self, seconds: u64) -> Seconds {
+            Seconds(self.0 + seconds)
+        }
+    }
+
+    impl AddAssign<u64> for Seconds {
+        fn add_assign(&mut self, seconds: u64) {
+            self.0 += seconds;
+        }
+    }
+
+    impl Sub<u64> for Seconds {
+        type Output = Seconds;
+
+        fn sub(self, seconds: u64) -> Seconds {
+            Seconds(self.0 - seconds)
+        }
+    }
+
+    impl Sub<u64> for Millis {
+        type Output = Millis;
+
+        fn sub(self, millis: u64) -> Millis {
+            Millis(self.0 - millis)
+        }
+    }
+
+    impl Add<u64> for Millis {
+        type Output = Millis;
+
+        fn add(self, millis: u64) -> Millis {
+            Millis(self.0 + millis)
+        }
+    }
+}
+
+/// Reads a bare number.
+impl FromStr for Seconds {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
 
 /// The time by the machine's own clock, for what outlives a request; a request's own time is in its facts.
 pub fn wall() -> Seconds {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+        .map_or(Seconds::ZERO, Seconds::of)
 }
 
-/// How far another machine's clock may be off before its timestamps are refused, in seconds (OpenID Connect Core
+/// How far another machine's clock may be off before its timestamps are refused (OpenID Connect Core
 /// 3.1.3.7 allows "some small leeway").
-pub const CLOCK_LEEWAY: Seconds = 30;
+pub const CLOCK_LEEWAY: Seconds = Seconds(30);
 
 /// Reads a JSON number that claims to be a point in time (`exp`, `auth_time`, ...; RFC 7519 section 2 NumericDate).
 ///
@@ -26,10 +184,10 @@ pub const CLOCK_LEEWAY: Seconds = 30;
 pub fn numeric_date(value: &serde_json::Value) -> Option<Seconds> {
     const YEAR_9999: f64 = 253_402_300_799.0;
     if let Some(whole) = value.as_u64() {
-        return (whole as f64 <= YEAR_9999).then_some(whole);
+        return (whole as f64 <= YEAR_9999).then_some(Seconds(whole));
     }
     let number = value.as_f64()?;
-    (number.is_finite() && (0.0..=YEAR_9999).contains(&number)).then_some(number as Seconds)
+    (number.is_finite() && (0.0..=YEAR_9999).contains(&number)).then_some(Seconds(number as u64))
 }
 
 #[cfg(test)]
@@ -50,7 +208,7 @@ mod tests {
             (json!("1700000000"), None),
             (json!(null), None),
         ] {
-            assert_eq!(numeric_date(&value), expected, "{value}");
+            assert_eq!(numeric_date(&value), expected.map(Seconds), "{value}");
         }
     }
 }

@@ -27,7 +27,7 @@ pub const PROTECTED_COMMANDS: bool = true;
 pub static SCOPE: Lazy<Vec<String>> =
     Lazy::new(|| ["openid", "profile", "email"].map(str::to_owned).to_vec());
 /// `OxdStateTimeout`
-pub const STATE_TIMEOUT: Seconds = 300;
+pub const STATE_TIMEOUT: Seconds = Seconds(300);
 /// `OxdStateMax`
 pub const STATE_MAX: u32 = 8;
 /// `OxdUserInfo`
@@ -40,9 +40,9 @@ pub const POST_PRESERVE: PostPreserve = PostPreserve::Off;
 pub const POST_PRESERVE_SIZE: usize = 64 * 1024;
 
 /// `OxdSessionLifetime`
-pub const SESSION_LIFETIME: Seconds = 8 * 3_600;
+pub const SESSION_LIFETIME: Seconds = Seconds(8 * 3_600);
 /// `OxdSessionIdle`
-pub const SESSION_IDLE: Seconds = 3_600;
+pub const SESSION_IDLE: Seconds = Seconds(3_600);
 /// `OxdTokenRefresh`
 pub const TOKEN_REFRESH: TokenRefresh = TokenRefresh::Off;
 /// `OxdCookieName`

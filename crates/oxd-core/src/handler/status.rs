@@ -19,8 +19,8 @@ use crate::shm::memory::{About, Mark, Memory};
 use crate::shm::stats::End;
 use crate::shm::stats::metrics::{self, Gauges};
 
-/// How long the page's forms can be sent, in seconds.
-const FORM_LASTS: Seconds = 8 * 3_600;
+/// How long the page's forms can be sent.
+const FORM_LASTS: Seconds = Seconds(8 * 3_600);
 /// The largest form, in bytes.
 pub const FORM_LIMIT: usize = 8 * 1024;
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::env::RequestEnv;
+use crate::base::clock::Seconds;
 use crate::config::types::{CookieSecure, SameSite};
 
 /// The longest value that one cookie gets, in bytes. Browsers take 4096 for name, value and attributes together.
@@ -142,7 +143,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// A `Set-Cookie` value; without `max_age` the cookie goes when the browser does.
-    pub fn set(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
+    pub fn set(&self, name: &str, value: &str, max_age: Option<Seconds>) -> String {
         let mut line = format!("{name}={value}; Path={}", self.path);
         if let Some(domain) = self.domain {
             line.push_str("; Domain=");
@@ -168,7 +169,7 @@ impl<'a> Attributes<'a> {
         // Max-Age is what browsers heed; Expires is for the clients that know nothing else.
         format!(
             "{}; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
-            self.set(name, "", Some(0))
+            self.set(name, "", Some(Seconds::ZERO))
         )
     }
 }

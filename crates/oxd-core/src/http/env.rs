@@ -47,7 +47,7 @@ impl<'a> RequestEnv<'a> {
             host,
             stats,
             base,
-            now: millis / 1_000,
+            now: millis.seconds(),
             millis,
         }
     }

@@ -14,8 +14,8 @@ use crate::shm::memory::{About, Mark};
 
 /// The marker that a login was restarted a moment ago.
 const RETRY: &str = "oxd_state.retry";
-/// How long that marker counts, in seconds.
-const RETRY_SECONDS: Seconds = 60;
+/// How long that marker counts.
+const RETRY_SECONDS: Seconds = Seconds(60);
 /// All state cookies of a browser together, in bytes: httpd refuses a `Cookie` header over 8190 bytes by default, and
 /// the session needs most of that.
 const TOTAL_LIMIT: usize = 3_000;

@@ -27,7 +27,7 @@ pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -
         .and_then(numeric_date)
         .ok_or_else(|| Failure::new(Reason::IdTokenInvalid, "the id token has no usable exp"))?;
     if exp.saturating_add(CLOCK_LEEWAY) <= now {
-        let detail = format!("the id token ran out {} s ago", now - exp);
+        let detail = format!("the id token ran out {} s ago", now.saturating_sub(exp));
         return Err(Failure::new(Reason::IdTokenInvalid, detail));
     }
     if let Some(age) = pending.max_age {
@@ -41,7 +41,7 @@ pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -
         if since.saturating_add(age).saturating_add(CLOCK_LEEWAY) < now {
             let detail = format!(
                 "the user authenticated {} s ago, OxdMaxAge allows {age}",
-                now - since
+                now.saturating_sub(since)
             );
             return Err(Failure::new(Reason::IdTokenInvalid, detail));
         }

@@ -16,7 +16,7 @@ use crate::shm::memory::{About, Mark};
 /// The event that makes a token a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// The oldest token that is taken, in seconds since its `iat`. Used tokens are remembered for as long.
-const OLDEST: Seconds = 600;
+const OLDEST: Seconds = Seconds(600);
 /// The longest token that is looked at, in bytes.
 const LONGEST: usize = 16 * 1024;
 /// The most keys that are tried for a token that names none.
@@ -54,7 +54,7 @@ pub fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> {
     let (Some(iss), Some(jti)) = (text("iss"), text("jti")) else {
         return Err(invalid("iss or jti is missing"));
     };
-    let until = ctx.now.saturating_add(2 * OLDEST);
+    let until = ctx.now.saturating_add(OLDEST).saturating_add(OLDEST);
     let mark = Mark::of(About::Token, ctx.site, &[&iss, &jti]);
     if !session::first_time(ctx, mark, until)? {
         return Err(invalid("it has been used already (jti)"));

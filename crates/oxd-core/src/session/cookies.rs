@@ -2,7 +2,7 @@
 
 use super::env::SessionEnv;
 use super::record::SessionRecord;
-use crate::base::clock::Seconds;
+use crate::base::clock::{LeBytes as _, Seconds};
 use crate::base::crypto::{NoRandomness, Purpose, random_text};
 use crate::base::reason::{Failure, Reason};
 use crate::http::cookie::{self, Attributes};
@@ -43,7 +43,7 @@ pub(super) fn proven_use(
         .settings
         .keys
         .open_owned(Purpose::Seen, &use_aad(env, record), &value[dot + 1..])?;
-    Some(u64::from_le_bytes(text.try_into().ok()?))
+    Some(Seconds::from_le_bytes(text.try_into().ok()?))
 }
 
 /// The additional data of the sealed time: it belongs to one session of one site.

@@ -16,8 +16,8 @@ use crate::base::store::Key;
 use crate::shm::memory::{About, Mark};
 use crate::shm::stats::End;
 
-/// How long an issuer is remembered after a login from it, in seconds.
-const ISSUER_KNOWN_FOR: Seconds = 90 * 86_400;
+/// How long an issuer is remembered after a login from it.
+const ISSUER_KNOWN_FOR: Seconds = Seconds(90 * 86_400);
 /// Authentications that a session remembers: as many as any provider has ways of authenticating.
 const MOST_ACRS: usize = 8;
 
@@ -71,9 +71,13 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
         marks: Marks::default(),
         version: 0,
         issued: env.now,
-        issued_millis: env.millis % 1_000,
+        issued_millis: env.millis.below_seconds(),
         ends: env.now.saturating_add(env.settings.session.lifetime),
-        auth_time: new.claims.get("auth_time").and_then(numeric_date).unwrap_or(0),
+        auth_time: new
+            .claims
+            .get("auth_time")
+            .and_then(numeric_date)
+            .unwrap_or_default(),
         access_expires: expiry(env.now, new.expires_in),
         informed: env.now,
         strings: strings.borrowed(place.as_ref().map(|place| &place.key)),

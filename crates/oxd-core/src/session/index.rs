@@ -11,7 +11,7 @@ use super::env::SessionEnv;
 use super::open::last_use;
 use super::record::SessionRecord;
 use super::store::{Entries, Kind};
-use crate::base::clock::{Seconds, wall};
+use crate::base::clock::{LeBytes as _, Seconds, wall};
 use crate::base::reason::Failure;
 use crate::base::store::Key;
 use crate::shm::memory::{Lease, Mark};
@@ -23,6 +23,9 @@ const ELEMENT: usize = 48;
 /// How long a list is waited for. Whoever has it needs a few milliseconds, or has died.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long a list is leased for, if its owner dies.
+const LEASED_FOR: Seconds = Seconds(10);
+
 /// One session of a list.
 pub(super) struct Element {
     /// The key of its entry.
@@ -33,7 +36,7 @@ pub(super) struct Element {
 }
 
 fn read(bytes: &[u8]) -> Vec<Element> {
-    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+    let number = |bytes: &[u8]| bytes.try_into().map_or(Seconds::ZERO, Seconds::from_le_bytes);
     bytes
         .chunks_exact(ELEMENT)
         .filter_map(|chunk| {
@@ -61,7 +64,7 @@ fn lease<'a>(env: &SessionEnv<'a>, mark: Mark) -> Option<Lease<'a>> {
     let mut waited = Duration::ZERO;
     loop {
         let now = wall();
-        if let Some(lease) = env.memory.lease(mark, now, now + 10) {
+        if let Some(lease) = env.memory.lease(mark, now, now.saturating_add(LEASED_FOR)) {
             return Some(lease);
         }
         if waited >= PATIENCE {

@@ -6,7 +6,7 @@ use std::fmt;
 use super::cookies::IDENTIFIER;
 use super::env::SessionEnv;
 use super::record::{SessionRecord, Strings};
-use super::store::Kind;
+use super::store::{Kind, TimeKey};
 use super::{claims, cookies};
 use crate::base::clock::{Millis, Seconds};
 use crate::base::crypto::{KeyRing, Purpose};
@@ -144,7 +144,7 @@ pub(super) fn last_use(
     };
     if alive(record.seen).is_some() {
         // What a cookie claims decides only whether it is written again.
-        return Ok(Some(known.unwrap_or(0).min(now).max(record.seen)));
+        return Ok(Some(known.unwrap_or_default().min(now).max(record.seen)));
     }
     if settings.store.is_none() {
         return Ok(cookies::proven_use(env, record, header).and_then(alive));
@@ -155,7 +155,7 @@ pub(super) fn last_use(
     let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
         return Ok(None);
     };
-    Ok(entries.get_time(&Kind::Seen.beside(&key))?.and_then(alive))
+    Ok(entries.get_time(&TimeKey::seen(&key))?.and_then(alive))
 }
 
 /// The key of a session's own entry, as its record names it.
@@ -170,10 +170,7 @@ fn ends(record: &SessionRecord<'_>, settings: &SessionSettings<'_>) -> Seconds {
 
 /// When a session began.
 pub(super) fn began(record: &SessionRecord<'_>) -> Millis {
-    record
-        .issued
-        .saturating_mul(1_000)
-        .saturating_add(record.issued_millis)
+    record.issued.millis().saturating_add(record.issued_millis)
 }
 
 /// Whether this machine knows that a session is over before its time.
@@ -229,7 +226,9 @@ impl<'b> Opened<'b> {
     ///
     /// Not at every request: the idle time is exact to this granularity, one to five seconds.
     pub fn is_due(&self, settings: &SessionSettings<'_>, now: Seconds) -> bool {
-        now >= self.used.saturating_add((settings.idle / 100).clamp(1, 5))
+        now >= self
+            .used
+            .saturating_add(Seconds((settings.idle.0 / 100).clamp(1, 5)))
     }
 
     /// The session's record with new tokens in it.

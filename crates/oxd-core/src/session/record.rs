@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use crate::base::clock::Seconds;
+use crate::base::clock::{Millis, Seconds};
 
 /// The strings of a session, in the order in which they are written.
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -74,7 +74,7 @@ pub struct SessionRecord<'r> {
     /// When the login ended.
     pub issued: Seconds,
     /// The milliseconds of that moment, 0 to 999.
-    pub issued_millis: u64,
+    pub issued_millis: Millis,
     /// When the session ends whatever happens.
     pub ends: Seconds,
     /// When the user authenticated at the provider; 0: unknown.
@@ -214,7 +214,7 @@ impl<'r> SessionRecord<'r> {
     pub fn read(record: &'r [u8]) -> Option<Self> {
         let mut reader = Reader(record);
         Some(Self {
-            seen: reader.fixed()?,
+            seen: Seconds(reader.fixed()?),
             id: reader.take(16)?.try_into().ok()?,
             marks: Marks {
                 user: reader.fixed()?,
@@ -222,12 +222,12 @@ impl<'r> SessionRecord<'r> {
                 sid: reader.fixed()?,
             },
             version: reader.varint()?,
-            issued: reader.varint()?,
-            issued_millis: reader.varint()?,
-            ends: reader.varint()?,
-            auth_time: reader.varint()?,
-            access_expires: reader.varint()?,
-            informed: reader.varint()?,
+            issued: Seconds(reader.varint()?),
+            issued_millis: Millis(reader.varint()?),
+            ends: Seconds(reader.varint()?),
+            auth_time: Seconds(reader.varint()?),
+            access_expires: Seconds(reader.varint()?),
+            informed: Seconds(reader.varint()?),
             strings: Strings {
                 acr: reader.string()?,
                 acrs: reader.string()?,
@@ -245,21 +245,21 @@ impl<'r> SessionRecord<'r> {
     /// Writes the record.
     pub fn write(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.claims.len() + self.strings.id_token.len());
-        out.extend_from_slice(&self.seen.to_le_bytes());
+        out.extend_from_slice(&self.seen.0.to_le_bytes());
         out.extend_from_slice(&self.id);
         for mark in [self.marks.user, self.marks.name, self.marks.sid] {
             out.extend_from_slice(&mark.to_le_bytes());
         }
-        for time in [
+        for number in [
             self.version,
-            self.issued,
-            self.issued_millis,
-            self.ends,
-            self.auth_time,
-            self.access_expires,
-            self.informed,
+            self.issued.0,
+            self.issued_millis.0,
+            self.ends.0,
+            self.auth_time.0,
+            self.access_expires.0,
+            self.informed.0,
         ] {
-            put_varint(&mut out, time);
+            put_varint(&mut out, number);
         }
         let strings = &self.strings;
         for text in [
@@ -327,7 +327,7 @@ pub fn expiry(now: Seconds, expires_in: Option<i64>) -> Seconds {
     expires_in
         .and_then(|s| u64::try_from(s).ok())
         .filter(|s| *s > 0)
-        .map_or(0, |s| now.saturating_add(s))
+        .map_or(Seconds::ZERO, |s| now.saturating_add(Seconds(s)))
 }
 
 #[cfg(test)]
@@ -349,7 +349,7 @@ mod tests {
 
     fn sample(claims: &[u8]) -> SessionRecord<'_> {
         SessionRecord {
-            seen: 1_800_000_000,
+            seen: Seconds(1_800_000_000),
             id: *b"sixteen bytes id",
             marks: Marks {
                 user: u64::MAX,
@@ -357,12 +357,12 @@ mod tests {
                 sid: 7,
             },
             version: 300,
-            issued: 1_799_999_990,
-            issued_millis: 999,
-            ends: 1_800_028_790,
-            auth_time: 0,
-            access_expires: 1_800_000_300,
-            informed: 1_799_999_990,
+            issued: Seconds(1_799_999_990),
+            issued_millis: Millis(999),
+            ends: Seconds(1_800_028_790),
+            auth_time: Seconds::ZERO,
+            access_expires: Seconds(1_800_000_300),
+            informed: Seconds(1_799_999_990),
             strings: Strings {
                 acr: b"basic",
                 target: b"/app/",

@@ -7,14 +7,14 @@ use super::env::SessionEnv;
 use super::index;
 use super::open::{Opened, began, entry_of, has_ended, key_of, with_own};
 use super::record::SessionRecord;
-use super::store::{Entries, Kind};
+use super::store::{Entries, Kind, TimeKey};
 use crate::base::clock::Seconds;
 use crate::base::reason::Failure;
 use crate::base::store::Key;
 use crate::shm::memory::Mark;
 
-/// How long a tombstone stands: longer than any request that could still write the session, in seconds.
-const TOMBSTONE_STANDS: Seconds = 3_600;
+/// How long a tombstone stands: longer than any request that could still write the session.
+const TOMBSTONE_STANDS: Seconds = Seconds(3_600);
 
 /// What a session leaves behind that was ended.
 #[derive(Debug, Default)]
@@ -76,7 +76,7 @@ pub(super) fn end_entry(
     bury_here(env, key, until);
     let now = env.now;
     // Before the entry goes: whoever writes the entry afterwards looks for the tombstone.
-    let tombstone = Kind::Tombstone.beside(key);
+    let tombstone = TimeKey::tombstone(key);
     entries.put_time(
         env.host,
         &tombstone,
@@ -84,7 +84,7 @@ pub(super) fn end_entry(
         until.min(now.saturating_add(TOMBSTONE_STANDS)),
     )?;
     entries.remove(key)?;
-    Ok(entries.remove(&Kind::Seen.beside(key))?)
+    Ok(entries.remove(TimeKey::seen(key).key())?)
 }
 
 /// Whether a session was ended while it was being written.
@@ -95,7 +95,7 @@ pub(super) fn is_buried(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Res
     }
     match (env.entries(), key_of(record)) {
         (Some(entries), Some(key)) => Ok(env.memory.knows(Mark::of_entry(&key), now)
-            || entries.get_time(&Kind::Tombstone.beside(&key))?.is_some()),
+            || entries.get_time(&TimeKey::tombstone(&key))?.is_some()),
         _ => Ok(false),
     }
 }
@@ -106,7 +106,7 @@ pub fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure> {
     let Some(entries) = env.entries() else {
         return Ok(());
     };
-    let key = Kind::Ended.of_mark(entries.site, mark);
+    let key = TimeKey::ended(entries.site, mark);
     entries.put_time(env.host, &key, env.millis, until)?;
     for (session, ends) in index::take(env, &entries, mark)? {
         end_entry(env, &entries, &session, ends)?;
@@ -134,8 +134,8 @@ pub fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure> {
 /// Remembers what may happen only once, on all machines; answers whether it was the first time.
 pub fn first_time(env: &SessionEnv<'_>, mark: Mark, until: Seconds) -> Result<bool, Failure> {
     if let Some(entries) = env.entries() {
-        let key = Kind::Used.of_mark(entries.site, mark);
-        if entries.get(&key)?.is_some() {
+        let key = TimeKey::used(entries.site, mark);
+        if entries.get(key.key())?.is_some() {
             return Ok(false);
         }
         entries.put_time(env.host, &key, env.now, until)?;
@@ -148,7 +148,7 @@ pub fn forget(env: &SessionEnv<'_>, mark: Mark) {
     env.memory.forget(mark);
     if let Some(entries) = env.entries() {
         // What stays there only refuses a second attempt.
-        let _ = entries.remove(&Kind::Used.of_mark(entries.site, mark));
+        let _ = entries.remove(TimeKey::used(entries.site, mark).key());
     }
 }
 

@@ -3,7 +3,9 @@
 //! Everything that goes into a store is sealed under `OxdCryptoKey` and bound to the key that it stands under: who can
 //! read the store learns nothing, and who can write it cannot make an entry, nor put one in another's place.
 
-use crate::base::clock::Seconds;
+use std::marker::PhantomData;
+
+use crate::base::clock::{LeBytes, Millis, Seconds};
 use crate::base::crypto::{KeyRing, OVERHEAD, Purpose, Random, sha256, sha256_of};
 use crate::base::reason::Failure;
 use crate::base::site::SiteId;
@@ -69,6 +71,51 @@ impl Kind {
     }
 }
 
+/// The key of an entry that holds a point in time, and in which unit: who reads it cannot take one for the other.
+#[derive(Clone, Copy, Debug)]
+pub struct TimeKey<T> {
+    key: Key,
+    unit: PhantomData<T>,
+}
+
+impl<T> TimeKey<T> {
+    fn new(key: Key) -> Self {
+        Self {
+            key,
+            unit: PhantomData,
+        }
+    }
+
+    /// The key alone.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
+impl TimeKey<Seconds> {
+    /// When a session was last used ([`Kind::Seen`]).
+    pub fn seen(session: &Key) -> Self {
+        Self::new(Kind::Seen.beside(session))
+    }
+
+    /// When a session was ended ([`Kind::Tombstone`]).
+    pub fn tombstone(session: &Key) -> Self {
+        Self::new(Kind::Tombstone.beside(session))
+    }
+
+    /// When something happened that may happen only once ([`Kind::Used`]).
+    pub fn used(site: SiteId<'_>, mark: Mark) -> Self {
+        Self::new(Kind::Used.of_mark(site, mark))
+    }
+}
+
+impl TimeKey<Millis> {
+    /// Since when all sessions with a mark are over ([`Kind::Ended`]).
+    pub fn ended(site: SiteId<'_>, mark: Mark) -> Self {
+        Self::new(Kind::Ended.of_mark(site, mark))
+    }
+}
+
 /// The entries of one site in a store, sealed and opened on the way.
 #[derive(Clone, Copy)]
 pub struct Entries<'a> {
@@ -111,9 +158,9 @@ impl Entries<'_> {
     }
 
     /// A point in time that was put with [`Entries::put_time`].
-    pub fn get_time(&self, key: &Key) -> Result<Option<u64>, StoreError> {
-        let bytes = self.get(key)?;
-        Ok(bytes.and_then(|b| b.try_into().ok()).map(u64::from_le_bytes))
+    pub fn get_time<T: LeBytes>(&self, key: &TimeKey<T>) -> Result<Option<T>, StoreError> {
+        let bytes = self.get(&key.key)?;
+        Ok(bytes.and_then(|b| b.try_into().ok()).map(T::from_le_bytes))
     }
 
     /// Puts an entry.
@@ -125,8 +172,14 @@ impl Entries<'_> {
     }
 
     /// Puts a point in time.
-    pub fn put_time(&self, random: &dyn Random, key: &Key, time: u64, until: Seconds) -> Result<(), Failure> {
-        self.put(random, key, &time.to_le_bytes(), until)
+    pub fn put_time<T: LeBytes>(
+        &self,
+        random: &dyn Random,
+        key: &TimeKey<T>,
+        time: T,
+        until: Seconds,
+    ) -> Result<(), Failure> {
+        self.put(random, &key.key, &time.to_le_bytes(), until)
     }
 
     /// Takes an entry away.

@@ -15,8 +15,8 @@ use crate::base::store::Key;
 
 /// Longer than any write that began before ours was to be read.
 const SETTLES_IN: Duration = Duration::from_millis(50);
-/// How long the name stands when its owner dies, in seconds.
-const STANDS: Seconds = 30;
+/// How long the name stands when its owner dies.
+const STANDS: Seconds = Seconds(30);
 
 /// The right to refresh a session; dropping it lets the next one in.
 pub struct StoreLock<'a>(Option<(Entries<'a>, Key)>);

@@ -2,6 +2,7 @@
 
 use super::store::Kind;
 use super::*;
+use crate::base::clock::Seconds;
 use crate::base::reason::Reason;
 use crate::base::site::SiteId;
 use crate::config::raw::RawSettings;
@@ -107,8 +108,8 @@ fn a_request_reads_once_and_writes_only_now_and_then() {
 fn use_renews_the_idle_time_on_every_machine_and_not_the_lifetime() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut here = browser(&file, Some(&store), memory());
-    here.settings.session_idle = Some(100);
-    here.settings.session_lifetime = Some(350);
+    here.settings.session_idle = Some(Seconds(100));
+    here.settings.session_lifetime = Some(Seconds(350));
     here.log_in("/app");
     let mut there = browser(&file, Some(&store), memory());
     (there.settings, there.cookies) = (here.settings, here.cookies.clone());
@@ -307,7 +308,7 @@ fn a_copy_of_a_login_that_has_come_back_is_of_no_use() {
 fn the_time_of_last_use_belongs_to_one_session() {
     let file = site("s");
     let mut browser_here = browser(&file, None, memory());
-    browser_here.settings.session_idle = Some(100);
+    browser_here.settings.session_idle = Some(Seconds(100));
     browser_here.log_in("/app");
     browser_here.now = NOW + 90;
     assert_eq!(browser_here.get("/oxd").cookies.len(), 1);
@@ -320,7 +321,7 @@ fn the_time_of_last_use_belongs_to_one_session() {
     browser_here.now = NOW + 150;
     assert!(is_signed_in(&browser_here));
     let mut other = browser(&file, None, memory());
-    other.settings.session_idle = Some(100);
+    other.settings.session_idle = Some(Seconds(100));
     other.log_in("/app");
     other.now = NOW + 150;
     for value in [

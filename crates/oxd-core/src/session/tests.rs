@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::clock::Seconds;
 use crate::config::raw::RawSettings;
 use crate::testing::{Browser, NOW, site};
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ fn a_session_lives_as_long_as_its_idle_time_and_its_lifetime_allow() {
     browser.now = NOW + 3600;
     assert!(!is_signed_in(&browser));
 
-    browser.settings.session_lifetime = Some(60);
+    browser.settings.session_lifetime = Some(Seconds(60));
     browser.now = NOW + 60;
     assert!(
         !is_signed_in(&browser),
@@ -34,8 +35,8 @@ fn use_renews_the_idle_time_but_not_the_lifetime() {
     let file = site("s");
     let settings = RawSettings {
         site: Some(&file),
-        session_idle: Some(100),
-        session_lifetime: Some(250),
+        session_idle: Some(Seconds(100)),
+        session_lifetime: Some(Seconds(250)),
         ..RawSettings::default()
     };
     let mut browser = Browser::at(settings);

@@ -3,17 +3,17 @@
 use super::env::SessionEnv;
 use super::open::{Opened, began, key_of};
 use super::record::SessionRecord;
-use super::store::Kind;
+use super::store::TimeKey;
 use super::{cookies, revoke};
 use crate::base::clock::Seconds;
 use crate::base::crypto::Purpose;
 use crate::base::reason::Failure;
 use crate::shm::memory::{About, Mark};
 
-/// How long other requests that still carry the old cookie can find the new session, in seconds.
-const NOTE_LASTS: Seconds = 600;
-/// The least time for which this machine remembers a session's last use, in seconds.
-const USE_LASTS: Seconds = 3_600;
+/// How long other requests that still carry the old cookie can find the new session.
+const NOTE_LASTS: Seconds = Seconds(600);
+/// The least time for which this machine remembers a session's last use.
+const USE_LASTS: Seconds = Seconds(3_600);
 
 /// Writes down that a session is used now; answers the cookies for that, or `None` when the session is over after all:
 /// this is the moment at which a machine learns what others have ended.
@@ -29,14 +29,14 @@ pub fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<St
         Some(Mark::of_site(entries.site)),
     ];
     for mark in marks.into_iter().flatten() {
-        let ended = entries.get_time(&Kind::Ended.of_mark(entries.site, mark))?;
+        let ended = entries.get_time(&TimeKey::ended(entries.site, mark))?;
         if let Some(moment) = ended.filter(|moment| began(record) <= *moment) {
             env.memory.end(mark, moment, record.ends);
             revoke::end_entry(env, &entries, &key, record.ends)?;
             return Ok(None);
         }
     }
-    entries.put_time(env.host, &Kind::Seen.beside(&key), now, record.ends)?;
+    entries.put_time(env.host, &TimeKey::seen(&key), now, record.ends)?;
     let until = now.saturating_add(env.settings.session.idle.max(USE_LASTS));
     env.memory.touch(&record.id, now, until.min(record.ends));
     Ok(Some(Vec::new()))

@@ -143,38 +143,40 @@ fn first_word(bytes: &[u8]) -> u64 {
 /// What is remembered under a mark.
 #[derive(Clone, Copy, PartialEq)]
 struct Fact {
-    /// In milliseconds; 0 where only the mark itself counts.
+    /// [`NO_MOMENT`] where only the mark itself counts.
     moment: Millis,
     /// In units of [`UNIT`].
     end: u64,
 }
 
+/// The moment of a fact without one.
+const NO_MOMENT: Millis = Millis(0);
 /// Bits of a fact's end.
 const END_BITS: u32 = 22;
-/// What a fact's end is counted in, in seconds.
-const UNIT: Seconds = 1_024;
+/// What a fact's end is counted in.
+const UNIT: Seconds = Seconds(1_024);
 
 impl Fact {
     fn new(moment: Millis, until: Seconds) -> Self {
         Self {
-            moment: moment.min((1 << (64 - END_BITS)) - 1),
-            end: (until / UNIT + 1).min((1 << END_BITS) - 1),
+            moment: moment.min(Millis((1 << (64 - END_BITS)) - 1)),
+            end: (until.0 / UNIT.0 + 1).min((1 << END_BITS) - 1),
         }
     }
 
     fn read(word: u64) -> Self {
         Self {
-            moment: word >> END_BITS,
+            moment: Millis(word >> END_BITS),
             end: word & ((1 << END_BITS) - 1),
         }
     }
 
     fn word(self) -> u64 {
-        self.moment << END_BITS | self.end
+        self.moment.0 << END_BITS | self.end
     }
 
     fn is_over(self, now: Seconds) -> bool {
-        self.end <= now / UNIT
+        self.end <= now.0 / UNIT.0
     }
 
     /// Both facts in one.
@@ -270,7 +272,7 @@ impl<'m> Memory<'m> {
         // Nothing is free: what has no moment only helps to find something, and else the one that ends first goes.
         let rank = |value: &AtomicU64| {
             let fact = Fact::read(value.load(Ordering::Acquire));
-            (fact.moment != 0, fact.end)
+            (fact.moment != NO_MOMENT, fact.end)
         };
         if let Some((hash, value)) = self.window(mark).min_by_key(|(_, value)| rank(value)) {
             self.words[LOST].fetch_add(1, Ordering::Relaxed);
@@ -282,7 +284,7 @@ impl<'m> Memory<'m> {
 
     /// Everything that bears the mark and began up to this moment is over; kept until `until`.
     pub fn end(&self, mark: Mark, moment: Millis, until: Seconds) {
-        self.remember(mark, Fact::new(moment.max(1), until), moment / 1_000);
+        self.remember(mark, Fact::new(moment.max(Millis(1)), until), moment.seconds());
     }
 
     /// Whether something that bears the mark and began at a moment is over.
@@ -293,7 +295,7 @@ impl<'m> Memory<'m> {
 
     /// Remembers that something bears the mark.
     pub fn know(&self, mark: Mark, now: Seconds, until: Seconds) {
-        self.remember(mark, Fact::new(0, until), now);
+        self.remember(mark, Fact::new(NO_MOMENT, until), now);
     }
 
     /// Whether something bears the mark.
@@ -303,7 +305,7 @@ impl<'m> Memory<'m> {
 
     /// Remembers that something happened that may happen only once; answers whether it was the first time.
     pub fn first_time(&self, mark: Mark, now: Seconds, until: Seconds) -> bool {
-        self.remember(mark, Fact::new(0, until), now)
+        self.remember(mark, Fact::new(NO_MOMENT, until), now)
     }
 
     /// Forgets a mark.
@@ -315,23 +317,23 @@ impl<'m> Memory<'m> {
 
     /// Remembers when a session was used.
     pub fn touch(&self, id: &[u8; 16], now: Seconds, until: Seconds) {
-        self.remember(Mark::of_use(id), Fact::new(now.saturating_mul(1_000), until), now);
+        self.remember(Mark::of_use(id), Fact::new(now.millis(), until), now);
     }
 
     /// When a session was last used, as far as this machine knows.
     #[inline]
     pub fn touched(&self, id: &[u8; 16], now: Seconds) -> Option<Seconds> {
-        self.fact(Mark::of_use(id), now).map(|fact| fact.moment / 1_000)
+        self.fact(Mark::of_use(id), now).map(|fact| fact.moment.seconds())
     }
 
     /// Takes the lease of a mark, unless somebody has it: then `None`. It runs out by itself at `until`.
     pub fn lease(&self, mark: Mark, now: Seconds, until: Seconds) -> Option<Lease<'m>> {
         let word = &self.words[LEASES_AT + mark.place() % LEASES];
         let held = word.load(Ordering::Acquire);
-        if held > now {
+        if Seconds(held) > now {
             return None;
         }
-        word.compare_exchange(held, until, Ordering::AcqRel, Ordering::Acquire)
+        word.compare_exchange(held, until.0, Ordering::AcqRel, Ordering::Acquire)
             .ok()?;
         Some(Lease { word, until })
     }
@@ -368,7 +370,7 @@ impl<'m> Memory<'m> {
             whole[..bytes.len()].copy_from_slice(bytes);
             word.store(u64::from_le_bytes(whole), Ordering::Relaxed);
         }
-        note[1].store(until, Ordering::Relaxed);
+        note[1].store(until.0, Ordering::Relaxed);
         note[2].store(sealed.len() as u64, Ordering::Relaxed);
         note[0].store(mark.0, Ordering::Release);
     }
@@ -378,7 +380,7 @@ impl<'m> Memory<'m> {
         let note = self
             .note_places(mark)
             .find(|note| note[0].load(Ordering::Acquire) == mark.0)?;
-        if note[1].load(Ordering::Relaxed) <= now {
+        if Seconds(note[1].load(Ordering::Relaxed)) <= now {
             return None;
         }
         let length = usize::try_from(note[2].load(Ordering::Relaxed))
@@ -397,7 +399,7 @@ impl<'m> Memory<'m> {
 #[derive(Debug)]
 pub struct Lease<'m> {
     word: &'m AtomicU64,
-    until: u64,
+    until: Seconds,
 }
 
 impl Drop for Lease<'_> {
@@ -405,7 +407,7 @@ impl Drop for Lease<'_> {
         // Another may have it by now, if this one has run out.
         let _ = self
             .word
-            .compare_exchange(self.until, 0, Ordering::AcqRel, Ordering::Relaxed);
+            .compare_exchange(self.until.0, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 

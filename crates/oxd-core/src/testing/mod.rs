@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::access::{Admission, Visit, enter};
+use crate::base::clock::{Millis, Seconds};
 use crate::base::crypto::{KeyRing, NoRandomness, Random, SystemRandom};
 use crate::base::log::Level;
 use crate::base::reason::{Failure, Reason};
@@ -37,7 +38,7 @@ use crate::shm::memory::{Memory, WORDS};
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
 
 /// The time at which the tests begin.
-pub const NOW: u64 = 1_800_000_000;
+pub const NOW: Seconds = Seconds(1_800_000_000);
 
 /// A site of that `oxd_id`, without anything that only calls need.
 pub fn site(id: &str) -> SiteFile {
@@ -172,7 +173,7 @@ impl Oxd for FakeOxd {
         &self,
         access_token: &str,
         id_token: &str,
-        _: u64,
+        _: Seconds,
     ) -> Result<Map<String, Value>, oxd::Error> {
         let request = GetUserInfo {
             access_token,
@@ -237,7 +238,7 @@ impl Store for FakeStore {
         Ok(self.ask()?.get(key).cloned())
     }
 
-    fn put(&self, key: &Key, value: &[u8], _: u64) -> Result<(), StoreError> {
+    fn put(&self, key: &Key, value: &[u8], _: Seconds) -> Result<(), StoreError> {
         if value.len() > 8_000 {
             return Err(StoreError::TooLarge("scripted".into()));
         }
@@ -297,7 +298,7 @@ pub struct Headers {
 
 /// A request as plain data.
 pub struct TestRequest {
-    pub now: u64,
+    pub now: Seconds,
     pub method: Method,
     pub target: String,
     pub cookies: String,
@@ -328,8 +329,8 @@ impl TestRequest {
 }
 
 impl Request for TestRequest {
-    fn millis(&self) -> u64 {
-        self.now * 1_000
+    fn millis(&self) -> Millis {
+        self.now.millis()
     }
 
     fn method(&self) -> Method {
@@ -387,7 +388,7 @@ pub struct Browser<'s> {
     pub oxd: FakeOxd,
     pub log: Log,
     pub cookies: Vec<(String, String)>,
-    pub now: u64,
+    pub now: Seconds,
     pub method: Method,
     pub headers: Headers,
     /// The machine's memory, which browsers may share.

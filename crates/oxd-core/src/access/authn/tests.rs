@@ -1,3 +1,4 @@
+use crate::base::clock::Seconds;
 use serde_json::json;
 
 use crate::access::authn;
@@ -9,17 +10,17 @@ use crate::testing::{Browser, NOW, header, site};
 fn browser(site: &SiteFile) -> Browser<'_> {
     let mut browser = Browser::at(RawSettings {
         site: Some(site),
-        max_age: Some(600),
+        max_age: Some(Seconds(600)),
         ..RawSettings::default()
     });
     browser.oxd.id_token_claims = json!({"sub": "alice", "exp": NOW + 3600, "auth_time": NOW});
     browser
 }
 
-fn is_aged(auth_time: u64, issued: u64, now: u64) -> bool {
+fn is_aged(auth_time: Seconds, issued: Seconds, now: Seconds) -> bool {
     let keys = crate::testing::keys();
     let raw = RawSettings {
-        max_age: Some(600),
+        max_age: Some(Seconds(600)),
         ..RawSettings::default()
     };
     let settings = Settings::of(
@@ -46,7 +47,7 @@ fn a_session_ages_from_the_time_of_authentication() {
         "the provider knew the user before this login"
     );
     assert!(
-        is_aged(0, NOW, NOW + 601) && !is_aged(0, NOW, NOW + 600),
+        is_aged(Seconds::ZERO, NOW, NOW + 601) && !is_aged(Seconds::ZERO, NOW, NOW + 600),
         "without auth_time the login counts"
     );
     assert!(
@@ -62,7 +63,7 @@ fn an_aged_session_is_renewed_without_a_word_and_then_visibly() {
     let mut browser = browser(&site);
     browser.settings.max_age = None;
     browser.log_in("/app");
-    browser.settings.max_age = Some(600);
+    browser.settings.max_age = Some(Seconds(600));
     browser.now = NOW + 601;
     let answer = browser.enter("/app?x=1");
     assert_eq!(answer.status, 302);

@@ -1,5 +1,6 @@
 //! One row for each thing that a request at a protected place can meet.
 
+use crate::base::clock::Seconds;
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
@@ -108,7 +109,7 @@ fn with_a_session_its_age_and_use_decide() {
         ..RawSettings::default()
     };
     let aged = RawSettings {
-        max_age: Some(600),
+        max_age: Some(Seconds(600)),
         ..settings
     };
     let pass = RawSettings {
@@ -116,7 +117,7 @@ fn with_a_session_its_age_and_use_decide() {
         ..settings
     };
     let aged_pass = RawSettings {
-        max_age: Some(600),
+        max_age: Some(Seconds(600)),
         ..pass
     };
     for (name, settings, later, asked, expected) in [
@@ -239,7 +240,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
         (
             "tokens",
             RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(60)),
+                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
                 ..RawSettings::default()
             },
             None,
@@ -250,7 +251,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
         (
             "tokens, in a subrequest too: its content may need them",
             RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(60)),
+                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
                 ..RawSettings::default()
             },
             None,
@@ -261,7 +262,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
         (
             "an oxd that fails",
             RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(60)),
+                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
                 ..RawSettings::default()
             },
             Some(Reason::OxdTimeout),
@@ -272,7 +273,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
         (
             "a provider that refuses",
             RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(60)),
+                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
                 ..RawSettings::default()
             },
             Some(Reason::RefreshRefused),
@@ -283,7 +284,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
         (
             "a provider that refuses, in a subrequest",
             RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(60)),
+                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
                 ..RawSettings::default()
             },
             Some(Reason::RefreshRefused),
@@ -294,7 +295,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
         (
             "claims",
             RawSettings {
-                user_info: Some(UserInfo::Every(100)),
+                user_info: Some(UserInfo::Every(Seconds(100))),
                 ..RawSettings::default()
             },
             None,
@@ -321,7 +322,7 @@ fn a_refreshed_session_is_the_one_that_is_handed_on() {
     let site = site("s");
     let mut browser = Browser::at(RawSettings {
         site: Some(&site),
-        token_refresh: Some(TokenRefresh::Ahead(60)),
+        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
         ..RawSettings::default()
     });
     browser.log_in("/app");

@@ -1,3 +1,4 @@
+use crate::base::clock::Seconds;
 use serde_json::json;
 
 use super::*;
@@ -21,7 +22,7 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
     let file = site("s");
     let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(60)),
+        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
         ..RawSettings::default()
     });
     browser.log_in("/app");
@@ -47,7 +48,7 @@ fn a_request_with_the_old_cookie_gets_what_another_has_refreshed() {
     let file = site("s");
     let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(60)),
+        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
         ..RawSettings::default()
     });
     browser.log_in("/app");
@@ -69,7 +70,7 @@ fn while_one_request_refreshes_the_others_go_on_with_a_token_that_still_works() 
     let file = site("s");
     let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(60)),
+        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
         ..RawSettings::default()
     });
     browser.log_in("/app");
@@ -89,7 +90,7 @@ fn a_refused_refresh_ends_the_session() {
     let file = site("s");
     let mut browser = Browser::at(RawSettings {
         site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(60)),
+        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
         ..RawSettings::default()
     });
     browser.log_in("/app");
@@ -106,7 +107,7 @@ fn claims_are_brought_up_to_date_when_they_are_old() {
     let file = site("s");
     let settings = RawSettings {
         site: Some(&file),
-        user_info: Some(UserInfo::Every(100)),
+        user_info: Some(UserInfo::Every(Seconds(100))),
         ..RawSettings::default()
     };
     let mut browser = Browser::at(settings);
@@ -142,7 +143,7 @@ fn a_refresh_is_done_once_for_all_machines() {
     let (file, store) = (site("s"), FakeStore::default());
     let settings = RawSettings {
         site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(60)),
+        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
         ..RawSettings::default()
     };
     let mut here = Browser::at(settings);

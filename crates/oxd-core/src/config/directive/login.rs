@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Directive;
 use super::Group::Login;
+use crate::base::clock::Seconds;
 use crate::config::defaults;
 use crate::config::types::{AuthParam, PostPreserve, UnauthAction, UnautzAction, UserInfo};
 use crate::config::value::{self, Complaint};
@@ -168,7 +169,11 @@ pub(super) const TABLE: &[Directive] = &[
                   older at login makes no session.",
         example: "OxdMaxAge 30min",
         apply: |s, _, args| {
-            s.max_age = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
+            s.max_age = Some(Seconds::of(value::time(
+                args[0],
+                Duration::from_secs(1),
+                LONGEST,
+            )?));
             Ok(())
         },
     },
@@ -302,7 +307,11 @@ pub(super) const TABLE: &[Directive] = &[
         details: "oxd itself keeps a state for 5 minutes; a longer time here does not extend that.",
         example: "OxdStateTimeout 5min",
         apply: |s, _, args| {
-            s.state_timeout = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
+            s.state_timeout = Some(Seconds::of(value::time(
+                args[0],
+                Duration::from_secs(1),
+                LONGEST,
+            )?));
             Ok(())
         },
     },
@@ -341,7 +350,9 @@ pub(super) const TABLE: &[Directive] = &[
                 None if on => UserInfo::AtLogin,
                 None => UserInfo::Off,
                 Some(_) if !on => return Err(Complaint::about("Off", "On before an interval")),
-                Some(text) => UserInfo::Every(value::time(text, Duration::from_secs(1), LONGEST)?.as_secs()),
+                Some(text) => {
+                    UserInfo::Every(Seconds::of(value::time(text, Duration::from_secs(1), LONGEST)?))
+                }
             });
             Ok(())
         },

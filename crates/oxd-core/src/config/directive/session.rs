@@ -7,6 +7,7 @@ use url::Host;
 use super::Directive;
 use super::Group::Session;
 use super::server::secret;
+use crate::base::clock::Seconds;
 use crate::base::crypto::{KeyRing, LEAST_KEY_TEXT};
 use crate::config::types::{CookieSecure, SameSite, SessionStore, TokenRefresh, TrustForwarded};
 use crate::config::value::{self, Complaint};
@@ -80,7 +81,11 @@ pub(super) const TABLE: &[Directive] = &[
         details: "However active the user is. Making it shorter also ends sessions that exist already.",
         example: "OxdSessionLifetime 8h",
         apply: |s, _, args| {
-            s.session_lifetime = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
+            s.session_lifetime = Some(Seconds::of(value::time(
+                args[0],
+                Duration::from_secs(1),
+                LONGEST,
+            )?));
             Ok(())
         },
     },
@@ -96,7 +101,11 @@ pub(super) const TABLE: &[Directive] = &[
                   last note of it is at least one to five seconds old (a hundredth of this time).",
         example: "OxdSessionIdle 30min",
         apply: |s, _, args| {
-            s.session_idle = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
+            s.session_idle = Some(Seconds::of(value::time(
+                args[0],
+                Duration::from_secs(1),
+                LONGEST,
+            )?));
             Ok(())
         },
     },
@@ -312,7 +321,7 @@ pub(super) const TABLE: &[Directive] = &[
                     allowed: format!("Off, or {}", c.allowed),
                     ..c
                 })?;
-                TokenRefresh::Ahead(time.as_secs())
+                TokenRefresh::Ahead(Seconds::of(time))
             });
             Ok(())
         },

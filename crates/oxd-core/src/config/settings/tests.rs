@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::clock::Seconds;
 
 fn keys() -> KeyRing {
     KeyRing::derive([&b"a key for the tests"[..]]).unwrap()
@@ -13,7 +14,7 @@ fn an_inner_place_overrides_only_what_it_sets() {
     let (outer_id, inner_id, keys) = ("outer".to_owned(), "inner".to_owned(), keys());
     let outer = RawSettings {
         oxd_id: Some(&outer_id),
-        session_idle: Some(60),
+        session_idle: Some(Seconds(60)),
         ..RawSettings::default()
     };
     let inner = RawSettings {
@@ -24,7 +25,7 @@ fn an_inner_place_overrides_only_what_it_sets() {
     let merged = outer.overlaid_with(&inner);
     let merged = resolved(&merged, &keys);
     assert_eq!(merged.site, Some(SiteId("inner")));
-    assert_eq!(merged.session.idle, 60);
+    assert_eq!(merged.session.idle, Seconds(60));
     assert!(!merged.server().verify);
 }
 

@@ -194,7 +194,7 @@ fn scale(millis: f64) -> String {
 }
 
 /// A time span in the words of a person.
-fn ago(seconds: u64) -> String {
+fn ago(Seconds(seconds): Seconds) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
         120..=7_199 => format!("{} min", seconds / 60),
@@ -210,7 +210,7 @@ pub fn auto(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
         // Writing into a String cannot fail.
         let _ = writeln!(text, "{name}: {value}");
     };
-    line("OxdSecondsCounted", now.saturating_sub(stats.since()));
+    line("OxdSecondsCounted", now.saturating_sub(stats.since()).0);
     line("OxdLoginsBegun", stats.logins(Login::Begun));
     line("OxdLoginsCompleted", stats.logins(Login::Completed));
     line("OxdLoginsRestarted", stats.logins(Login::Restarted));

@@ -1,6 +1,7 @@
 use super::*;
+use crate::base::clock::Seconds;
 
-const NOW: Seconds = 1_800_000_000;
+const NOW: Seconds = Seconds(1_800_000_000);
 
 fn words() -> Vec<AtomicU64> {
     (0..WORDS).map(|_| AtomicU64::new(0)).collect()
@@ -14,7 +15,7 @@ fn user(name: &str) -> Mark {
 fn what_has_ended_stays_ended_and_what_began_later_does_not() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
-    let moment = NOW * 1_000 + 500;
+    let moment = NOW.millis() + 500;
     assert!(!memory.has_ended(user("alice"), moment, NOW));
     memory.end(user("alice"), moment, NOW + 3_600);
     assert!(memory.has_ended(user("alice"), moment, NOW));
@@ -32,12 +33,12 @@ fn to_know_something_again_does_not_bring_it_back_to_life() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
     memory.know(user("alice"), NOW, NOW + 100);
-    assert!(memory.knows(user("alice"), NOW) && !memory.has_ended(user("alice"), NOW * 1_000, NOW));
-    memory.end(user("alice"), NOW * 1_000, NOW + 100);
+    assert!(memory.knows(user("alice"), NOW) && !memory.has_ended(user("alice"), NOW.millis(), NOW));
+    memory.end(user("alice"), NOW.millis(), NOW + 100);
     memory.know(user("alice"), NOW, NOW + 5_000);
-    assert!(memory.has_ended(user("alice"), NOW * 1_000, NOW));
+    assert!(memory.has_ended(user("alice"), NOW.millis(), NOW));
     assert!(
-        memory.has_ended(user("alice"), NOW * 1_000, NOW + 4_000),
+        memory.has_ended(user("alice"), NOW.millis(), NOW + 4_000),
         "the longer time counts"
     );
 }
@@ -78,18 +79,18 @@ fn a_full_memory_gives_up_what_matters_least_and_counts_it() {
     // Marks that all have the same place.
     let mark = |n: u64| Mark(7 << 24 | (n + 1));
     for n in 0..WINDOW as u64 - 1 {
-        memory.end(mark(n), NOW * 1_000, NOW + 10_000 + n * 1_000);
+        memory.end(mark(n), NOW.millis(), NOW + 10_000 + n * 1_000);
     }
     memory.know(mark(100), NOW, NOW + 900_000);
     assert_eq!(memory.lost(), 0);
-    memory.end(mark(200), NOW * 1_000, NOW + 50_000);
+    memory.end(mark(200), NOW.millis(), NOW + 50_000);
     assert_eq!(memory.lost(), 1);
     assert!(!memory.knows(mark(100), NOW), "what was only known goes first");
-    memory.end(mark(201), NOW * 1_000, NOW + 50_000);
+    memory.end(mark(201), NOW.millis(), NOW + 50_000);
     assert!(!memory.knows(mark(0), NOW), "then what ends first");
-    assert!(memory.has_ended(mark(201), NOW * 1_000, NOW) && memory.has_ended(mark(200), NOW * 1_000, NOW));
+    assert!(memory.has_ended(mark(201), NOW.millis(), NOW) && memory.has_ended(mark(200), NOW.millis(), NOW));
     // What is over makes room without a loss.
-    memory.end(mark(300), (NOW + 500_000) * 1_000, NOW + 600_000);
+    memory.end(mark(300), (NOW + 500_000).millis(), NOW + 600_000);
     assert_eq!(memory.lost(), 2);
 }
 
@@ -116,8 +117,8 @@ fn many_threads_mark_and_none_is_lost() {
         for thread in 0..8 {
             scope.spawn(move || {
                 for n in 0..2_000 {
-                    memory.end(user(&format!("{thread}-{n}")), NOW * 1_000, NOW + 3_600);
-                    memory.end(user(&format!("all-{n}")), NOW * 1_000, NOW + 3_600);
+                    memory.end(user(&format!("{thread}-{n}")), NOW.millis(), NOW + 3_600);
+                    memory.end(user(&format!("all-{n}")), NOW.millis(), NOW + 3_600);
                 }
             });
         }
@@ -125,7 +126,7 @@ fn many_threads_mark_and_none_is_lost() {
     assert_eq!(memory.lost(), 0);
     for n in 0..2_000 {
         for name in [format!("3-{n}"), format!("all-{n}")] {
-            assert!(memory.has_ended(user(&name), NOW * 1_000, NOW), "{name}");
+            assert!(memory.has_ended(user(&name), NOW.millis(), NOW), "{name}");
         }
     }
 }
@@ -155,12 +156,12 @@ fn words_of_another_layout_are_wiped_and_a_known_one_is_kept() {
     words[5_000].store(99, Ordering::Relaxed);
     Memory::over(&words)
         .unwrap()
-        .end(user("alice"), NOW * 1_000, NOW + 100);
+        .end(user("alice"), NOW.millis(), NOW + 100);
     assert_eq!(words[5_000].load(Ordering::Relaxed), 0);
     assert!(
         Memory::over(&words)
             .unwrap()
-            .has_ended(user("alice"), NOW * 1_000, NOW)
+            .has_ended(user("alice"), NOW.millis(), NOW)
     );
     assert!(Memory::over(&words[1..]).is_none());
 }

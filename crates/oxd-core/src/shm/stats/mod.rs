@@ -2,6 +2,9 @@
 //! costs a request next to nothing and waits for nobody.
 //!
 //! Every series has its place in a run of words; what tells series apart are fixed lists, never a user or a token.
+//! The places are the numbers of the enums: the words are anonymous shared memory, which only processes of one build of
+//! the module ever see, and nothing else stores them.
+//!
 //! [`metrics`] writes it all for Prometheus, [`crate::pages::status`] for people.
 
 pub mod metrics;
@@ -79,12 +82,12 @@ impl<'s> Stats<'s> {
 
     /// Notes when counting began, unless that is known.
     pub fn begin(&self, now: Seconds) {
-        let _ = self.words[SINCE_AT].compare_exchange(0, now, Ordering::AcqRel, Ordering::Relaxed);
+        let _ = self.words[SINCE_AT].compare_exchange(0, now.0, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// When counting began.
     pub fn since(&self) -> Seconds {
-        self.read(SINCE_AT)
+        Seconds(self.read(SINCE_AT))
     }
 
     fn read(&self, at: usize) -> u64 {
@@ -99,7 +102,7 @@ impl<'s> Stats<'s> {
     /// Counts something in its minute. Each word knows which minute it is about, so that nobody has to clear an hour-old
     /// one before others count in it.
     fn in_minute(&self, now: Seconds, member: usize, count: u64) {
-        let minute = now / 60;
+        let minute = now.0 / 60;
         let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE + member;
         let counted = |word: u64| match halves(word) {
             (of, had) if of == minute => Some(whole(minute, had + count)),
@@ -229,7 +232,7 @@ impl<'s> Stats<'s> {
 
     /// The last hour, the oldest minute first, up to and with the current one.
     pub fn hour(&self, now: Seconds) -> Vec<Minute> {
-        let this = now / 60;
+        let this = now.0 / 60;
         (this.saturating_sub(59)..=this)
             .map(|minute| {
                 let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE;

@@ -1,4 +1,6 @@
 //! What tells series apart: fixed lists, so that no label ever holds a user, a token, a path or a host.
+//!
+//! An item's number is its place in the shared words, and is stored nowhere else: items may be added and moved.
 
 macro_rules! series {
     ($(#[$doc:meta])* $kind:ident { $( $(#[$item_doc:meta])* $item:ident = $name:literal, )* }) => {

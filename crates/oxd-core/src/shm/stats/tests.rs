@@ -2,7 +2,7 @@ use super::metrics::Gauges;
 use super::*;
 use crate::testing::everything;
 
-const NOW: Seconds = 1_800_000_000;
+const NOW: Seconds = Seconds(1_800_000_000);
 
 fn words() -> Vec<AtomicU64> {
     (0..WORDS).map(|_| AtomicU64::new(0)).collect()
