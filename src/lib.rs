@@ -20,5 +20,5 @@ pub mod edge {
     pub use crate::ffi::server::Section;
     pub use crate::ffi::sys::request_rec;
     pub use crate::ffi::table::Table;
-    pub use oxd_core::config::types::{AuthParam, Expression};
+    pub use oxd_core::config::{AuthParam, Expression};
 }

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
-use oxd_core::base::clock::wall;
-use oxd_core::base::crypto::{KeyRing, Random, SystemRandom};
-use oxd_core::config::settings::ServerDefaults;
+use oxd_core::base::{KeyRing, Random, SystemRandom, wall};
+use oxd_core::config::ServerDefaults;
 use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
-use oxd_core::shm::memory::{self, Memory};
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
+use oxd_core::shm::{MEMORY_WORDS, Memory};
 
 use crate::ffi::server::Servers;
 use crate::ffi::{process, shared};
@@ -73,14 +72,14 @@ pub fn prepare_memory(file: Option<PathBuf>) -> std::io::Result<Option<String>> 
     }
     let (words, remark) = match file {
         None => (
-            shared::map(None, memory::WORDS)?,
+            shared::map(None, MEMORY_WORDS)?,
             Some("there is no DefaultRuntimeDir".to_owned()),
         ),
-        Some(path) => match shared::map(Some(&path), memory::WORDS) {
+        Some(path) => match shared::map(Some(&path), MEMORY_WORDS) {
             Ok(words) => (words, None),
             Err(error) => {
                 let remark = format!("{}: {error}", path.display());
-                (shared::map(None, memory::WORDS)?, Some(remark))
+                (shared::map(None, MEMORY_WORDS)?, Some(remark))
             }
         },
     };

@@ -3,14 +3,11 @@
 use std::borrow::Cow;
 
 use oxd_core::access::{Held, Visit};
-use oxd_core::base::clock::Seconds;
-use oxd_core::base::reason::Failure;
-use oxd_core::config::settings::Settings;
+use oxd_core::base::{Failure, Seconds};
+use oxd_core::config::Settings;
 use oxd_core::flow::Ctx;
-use oxd_core::http::env::RequestEnv;
-use oxd_core::http::form::Form;
-use oxd_core::http::request::Request as CoreRequest;
-use oxd_core::http::response::Response;
+use oxd_core::http::Request as CoreRequest;
+use oxd_core::http::{Form, RequestEnv, Response};
 use oxd_core::oxd::commands::refresh::Refreshed;
 use oxd_core::oxd::{Call, Command, Error, HttpTransport, Oxd, Site, SiteClient};
 use oxd_core::session::SessionEnv;

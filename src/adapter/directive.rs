@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::{Command as Program, Stdio};
 
-use oxd_core::base::store::Store;
+use oxd_core::base::Store;
+use oxd_core::config::Expression;
 use oxd_core::config::directive::{self, ParseEnv, Place};
-use oxd_core::config::types::Expression;
 
 use crate::adapter::store;
 use crate::ffi::command::Command;

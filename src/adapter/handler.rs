@@ -1,8 +1,7 @@
 //! The handlers `oxd`, `oxd-status` and `oxd-metrics`.
 
 use oxd_core::handler::{routes, status};
-use oxd_core::http::form::Form;
-use oxd_core::http::headers::Method;
+use oxd_core::http::{Form, Method};
 use oxd_core::pages::status as page;
 
 use super::child;

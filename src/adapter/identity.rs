@@ -2,11 +2,9 @@
 
 use std::ffi::CStr;
 
-use oxd_core::config::settings::{IdentitySettings, Settings};
-use oxd_core::config::types::PassTokens;
-use oxd_core::session::Opened;
+use oxd_core::config::{IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
-use oxd_core::session::record::{ClaimView, SessionRecord};
+use oxd_core::session::{ClaimView, Opened, SessionRecord};
 
 use crate::ffi::Status;
 use crate::ffi::request::Request;

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 
 use oxd_core::access::rule::{Rule, Verdict};
 use oxd_core::access::{Admission, Admitted, Held, enter, enter_without_site, find, greet, refuse};
-use oxd_core::base::reason::Failure;
-use oxd_core::config::types::UnauthAction;
+use oxd_core::base::Failure;
+use oxd_core::config::UnauthAction;
 use oxd_core::http::cookie;
 use oxd_core::session::{self, Opened};
 
@@ -59,7 +59,7 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
     };
     let Some(user) = user else {
         request.log(
-            oxd_core::base::log::Level::Error,
+            oxd_core::base::Level::Error,
             "internal: a user's name in a session's record does not end",
         );
         return Status::Http(500);

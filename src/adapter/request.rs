@@ -3,14 +3,10 @@
 use std::borrow::Cow;
 use std::ffi::CStr;
 
-use oxd_core::base::clock::Millis;
-use oxd_core::base::crypto::{NoRandomness, Random, SystemRandom};
-use oxd_core::base::log::Level;
-use oxd_core::config::types::Expression;
-use oxd_core::http::headers::{Header, Method};
-use oxd_core::http::host::Host;
-use oxd_core::http::origin::Origin;
-use oxd_core::http::request::Request as CoreRequest;
+use oxd_core::base::{Level, Millis, NoRandomness, Random, SystemRandom};
+use oxd_core::config::Expression;
+use oxd_core::http::Request as CoreRequest;
+use oxd_core::http::{Header, Host, Method, Origin};
 
 use crate::ffi::request::Request;
 

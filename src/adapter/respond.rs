@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use oxd_core::http::response::{Body, Response};
+use oxd_core::http::{Body, Response};
 
 use crate::ffi::Status;
 use crate::ffi::request::Request;

@@ -1,6 +1,6 @@
 //! What happens while httpd starts and restarts: what `configtest` can know, and what is made once for all children.
 
-use oxd_core::base::log::Level;
+use oxd_core::base::Level;
 use oxd_core::config::check;
 
 use crate::adapter::{child, store};

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
-use oxd_core::base::clock::{Seconds, wall};
-use oxd_core::base::crypto::sha256_of;
-use oxd_core::base::store::{Key, Store, StoreError};
+use oxd_core::base::{Key, Seconds, Store, StoreError, sha256_of, wall};
 use oxd_core::shm::stats::{Action, Answered};
 
 use super::{child, worker_pool};

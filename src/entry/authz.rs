@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use oxd_core::access::rule::{AcrRule, ClaimRule, Rule};
-use oxd_core::base::log::Level;
+use oxd_core::base::Level;
 use oxd_core::session::claims::lookup;
 
 use crate::adapter::protect::Answer;

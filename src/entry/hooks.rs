@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::ptr;
 
-use oxd_core::base::log::Level;
+use oxd_core::base::Level;
 
 use super::authz;
 use crate::adapter::{handler, identity, protect, respond, startup};

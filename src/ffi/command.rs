@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::ptr::NonNull;
 
-use oxd_core::config::types::Expression;
+use oxd_core::config::Expression;
 
 use super::dir_config::DirConfig;
 use super::expression::Compiled;

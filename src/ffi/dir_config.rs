@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use oxd_core::config::raw::RawSettings;
+use oxd_core::config::RawSettings;
 
 use super::pool::Pool;
 use super::sys;

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::ptr::{self, NonNull};
 
-use oxd_core::config::types::Expression;
+use oxd_core::config::Expression;
 
 use super::pool::c_text;
 use super::request::Request;

@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_int};
 use std::marker::PhantomData;
 
-use oxd_core::base::log::Level;
+use oxd_core::base::Level;
 
 use super::sys;
 

@@ -4,8 +4,8 @@ use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use oxd_core::base::arena::Arena;
-use oxd_core::config::types::AuthParam;
+use oxd_core::base::Arena;
+use oxd_core::config::AuthParam;
 
 use super::sys;
 

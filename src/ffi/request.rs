@@ -4,9 +4,8 @@ use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use oxd_core::base::clock::Millis;
-use oxd_core::base::log::Level;
-use oxd_core::http::headers::Method;
+use oxd_core::base::{Level, Millis};
+use oxd_core::http::Method;
 
 use super::dir_config::{DirConfig, slot};
 use super::log::{line_text, raw_level};

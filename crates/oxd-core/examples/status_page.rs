@@ -4,8 +4,7 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oxd_core::base::clock::Seconds;
-use oxd_core::base::reason::Reason;
+use oxd_core::base::{Reason, Seconds};
 use oxd_core::pages::status::shown;
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{

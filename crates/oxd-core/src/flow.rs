@@ -2,11 +2,11 @@
 
 use std::ops::Deref;
 
-use crate::base::reason::Failure;
-use crate::http::env::RequestEnv;
+use crate::base::Failure;
+use crate::http::RequestEnv;
 use crate::oxd::{Oxd, Site};
 use crate::session::SessionEnv;
-use crate::shm::memory::Memory;
+use crate::shm::Memory;
 
 /// A request at a place with a site, and oxd.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
-use oxd_core::base::reason::Reason;
+use oxd_core::base::Reason;
 use oxd_core::config::directive::TABLE;
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
@@ -199,7 +199,7 @@ fn every_directive_has_its_entry_and_pages_name_no_other() {
         under_way: 0,
         lost_marks: 0,
     };
-    let automatic = oxd_core::pages::status::auto(&stats, &gauges, oxd_core::base::clock::Seconds(0));
+    let automatic = oxd_core::pages::status::auto(&stats, &gauges, oxd_core::base::Seconds(0));
     let shown: BTreeSet<&str> = automatic
         .lines()
         .filter_map(|line| line.split(':').next())

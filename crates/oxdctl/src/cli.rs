@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use oxd_core::config::types::{Proxy, Timeouts};
 use oxd_core::config::value::{self, Complaint};
+use oxd_core::config::{Proxy, Timeouts};
 use url::Url;
 
 use crate::base::Base;

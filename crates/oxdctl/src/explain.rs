@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oxd_core::base::reason::Reason;
+use oxd_core::base::Reason;
 use serde_json::{Value, json};
 
 use crate::cli::Explain;

@@ -79,7 +79,7 @@ fn quoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use oxd_core::config::types::{Proxy, Timeouts};
+    use oxd_core::config::{Proxy, Timeouts};
     use std::time::Duration;
 
     fn route(url: &str) -> Route {

@@ -1,8 +1,7 @@
 //! `oxdctl key`
 
 use base64_simd::STANDARD;
-use oxd_core::base::crypto::{Random as _, SystemRandom};
-use oxd_core::base::secret::Secret;
+use oxd_core::base::{Random as _, Secret, SystemRandom};
 use serde_json::json;
 
 use crate::cli::Key;

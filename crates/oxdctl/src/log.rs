@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use oxd_core::base::reason::Reason;
+use oxd_core::base::Reason;
 
 use crate::reference::Reference;
 use crate::screen::plain;

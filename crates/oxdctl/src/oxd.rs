@@ -1,7 +1,7 @@
 //! oxd as this program calls it: the typed commands of oxd-core over one link.
 
-use oxd_core::base::secret::Secret;
-use oxd_core::config::types::Provider;
+use oxd_core::base::Secret;
+use oxd_core::config::Provider;
 use oxd_core::oxd::commands::client_token::{ClientToken, GetClientToken};
 use oxd_core::oxd::{Call, Command, Error, Request as _};
 use serde_json::{Map, Value};

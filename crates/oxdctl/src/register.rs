@@ -1,7 +1,7 @@
 //! `oxdctl register`
 
-use oxd_core::base::secret::Secret;
-use oxd_core::config::types::Provider;
+use oxd_core::base::Secret;
+use oxd_core::config::Provider;
 use oxd_core::oxd::Request as _;
 use oxd_core::oxd::commands::register_site::{ExistingClient, RegisterSite};
 use serde_json::json;

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs 
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use oxd_core::base::secret::Secret;
-use oxd_core::config::types::{CaFile, Proxy, Timeouts};
+use oxd_core::base::Secret;
+use oxd_core::config::{CaFile, Proxy, Timeouts};
 use oxd_core::oxd::{
     Answer, Certificate, Command, Error, HttpTransport, Server, SystemRoots, Transport as _, Trouble,
 };

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use oxd_core::base::secret::Secret;
+use oxd_core::base::Secret;
 use serde_json::Value;
 
 use crate::problem::Problem;

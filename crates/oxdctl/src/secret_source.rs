@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use oxd_core::base::secret::Secret;
+use oxd_core::base::Secret;
 
 use crate::problem::{Outcome, Problem};
 

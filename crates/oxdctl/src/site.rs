@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use oxd_core::base::secret::Secret;
+use oxd_core::base::Secret;
 use serde_json::{Map, Value, json};
 
 use crate::files::{self, NewFile};

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write as _;
 
 use common::{mode, run_in, run_with};
-use oxd_core::base::reason::{Failure, Reason};
+use oxd_core::base::{Failure, Reason};
 use serde_json::json;
 
 /// A log with a line for each reason, as the module writes it, the tenth compressed away.

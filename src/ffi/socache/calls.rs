@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use oxd_core::base::store::Key;
+use oxd_core::base::Key;
 
 use super::mutex::{self, Held};
 use super::{Instance, Socache, words};

@@ -1,15 +1,12 @@
 //! What a protected place answers to those whom it does not let in.
 
-use crate::base::clock::{CLOCK_LEEWAY, Seconds};
-use crate::base::reason::{Failure, Reason};
-use crate::base::reference::Reference;
-use crate::config::settings::AccessSettings;
-use crate::config::types::{UnauthAction, UnautzAction};
+use crate::base::{CLOCK_LEEWAY, Failure, Reason, Reference, Seconds};
+use crate::config::{AccessSettings, UnauthAction, UnautzAction};
 use crate::flow::Ctx;
-use crate::http::response::Response;
+use crate::http::Response;
 use crate::login::{self, AuthRequestOverrides};
 use crate::session;
-use crate::session::record::SessionRecord;
+use crate::session::SessionRecord;
 
 /// Whether a session's user authenticated longer ago than the place allows (`OxdMaxAge`).
 ///

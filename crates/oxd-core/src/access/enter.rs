@@ -4,14 +4,10 @@ use std::borrow::Cow;
 
 use super::authn;
 use super::refresh::{self, Refresh};
-use crate::base::clock::Seconds;
-use crate::base::reason::Failure;
-use crate::base::site::SiteId;
-use crate::config::types::UnauthAction;
+use crate::base::{Failure, Seconds, SiteId};
+use crate::config::UnauthAction;
 use crate::flow::Ctx;
-use crate::http::env::RequestEnv;
-use crate::http::form::Form;
-use crate::http::response::Response;
+use crate::http::{Form, RequestEnv, Response};
 use crate::login;
 use crate::session::{self, Opened, SessionEnv};
 

@@ -5,16 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::base::clock::{Seconds, wall};
-use crate::base::reason::{Failure, Reason};
-use crate::base::secret::Secret;
-use crate::config::settings::Settings;
-use crate::config::types::{TokenRefresh, UserInfo};
+use crate::base::{Failure, Reason, Seconds, Secret, wall};
+use crate::config::{Settings, TokenRefresh, UserInfo};
 use crate::flow::Ctx;
 use crate::login;
-use crate::session::record::SessionRecord;
-use crate::session::{self, NewTokens, Opened, StoreLock, claims};
-use crate::shm::memory::Mark;
+use crate::session::{self, NewTokens, Opened, SessionRecord, StoreLock, claims};
+use crate::shm::Mark;
 use crate::shm::stats::{End, Renewal};
 
 /// Whether `OxdTokenRefresh` asks for a fresh access token now.

@@ -9,7 +9,7 @@ use super::types::{
     ClaimsAs, CookieSecure, PassTokens, PostPreserve, Proxy, RemoteUser, SameSite, Timeouts, TokenRefresh,
     TrustForwarded, UnauthAction, UserInfo,
 };
-use crate::base::clock::Seconds;
+use crate::base::Seconds;
 
 /// `OxdServerTimeout`; its connect time also holds where only the total time is given.
 pub const SERVER_TIMEOUT: Timeouts = Timeouts {

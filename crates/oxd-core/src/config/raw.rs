@@ -1,15 +1,13 @@
 //! What the directives of one place say, each value set or unset. No defaults: those are [`super::settings`]'s.
 //!
 //! [`RawSettings`] is a plain table of copies and references, because httpd merges it for every request: nothing is
-//! parsed, derived, compiled or allocated here. The values live in an [`Arena`](crate::base::arena::Arena) as long as the
+//! parsed, derived, compiled or allocated here. The values live in an [`Arena`](crate::base::Arena) as long as the
 //! configuration does.
 
 use url::Url;
 
 use super::types::*;
-use crate::base::clock::Seconds;
-use crate::base::crypto::KeyRing;
-use crate::base::secret::Secret;
+use crate::base::{KeyRing, Seconds, Secret};
 
 macro_rules! settings {
     ($( $(#[$doc:meta])* $name:ident : $kind:ty, )*) => {

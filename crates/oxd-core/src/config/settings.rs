@@ -11,11 +11,7 @@ use url::Url;
 use super::defaults;
 use super::raw::RawSettings;
 use super::types::*;
-use crate::base::clock::Seconds;
-use crate::base::crypto::KeyRing;
-use crate::base::secret::Secret;
-use crate::base::site::SiteId;
-use crate::base::store::Store;
+use crate::base::{KeyRing, Seconds, Secret, SiteId, Store};
 
 /// Defaults that only the running server knows.
 #[derive(Clone, Copy, Debug)]

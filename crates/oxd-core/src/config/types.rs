@@ -11,9 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::{Serialize, Serializer};
 use url::Url;
 
-use crate::base::clock::Seconds;
-use crate::base::secret::Secret;
-use crate::base::store::Store;
+use crate::base::{Seconds, Secret, Store};
 
 /// Total time for one call to oxd, and the time within it for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

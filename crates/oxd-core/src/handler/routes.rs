@@ -3,11 +3,9 @@
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::base::reason::{Failure, Reason};
+use crate::base::{Failure, Reason};
 use crate::flow::Ctx;
-use crate::http::form::{Form, is_form};
-use crate::http::headers::{Header, Method};
-use crate::http::response::Response;
+use crate::http::{Form, Header, Method, Response, is_form};
 use crate::login::{self, Returned, below};
 use crate::logout;
 use crate::pages;

@@ -4,20 +4,13 @@
 use serde_json::json;
 use url::form_urlencoded;
 
-use crate::base::clock::Seconds;
-use crate::base::crypto::Purpose;
-use crate::base::log::Level;
-use crate::base::reason::{Failure, Reason};
-use crate::base::site::SiteId;
-use crate::http::env::RequestEnv;
-use crate::http::form::{Form, is_form};
-use crate::http::headers::{Header, Method};
-use crate::http::response::Response;
+use crate::base::{Failure, Level, Purpose, Reason, Seconds, SiteId};
+use crate::http::{Form, Header, Method, RequestEnv, Response, is_form};
 use crate::pages;
 use crate::session::{self, SessionEnv};
-use crate::shm::memory::{About, Mark, Memory};
 use crate::shm::stats::End;
 use crate::shm::stats::metrics::{self, Gauges};
+use crate::shm::{About, Mark, Memory};
 
 /// How long the page's forms can be sent.
 const FORM_LASTS: Seconds = Seconds(8 * 3_600);

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::env::RequestEnv;
-use crate::base::clock::Seconds;
-use crate::config::types::{CookieSecure, SameSite};
+use crate::base::Seconds;
+use crate::config::{CookieSecure, SameSite};
 
 /// The longest value that one cookie gets, in bytes. Browsers take 4096 for name, value and attributes together.
 const CHUNK: usize = 3_700;

@@ -5,11 +5,8 @@ use super::host::Host;
 use super::origin::Origin;
 use super::request::Request;
 use super::response::Response;
-use crate::base::clock::{Millis, Seconds};
-use crate::base::log::Level;
-use crate::base::reason::Failure;
-use crate::base::reference::Reference;
-use crate::config::settings::Settings;
+use crate::base::{Failure, Level, Millis, Reference, Seconds};
+use crate::config::Settings;
 use crate::shm::stats::Stats;
 
 /// A request with what is needed to answer it.

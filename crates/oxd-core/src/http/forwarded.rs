@@ -5,7 +5,7 @@ use url::Url;
 use super::headers::Header;
 use super::origin::Origin;
 use super::request::Request;
-use crate::config::types::TrustForwarded;
+use crate::config::TrustForwarded;
 
 /// The origin that the browser sees: httpd's own, with what trusted headers say about the browser's side of a proxy.
 ///

@@ -1,8 +1,7 @@
 //! What the host of the module provides besides requests: a log, randomness, httpd's expressions.
 
-use crate::base::crypto::Random;
-use crate::base::log::Level;
-use crate::config::types::Expression;
+use crate::base::{Level, Random};
+use crate::config::Expression;
 
 /// The host of the module during one request. The Apache layer and the tests provide it.
 pub trait Host: Random {

@@ -1,11 +1,19 @@
 //! HTTP without a server: requests, answers, cookies, origins, and what an answer has at hand.
 
 pub mod cookie;
-pub mod env;
-pub mod form;
+mod env;
+mod form;
 mod forwarded;
-pub mod headers;
-pub mod host;
-pub mod origin;
-pub mod request;
-pub mod response;
+mod headers;
+mod host;
+mod origin;
+mod request;
+mod response;
+
+pub use env::RequestEnv;
+pub use form::{Form, is_form};
+pub use headers::{Header, Method};
+pub use host::Host;
+pub use origin::{Origin, check_return_address};
+pub use request::Request;
+pub use response::{Body, Response};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::headers::{Header, Method, media_ranges};
 use super::origin::Origin;
-use crate::base::clock::Millis;
+use crate::base::Millis;
 
 /// A request. Each thing is asked for when it is needed: most requests need the time and the cookies alone.
 ///

@@ -1,8 +1,7 @@
 //! Answers, as plain data: the Apache layer sends them, the tests read them.
 
 use super::request::Request;
-use crate::base::reason::{Reason, Step};
-use crate::base::reference::Reference;
+use crate::base::{Reason, Reference, Step};
 use crate::pages;
 
 /// The body of an answer.

@@ -5,12 +5,10 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::target::fallback_address;
-use crate::base::clock::Seconds;
-use crate::base::crypto::{Purpose, sha256_text};
-use crate::base::reason::{Failure, Reason};
+use crate::base::{Failure, Purpose, Reason, Seconds, sha256_text};
 use crate::http::cookie::{self, Attributes, LOGIN_PREFIX};
 use crate::session::SessionEnv;
-use crate::shm::memory::{About, Mark};
+use crate::shm::{About, Mark};
 
 /// The marker that a login was restarted a moment ago.
 const RETRY: &str = "oxd_state.retry";

@@ -7,14 +7,10 @@ use futures_util::{FutureExt, stream};
 use url::form_urlencoded;
 
 use super::target::{login_link, own_address};
-use crate::base::log::Level;
-use crate::base::reason::Step;
-use crate::config::settings::AccessSettings;
-use crate::config::types::{PostPreserve, UnauthAction};
+use crate::base::{Level, Step};
+use crate::config::{AccessSettings, PostPreserve, UnauthAction};
 use crate::flow::Ctx;
-use crate::http::form::Form;
-use crate::http::headers::{Header, Method};
-use crate::http::response::Response;
+use crate::http::{Form, Header, Method, Response};
 use crate::pages;
 
 /// The most fields that a form may have.

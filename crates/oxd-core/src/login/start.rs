@@ -5,14 +5,9 @@ use url::Url;
 
 use super::pending::{self, Pending};
 use super::target::{TARGET_LIMIT, fallback_address, start_over};
-use crate::base::clock::Seconds;
-use crate::base::crypto::random_text;
-use crate::base::log::Level;
-use crate::base::reason::{Failure, Reason, Step};
-use crate::base::reference::Reference;
+use crate::base::{Failure, Level, Reason, Reference, Seconds, Step, random_text};
 use crate::flow::Ctx;
-use crate::http::origin::check_return_address;
-use crate::http::response::Response;
+use crate::http::{Response, check_return_address};
 use crate::oxd::Request as _;
 use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
 use crate::shm::stats;

@@ -2,8 +2,8 @@
 
 use url::{Url, form_urlencoded};
 
-use crate::base::log::Level;
-use crate::http::env::RequestEnv;
+use crate::base::Level;
+use crate::http::RequestEnv;
 
 /// The longest return address that is kept, in bytes; it travels in a cookie.
 pub(super) const TARGET_LIMIT: usize = 1_500;

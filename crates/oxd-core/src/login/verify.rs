@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::pending::Pending;
-use crate::base::clock::{CLOCK_LEEWAY, Seconds, numeric_date};
-use crate::base::reason::{Failure, Reason};
+use crate::base::{CLOCK_LEEWAY, Failure, Reason, Seconds, numeric_date};
 use crate::oxd::commands::tokens_by_code::Tokens;
 
 /// oxd has verified signature, issuer and audience; what it cannot know is whose login this is, and the time here.

@@ -7,21 +7,16 @@ use serde_json::json;
 use url::{Url, form_urlencoded};
 
 use super::token;
-use crate::base::crypto::random_text;
-use crate::base::log::Level;
-use crate::base::reason::{Failure, Reason, Step};
-use crate::base::reference::Reference;
+use crate::base::{Failure, Level, Reason, Reference, Step, random_text};
 use crate::flow::Ctx;
-use crate::http::form::{Form, is_form};
-use crate::http::headers::Header;
-use crate::http::response::Response;
+use crate::http::{Form, Header, Response, is_form};
 use crate::login::below;
 use crate::oxd::Request as _;
 use crate::oxd::commands::logout_uri::GetLogoutUri;
 use crate::pages;
 use crate::session;
-use crate::shm::memory::{About, Mark};
 use crate::shm::stats::End;
+use crate::shm::{About, Mark};
 
 /// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
 pub fn by_user(ctx: &Ctx<'_>) -> Response {

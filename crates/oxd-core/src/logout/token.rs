@@ -6,12 +6,11 @@ use jsonwebtoken::jwk::{Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 
-use crate::base::clock::{CLOCK_LEEWAY, Seconds, numeric_date};
-use crate::base::reason::{Failure, Reason};
-use crate::config::types::Provider;
+use crate::base::{CLOCK_LEEWAY, Failure, Reason, Seconds, numeric_date};
+use crate::config::Provider;
 use crate::flow::Ctx;
 use crate::session;
-use crate::shm::memory::{About, Mark};
+use crate::shm::{About, Mark};
 
 /// The event that makes a token a logout token.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";

@@ -15,9 +15,8 @@ use super::keys::KeyCell;
 use super::single_flight::SingleFlight;
 use super::token::{Fetched, TokenCell};
 use super::{Call, Cause, Command, Error, Oxd, Request, Server, Site, Stage, Transport, lock};
-use crate::base::clock::{Seconds, wall};
-use crate::base::secret::Secret;
-use crate::config::types::Provider;
+use crate::base::{Seconds, Secret, wall};
+use crate::config::Provider;
 use crate::shm::stats::{self, Event, Outcome, Stats};
 
 type Members = Map<String, Value>;

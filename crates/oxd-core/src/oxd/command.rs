@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::trouble::Trouble;
-use crate::base::reason::Reason;
+use crate::base::Reason;
 
 /// Which reason a bad answer and its body stand for.
 type ReasonOf = fn(&BadAnswer, &str) -> Option<Reason>;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::command::{BadAnswer, Command};
 use super::trouble::{Cause, Stage, Trouble};
-use crate::base::reason::{Failure, Reason};
+use crate::base::{Failure, Reason};
 
 /// Why a command brought no answer. Its text holds no secret and no token, except for what oxd itself quotes.
 #[derive(Clone, Debug)]

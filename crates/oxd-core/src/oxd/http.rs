@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use super::answer::ANSWER_LIMIT;
 use super::tls::{self, Certificate, Recorder, SystemRoots};
 use super::{Answer, Cause, Command, Server, Trouble, lock};
-use crate::base::secret::Secret;
-use crate::config::types::Proxy;
+use crate::base::Secret;
+use crate::config::Proxy;
 
 /// Sends one command.
 pub trait Transport: Send + Sync {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::config::types::{CaFile, Proxy, Timeouts};
+use crate::config::{CaFile, Proxy, Timeouts};
 
 /// How to reach one oxd server.
 #[derive(Clone, Copy, Debug)]

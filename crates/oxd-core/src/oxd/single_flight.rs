@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{Error, lock};
-use crate::base::crypto::sha256_text;
+use crate::base::sha256_text;
 
 /// How long an answer is shared: longer than any request that was under way with the old cookie.
 const SHARED_FOR: Duration = Duration::from_secs(60);

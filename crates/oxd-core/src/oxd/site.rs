@@ -3,9 +3,8 @@
 use super::commands::client_token::GetClientToken;
 use super::error::Error;
 use super::server::Server;
-use crate::base::site::SiteId;
-use crate::config::settings::Settings;
-use crate::config::types::Provider;
+use crate::base::SiteId;
+use crate::config::{Provider, Settings};
 
 /// One site at one oxd server, with everything that a call needs.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{Error, lock};
-use crate::base::secret::Secret;
+use crate::base::Secret;
 
 /// A client token with what is left of its life.
 #[derive(Clone)]

@@ -5,8 +5,7 @@ pub mod status;
 use askama::Template;
 use once_cell::sync::Lazy;
 
-use crate::base::reason::Reason;
-use crate::base::reference::Reference;
+use crate::base::{Reason, Reference};
 use status::Shown;
 
 /// The style of all pages, inline because a page must also work when nothing else does.
@@ -195,7 +194,7 @@ fn rendered(template: impl Template) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::crypto::SystemRandom;
+    use crate::base::SystemRandom;
 
     #[test]
     fn what_came_from_outside_is_escaped() {

@@ -2,9 +2,7 @@
 
 use super::env::SessionEnv;
 use super::record::SessionRecord;
-use crate::base::clock::{LeBytes as _, Seconds};
-use crate::base::crypto::{NoRandomness, Purpose, random_text};
-use crate::base::reason::{Failure, Reason};
+use crate::base::{Failure, LeBytes as _, NoRandomness, Purpose, Reason, Seconds, random_text};
 use crate::http::cookie::{self, Attributes};
 
 /// Characters of the identifier in a session cookie: 24 random bytes in base64url.

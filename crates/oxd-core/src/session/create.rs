@@ -9,12 +9,9 @@ use super::open::{Opened, open, user_name};
 use super::record::{Marks, SessionRecord, Strings, expiry};
 use super::store::{Entries, Kind};
 use super::{claims, cookies, index, revoke};
-use crate::base::clock::{Seconds, numeric_date};
-use crate::base::log::Level;
-use crate::base::reason::Failure;
-use crate::base::store::Key;
-use crate::shm::memory::{About, Mark};
+use crate::base::{Failure, Key, Level, Seconds, numeric_date};
 use crate::shm::stats::End;
+use crate::shm::{About, Mark};
 
 /// How long an issuer is remembered after a login from it.
 const ISSUER_KNOWN_FOR: Seconds = Seconds(90 * 86_400);

@@ -3,9 +3,9 @@
 use std::ops::Deref;
 
 use super::store::Entries;
-use crate::base::site::SiteId;
-use crate::http::env::RequestEnv;
-use crate::shm::memory::Memory;
+use crate::base::SiteId;
+use crate::http::RequestEnv;
+use crate::shm::Memory;
 
 /// A request at a place with a site, and what all processes of the server remember.
 #[derive(Clone, Copy)]

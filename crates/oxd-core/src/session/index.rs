@@ -11,10 +11,8 @@ use super::env::SessionEnv;
 use super::open::last_use;
 use super::record::SessionRecord;
 use super::store::{Entries, Kind};
-use crate::base::clock::{LeBytes as _, Seconds, wall};
-use crate::base::reason::Failure;
-use crate::base::store::Key;
-use crate::shm::memory::{Lease, Mark};
+use crate::base::{Failure, Key, LeBytes as _, Seconds, wall};
+use crate::shm::{Lease, Mark};
 
 /// The most sessions that a list has; the oldest leave it first.
 const MOST: usize = 200;

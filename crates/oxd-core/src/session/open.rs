@@ -8,13 +8,10 @@ use super::env::SessionEnv;
 use super::record::{SessionRecord, Strings};
 use super::store::{Kind, TimeKey};
 use super::{claims, cookies};
-use crate::base::clock::{Millis, Seconds};
-use crate::base::crypto::{KeyRing, Purpose};
-use crate::base::reason::Failure;
-use crate::base::store::Key;
-use crate::config::settings::{IdentitySettings, SessionSettings};
+use crate::base::{Failure, Key, KeyRing, Millis, Purpose, Seconds};
+use crate::config::{IdentitySettings, SessionSettings};
 use crate::http::cookie;
-use crate::shm::memory::Mark;
+use crate::shm::Mark;
 use crate::shm::stats::Presented;
 
 /// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.

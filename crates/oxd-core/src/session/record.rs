@@ -8,12 +8,12 @@
 //! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
 //! ```
 //! Every text ends with a NUL so that httpd can be given a pointer into the decrypted cookie instead of a copy. The
-//! version of the format is that of the purpose's key ([`crate::base::crypto::Purpose`]): another format, another key, so
+//! version of the format is that of the purpose's key ([`crate::base::Purpose`]): another format, another key, so
 //! that a foreign one does not open at all.
 
 use std::fmt;
 
-use crate::base::clock::{Millis, Seconds};
+use crate::base::{Millis, Seconds};
 
 /// The strings of a session, in the order in which they are written.
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -49,7 +49,7 @@ impl fmt::Debug for Strings<'_> {
     }
 }
 
-/// What a session is found by, as the machine's memory marks it ([`crate::shm::memory::Mark`]); 0 where there is none.
+/// What a session is found by, as the machine's memory marks it ([`crate::shm::Mark`]); 0 where there is none.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub struct Marks {
     /// Of the user's `sub`.

@@ -8,10 +8,8 @@ use super::index;
 use super::open::{Opened, began, entry_of, has_ended, key_of, with_own};
 use super::record::SessionRecord;
 use super::store::{Entries, Kind, TimeKey};
-use crate::base::clock::Seconds;
-use crate::base::reason::Failure;
-use crate::base::store::Key;
-use crate::shm::memory::Mark;
+use crate::base::{Failure, Key, Seconds};
+use crate::shm::Mark;
 
 /// How long a tombstone stands: longer than any request that could still write the session.
 const TOMBSTONE_STANDS: Seconds = Seconds(3_600);

@@ -5,12 +5,11 @@
 
 use std::marker::PhantomData;
 
-use crate::base::clock::{LeBytes, Millis, Seconds};
-use crate::base::crypto::{KeyRing, OVERHEAD, Purpose, Random, sha256, sha256_of};
-use crate::base::reason::Failure;
-use crate::base::site::SiteId;
-use crate::base::store::{Key, Store, StoreError};
-use crate::shm::memory::Mark;
+use crate::base::{
+    Failure, Key, KeyRing, LeBytes, Millis, OVERHEAD, Purpose, Random, Seconds, SiteId, Store, StoreError,
+    sha256, sha256_of,
+};
+use crate::shm::Mark;
 
 /// What an entry holds. Each kind of the same thing stands under a key of its own.
 ///

@@ -9,9 +9,7 @@ use std::time::Duration;
 use super::env::SessionEnv;
 use super::open::{Opened, key_of};
 use super::store::{Entries, Kind};
-use crate::base::clock::{Seconds, wall};
-use crate::base::reason::Failure;
-use crate::base::store::Key;
+use crate::base::{Failure, Key, Seconds, wall};
 
 /// Longer than any write that began before ours was to be read.
 const SETTLES_IN: Duration = Duration::from_millis(50);

@@ -2,12 +2,9 @@
 
 use super::store::Kind;
 use super::*;
-use crate::base::clock::Seconds;
-use crate::base::reason::Reason;
-use crate::base::site::SiteId;
-use crate::config::raw::RawSettings;
-use crate::config::types::SiteFile;
-use crate::shm::memory::{About, Mark, Memory};
+use crate::base::{Reason, Seconds, SiteId};
+use crate::config::{RawSettings, SiteFile};
+use crate::shm::{About, Mark, Memory};
 use crate::testing::{Browser, FakeStore, NOW, memory, site};
 use serde_json::json;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,6 @@
 use super::*;
-use crate::base::clock::Seconds;
-use crate::config::raw::RawSettings;
+use crate::base::Seconds;
+use crate::config::RawSettings;
 use crate::testing::{Browser, NOW, site};
 use serde_json::{Value, json};
 
@@ -125,7 +125,7 @@ fn a_session_that_httpd_would_not_take_back_is_an_error_page() {
 
 #[test]
 fn the_user_name_follows_its_rule() {
-    use crate::config::types::RemoteUser;
+    use crate::config::RemoteUser;
     let file = site("s");
     let mut browser = Browser::at(RawSettings {
         site: Some(&file),
@@ -138,7 +138,7 @@ fn the_user_name_follows_its_rule() {
             crate::handler::routes::answer(
                 ctx,
                 Some(crate::handler::routes::Endpoint::Session),
-                &crate::http::form::Form::None,
+                &crate::http::Form::None,
             )
         });
         serde_json::from_slice::<Value>(page.body_bytes()).unwrap()["user"].clone()

@@ -5,10 +5,8 @@ use super::open::{Opened, began, key_of};
 use super::record::SessionRecord;
 use super::store::TimeKey;
 use super::{cookies, revoke};
-use crate::base::clock::Seconds;
-use crate::base::crypto::Purpose;
-use crate::base::reason::Failure;
-use crate::shm::memory::{About, Mark};
+use crate::base::{Failure, Purpose, Seconds};
+use crate::shm::{About, Mark};
 
 /// How long other requests that still carry the old cookie can find the new session.
 const NOTE_LASTS: Seconds = Seconds(600);

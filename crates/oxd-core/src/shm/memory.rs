@@ -11,9 +11,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::base::clock::{Millis, Seconds};
-use crate::base::crypto::sha256_of;
-use crate::base::site::SiteId;
+use crate::base::{Millis, Seconds, SiteId, sha256_of};
 
 /// Marks that fit, each good for one thing to remember until it runs out by itself.
 const MARKS: usize = 1 << 17;

@@ -1,4 +1,6 @@
 //! What all processes of a server share: memory of what has ended, and counters.
 
-pub mod memory;
+mod memory;
 pub mod stats;
+
+pub use memory::{About, Lease, Mark, Memory, WORDS as MEMORY_WORDS};

@@ -12,30 +12,20 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::access::{Admission, Visit, enter};
-use crate::base::clock::{Millis, Seconds};
-use crate::base::crypto::{KeyRing, NoRandomness, Random, SystemRandom};
-use crate::base::log::Level;
-use crate::base::reason::{Failure, Reason};
-use crate::base::secret::Secret;
-use crate::base::store::{Key, Store, StoreError};
-use crate::config::raw::RawSettings;
-use crate::config::settings::{ServerDefaults, Settings};
-use crate::config::types::{Expression, SessionStore, SiteFile};
+use crate::base::{
+    Failure, Key, KeyRing, Level, Millis, NoRandomness, Random, Reason, Seconds, Secret, Store, StoreError,
+    SystemRandom,
+};
+use crate::config::{Expression, RawSettings, ServerDefaults, SessionStore, Settings, SiteFile};
 use crate::flow::Ctx;
-use crate::http::env::RequestEnv;
-use crate::http::form::Form;
-use crate::http::headers::{Header, Method};
-use crate::http::host::Host;
-use crate::http::origin::Origin;
-use crate::http::request::Request;
-use crate::http::response::Response;
+use crate::http::{Form, Header, Host, Method, Origin, Request, RequestEnv, Response};
 use crate::login::{self, AuthRequestOverrides};
 use crate::oxd::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
 use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
 use crate::oxd::{self, BadAnswer, Call, Cause, Oxd, Request as _, Trouble};
-use crate::shm::memory::{Memory, WORDS};
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
+use crate::shm::{MEMORY_WORDS, Memory};
 
 /// The time at which the tests begin.
 pub const NOW: Seconds = Seconds(1_800_000_000);
@@ -406,7 +396,7 @@ pub fn stats() -> Stats<'static> {
 
 /// Fresh memory of a machine.
 pub fn memory() -> Memory<'static> {
-    let words: Vec<AtomicU64> = (0..WORDS).map(|_| AtomicU64::new(0)).collect();
+    let words: Vec<AtomicU64> = (0..MEMORY_WORDS).map(|_| AtomicU64::new(0)).collect();
     Memory::over(words.leak()).unwrap()
 }
 

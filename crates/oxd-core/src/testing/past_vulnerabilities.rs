@@ -1,10 +1,7 @@
 //! What went wrong in comparable software and no other test covers (docs/SECURITY-NOTES.md).
 
-use crate::config::raw::RawSettings;
-use crate::config::types::PostPreserve;
-use crate::http::form::Form;
-use crate::http::headers::Method;
-use crate::http::response::Body;
+use crate::config::{PostPreserve, RawSettings};
+use crate::http::{Body, Form, Method};
 use crate::login;
 use crate::testing::{Browser, header, site};
 

@@ -102,7 +102,7 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
     let client_id = args.client_id.clone().or_else(|| of_file("client_id"));
     let secret = match &args.client_secret {
         Some(source) => Some(secret_source::read("--client-secret", source)?),
-        None => of_file("client_secret").map(oxd_core::base::secret::Secret::new),
+        None => of_file("client_secret").map(oxd_core::base::Secret::new),
     };
     // As with the directives: whoever names a provider does not mean the file's.
     let provider = match (&args.op_host, &args.op_configuration_endpoint) {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
-use oxd_core::base::clock::CLOCK_LEEWAY;
+use oxd_core::base::CLOCK_LEEWAY;
 use oxd_core::oxd::commands::health_check::{Health, HealthCheck};
 use oxd_core::oxd::{Answer, Certificate, Error, Request as _, Stage};
 use serde_json::Map;

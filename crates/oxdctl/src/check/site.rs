@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use oxd_core::config::types::Provider;
+use oxd_core::config::Provider;
 use oxd_core::oxd::commands::authorization_url::GetAuthorizationUrl;
 use oxd_core::oxd::commands::discovery::GetDiscovery;
 use oxd_core::oxd::commands::introspect_access_token::IntrospectAccessToken;

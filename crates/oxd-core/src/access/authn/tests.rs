@@ -1,10 +1,8 @@
-use crate::base::clock::Seconds;
+use crate::base::Seconds;
 use serde_json::json;
 
 use crate::access::authn;
-use crate::config::raw::RawSettings;
-use crate::config::settings::{ServerDefaults, Settings};
-use crate::config::types::SiteFile;
+use crate::config::{RawSettings, ServerDefaults, Settings, SiteFile};
 use crate::testing::{Browser, NOW, header, site};
 
 fn browser(site: &SiteFile) -> Browser<'_> {
@@ -30,7 +28,7 @@ fn is_aged(auth_time: Seconds, issued: Seconds, now: Seconds) -> bool {
             max_calls: 1,
         },
     );
-    let record = crate::session::record::SessionRecord {
+    let record = crate::session::SessionRecord {
         auth_time,
         issued,
         ..Default::default()

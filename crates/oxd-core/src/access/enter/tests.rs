@@ -1,15 +1,13 @@
 //! One row for each thing that a request at a protected place can meet.
 
-use crate::base::clock::Seconds;
+use crate::base::{Reason, Seconds};
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
 use super::*;
-use crate::base::reason::Reason;
-use crate::config::raw::RawSettings;
-use crate::config::types::{PostPreserve, RemoteUser, TokenRefresh, UserInfo};
-use crate::http::headers::Method;
+use crate::config::{PostPreserve, RawSettings, RemoteUser, TokenRefresh, UserInfo};
+use crate::http::Method;
 use crate::testing::{Browser, FakeStore, NOW, header, memory, site};
 
 /// What a decision comes to, as a table can say it.

@@ -1,8 +1,8 @@
-use crate::base::clock::Seconds;
+use crate::base::Seconds;
 use serde_json::json;
 
 use super::*;
-use crate::config::raw::RawSettings;
+use crate::config::RawSettings;
 use crate::session::with_own;
 use crate::testing::{Browser, FakeStore, NOW, site};
 

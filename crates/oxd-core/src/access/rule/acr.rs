@@ -4,8 +4,7 @@ use std::ffi::CStr;
 
 use super::{Rule, Verdict};
 use crate::flow::Ctx;
-use crate::session::Opened;
-use crate::session::record::SessionRecord;
+use crate::session::{Opened, SessionRecord};
 
 /// `Require oxd-acr`: a session remembers every authentication of its user, and one of them is enough.
 #[derive(Debug)]

@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use super::{Rule, Verdict};
 use crate::flow::Ctx;
-use crate::session::Opened;
 use crate::session::claims::claim_json;
 use crate::session::claims::lookup::{Found, find};
-use crate::session::record::{Kind, SessionRecord};
+use crate::session::{Kind, Opened, SessionRecord};
 
 /// `Require oxd-claim`
 #[derive(Debug)]

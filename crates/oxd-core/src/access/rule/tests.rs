@@ -1,6 +1,6 @@
 use super::*;
 use crate::session::claims::lookup::claim_text;
-use crate::session::record::{SessionRecord, Strings};
+use crate::session::{SessionRecord, Strings};
 use serde_json::{Value, json};
 
 fn words(line: &str) -> Vec<String> {

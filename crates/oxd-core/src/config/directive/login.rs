@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Directive;
 use super::Group::Login;
-use crate::base::clock::Seconds;
+use crate::base::Seconds;
 use crate::config::defaults;
 use crate::config::types::{AuthParam, PostPreserve, UnauthAction, UnautzAction, UserInfo};
 use crate::config::value::{self, Complaint};

@@ -11,8 +11,7 @@ pub use reference::{GROUPS, INTRODUCTION, reference_page};
 use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
-use crate::base::arena::Arena;
-use crate::base::store::Store;
+use crate::base::{Arena, Store};
 use crate::config::raw::RawSettings;
 use crate::config::types::{AuthParam, Expression};
 use crate::config::value::{Complaint, Parsed};

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Group::Site;
 use super::{Directive, Place};
-use crate::base::secret::Secret;
+use crate::base::Secret;
 use crate::config::defaults;
 use crate::config::types::{CaFile, Proxy, SiteFile, Timeouts};
 use crate::config::value::{self, Complaint, Parsed};

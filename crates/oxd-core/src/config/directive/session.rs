@@ -7,8 +7,7 @@ use url::Host;
 use super::Directive;
 use super::Group::Session;
 use super::server::secret;
-use crate::base::clock::Seconds;
-use crate::base::crypto::{KeyRing, LEAST_KEY_TEXT};
+use crate::base::{KeyRing, LEAST_KEY_TEXT, Seconds};
 use crate::config::types::{CookieSecure, SameSite, SessionStore, TokenRefresh, TrustForwarded};
 use crate::config::value::{self, Complaint};
 

@@ -2,9 +2,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::*;
-use crate::base::clock::Seconds;
-use crate::base::secret::Secret;
-use crate::base::store::{Key, StoreError};
+use crate::base::{Key, Seconds, Secret, StoreError};
 use crate::config::settings::{ServerDefaults, Settings};
 
 /// A store that nobody asks.

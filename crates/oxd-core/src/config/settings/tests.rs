@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::clock::Seconds;
+use crate::base::Seconds;
 
 fn keys() -> KeyRing {
     KeyRing::derive([&b"a key for the tests"[..]]).unwrap()

@@ -1,7 +1,6 @@
 use super::*;
-use crate::config::raw::RawSettings;
-use crate::config::types::{AuthParam, Expression, SiteFile, UnauthAction};
-use crate::http::headers::Method;
+use crate::config::{AuthParam, Expression, RawSettings, SiteFile, UnauthAction};
+use crate::http::Method;
 use crate::testing::{Browser, NOW, header, site};
 use serde_json::{Value, json};
 

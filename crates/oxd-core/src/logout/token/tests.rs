@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::raw::RawSettings;
+use crate::config::RawSettings;
 use crate::testing::{Browser, NOW, site};
 use jsonwebtoken::{EncodingKey, Header as JwtHeader};
 use ring::rand::SystemRandom;

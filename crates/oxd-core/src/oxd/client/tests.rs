@@ -1,6 +1,5 @@
 use super::*;
-use crate::base::reason::{Failure, Reason};
-use crate::base::site::SiteId;
+use crate::base::{Failure, Reason, SiteId};
 use crate::oxd::commands::logout_uri::GetLogoutUri;
 use crate::oxd::{Answer, Trouble, server};
 use serde_json::json;

@@ -5,9 +5,8 @@ use serde_json::Value;
 
 use super::introspect_access_token::texts;
 use super::{Request, exposed};
-use crate::base::reason::Reason;
-use crate::base::secret::Secret;
-use crate::config::types::Provider;
+use crate::base::{Reason, Secret};
+use crate::config::Provider;
 use crate::oxd::BadAnswer;
 use crate::oxd::Command;
 

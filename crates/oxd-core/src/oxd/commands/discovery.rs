@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Request;
-use crate::config::types::Provider;
+use crate::config::Provider;
 use crate::oxd::Command;
 
 /// The members of `get-discovery`.

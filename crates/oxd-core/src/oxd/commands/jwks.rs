@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Request;
-use crate::config::types::Provider;
+use crate::config::Provider;
 use crate::oxd::Command;
 
 /// The members of `get-jwks`.

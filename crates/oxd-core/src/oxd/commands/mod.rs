@@ -24,8 +24,7 @@ use serde_json::{Map, Value};
 use self::refresh::Refreshed;
 use super::command::Command;
 use super::error::Error;
-use crate::base::clock::Seconds;
-use crate::base::secret::Secret;
+use crate::base::{Seconds, Secret};
 
 /// All commands that this program knows.
 pub const ALL: &[Command] = &[
@@ -113,7 +112,7 @@ fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::base::reason::{Failure, Reason};
+    use crate::base::{Failure, Reason};
     use crate::oxd::{Answer, server};
     use crate::shm::stats;
 

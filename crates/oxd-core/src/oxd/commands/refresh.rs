@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Request;
-use crate::base::reason::Reason;
-use crate::base::secret::Secret;
+use crate::base::{Reason, Secret};
 use crate::oxd::BadAnswer;
 use crate::oxd::Command;
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Request, exposed};
-use crate::base::secret::Secret;
-use crate::config::types::Provider;
+use crate::base::Secret;
+use crate::config::Provider;
 use crate::oxd::Command;
 
 /// What `register-site` and `update-site` say of a site alike. What is empty is not sent.

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Request;
-use crate::base::reason::Reason;
-use crate::base::secret::Secret;
+use crate::base::{Reason, Secret};
 use crate::oxd::BadAnswer;
 use crate::oxd::Command;
 

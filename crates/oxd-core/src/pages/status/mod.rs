@@ -9,8 +9,7 @@ pub use verdict::Verdict;
 
 use std::fmt::Write as _;
 
-use crate::base::clock::Seconds;
-use crate::base::reason::Reason;
+use crate::base::{Reason, Seconds};
 use crate::shm::stats::metrics::Gauges;
 use crate::shm::stats::{Command, End, Login, Minute, Outcome, Presented, Stats};
 use plot::{Bars, Plot, stacked};

@@ -1,6 +1,6 @@
 //! The tables of the page.
 
-use crate::base::reason::Reason;
+use crate::base::Reason;
 use crate::shm::stats::metrics::Gauges;
 use crate::shm::stats::{
     Action, Answered, Command, End, Event, Login, Minute, Outcome, Presented, Renewal, Stats,

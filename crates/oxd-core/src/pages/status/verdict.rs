@@ -1,7 +1,6 @@
 //! The one sentence for three o'clock in the morning: whether logins work, and if not, what to do.
 
-use crate::base::log::Level;
-use crate::base::reason::Reason;
+use crate::base::{Level, Reason};
 use crate::shm::stats::{Login, Minute};
 
 /// Over how many minutes is judged, the current one included.

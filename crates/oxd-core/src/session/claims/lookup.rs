@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::claim_json;
-use crate::config::types::HeaderFormat;
+use crate::config::HeaderFormat;
 use crate::session::record::{ClaimView, SessionRecord};
 
 /// What `oxd_claim('NAME')` yields: the claim in the form that the environment has; `None` without the claim.

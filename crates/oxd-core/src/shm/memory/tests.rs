@@ -1,5 +1,5 @@
 use super::*;
-use crate::base::clock::Seconds;
+use crate::base::Seconds;
 
 const NOW: Seconds = Seconds(1_800_000_000);
 

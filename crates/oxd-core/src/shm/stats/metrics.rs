@@ -6,7 +6,7 @@ use super::{
     Action, Answered, BOUNDS, BUCKETS, Command, End, Event, HISTOGRAM, Login, Outcome, Presented, Renewal,
     Stats, TIMES_AT,
 };
-use crate::base::reason::Reason;
+use crate::base::Reason;
 
 /// What is known besides the counters.
 pub struct Gauges {

@@ -1,7 +1,7 @@
 //! What happened in one minute, for the plots and the sentence above them.
 
 use super::Login;
-use crate::base::reason::Reason;
+use crate::base::Reason;
 
 /// What happened in one minute.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -17,8 +17,7 @@ pub use series::{Action, Answered, Command, End, Event, Login, Outcome, Presente
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::base::clock::Seconds;
-use crate::base::reason::Reason;
+use crate::base::{Reason, Seconds};
 
 /// Upper bounds of the histogram of oxd's response times, in milliseconds; one more bucket has the rest.
 pub const BOUNDS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
