@@ -1,10 +1,10 @@
-//! Finds httpd's and APR's headers, writes the bindings to what the module uses of them, and compiles the shim.
+//! Finds the headers of httpd and APR, generates the bindings that the module uses, and compiles the shim.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The functions of httpd and APR that the module calls, and nothing more.
+/// The functions of httpd and APR to generate bindings for: only those that the module calls.
 const FUNCTIONS: &[&str] = &[
     "ap_auth_name",
     "ap_auth_type",
@@ -119,7 +119,7 @@ const CONSTANTS: &[&str] = &[
 ];
 
 fn main() {
-    // The tests at the boundary (tests/edge) are another package with the same sources.
+    // The compile-fail tests (tests/edge) build the same sources as another package.
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let root = package
         .ancestors()
@@ -174,14 +174,15 @@ fn main() {
     if env::var_os("CARGO_PKG_NAME").is_none_or(|name| name != "mod_oxd") {
         return;
     }
-    // httpd unloads and reloads every module at each restart, but threads and their destructors must keep their code.
+    // httpd unloads and reloads every module at each restart, but running threads and their destructors need their
+    // code.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    // A symbol that neither httpd nor a library of ours has should fail this build and not LoadModule; httpd's own
-    // are known only then, so the linker cannot check them all. Binding at load time is the next best.
+    // An undefined symbol should fail this build, not LoadModule. The linker cannot check for that, because httpd's
+    // symbols are only known at load time; binding all symbols at load time is the next best.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,now");
 }
 
-/// The compiler flags with which httpd's and APR's headers are found.
+/// The compiler flags that locate the headers of httpd and APR.
 fn header_flags() -> Vec<String> {
     let include = ask(&["APXS"], &["apxs", "apxs2"], &["-q", "INCLUDEDIR"]);
     let apr = ask(
@@ -207,7 +208,7 @@ fn header_flags() -> Vec<String> {
     flags
 }
 
-/// What the first program of a list that can be run says; an environment variable may name another.
+/// The output of the first program in the list that can be run; an environment variable may name another program.
 fn ask(variables: &[&str], programs: &[&str], arguments: &[&str]) -> String {
     let named = variables.iter().filter_map(|v| env::var(v).ok());
     for program in named.chain(programs.iter().map(|p| (*p).to_owned())) {
@@ -225,7 +226,7 @@ fn ask(variables: &[&str], programs: &[&str], arguments: &[&str]) -> String {
     ))
 }
 
-/// Ends the build with a message that stands on its own, without a backtrace around it.
+/// Fails the build with only this message, without a panic's backtrace.
 fn fail(message: &str) -> ! {
     for line in message.lines() {
         println!("cargo:warning={line}");

@@ -1,6 +1,6 @@
-//! What one child process has for all its threads: the client to oxd, and the keys.
+//! The state that all threads of one child process share: the oxd client and the keys.
 //!
-//! Nothing here is made before httpd forks except for the roots and the random key, which are plain data.
+//! Nothing here is created before httpd forks, except the certificate roots and the random key, which are plain data.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ pub struct Child {
 static CHILD: OnceCell<Child> = OnceCell::new();
 /// Half of ThreadsPerChild, at least 1.
 static MAX_CALLS: OnceLock<u32> = OnceLock::new();
-/// Filled by the parent at each start and restart, read by its children.
+/// Half of ThreadsPerChild, at least 1.
 static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
 /// What all processes of the server remember together; mapped by the parent at its first start.
 static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();

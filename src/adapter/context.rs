@@ -1,4 +1,4 @@
-//! What a decision of oxd-core gets of a request: its place's settings, the request itself, sessions, oxd.
+//! What oxd-core needs to decide about a request: the location's settings, the request, sessions and oxd.
 
 use std::borrow::Cow;
 

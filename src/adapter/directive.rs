@@ -1,4 +1,4 @@
-//! Directives: what their parsers need from httpd and from the system.
+//! Parses directives with access to httpd and the operating system.
 
 use std::path::Path;
 use std::process::{Command as Program, Stdio};
@@ -12,9 +12,10 @@ use crate::ffi::command::Command;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::process;
 
-/// Takes one directive, by its number in the table, into the configuration of its place; a message when it is wrong.
+/// Parses one directive, by its index in the table, into the configuration of its location. Returns an error message
+/// for an invalid value.
 ///
-/// No arguments are those that are not UTF-8 text.
+/// `arguments` is `None` when they are not UTF-8.
 pub fn take<'c>(
     command: Command<'c>,
     config: &mut DirConfig<'c>,
@@ -34,7 +35,7 @@ pub fn take<'c>(
     Ok(())
 }
 
-/// A directive's surroundings.
+/// The environment in which a directive is parsed.
 struct Env<'c>(Command<'c>);
 
 impl<'c> ParseEnv<'c> for Env<'c> {

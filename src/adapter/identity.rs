@@ -1,4 +1,5 @@
-//! What the application gets of a session: environment and request headers, and none that the client made up.
+//! Passes the session's identity to the application in environment variables and request headers, and removes forged
+//! ones.
 
 use std::ffi::CStr;
 
@@ -13,7 +14,7 @@ use crate::ffi::table::Table;
 
 /// What the environment names of claims begin with.
 const ENV: &[u8] = b"OXD_CLAIM_";
-/// What the header names of claims begin with.
+/// Prefix of the environment variables for claims.
 const HEADER: &[u8] = b"Oxd-Claim-";
 
 /// Hands the session's identity on.

@@ -1,4 +1,4 @@
-//! From httpd's requests and configuration to oxd-core, and back. Safe code only.
+//! Connects httpd's requests and configuration with oxd-core. Safe code only.
 
 pub mod child;
 mod context;

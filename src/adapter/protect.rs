@@ -1,4 +1,5 @@
-//! Protected places: `AuthType oxd`. oxd-core decides ([`oxd_core::access`]), httpd's request gets what follows from it.
+//! Protected locations: `AuthType oxd`. oxd-core decides ([`oxd_core::access`]); this module applies the decision to
+//! httpd's request.
 
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -20,7 +21,7 @@ use crate::ffi::request::{Request, is_word};
 use crate::ffi::request_state::PoolText;
 use crate::ffi::table::Table;
 
-/// The place's configuration, where it has `AuthType oxd`.
+/// The configuration of the location, if it has `AuthType oxd`.
 fn protected<'r>(request: Request<'r>) -> Option<&'r DirConfig<'r>> {
     request.config().filter(|_| is_word(request.auth_type(), "oxd"))
 }
@@ -36,13 +37,13 @@ pub fn authenticate(request: Request<'_>) -> Status {
         decided.unwrap_or_else(|missing| enter_without_site(&place.env(), visit.is_subrequest, &missing))
     });
     if matches!(admission, Admission::Pass) {
-        // mod_authz_user wants a name, whatever it is; `finish` takes the empty one away again.
+        // mod_authz_user requires a user name, even an empty one; `finish` removes the empty name again.
         request.set_user(c"".into());
     }
     carry_out(request, &place, admission)
 }
 
-/// Does what a place has decided.
+/// Applies an access decision to the request.
 fn carry_out<'r>(request: Request<'r>, place: &Place<'r>, admission: Admission<'r>) -> Status {
     match admission {
         Admission::Admit(admitted) => admit(request, place, admitted),
@@ -66,7 +67,7 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
     };
     if !admitted.cookies.is_empty() {
         send_cookies(request, &admitted.cookies);
-        // A cache that keeps this answer for others would hand them the session.
+        // A cache that served this response to others would give them the session cookie.
         request.add(Table::ErrHeadersOut, c"Cache-Control", c"private");
     }
     keep(request, place, &admitted.session, admitted.is_renewed);
@@ -76,7 +77,7 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
     Status::Ok
 }
 
-/// Keeps a session for whoever asks for it later, here or in a request that comes from this one.
+/// Stores a session for later use by this request, its subrequests and its internal redirects.
 fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_renewed: bool) {
     let held = place.settings.site.map(|site| Held {
         bytes: session.bytes(),
@@ -89,7 +90,7 @@ fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_re
     });
 }
 
-/// The session of a request for a rule or an expression, wherever it is asked; it is found once and kept.
+/// The session of a request for a rule or an expression. The first lookup stores it with the request.
 pub fn session_of(request: Request<'_>) -> Option<Opened<'_>> {
     let place = Place::of(request, request.config().filter(|config| config.configured)?);
     session_at(request, &place)
@@ -100,7 +101,7 @@ fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>>
     let env = place.session_env()?;
     let found = place.visit(|visit| find(&env, visit.held, visit.memory));
     let session = found.unwrap_or_else(|failure| {
-        // Where the place asks for a sign-in, its own check answers; here there is only nobody.
+        // Where the location requires a login, its own check responds; a rule only sees that there is no session.
         log(request, &failure);
         None
     })?;
@@ -112,23 +113,23 @@ fn log(request: Request<'_>, failure: &Failure) {
     request.log(failure.reason.level(), &failure.log_line());
 }
 
-/// What a `Require` of the module answers (mod_auth.h).
+/// The result of one of the module's `Require` rules (mod_auth.h).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Answer {
     /// The rule is met.
     Granted,
-    /// It is not.
+    /// The rule is not met.
     Denied,
-    /// Nobody is signed in yet.
+    /// No user is signed in yet.
     NoUser,
 }
 
-/// Asks a rule about a request: it needs a user first, then it looks at the session.
+/// Checks a rule for a request. The rule needs a user first, then it checks the session.
 pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
     if !request.has_user() {
         return Answer::NoUser;
     }
-    // Somebody whom `OxdUnauthAction pass` lets go on; a session at hand may be too old for the place.
+    // `OxdUnauthAction pass` admitted the request without a user; an existing session may be too old for this location.
     if request.has_empty_user() {
         return Answer::Denied;
     }
@@ -153,8 +154,8 @@ pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
     }
 }
 
-/// The check_authz hook, before mod_authz_core's own: the same rules are heard, but a user whom they do not let in gets
-/// 403. httpd would answer 401, as if another password could help.
+/// The check_authz hook, before mod_authz_core's own. It evaluates the same rules, but responds 403 to a user that they
+/// reject: httpd would respond 401, as if another password could help.
 pub fn authorize(request: Request<'_>) -> Status {
     let Some(config) = protected(request) else {
         return Status::Declined;
@@ -165,7 +166,7 @@ pub fn authorize(request: Request<'_>) -> Status {
     }
 }
 
-/// Answers a user whom the rules do not let in.
+/// Responds to a user that the rules reject.
 fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
     let wanted = request.own_kept().and_then(|kept| kept.wanted_acr);
     let held = request.kept().session;
@@ -175,11 +176,12 @@ fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
     })
 }
 
-/// The access_checker_ex hook, before mod_authz_core's: rules that ask for a claim without asking for a user
-/// (`Require expr "oxd_claim(...)"`).
+/// The access_checker_ex hook, before mod_authz_core's, for rules that ask for a claim but not for a user (`Require
+/// expr "oxd_claim(...)"`).
 ///
-/// httpd hears the rules once before anybody is signed in. mod_authz_core knows of its own expressions that they need a
-/// user; of ours it does not, and would refuse a visitor who only has to sign in, or let a user in without a name.
+/// httpd evaluates the rules once before authentication. mod_authz_core knows which of its own expressions need a user,
+/// but not that `oxd_claim` does. Without this hook, it would reject a visitor who only has to sign in, or admit a user
+/// without setting the user name.
 pub fn before_rules(request: Request<'_>) -> Status {
     let ours = is_word(request.auth_type(), "oxd") && !request.has_user();
     if !ours || !child::claims_in_expressions() || request.own_kept().is_some_and(|kept| kept.deciding) {
@@ -189,7 +191,7 @@ pub fn before_rules(request: Request<'_>) -> Status {
         return Status::Declined;
     }
     request.keep(|kept| (kept.deciding, kept.asked) = (true, true));
-    // With a session at hand, the rules need to be heard only once, with its user.
+    // With a session at hand, the rules need only one evaluation, with the session's user.
     if session_of(request).is_none() {
         request.keep(|kept| kept.asked = false);
         let decision = request.rules_decide();
@@ -203,14 +205,14 @@ pub fn before_rules(request: Request<'_>) -> Status {
     }
 }
 
-/// The access_checker_ex hook, last of all: the handler's own addresses are open to everyone, or nobody could log in
-/// where a whole site is protected. A rule that needs no user (`Require ip`) has been heard by then.
+/// The access_checker_ex hook, last of all: the handler's own endpoints are open to everyone, otherwise nobody could
+/// log in where a whole site is protected. Rules that need no user (`Require ip`) have been evaluated before.
 pub fn open_handler(request: Request<'_>) -> Status {
     let is_ours = is_word(request.configured_handler(), "oxd") && is_word(request.auth_type(), "oxd");
     if is_ours { Status::Ok } else { Status::Declined }
 }
 
-/// The fixups hook, last of all: what is left to do before the content.
+/// The fixups hook, last of all: the final steps before the content is generated.
 pub fn finish(request: Request<'_>) -> Status {
     match known_anyway(request) {
         None | Some(Status::Ok) => hide_cookies(request),
@@ -218,8 +220,8 @@ pub fn finish(request: Request<'_>) -> Status {
     }
 }
 
-/// `OxdUnauthAction pass`: takes the empty user away, and hands a session's user on where no rule needed one (`Require
-/// all granted`), so that httpd has not asked for it. `None` where there is nothing to do.
+/// `OxdUnauthAction pass`: removes the empty user name. Where no rule needed a user (`Require all granted`), httpd
+/// skipped authentication, so this sets the user of an existing session. `None` where there is nothing to do.
 fn known_anyway(request: Request<'_>) -> Option<Status> {
     let config = request.config().filter(|config| config.configured)?;
     let passes = config.settings.unauth_action() == UnauthAction::Pass;
@@ -238,7 +240,7 @@ fn known_anyway(request: Request<'_>) -> Option<Status> {
     match greeted.and_then(|decided| decided) {
         Ok(admission) => Some(carry_out(request, &place, admission)),
         Err(failure) => {
-            // A public page is shown all the same.
+            // A failure must not block a public page.
             log(request, &failure);
             None
         }
@@ -258,8 +260,8 @@ fn hide_cookies(request: Request<'_>) -> Status {
     let Some(others) = cookie::without(header.to_bytes(), is_own) else {
         return Status::Declined;
     };
-    // What is taken out here may be missing for other requests that come from the same one, so it is kept where all of
-    // them find it.
+    // Related requests (subrequests, internal redirects) may still need the cookies that are removed here, so the
+    // original header is stored where all of them find it.
     if request.is_first() {
         request.keep(|kept| kept.cookies = Some(header));
     } else {
@@ -273,7 +275,7 @@ fn hide_cookies(request: Request<'_>) -> Status {
     Status::Declined
 }
 
-/// Keeps another request's `Cookie` header, which may be gone before this one is.
+/// Copies the `Cookie` header of a related request, which may end before this one does.
 fn keep_cookies(first: Request<'_>, header: &CStr) {
     let known = first.own_kept().and_then(|kept| kept.cookies);
     if known != Some(header) {

@@ -1,4 +1,4 @@
-//! httpd's request as oxd-core sees it, and what httpd does for it meanwhile.
+//! httpd's request as oxd-core sees it.
 
 use std::borrow::Cow;
 use std::ffi::CStr;

@@ -1,4 +1,4 @@
-//! Sends the answers that oxd-core has decided on.
+//! Sends the responses that oxd-core has decided on.
 
 use std::ffi::CStr;
 
@@ -8,16 +8,16 @@ use crate::ffi::Status;
 use crate::ffi::request::Request;
 use crate::ffi::table::Table;
 
-/// What the access log can show of an answer: its code and its reference number.
+/// The notes that the access log can show: the reason code and the reference number of a response.
 const NOTES: [&CStr; 2] = [c"oxd-reason", c"oxd-ref"];
 
-/// The log_transaction hook: an answer's notes outlive the `ErrorDocument` that is shown for it.
+/// The log_transaction hook: copies a response's notes to the `ErrorDocument` request that is logged in its place.
 pub fn before_the_log(request: Request<'_>) -> Status {
     request.hand_on_notes(NOTES);
     Status::Declined
 }
 
-/// Sends an answer. `Done` when its body was written, else the status with which httpd writes one.
+/// Sends a response. `Done` when its body was sent; otherwise the status for which httpd writes a body.
 pub fn send(request: Request<'_>, answer: &Response) -> Status {
     let pool = request.pool();
     for (name, value) in answer.common_headers() {
@@ -28,7 +28,7 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
         );
     }
     for (name, value) in &answer.headers {
-        // httpd keeps Location, and only that, from these when it writes the redirect's body.
+        // From these headers, httpd keeps only Location when it writes the body of the redirect.
         let table = if *name == "Location" {
             Table::HeadersOut
         } else {
@@ -45,7 +45,7 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
         request.set(Table::Notes, number, pool.text(reference.in_log().as_bytes()));
     }
     let own_page = matches!(answer.body, Body::Page(_)) && answer.status >= 400;
-    // An empty answer of success is the handler's own; any other is left to httpd.
+    // An empty success response is complete; for any other empty response, httpd writes the body.
     let is_bare = answer.body == Body::Empty && answer.status >= 300;
     if is_bare || (own_page && request.has_error_document(answer.status)) {
         return Status::Http(answer.status);
@@ -61,7 +61,7 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
     Status::Done
 }
 
-/// Adds `Set-Cookie` headers, to successful answers and errors alike.
+/// Adds `Set-Cookie` headers, to success and error responses alike.
 pub fn send_cookies(request: Request<'_>, cookies: &[String]) {
     for cookie in cookies {
         request.add(

@@ -1,4 +1,4 @@
-//! What happens while httpd starts and restarts: what `configtest` can know, and what is made once for all children.
+//! Steps at start and restart: the checks of `configtest`, and what is created once for all children.
 
 use oxd_core::base::Level;
 use oxd_core::config::check;
@@ -8,7 +8,7 @@ use crate::ffi::Status;
 use crate::ffi::process;
 use crate::ffi::server::Servers;
 
-/// The checks of `configtest`; httpd runs them at each start too.
+/// The checks of `configtest`; httpd also runs them at each start.
 pub fn check(servers: Servers<'_>) -> Status {
     let missing = check::missing(&servers.tree());
     for place in &missing {
@@ -31,9 +31,9 @@ pub fn check(servers: Servers<'_>) -> Status {
     }
 }
 
-/// Prepares what the children will share.
+/// Prepares the state that the children share.
 pub fn prepare(servers: Servers<'_>) -> Status {
-    // httpd runs this twice at its start; what follows is wanted once.
+    // httpd runs this hook twice at startup; the steps below are needed only once.
     if process::is_dry_run() {
         return Status::Ok;
     }
@@ -101,11 +101,12 @@ pub fn prepare(servers: Servers<'_>) -> Status {
     }
 }
 
-/// Tells each place with `SetHandler oxd` its own path, and all other places of the server such a path, so that they
-/// know where a login can be started (of several, the last: a virtual host's own stand behind those of the main server).
+/// Tells each location with `SetHandler oxd` its own path, and every other location of the server such a path, so that
+/// it knows where to start a login. If there are several, the last one wins: a virtual host's own follow those of the
+/// main server.
 ///
-/// `handlers` are the paths of those places, as the tree of the configuration has them: the place's own handler is an
-/// expression, of which httpd does not tell whether it is a plain word.
+/// `handlers` are the paths of those locations, taken from the configuration tree. The merged configuration holds the
+/// handler as an expression, and httpd does not expose whether that is a plain word.
 fn mark_handlers(servers: Servers<'_>, handlers: &[String]) {
     for server in servers.all() {
         let mut last = None;

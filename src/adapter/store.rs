@@ -1,5 +1,5 @@
-//! Session stores as oxd-core sees them, on httpd's socache providers: time limits, sizes, the differences between the
-//! providers, and the difference between an entry that is not there and a store that is not.
+//! Session stores for oxd-core on top of httpd's socache providers: time limits, size limits, the differences between
+//! the providers, and telling a missing entry from an unreachable store.
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,9 +20,9 @@ use crate::ffi::socache::{Calls, Hints, LONGEST, NotOpened, Refusal, Socache};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a store that has not answered in time is left alone, but for one request that tries, in milliseconds.
 const REST: u64 = 1_000;
-/// What one entry of a DBM file holds, in bytes: SDBM's pairs have at most 1 KiB, and the provider adds to it.
+/// How long the module makes no calls to a store that timed out, except for one probing request, in milliseconds.
 const DBM_PIECE: usize = 850;
-/// The most entries of a DBM file that one of ours is cut into.
+/// Payload of one DBM entry, in bytes: an SDBM pair holds at most 1 KiB, and the provider adds to it.
 const DBM_PIECES: usize = 16;
 
 /// The size of a shmcb store that names none, in bytes: left to itself, shmcb takes half a megabyte, which is room for a
@@ -30,7 +30,7 @@ const DBM_PIECES: usize = 16;
 const SHMCB_BYTES: usize = 8 << 20;
 /// What tells entries apart from those of other modules. The same on all machines.
 const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
-/// What providers are told of our entries.
+/// Namespace that separates entries from those of other modules. The same on all machines.
 const HINTS: Hints = Hints {
     key_bytes: 32,
     value_bytes: 1_500,
@@ -42,13 +42,13 @@ const HINTS: Hints = Hints {
 struct ProviderStore {
     /// The store as the directive names it.
     text: String,
-    /// The provider's name.
+    /// The argument of the directive.
     provider: String,
     /// What calls it, as long as a configuration names the store.
     socache: Socache,
-    /// A call of this child has failed since one last succeeded.
+    /// The socache instance, present while a configuration names the store.
     suspect: AtomicBool,
-    /// Until when this child leaves the store alone, in milliseconds of its own; 0: not at all.
+    /// Whether a call of this child has failed since the last successful one.
     rests_until: AtomicU64,
 }
 

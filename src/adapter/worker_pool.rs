@@ -1,4 +1,4 @@
-//! The threads that call session stores on the network, so that a stalled server does not hold a request.
+//! Threads that call session stores on the network, so that a stalled server cannot block a request.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -19,7 +19,7 @@ struct Queue {
     idle: u32,
 }
 
-/// As many threads as were ever wanted at once.
+/// As many threads as were ever needed at once.
 struct Workers {
     queue: Mutex<Queue>,
     wanted: Condvar,
@@ -30,7 +30,7 @@ static WORKERS: Lazy<Workers> = Lazy::new(|| Workers {
     wanted: Condvar::new(),
 });
 
-/// Has a job done by another thread; an error when there is none to do it.
+/// Runs a job in another thread; an error when no thread is available.
 pub fn run(job: Job) -> std::io::Result<()> {
     WORKERS.run(job)
 }
@@ -66,7 +66,7 @@ impl Workers {
             match queue.jobs.pop_front() {
                 Some(job) => {
                     drop(queue);
-                    // A job that panics loses its answer, and its caller runs into the time limit.
+                    // A job that panics sends no result, so its caller times out.
                     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
                     queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
                 }

@@ -1,4 +1,4 @@
-//! The rules behind `Require` and the expression function `oxd_claim`, as httpd calls them.
+//! The authorization providers (`Require`) and the expression function `oxd_claim`.
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -16,7 +16,7 @@ use crate::ffi::pool::c_text;
 use crate::ffi::request::Request;
 use crate::ffi::{guard, sys};
 
-/// Registers the rules with mod_authz_core. A new rule is one more line here.
+/// Registers the authorization providers with mod_authz_core. A new rule needs one more line here.
 ///
 /// # Safety
 /// `pool` must be the pool that httpd passed to the module's register_hooks.
@@ -28,7 +28,7 @@ pub unsafe fn register(pool: *mut sys::apr_pool_t) {
     }
 }
 
-/// What mod_authz_core calls for one rule.
+/// The callbacks of mod_authz_core for one rule type.
 struct Provider<R>(PhantomData<R>);
 
 impl<R: Rule> Provider<R> {
@@ -55,7 +55,7 @@ unsafe fn register_one<R: Rule>(pool: *mut sys::apr_pool_t) {
     }
 }
 
-/// Reads the line of a rule; NULL, or a message in the command's pool.
+/// Parses the arguments of a rule. Returns NULL, or an error message in the command's pool.
 unsafe extern "C" fn parse<R: Rule>(
     cmd: *mut sys::cmd_parms,
     line: *const c_char,
@@ -83,7 +83,7 @@ unsafe extern "C" fn parse<R: Rule>(
     }
 }
 
-/// Asks a rule that [`parse`] has read.
+/// Checks a rule that [`parse`] has parsed.
 unsafe extern "C" fn check<R: Rule>(
     r: *mut sys::request_rec,
     _: *const c_char,
@@ -97,7 +97,7 @@ unsafe extern "C" fn check<R: Rule>(
             None => Answer::Denied,
         }
     };
-    // SAFETY: httpd asks in the thread of the request.
+    // SAFETY: httpd calls this in the thread of the request.
     match unsafe { Request::during(r, ask) } {
         Some(Answer::Granted) => sys::authz_status_AUTHZ_GRANTED,
         Some(Answer::NoUser) => sys::authz_status_AUTHZ_DENIED_NO_USER,
@@ -116,7 +116,7 @@ fn guarded_check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
     )
 }
 
-/// The expr_lookup hook: httpd asks for a function by name while it reads an expression.
+/// The expr_lookup hook: httpd looks up a function by name while it parses an expression.
 pub unsafe extern "C" fn find_function(parameters: *mut sys::ap_expr_lookup_parms) -> c_int {
     // SAFETY: httpd passes live parameters with valid out pointers.
     unsafe {
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn find_function(parameters: *mut sys::ap_expr_lookup_parm
     sys::OK
 }
 
-/// `oxd_claim('NAME')`; the empty text where there is no session or no such claim.
+/// `oxd_claim('NAME')`; empty where there is no session or no such claim.
 unsafe extern "C" fn claim_function(
     context: *mut sys::ap_expr_eval_ctx_t,
     _: *const c_void,
@@ -152,7 +152,7 @@ unsafe extern "C" fn claim_function(
     found.flatten().unwrap_or(NOTHING.as_ptr())
 }
 
-/// A claim's text, as it stands in the session or copied into the request's pool.
+/// The text of a claim, from the session or copied into the request's pool.
 fn claim(request: Request<'_>, name: &str) -> Option<*const c_char> {
     guard::contained(
         || {

@@ -1,4 +1,4 @@
-//! The hooks that httpd calls, each no more than a guard around a plain function.
+//! The hooks that httpd calls. Each only guards against panics and calls a plain function.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -13,11 +13,11 @@ use crate::ffi::request::Request;
 use crate::ffi::server::Servers;
 use crate::ffi::{Status, guard, socache, sys};
 
-/// Registers everything; httpd calls it each time it loads the module.
+/// Registers all hooks; httpd calls it each time it loads the module.
 pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
     guard::install_panic_hook();
-    // Our cookies and look-alike headers must be gone before anything that copies headers for a backend, but after
-    // everything that may still choose the handler.
+    // Our cookies and forged headers must be removed before any module copies headers for a backend, but after every
+    // module that may still choose the handler.
     let last = sys::APR_HOOK_REALLY_LAST as c_int;
     let (middle, first) = (sys::APR_HOOK_MIDDLE as c_int, sys::APR_HOOK_REALLY_FIRST as c_int);
     // SAFETY: httpd's registration functions, called when httpd asks for it; the functions live as long as the process
@@ -47,10 +47,11 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
         sys::ap_hook_expr_lookup(Some(authz::find_function), ptr::null(), ptr::null(), middle);
         authz::register(pool);
         sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
-        // Before mod_log_config's.
+        // Before mod_log_config's hook.
         sys::ap_hook_log_transaction(Some(log_transaction), ptr::null(), ptr::null(), first);
         sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
-        // An optional hook: mod_status need not be there. It takes any function and calls it as mod_status.h says.
+        // An optional hook, because mod_status may not be loaded. httpd's registration takes a function of any type and
+        // calls it as mod_status.h declares it.
         let section: unsafe extern "C" fn(*mut sys::request_rec, c_int) -> c_int = status_section;
         sys::apr_optional_hook_add(
             c"status_hook".as_ptr(),
@@ -65,7 +66,7 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
     }
 }
 
-/// Runs a request's hook: declines for NULL, and answers 500 where it panics.
+/// Runs a request hook. Declines for NULL, and returns 500 when the hook panics.
 ///
 /// # Safety
 /// `raw` must be NULL or a live request that only this thread uses, as httpd passes it to a request's hooks.
@@ -182,7 +183,7 @@ unsafe extern "C" fn post_config(
     unsafe { on_configuration(pool, server, startup::prepare) }
 }
 
-/// Runs a hook of the configuration phase; answers 500 where it panics.
+/// Runs a hook of the configuration phase; returns 500 when it panics.
 ///
 /// # Safety
 /// `pool` must be the configuration's pool and `server` the main server, in the thread that reads the configuration.

@@ -1,4 +1,4 @@
-//! Where httpd enters: the module structure, its directives, hooks and authorization providers. `extern "C"` only.
+//! Entry points for httpd: the module structure, directives, hooks and authorization providers. `extern "C"` only.
 
 pub mod authz;
 pub mod hooks;

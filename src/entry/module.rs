@@ -1,4 +1,4 @@
-//! The module structure that httpd loads, its directives and its configuration for each place.
+//! The module structure that httpd loads, its directives and its per-directory configuration.
 
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int, c_void};
@@ -19,8 +19,8 @@ pub struct Module(UnsafeCell<sys::module>);
 // SAFETY: httpd changes the structure only while it loads modules, in its one configuration thread.
 unsafe impl Sync for Module {}
 
-/// The structure that `LoadModule oxd_module` looks for. It stands in Rust because a data symbol of the shim would not
-/// be exported from a cdylib.
+/// The structure that `LoadModule oxd_module` looks up. It is defined in Rust, because a cdylib would not export a data
+/// symbol of the shim.
 #[unsafe(no_mangle)]
 #[allow(non_upper_case_globals)]
 pub static oxd_module: Module = Module(UnsafeCell::new(sys::module {
@@ -47,7 +47,7 @@ struct Commands([sys::command_rec; COUNT + 1]);
 // SAFETY: the table is never written; its pointers point at constants.
 unsafe impl Sync for Commands {}
 
-/// The directives as httpd knows them, made from the one table in oxd-core. `cmd_data` is the index in that table.
+/// The directive table for httpd, built from the table in oxd-core. `cmd_data` is the index in that table.
 static COMMANDS: Commands = Commands({
     const END: sys::command_rec = sys::command_rec {
         name: ptr::null(),
@@ -96,7 +96,7 @@ unsafe extern "C" fn merge_dir_config(
     unsafe { dir_config::merge(pool, outer, inner) }
 }
 
-/// One directive of the configuration. Answers NULL, or a message in the command's pool.
+/// Parses one directive. Returns NULL, or an error message in the command's pool.
 unsafe extern "C" fn take_directive(
     cmd: *mut sys::cmd_parms,
     config: *mut c_void,
@@ -109,7 +109,7 @@ unsafe extern "C" fn take_directive(
     let args: Option<Vec<&str>> = texts.map(|text| text?.to_str().ok()).collect();
     let take = |command: Command<'_>| {
         let outcome = guard::contained(
-            // SAFETY: `config` is what `create_dir_config` made for the section that the command stands in.
+            // SAFETY: `config` is what `create_dir_config` made for the section that contains the command.
             || unsafe { command.change(config, |config| directive::take(command, config, args.as_deref())) },
             |message| Err(format!("mod_oxd failed here: {message}")),
         );

@@ -1,4 +1,4 @@
-//! Bodies: of the request, read or dropped, and of the answer.
+//! Request bodies, read or discarded, and response bodies.
 
 use std::ffi::{CStr, c_int};
 
@@ -6,7 +6,7 @@ use super::request::Request;
 use super::sys;
 
 impl<'r> Request<'r> {
-    /// Sends a body with its type; httpd leaves the body out where the method wants none.
+    /// Sends a body with its content type; httpd omits the body where the method wants none.
     pub fn send_body(self, content_type: &'r CStr, body: &[u8]) {
         let r = self.raw.as_ptr();
         // SAFETY: the request is live; httpd copies what it needs of the body.
@@ -33,7 +33,7 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Reads and drops the request's body, so that the connection can go on.
+    /// Reads and discards the request body, so that the connection can be reused.
     pub fn discard_body(self) {
         // SAFETY: the request is live.
         unsafe {

@@ -1,4 +1,4 @@
-//! A directive or a `Require` line while httpd reads it.
+//! The command (a directive or a `Require` line) that httpd is parsing.
 
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
@@ -12,8 +12,8 @@ use super::expression::Compiled;
 use super::pool::{Pool, c_text};
 use super::sys;
 
-/// A command of the configuration. `'c` stands for the life of the pool that the configuration is read into, and
-/// belongs to one command alone, as [`Command::during`] makes it anew each time.
+/// A command of the configuration. `'c` is the lifetime of the pool that the configuration is read into. It belongs to
+/// one command alone, because [`Command::during`] introduces a new one for each call.
 #[derive(Clone, Copy)]
 pub struct Command<'c> {
     raw: NonNull<sys::cmd_parms>,
@@ -47,20 +47,20 @@ impl<'c> Command<'c> {
         self.pool
     }
 
-    /// Whether the command stands in the server's configuration, and not in a file that is read for one request.
+    /// Whether the command is part of the server configuration, and not of a file that is read for one request.
     pub(super) fn is_of_server(self) -> bool {
         // SAFETY: the parameters are live by the contract of `during`, and name a live server, which has its process.
         let pconf = unsafe { (*(*self.raw.as_ref().server).process).pconf };
         pconf == self.pool.as_ptr()
     }
 
-    /// What the module's command table says of the directive: its `cmd_data`, which is a number.
+    /// The directive's `cmd_data` in the command table, which is its index.
     pub fn number(self) -> usize {
         // SAFETY: the parameters are live by the contract of `during`.
         unsafe { self.raw.as_ref() }.info.addr()
     }
 
-    /// Changes the configuration that the command stands in.
+    /// Changes the configuration that the command belongs to.
     ///
     /// # Safety
     /// `config` must be what httpd passed with the command, and so come from `dir_config::create` with the same pool.
@@ -69,7 +69,7 @@ impl<'c> Command<'c> {
         body(unsafe { &mut *config.cast::<DirConfig<'c>>() })
     }
 
-    /// A path made absolute with ServerRoot.
+    /// Makes a path absolute, relative to ServerRoot.
     pub fn absolute(self, path: &str) -> PathBuf {
         let Ok(text) = CString::new(path) else {
             return PathBuf::from(path);
@@ -94,7 +94,7 @@ impl<'c> Command<'c> {
         Ok(Expression(self.pool.arena().keep(compiled)))
     }
 
-    /// The words of a line, with httpd's own rules for quotes. Words that are not UTF-8 are kept with replacements.
+    /// Splits a line into words by httpd's quoting rules. Invalid UTF-8 becomes replacement characters.
     pub fn words(self, line: &CStr) -> Vec<String> {
         let mut words = Vec::new();
         let mut rest = line.as_ptr();

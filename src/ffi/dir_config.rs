@@ -1,4 +1,4 @@
-//! The module's configuration of one place, as httpd's configuration vectors hold it.
+//! The module's per-directory configuration, as httpd's configuration vectors hold it.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -8,15 +8,15 @@ use oxd_core::config::RawSettings;
 use super::pool::Pool;
 use super::sys;
 
-/// The module's configuration of one place. Plain data: httpd merges it for each request. `'c` is the life of the pool
-/// that the configuration was read into.
+/// The module's configuration of one location. Plain data, because httpd merges it for each request. `'c` is the
+/// lifetime of the pool that the configuration was read into.
 #[derive(Clone, Copy, Default)]
 pub struct DirConfig<'c> {
-    /// What the directives say.
+    /// The values of the directives.
     pub settings: RawSettings<'c>,
     /// Not a directive: the path of the innermost `<Location>` with `SetHandler oxd`, or of the server's last one.
     pub handler_base: Option<&'c str>,
-    /// Whether there was any directive at all, here or outside.
+    /// Whether any directive was given, here or in an enclosing section.
     pub configured: bool,
 }
 
@@ -25,14 +25,14 @@ unsafe extern "C" {
     static mut oxd_module: sys::module;
 }
 
-/// The module's place in httpd's configuration vectors.
+/// The module's index in httpd's configuration vectors.
 fn index() -> usize {
     // SAFETY: httpd sets the index when it loads the module and not afterwards.
     let index = unsafe { (&raw const oxd_module.module_index).read() };
     usize::try_from(index).unwrap_or(usize::MAX)
 }
 
-/// The module's slot in one of httpd's configuration vectors (of a place, or of a request).
+/// The module's slot in one of httpd's configuration vectors (of a location or of a request).
 ///
 /// # Safety
 /// `vector` must be a live vector: an array with a pointer for each module.
@@ -41,7 +41,7 @@ pub(super) unsafe fn slot(vector: *mut c_void) -> *mut *mut c_void {
     unsafe { vector.cast::<*mut c_void>().add(index()) }
 }
 
-/// An empty configuration in a pool; NULL without one.
+/// Creates an empty configuration in a pool; NULL without a pool.
 ///
 /// # Safety
 /// `pool` must be NULL or a live pool.
@@ -53,7 +53,7 @@ pub unsafe fn create(pool: *mut sys::apr_pool_t) -> *mut c_void {
     })
 }
 
-/// The configuration of a place with that of a place within it laid over it.
+/// Merges the configuration of a location with that of a location within it.
 ///
 /// # Safety
 /// `outer` and `inner` must come from `create` or this function, with pools that live as long as `pool` or longer.

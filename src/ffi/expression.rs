@@ -9,7 +9,8 @@ use super::pool::c_text;
 use super::request::Request;
 use super::sys;
 
-/// A compiled expression. Others only see it by reference, in the arena of the pool that the expression lives in.
+/// A compiled expression. Other modules only get references to it, in the arena of the pool that the expression lives
+/// in.
 pub(super) struct Compiled(NonNull<sys::ap_expr_info_t>);
 
 // SAFETY: httpd compiles an expression once and evaluates it in any thread without changing it.
@@ -18,7 +19,7 @@ unsafe impl Send for Compiled {}
 unsafe impl Sync for Compiled {}
 
 impl Compiled {
-    /// Compiles an expression in its string form; a message when it is none.
+    /// Compiles an expression in its string form; an error message for an invalid one.
     ///
     /// # Safety
     /// `cmd` must be live, and `text` live as long as its pool: the expression keeps pointers into it. The value must
@@ -36,7 +37,7 @@ impl Compiled {
 }
 
 impl Request<'_> {
-    /// The value of an expression of the configuration.
+    /// Evaluates an expression of the configuration.
     pub fn evaluate(self, expression: Expression<'_>) -> Result<String, String> {
         let compiled: &Compiled = expression.0.downcast_ref().ok_or("it was not compiled here")?;
         let mut error: *const c_char = ptr::null();

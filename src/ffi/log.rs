@@ -18,13 +18,13 @@ pub fn raw_level(level: Level) -> c_int {
     }
 }
 
-/// A finished line as C takes it; a NUL in it ends it.
+/// Converts a log line to a C string; an embedded NUL truncates it.
 pub fn line_text(line: &str) -> CString {
     let end = line.find('\0').unwrap_or(line.len());
     CString::new(&line[..end]).unwrap_or_default()
 }
 
-/// A server to which a line belongs.
+/// The server whose log a line is written to.
 #[derive(Clone, Copy)]
 pub struct ServerLog<'s> {
     server: *const sys::server_rec,

@@ -1,10 +1,10 @@
-//! The boundary to C: wrappers over httpd's and APR's values that are safe to use, and no policy.
+//! The boundary to C: safe wrappers over the values of httpd and APR, without policy.
 //!
-//! Memory of httpd's belongs to pools, and a lifetime stands for the pool: `'r` for a request's
-//! ([`request::Request`]), `'c` for a configuration's ([`command::Command`], [`server::Servers`],
-//! [`dir_config::DirConfig`]). Those three handles are invariant and come with a lifetime of their own each time they
-//! are made from a pointer (`during`), so that safe code cannot put memory of one pool where another pool outlives it.
-//! `tests/edge` shows what does not compile, and the suites run httpd with freed pools overwritten.
+//! Memory of httpd belongs to pools, and each lifetime stands for a pool: `'r` for a request's ([`request::Request`]),
+//! `'c` for a configuration's ([`command::Command`], [`server::Servers`], [`dir_config::DirConfig`]). The first three
+//! handles are invariant, and `during` introduces a new lifetime each time it makes one from a pointer, so safe code
+//! cannot store memory of one pool where a longer-lived pool refers to it. `tests/edge` lists code that must not
+//! compile, and the test suites run httpd with freed pools overwritten.
 
 mod body;
 pub mod command;
@@ -21,7 +21,7 @@ pub mod shared;
 pub mod socache;
 pub mod table;
 
-/// The bindings that `build.rs` made.
+/// The bindings that `build.rs` generates.
 #[allow(
     missing_docs,
     non_camel_case_types,
@@ -39,21 +39,21 @@ pub mod sys {
     include!(concat!(env!("OUT_DIR"), "/httpd.rs"));
 }
 
-/// What a hook answers (httpd.h, http_request.h).
+/// The return value of a hook (httpd.h, http_request.h).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Status {
-    /// The hook has done its part.
+    /// OK: the hook has done its part.
     Ok,
-    /// The hook has nothing to say.
+    /// DECLINED: the hook does not handle the request.
     Declined,
-    /// The answer has been sent.
+    /// DONE: the response has been sent.
     Done,
-    /// httpd answers with this HTTP status.
+    /// httpd responds with this HTTP status.
     Http(u16),
 }
 
 impl Status {
-    /// The number that httpd understands.
+    /// The value for httpd.
     pub fn as_raw(self) -> std::ffi::c_int {
         match self {
             Status::Ok => sys::OK,

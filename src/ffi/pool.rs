@@ -34,31 +34,31 @@ impl<'p> Pool<'p> {
     pub fn bytes(self, len: usize) -> &'p mut [u8] {
         // SAFETY: the pool is live by the contract of `from_raw`.
         let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), len.max(1)) }.cast::<u8>();
-        // SAFETY: apr_palloc answers memory of that size, or ends the process.
+        // SAFETY: apr_palloc returns memory of that size, or ends the process.
         unsafe { memory.write_bytes(0, len) };
         // SAFETY: the memory is initialised now, nobody else has it, and it lives as long as the pool.
         unsafe { std::slice::from_raw_parts_mut(memory, len) }
     }
 
-    /// A copy of a text, ended with a NUL. A NUL within cuts it there for C, which is harmless.
+    /// A NUL-terminated copy of a text. An embedded NUL truncates it for C, which is harmless.
     pub fn text(self, text: &[u8]) -> &'p CStr {
         let memory = self.bytes(text.len() + 1);
         memory[..text.len()].copy_from_slice(text);
         CStr::from_bytes_until_nul(memory).unwrap_or_default()
     }
 
-    /// A value that lives in the pool. It is never dropped, so that its type must not need it.
+    /// Places a value in the pool. It is never dropped, which `Copy` makes safe.
     pub(super) fn place<T: Copy>(self, value: T) -> NonNull<T> {
         const { assert!(align_of::<T>() <= 8, "apr_palloc aligns to 8 bytes") };
         // SAFETY: the pool is live by the contract of `from_raw`.
         let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), size_of::<T>()) }.cast::<T>();
         // SAFETY: the memory is fresh, large enough and aligned to 8 bytes (APR_ALIGN_DEFAULT).
         unsafe { memory.write(value) };
-        // SAFETY: apr_palloc does not answer NULL: httpd ends when there is no memory.
+        // SAFETY: apr_palloc does not return NULL: httpd ends when there is no memory.
         unsafe { NonNull::new_unchecked(memory) }
     }
 
-    /// The arena for the values of directives that are read into this pool; it is dropped with the pool.
+    /// The arena for the directive values that are read into this pool; it is dropped with the pool.
     pub fn arena(self) -> &'p Arena<AuthParam<'p>> {
         const KEY: &CStr = c"mod_oxd arena";
         let mut found: *mut c_void = std::ptr::null_mut();
@@ -69,14 +69,14 @@ impl<'p> Pool<'p> {
             // SAFETY: as above; the pool's cleanup frees the arena, once.
             unsafe { sys::apr_pool_userdata_setn(found, KEY.as_ptr(), Some(drop_arena), self.raw.as_ptr()) };
         }
-        // SAFETY: the data under this key is only ever set above, and lives as long as the pool. That others may know
-        // the arena with another 'p is harmless: it hands out no item but to whoever has just put it there, and drops
-        // items without looking at them.
+        // SAFETY: the data under this key is only ever set above, and lives as long as the pool. Another caller may see
+        // the arena with another 'p, which is harmless: the arena returns an item only to the caller that added it, and
+        // does not look at items when it drops them.
         unsafe { &*found.cast::<Arena<AuthParam<'p>>>() }
     }
 }
 
-/// Frees the arena when its pool is cleared. Linked with `-z nodelete`, the code is still there then.
+/// Frees the arena when its pool is cleared. The code is still mapped then, because it is linked with `-z nodelete`.
 unsafe extern "C" fn drop_arena(data: *mut c_void) -> sys::apr_status_t {
     super::guard::contained(
         || {

@@ -1,4 +1,4 @@
-//! What belongs to the process: its threads' signals, data that outlives restarts, httpd's state.
+//! Process-wide state: signal masks of threads, data that survives restarts, httpd's mode.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -6,9 +6,10 @@ use std::mem::MaybeUninit;
 use super::server::Servers;
 use super::sys;
 
-/// Runs `body` with all signals blocked, so that threads which it starts never run one of httpd's signal handlers.
+/// Runs `body` with all signals blocked, so that threads which it starts never run a signal handler of httpd.
 ///
-/// prefork handles SIGTERM and SIGUSR1 in whichever thread they reach, and must find its own.
+/// prefork relies on SIGTERM and SIGUSR1 reaching its own thread: the handlers run in any thread that does not block
+/// them.
 pub fn with_signals_blocked<A>(body: impl FnOnce() -> A) -> A {
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: plain calls with valid pointers; pthread_sigmask fills `before` before it is read below.
@@ -25,8 +26,8 @@ pub fn with_signals_blocked<A>(body: impl FnOnce() -> A) -> A {
     answer
 }
 
-/// 32 bytes that `fill` makes at the first start and that stay the same across graceful restarts; `None` when `fill`
-/// failed. The flag says whether they were made just now.
+/// 32 bytes that `fill` generates at the first start and that survive graceful restarts; `None` when `fill` failed. The
+/// flag says whether they were generated just now.
 pub fn retained_key(_: Servers<'_>, fill: impl FnOnce(&mut [u8; 32]) -> bool) -> Option<([u8; 32], bool)> {
     const KEY: &std::ffi::CStr = c"mod_oxd random key";
     // SAFETY: the servers stand for the configuration phase, which has one thread.
@@ -46,7 +47,7 @@ pub fn retained_key(_: Servers<'_>, fill: impl FnOnce(&mut [u8; 32]) -> bool) ->
     Some((unsafe { *data }, fresh))
 }
 
-/// Whether httpd reads its configuration only to check it or for the first of two times, not to run with it.
+/// Whether httpd reads its configuration only to check it, or for the first of the two passes at startup.
 pub fn is_dry_run() -> bool {
     // SAFETY: a plain query.
     unsafe { sys::ap_state_query(sys::AP_SQ_MAIN_STATE as c_int) == sys::AP_SQ_MS_CREATE_PRE_CONFIG as c_int }
@@ -57,17 +58,17 @@ pub fn lives(process: u32) -> bool {
     let Ok(process) = libc::pid_t::try_from(process) else {
         return false;
     };
-    // SAFETY: signal 0 only asks. A child runs as the same user as the one that asks, so that it may.
+    // SAFETY: signal 0 only checks for existence. All children run as the same user, so the check is permitted.
     process > 0 && unsafe { libc::kill(process, 0) } == 0
 }
 
-/// ThreadsPerChild, as the MPM has it; 1 for prefork.
+/// ThreadsPerChild of the MPM; 1 for prefork.
 pub fn threads_per_child() -> u32 {
     let mut threads: c_int = 1;
     // SAFETY: the out parameter is valid.
     unsafe {
         sys::ap_mpm_query(sys::AP_MPMQ_MAX_THREADS as c_int, &mut threads);
     }
-    // prefork answers 0: it has no threads.
+    // prefork returns 0, because it has no threads.
     u32::try_from(threads).unwrap_or(1).max(1)
 }
