@@ -1,7 +1,7 @@
-//! The configuration: the table of directives, their values, the settings of a place, and what `configtest` checks.
+//! The configuration: the table of directives, their values, the settings of a location, and the checks of
+//! `configtest`.
 
 pub mod check;
-pub mod defaults;
 pub mod directive;
 mod raw;
 mod settings;

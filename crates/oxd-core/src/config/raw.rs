@@ -1,4 +1,4 @@
-//! What the directives of one place say, each value set or unset. No defaults: those are [`super::settings`]'s.
+//! The directives of one location, each value set or unset. Defaults are applied in [`super::settings`].
 //!
 //! [`RawSettings`] is a plain table of copies and references, because httpd merges it for every request: nothing is
 //! parsed, derived, compiled or allocated here. The values live in an [`Arena`](crate::base::Arena) as long as the
@@ -11,12 +11,12 @@ use crate::base::{KeyRing, Seconds, Secret};
 
 macro_rules! settings {
     ($( $(#[$doc:meta])* $name:ident : $kind:ty, )*) => {
-        /// What the directives of one place say; `None` is unset.
+        /// The directives of one location; `None` is unset.
         #[derive(Clone, Copy, Default)]
         pub struct RawSettings<'a> { $( $(#[$doc])* pub $name: Option<$kind>, )* }
 
         impl<'a> RawSettings<'a> {
-            /// This place's settings with those of a place within it laid over them.
+            /// These settings, overridden by those of a nested location.
             #[must_use]
             pub fn overlaid_with(&self, inner: &RawSettings<'a>) -> RawSettings<'a> {
                 RawSettings { $( $name: inner.$name.or(self.$name), )* }
@@ -118,4 +118,82 @@ settings! {
     post_logout_redirect_uri: &'a String,
     /// `OxdUnauthAction`
     unauth_action: UnauthAction,
+}
+
+/// The defaults of all directives. A test parses what the reference documents as a default and compares the two.
+pub mod defaults {
+    use std::time::Duration;
+
+    use once_cell::sync::Lazy;
+
+    use crate::base::Seconds;
+    use crate::config::types::{
+        ClaimsAs, CookieSecure, PassTokens, PostPreserve, Proxy, RemoteUser, SameSite, Timeouts,
+        TokenRefresh, TrustForwarded, UnauthAction, UserInfo,
+    };
+
+    /// `OxdServerTimeout`; its connect time also applies where only the total time is given.
+    pub const SERVER_TIMEOUT: Timeouts = Timeouts {
+        total: Duration::from_secs(10),
+        connect: Duration::from_secs(3),
+    };
+    /// `OxdServerVerify`
+    pub const SERVER_VERIFY: bool = true;
+    /// `OxdServerProxy`
+    pub const SERVER_PROXY: &Proxy = &Proxy::Direct;
+    /// `OxdProtectedCommands`
+    pub const PROTECTED_COMMANDS: bool = true;
+
+    /// `OxdScope`
+    pub static SCOPE: Lazy<Vec<String>> =
+        Lazy::new(|| ["openid", "profile", "email"].map(str::to_owned).to_vec());
+    /// `OxdStateTimeout`
+    pub const STATE_TIMEOUT: Seconds = Seconds(300);
+    /// `OxdStateMax`
+    pub const STATE_MAX: u32 = 8;
+    /// `OxdUserInfo`
+    pub const USER_INFO: UserInfo = UserInfo::AtLogin;
+    /// `OxdUnauthAction`
+    pub const UNAUTH_ACTION: UnauthAction = UnauthAction::Auto;
+    /// `OxdPostPreserve`
+    pub const POST_PRESERVE: PostPreserve = PostPreserve::Off;
+    /// The size of `OxdPostPreserve On` without one, in bytes.
+    pub const POST_PRESERVE_SIZE: usize = 64 * 1024;
+
+    /// `OxdSessionLifetime`
+    pub const SESSION_LIFETIME: Seconds = Seconds(8 * 3_600);
+    /// `OxdSessionIdle`
+    pub const SESSION_IDLE: Seconds = Seconds(3_600);
+    /// `OxdTokenRefresh`
+    pub const TOKEN_REFRESH: TokenRefresh = TokenRefresh::Off;
+    /// `OxdCookieName`
+    pub const COOKIE_NAME: &str = "oxd_session";
+    /// `OxdCookiePath`
+    pub const COOKIE_PATH: &str = "/";
+    /// `OxdCookieSameSite`
+    pub const COOKIE_SAME_SITE: SameSite = SameSite::Lax;
+    /// `OxdCookieSecure`
+    pub const COOKIE_SECURE: CookieSecure = CookieSecure::Auto;
+    /// `OxdTrustForwarded`
+    pub const TRUST_FORWARDED: TrustForwarded = TrustForwarded {
+        proto: false,
+        host: false,
+        port: false,
+        forwarded: false,
+    };
+
+    /// `OxdRemoteUser`
+    pub static REMOTE_USER: Lazy<RemoteUser> = Lazy::new(|| RemoteUser {
+        claim: "sub".to_owned(),
+        rewrite: None,
+    });
+    /// `OxdClaims`
+    pub const CLAIMS_AS: ClaimsAs = ClaimsAs::Env;
+    /// `OxdPassTokens`
+    pub const PASS_TOKENS: PassTokens = PassTokens {
+        access_token: false,
+        id_token: false,
+        refresh_token: false,
+        expires: false,
+    };
 }

@@ -1,19 +1,19 @@
-//! The configuration of one place as the code uses it: resolved, with every default in its place.
+//! The resolved configuration of one location, with all defaults applied.
 //!
 //! Three stages: directives fill a [`RawSettings`] for each section, httpd merges those that apply to a request, and
-//! [`Settings::of`] resolves the result. Resolving copies references and numbers; it parses and allocates nothing, as it
-//! happens once for a request.
+//! [`Settings::of`] resolves the result. Resolving copies references and numbers; it parses and allocates nothing,
+//! because it runs for every request.
 
 use std::fmt;
 
 use url::Url;
 
-use super::defaults;
 use super::raw::RawSettings;
+use super::raw::defaults;
 use super::types::*;
 use crate::base::{KeyRing, Seconds, Secret, SiteId, Store};
 
-/// Defaults that only the running server knows.
+/// Defaults that depend on the running server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerDefaults<'a> {
     /// In place of `OxdCryptoKey`: the random keys of this server.
@@ -22,7 +22,7 @@ pub struct ServerDefaults<'a> {
     pub max_calls: u32,
 }
 
-/// The settings of one place.
+/// The settings of one location.
 #[derive(Clone, Copy)]
 pub struct Settings<'a> {
     /// `OxdId` or the site file's; `None` where the place has neither.
@@ -43,7 +43,8 @@ pub struct Settings<'a> {
     max_calls: u32,
 }
 
-/// How oxd is reached, and who we are there. What is missing is found when oxd is called: [`crate::oxd::Site::of`].
+/// The connection to oxd, and the site's registration there. Missing settings are found when oxd is called:
+/// [`crate::oxd::Site::of`].
 #[derive(Clone, Copy, Debug)]
 pub struct ServerSettings<'a> {
     /// `OxdServer`
@@ -179,7 +180,7 @@ fn text(value: Option<&String>) -> Option<&str> {
 }
 
 impl<'a> Settings<'a> {
-    /// Resolves what the directives that apply to a request say.
+    /// Resolves the directives that apply to a request.
     #[inline]
     pub fn of(raw: &'a RawSettings<'a>, server: ServerDefaults<'a>) -> Self {
         Self {
@@ -222,12 +223,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// How oxd is reached, and who we are there; resolved when asked for, as few requests call oxd.
+    /// The connection to oxd, and the site's registration there; resolved on demand, as few requests call oxd.
     pub fn server(&self) -> ServerSettings<'a> {
         server_settings(self.raw, self.max_calls)
     }
 
-    /// Signing in and out; resolved when asked for.
+    /// Signing in and out; resolved on demand.
     pub fn login(&self) -> LoginSettings<'a> {
         let raw = self.raw;
         LoginSettings {
@@ -246,7 +247,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Questions that every request is asked, protected or not; they are answered without resolving the rest.
+/// Settings that every request needs, protected or not; available without resolving the rest.
 impl<'a> RawSettings<'a> {
     /// `OxdId` or the site file's.
     pub fn site_id(&self) -> Option<SiteId<'a>> {
@@ -265,8 +266,8 @@ impl<'a> RawSettings<'a> {
     }
 }
 
-/// Single directives override the members of the site file. A directive of either kind silences both of its members
-/// that name a provider: the administrator named another one.
+/// Single directives override the members of the site file. Either provider directive overrides both provider members:
+/// the administrator named another provider.
 fn server_settings<'a>(raw: &RawSettings<'a>, max_calls: u32) -> ServerSettings<'a> {
     let named = Provider::of(text(raw.op_host), text(raw.op_configuration_endpoint));
     let of_file = || {

@@ -1,4 +1,4 @@
-//! The pages that a person sees. Templates are compiled in; everything that came from outside is escaped by them.
+//! The HTML pages. Templates are compiled in and escape all external input.
 
 pub mod status;
 
@@ -8,11 +8,11 @@ use once_cell::sync::Lazy;
 use crate::base::{Reason, Reference};
 use status::Shown;
 
-/// The style of all pages, inline because a page must also work when nothing else does.
+/// The style of all pages, inline so that a page depends on no other request.
 const STYLE: &str = include_str!("../../templates/style.css");
-/// What the administrator's page has besides; the others are to stay small.
+/// Further styles of the administrator's page, to keep the other pages small.
 const STATUS_STYLE: &str = include_str!("../../templates/status.css");
-/// The longest text from outside that a page repeats, in characters.
+/// The longest text of the provider that a page shows, in characters.
 const TOLD_LIMIT: usize = 300;
 
 static POLICY: Lazy<String> = Lazy::new(|| {
@@ -28,8 +28,7 @@ static POLICY: Lazy<String> = Lazy::new(|| {
 });
 static UNFRAMED_POLICY: Lazy<String> = Lazy::new(|| format!("{}; frame-ancestors 'none'", *POLICY));
 
-/// The Content-Security-Policy of all answers with a body: no script at all, and these styles. Only what is made for
-/// it may be shown in a frame.
+/// The Content-Security-Policy of all answers with a body: no script, and only these styles. `framed` permits frames.
 pub fn content_security_policy(framed: bool) -> &'static str {
     if framed { &POLICY } else { &UNFRAMED_POLICY }
 }
@@ -100,7 +99,7 @@ struct Status<'p> {
     shown: &'p Shown,
 }
 
-/// The handler's own page for someone who is not signed in.
+/// The handler's own page without a session.
 pub fn signed_out(login: &str) -> String {
     rendered(SignedOut {
         style: STYLE,
@@ -112,7 +111,7 @@ pub fn signed_out(login: &str) -> String {
     })
 }
 
-/// The page after a logout. `warning` says what did not work, although the session here has ended.
+/// The page after a logout. `warning` names what failed, although the session here has ended.
 pub fn logged_out(login: &str, warning: Option<&str>) -> String {
     rendered(SignedOut {
         style: STYLE,
@@ -124,7 +123,7 @@ pub fn logged_out(login: &str, warning: Option<&str>) -> String {
     })
 }
 
-/// The handler's own page for a user: the claims, and a way out.
+/// The handler's own page with a session: the claims and a sign-out link.
 pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> String {
     rendered(SignedIn {
         style: STYLE,
@@ -134,7 +133,7 @@ pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> Strin
     })
 }
 
-/// The page for a refusal. `told` is what the provider said, `link` where to try again.
+/// The page for a refusal. `told` is the provider's message, `link` the address to try again.
 pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: &Reference) -> String {
     let told = told.map(|text| text.chars().take(TOLD_LIMIT).collect::<String>());
     rendered(Error {
@@ -152,7 +151,7 @@ pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: 
     })
 }
 
-/// The page that keeps a form while the user signs in. `encoding` is the form's own.
+/// The page that preserves a form while the user signs in. `encoding` is the form's `enctype`.
 pub fn kept_form(sign_in: &str, target: &str, encoding: &str, fields: &[(String, String)]) -> String {
     rendered(KeptForm {
         style: STYLE,
@@ -163,18 +162,18 @@ pub fn kept_form(sign_in: &str, target: &str, encoding: &str, fields: &[(String,
     })
 }
 
-/// A page that leads on by itself: with `SameSite=Strict` a redirect would still count as coming from the provider,
-/// and the browser would not send the new session cookie along.
+/// A page that forwards to the target: with `SameSite=Strict` a redirect would still count as cross-site, and the
+/// browser would not send the new session cookie.
 pub fn onward(target: &str) -> String {
     rendered(Onward { style: STYLE, target })
 }
 
-/// What a provider's frame shows after a front-channel logout: nobody sees it.
+/// The page in the provider's hidden frame after a front-channel logout.
 pub fn logout_noted() -> String {
     rendered(LogoutNoted { style: STYLE })
 }
 
-/// The administrator's page. `token` goes with its forms, which need a site; `done` says what the last of them has done.
+/// The administrator's page. `token` authorizes its forms, which need a site; `done` is the result of the last one.
 pub fn status_page(address: &str, token: Option<&str>, done: Option<&str>, shown: &Shown) -> String {
     rendered(Status {
         style: STYLE,
@@ -187,7 +186,7 @@ pub fn status_page(address: &str, token: Option<&str>, done: Option<&str>, shown
 }
 
 fn rendered(template: impl Template) -> String {
-    // Rendering into memory fails only if a value's Display does, and these are all texts.
+    // Rendering into memory fails only if a value's Display does, and all values are text.
     template.render().unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! What the application gets, and leaving.
+//! Data for the application, and logout.
 
 use std::ffi::CString;
 
@@ -19,9 +19,14 @@ pub(super) const TABLE: &[Directive] = &[
         default: "sub",
         summary: c"Claim that becomes REMOTE_USER",
         details: "With an expression, the claim must match it, and `REMOTE_USER` becomes the replacement with `$1`, \
-                  `$2` and so on filled in (without one, the first group or the whole match). A user whose claim is \
-                  missing or does not match gets 403. The expression runs in linear time and has no look-around.",
+                  `$2` and so on filled in (without a replacement, the first group or the whole match). A user whose \
+                  claim is missing or does not match gets 403. The expression runs in linear time and has no \
+                  look-around.",
         example: "OxdRemoteUser email ^(.+)@example\\.org$ $1",
+        #[cfg(test)]
+        good: &[&["email"], &["email", "^(.+)@x$"], &["email", "^(.+)@x$", "$1"]],
+        #[cfg(test)]
+        bad: &[&[""], &["email", "("]],
         apply: |s, place, args| {
             let claim = value::text(args[0])?.to_owned();
             let rewrite = match args.get(1) {
@@ -50,10 +55,14 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"How the application gets the claims",
         details: "`env`: as `OXD_CLAIM_<name>` in the environment; characters other than letters, digits and `_` in \
                   the name become `_`. Arrays are joined with `,`, objects are JSON, booleans `true` and `false`; \
-                  control characters become spaces. `headers`: as request \
-                  headers `Oxd-Claim-<Name>`, where other characters become `-`, for a backend behind a proxy. Headers \
-                  of that kind that a client sends itself are removed, with a session or without.",
+                  control characters become spaces. `headers`: as request headers `Oxd-Claim-<Name>`, where other \
+                  characters become `-`, for a backend behind a proxy. Headers of that kind from a client are removed, \
+                  with a session or without.",
         example: "OxdClaims env",
+        #[cfg(test)]
+        good: &[&["none"], &["headers"], &["both"]],
+        #[cfg(test)]
+        bad: &[&["all"]],
         apply: |s, _, args| {
             let words = [
                 ("env", ClaimsAs::Env),
@@ -72,10 +81,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=64,
         syntax: "NAME ... | !NAME ...",
         default: "all",
-        summary: c"Claims that are handed on",
-        details: "`!name` leaves one out. The id token's `nonce`, `at_hash`, `c_hash` and `s_hash` serve its \
-                  verification only and are never handed on.",
+        summary: c"Claims that the application gets",
+        details: "`!name` excludes a claim. The id token's `nonce`, `at_hash`, `c_hash` and `s_hash` serve only its \
+                  verification and are never passed on.",
         example: "OxdClaimNames email name groups",
+        #[cfg(test)]
+        good: &[&["a", "b"], &["!c"]],
+        #[cfg(test)]
+        bad: &[&["!"], &[" "]],
         apply: |s, place, args| {
             let words = value::words(args, "claim names, each with an optional ! before it", |w| {
                 value::text(w.strip_prefix('!').unwrap_or(w)).is_ok()
@@ -98,11 +111,20 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 2..=3,
         syntax: "HEADER CLAIM [text | json | base64 | base64url]",
         default: "none",
-        summary: c"Claim in a request header of one's own; may repeat",
-        details: "For backends that expect a header of a certain name. The claim may be a path (`address.country`). What \
-                  a client sends under that name, in any spelling, is removed. A place that has the directive itself \
-                  does not inherit those of outer places.",
+        summary: c"Claim in a request header of your choice; may repeat",
+        details: "For backends that expect a header with a certain name. The claim may be a path (`address.country`). \
+                  Headers from a client with that name, in any spelling, are removed. A section that has the directive \
+                  does not inherit those of outer sections.",
         example: "OxdClaimHeader X-Groups groups json",
+        #[cfg(test)]
+        good: &[&["X-User", "sub"], &["X-G", "groups", "json"]],
+        #[cfg(test)]
+        bad: &[
+            &["X User", "sub"],
+            &["Host", "sub"],
+            &["X-G", "g", "xml"],
+            &["X-G"],
+        ],
         apply: |s, place, args| {
             let taken = [
                 "cookie",
@@ -148,9 +170,14 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "none | access_token id_token refresh_token expires",
         default: "none",
         summary: c"Tokens that the application gets",
-        details: "As `OXD_ACCESS_TOKEN`, `OXD_ID_TOKEN`, `OXD_REFRESH_TOKEN` and `OXD_ACCESS_TOKEN_EXPIRES` (Unix seconds) \
-                  in the environment. Whoever has a token can use it: hand on only what the application needs.",
+        details: "As `OXD_ACCESS_TOKEN`, `OXD_ID_TOKEN`, `OXD_REFRESH_TOKEN` and `OXD_ACCESS_TOKEN_EXPIRES` (Unix \
+                  seconds) in the environment. Anyone who has a token can use it: pass only the tokens that the \
+                  application needs.",
         example: "OxdPassTokens access_token expires",
+        #[cfg(test)]
+        good: &[&["none"], &["access_token", "expires"]],
+        #[cfg(test)]
+        bad: &[&["all"], &["none", "expires"]],
         apply: |s, _, args| {
             let mut pass = PassTokens::default();
             for word in args {
@@ -183,10 +210,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL | PATH",
         default: "the handler's logout page",
-        summary: c"Where the provider sends the user after a logout",
+        summary: c"Address to which the provider redirects after a logout",
         details: "Must be registered with oxd as one of the site's `post_logout_redirect_uris`. A path is made \
                   absolute with the request's scheme and host.",
         example: "OxdPostLogoutRedirectUri /goodbye.html",
+        #[cfg(test)]
+        good: &[&["/bye"], &["https://h/bye"]],
+        #[cfg(test)]
+        bad: &[&["bye"], &["//h"]],
         apply: |s, place, args| {
             s.post_logout_redirect_uri = Some(place.arena.keep(value::path_or_url(args[0])?.to_owned()));
             Ok(())
@@ -194,7 +225,7 @@ pub(super) const TABLE: &[Directive] = &[
     },
 ];
 
-/// `$1` as httpd's users write it, in the form that cannot run into letters behind it (`$1_x`).
+/// Rewrites httpd's `$1` as `${1}`, so that following letters are not taken as part of the name (`$1_x`).
 fn braced(replacement: &str) -> String {
     let mut braced = String::new();
     let mut rest = replacement.chars().peekable();

@@ -1,15 +1,15 @@
-//! The way to the provider and back.
+//! Logins.
 
 use std::time::Duration;
 
 use super::Directive;
 use super::Group::Login;
 use crate::base::Seconds;
-use crate::config::defaults;
+use crate::config::raw::defaults;
 use crate::config::types::{AuthParam, PostPreserve, UnauthAction, UnautzAction, UserInfo};
 use crate::config::value::{self, Complaint};
 
-/// Parameters that the module or oxd set themselves; one from the configuration would break the login.
+/// Parameters that the module or oxd set; configured ones would break the login.
 const RESERVED: [&str; 7] = [
     "client_id",
     "redirect_uri",
@@ -30,9 +30,13 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=64,
         syntax: "SCOPE ...",
         default: "openid profile email",
-        summary: c"Scopes asked for at login",
-        details: "Must hold `openid`: without it there is no id token.",
+        summary: c"Scopes requested at login",
+        details: "Must include `openid`: without it there is no id token.",
         example: "OxdScope openid profile email groups",
+        #[cfg(test)]
+        good: &[&["openid"], &["openid profile", "email"]],
+        #[cfg(test)]
+        bad: &[&["profile"], &["openid", "a\"b"], &[""]],
         apply: |s, place, args| {
             let allowed = "scope names (letters, digits and signs without quotes), openid among them";
             let words = value::words(args, allowed, value::is_scope_token)?;
@@ -50,9 +54,13 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=64,
         syntax: "ACR ...",
         default: "none",
-        summary: c"Authentication methods asked for (acr_values)",
+        summary: c"Authentication methods requested at login (acr_values)",
         details: "In order of preference (OpenID Connect Core 3.1.2.1).",
         example: "OxdAcrValues u2f basic",
+        #[cfg(test)]
+        good: &[&["u2f", "basic"]],
+        #[cfg(test)]
+        bad: &[&[" "]],
         apply: |s, place, args| {
             let words = value::words(args, "acr names without control characters", |w| {
                 value::text(w).is_ok()
@@ -68,10 +76,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "login | consent | select_account | none",
         default: "none",
-        summary: c"What the provider must ask the user (prompt)",
-        details: "OpenID Connect Core 3.1.2.1. With `none` the provider shows no page at all and answers with an \
-                  error where it would have to.",
+        summary: c"Prompt that the provider must show the user (prompt)",
+        details: "OpenID Connect Core 3.1.2.1. With `none` the provider shows no page, and answers with an error when \
+                  one would be needed.",
         example: "OxdPrompt login",
+        #[cfg(test)]
+        good: &[&["login"], &["none"]],
+        #[cfg(test)]
+        bad: &[&["logon"], &[""]],
         apply: |s, place, args| {
             let words = [
                 ("login", "login"),
@@ -92,10 +104,14 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "NAME EXPRESSION",
         default: "none",
         summary: c"Parameter for the authorization request; may repeat",
-        details: "Goes into the `params` of `get-authorization-url`. The value is an [httpd expression]\
-                  (https://httpd.apache.org/docs/2.4/expr.html) in its string form; where it yields nothing, the \
-                  parameter is left out. A place that has the directive itself does not inherit those of outer places.",
+        details: "Goes into the `params` of `get-authorization-url`. The value is an [httpd expression] \
+                  (https://httpd.apache.org/docs/2.4/expr.html) in its string form; if it is empty, the parameter is \
+                  left out. A section that has the directive does not inherit those of outer sections.",
         example: "OxdAuthParam ui_locales \"%{HTTP:Accept-Language}\"",
+        #[cfg(test)]
+        good: &[&["ui_locales", "de"]],
+        #[cfg(test)]
+        bad: &[&["state", "x"], &["a b", "x"], &["x", "%{broken"], &["x"]],
         apply: |s, place, args| {
             let name = args[0];
             if !value::is_token(name) || RESERVED.contains(&name) {
@@ -122,9 +138,13 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "NAME VALUE",
         default: "none",
         summary: c"Custom parameter for the provider; may repeat",
-        details: "Goes into the `custom_parameters` of `get-authorization-url`, which Gluu's provider hands to its \
-                  scripts. A place that has the directive itself does not inherit those of outer places.",
+        details: "Goes into the `custom_parameters` of `get-authorization-url`, which Gluu's provider passes to its \
+                  scripts. A section that has the directive does not inherit those of outer sections.",
         example: "OxdCustomParam tenant blue",
+        #[cfg(test)]
+        good: &[&["k", "v"]],
+        #[cfg(test)]
+        bad: &[&["k", ""], &["k k", "v"], &["k"]],
         apply: |s, place, args| {
             if !value::is_token(args[0]) {
                 return Err(Complaint::about(
@@ -147,9 +167,12 @@ pub(super) const TABLE: &[Directive] = &[
         default: "not sent: oxd uses the first one registered",
         summary: c"redirect_uri of the login",
         details: "An absolute URL that is registered with oxd and leads to the handler's `login` or `callback`. oxd \
-                  itself exchanges the code with the first registered address whatever is sent here, so that the two \
-                  should be one.",
+                  always exchanges the code with the first registered address, so this should be the same one.",
         example: "OxdRedirectUri https://www.example.org/oxd/callback",
+        #[cfg(test)]
+        good: &[&["https://h/cb"]],
+        #[cfg(test)]
+        bad: &[&["/cb"], &["https://h/#f"]],
         apply: |s, place, args| {
             value::http_url(args[0])?;
             s.redirect_uri = Some(place.arena.keep(args[0].to_owned()));
@@ -163,11 +186,15 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "none",
-        summary: c"How long ago the user may have authenticated at the provider",
-        details: "Sent as `max_age`. A session whose `auth_time` is older has to log in again: first without a word \
-                  (`prompt=none`), as the user may have authenticated anew elsewhere, then visibly. An id token that is \
-                  older at login makes no session.",
+        summary: c"Maximum age of the user's authentication at the provider",
+        details: "Sent as `max_age`. A session whose `auth_time` is older has to log in again: first silently \
+                  (`prompt=none`), as the user may have authenticated again elsewhere, then with a prompt. An id token \
+                  that is older at login creates no session.",
         example: "OxdMaxAge 30min",
+        #[cfg(test)]
+        good: &[&["30min"], &["1"]],
+        #[cfg(test)]
+        bad: &[&["0"], &["soon"]],
         apply: |s, _, args| {
             s.max_age = Some(Seconds::of(value::time(
                 args[0],
@@ -184,13 +211,17 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "auto | login | 401 | 403 | 404 | 407 | 410 | pass",
         default: "auto",
-        summary: c"What a request without a session meets",
-        details: "`auto` sends navigations to log in and answers scripts with 401. `login` sends everything to log in \
-                  that a login can bring back (GET and HEAD). A number answers with that status, 401 with a page that has a \
-                  sign-in link. A request that carries a form is not sent to log in but gets 401, as its content would \
-                  be lost. With `pass` the request goes on without a user; with a session, the identity is handed on, \
-                  under `Require all granted` as well: for public pages that greet a signed-in user.",
+        summary: c"Answer to a request without a session",
+        details: "`auto` redirects navigations to the login and answers scripts with 401. `login` redirects all GET \
+                  and HEAD requests to the login. A number answers with that status, 401 with a page that has a \
+                  sign-in link. A request with a form is not redirected but gets 401, as its content would be lost. \
+                  With `pass` the request continues without a user; with a session, the application gets the identity, \
+                  also under `Require all granted`: for public pages that greet a signed-in user.",
         example: "OxdUnauthAction 401",
+        #[cfg(test)]
+        good: &[&["auto"], &["login"], &["401"]],
+        #[cfg(test)]
+        bad: &[&["maybe"], &["200"]],
         apply: |s, _, args| {
             s.unauth_action = Some(value::choice(
                 args[0],
@@ -215,11 +246,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "403 | 401 | login",
         default: "login where the unmet rule is oxd-acr, else 403",
-        summary: c"What a signed-in user meets whom the rules do not let in",
-        details: "`login` sends the user to log in again, with the `acr_values` that an unmet `Require oxd-acr` asks for \
-                  (step-up), and once: a user whom the provider still did not authenticate in that way gets a page that \
-                  names what is missing.",
+        summary: c"Answer to a signed-in user whom the rules do not admit",
+        details: "`login` sends the user to log in again, once, with the `acr_values` of an unmet `Require oxd-acr` \
+                  (step-up). If the provider still did not use one of them, the user gets a page that says so.",
         example: "OxdUnautzAction 403",
+        #[cfg(test)]
+        good: &[&["403"], &["login"]],
+        #[cfg(test)]
+        bad: &[&["404"], &["pass"]],
         apply: |s, _, args| {
             let words = [
                 ("403", UnautzAction::Status(403)),
@@ -237,12 +271,16 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=2,
         syntax: "On | Off [SIZE]",
         default: "Off, 64K",
-        summary: c"Whether a form that is sent after the session has ended survives the login",
-        details: "The answer is then a page that holds what was entered: the user signs in in a new window, comes back \
-                  and sends it. Nothing is kept on the server, no other site can read it, and a form that another site \
-                  has sent is not offered. Text fields survive; a form with files, one larger than SIZE, or one that is \
-                  not UTF-8 gets 401 as without the directive, so that nothing is lost without a word.",
+        summary: c"Whether a form sent after the session has ended is preserved during the login",
+        details: "The answer is a page that holds the form's content: the user signs in in a new window, comes back \
+                  and sends it. Nothing is stored on the server, no other site can read the content, and a form from \
+                  another site is not preserved. Only text fields are preserved; a form with files, one larger than \
+                  SIZE, or one that is not UTF-8 gets 401 as without the directive, so that nothing is lost silently.",
         example: "OxdPostPreserve On 128K",
+        #[cfg(test)]
+        good: &[&["On"], &["On", "128K"], &["Off"]],
+        #[cfg(test)]
+        bad: &[&["maybe"], &["On", "2M"], &["On", "lots"], &["Off", "1K"]],
         apply: |s, _, args| {
             let on = value::flag(args[0])?;
             let limit = match args.get(1) {
@@ -266,8 +304,12 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "HOST[:PORT] ...",
         default: "none",
         summary: c"Hosts that a return address may name besides the request's own",
-        details: "A login started with `?return_to=` ends only at this host or at one of these.",
+        details: "A login started with `?return_to=` can return only to this host or one of these.",
         example: "OxdReturnTo app.example.org intranet.example.org:8443",
+        #[cfg(test)]
+        good: &[&["a.example", "b.example:8080"]],
+        #[cfg(test)]
+        bad: &[&["https://a"], &["a/b"], &[" "]],
         apply: |s, place, args| {
             let words: Vec<&str> = args.iter().flat_map(|a| a.split_ascii_whitespace()).collect();
             if words.is_empty() {
@@ -291,6 +333,10 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"Where a login without a return address ends",
         details: "A path on this host, or an absolute URL.",
         example: "OxdDefaultUrl /app/",
+        #[cfg(test)]
+        good: &[&["/app/"], &["https://h/x"]],
+        #[cfg(test)]
+        bad: &[&["app"], &["//h"], &["/\\h"]],
         apply: |s, place, args| {
             s.default_url = Some(place.arena.keep(value::path_or_url(args[0])?.to_owned()));
             Ok(())
@@ -303,9 +349,13 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "5min",
-        summary: c"Time between leaving for the provider and coming back",
-        details: "oxd itself keeps a state for 5 minutes; a longer time here does not extend that.",
+        summary: c"Maximum time between the redirect to the provider and the callback",
+        details: "oxd keeps a state for 5 minutes; a longer time here does not extend that.",
         example: "OxdStateTimeout 5min",
+        #[cfg(test)]
+        good: &[&["5min"]],
+        #[cfg(test)]
+        bad: &[&["0"], &["x"]],
         apply: |s, _, args| {
             s.state_timeout = Some(Seconds::of(value::time(
                 args[0],
@@ -322,11 +372,15 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "NUMBER",
         default: "8",
-        summary: c"Logins that one browser may have under way",
-        details: "Each has a cookie of its own, so that several tabs can log in at once; the oldest goes when there \
-                  are more. Logins with very long addresses may make it go earlier: all of them together get 3,000 \
-                  bytes of the request header.",
+        summary: c"Maximum number of pending logins in one browser",
+        details: "Each login has its own cookie, so that several tabs can log in at once; the oldest is dropped when \
+                  there are more. Very long return addresses may cause that earlier: all state cookies together are \
+                  limited to 3,000 bytes of the request header.",
         example: "OxdStateMax 8",
+        #[cfg(test)]
+        good: &[&["1"], &["32"]],
+        #[cfg(test)]
+        bad: &[&["0"], &["33"], &["x"]],
         apply: |s, _, args| {
             s.state_max = Some(value::number(args[0], 1, 32)?);
             Ok(())
@@ -340,10 +394,14 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "On | Off [INTERVAL]",
         default: "On, at login only",
         summary: c"Whether get-user-info is called, and how often",
-        details: "`Off` saves a call where the id token says all that is needed. With an interval the claims of a session \
-                  are brought up to date when they are older than that and a request comes; where oxd fails, they stay \
-                  as they are. The provider answers only as long as the access token works: see `OxdTokenRefresh`.",
+        details: "`Off` saves a call if the id token has all needed claims. With an interval, a request refreshes the \
+                  session's claims when they are older than that; if oxd fails, they stay unchanged. The provider \
+                  answers only while the access token is valid: see `OxdTokenRefresh`.",
         example: "OxdUserInfo On 10min",
+        #[cfg(test)]
+        good: &[&["Off"], &["On", "10min"]],
+        #[cfg(test)]
+        bad: &[&["60"], &["Off", "60"], &["On", "often"]],
         apply: |s, _, args| {
             let on = value::flag(args[0])?;
             s.user_info = Some(match args.get(1) {

@@ -1,4 +1,4 @@
-//! The table of directives: the one source for parsing, for the reference page and for what `configtest` says.
+//! The table of directives: the single source for parsing, the reference page and the messages of `configtest`.
 
 mod identity;
 mod login;
@@ -16,47 +16,46 @@ use crate::config::raw::RawSettings;
 use crate::config::types::{AuthParam, Expression};
 use crate::config::value::{Complaint, Parsed};
 
-/// What parsing needs from the world; the Apache layer and the tests provide it.
-///
-/// `'a` is the life of the configuration: expressions and stores are handed out for as long.
+/// The environment of the parsers, provided by the Apache layer and the tests. `'a` is the lifetime of the
+/// configuration, and so of expressions and stores.
 pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
     /// An environment variable of the server.
     fn variable(&self, name: &str) -> Option<String>;
-    /// The first line that a command prints. `Ok(None)` when commands are not run in this pass over the
-    /// configuration: httpd reads it several times, and a command runs once.
+    /// The first line of a command's output. `Ok(None)` when commands are not run in this pass over the configuration:
+    /// httpd reads it several times, and a command runs once.
     fn run(&self, command: &str) -> Result<Option<String>, String>;
     /// Compiles an httpd expression.
     fn compile(&self, expression: &str) -> Result<Expression<'a>, String>;
-    /// Makes a session store of one of httpd's socache providers; the same one for the same words. What is wrong with
-    /// it is said as what would be allowed.
+    /// Opens a session store on one of httpd's socache providers; the same arguments give the same store. The error is
+    /// worded as the allowed values.
     fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String>;
 }
 
-/// Everything that a parser gets besides the arguments.
+/// The context of a parser.
 pub struct Place<'a, 'e> {
-    /// Keeps the values.
+    /// Owns the values.
     pub arena: &'a Arena<AuthParam<'a>>,
-    /// The world.
+    /// The environment.
     pub env: &'e dyn ParseEnv<'a>,
 }
 
-/// Parses the arguments of one directive into the settings of its place.
+/// Parses the arguments of one directive into the settings of its location.
 pub type Apply = for<'a> fn(&mut RawSettings<'a>, &Place<'a, '_>, &[&str]) -> Parsed<()>;
 
 /// The parts of the reference page, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Which oxd, and who we are there.
+    /// The connection to oxd, and the site's registration.
     Site,
-    /// The way to the provider and back.
+    /// Logins.
     Login,
     /// Sessions and their cookies.
     Session,
-    /// What the application gets.
+    /// The data for the application.
     Identity,
-    /// Leaving.
+    /// Logouts.
     Logout,
 }
 
@@ -64,22 +63,28 @@ pub enum Group {
 pub struct Directive {
     /// Its name, NUL-terminated because httpd reads it from here.
     pub name: &'static CStr,
-    /// Where it stands in the reference.
+    /// Its section of the reference.
     pub group: Group,
-    /// Whether `.htaccess` may have it (`AllowOverride AuthConfig`).
+    /// Whether it is allowed in `.htaccess` (`AllowOverride AuthConfig`).
     pub htaccess: bool,
     /// How many arguments it takes.
     pub arguments: RangeInclusive<usize>,
-    /// The arguments as the reference writes them.
+    /// The syntax of its arguments, for the reference.
     pub syntax: &'static str,
-    /// What holds when it is not there.
+    /// The default, for the reference.
     pub default: &'static str,
     /// One line for `httpd -L` and the reference, NUL-terminated.
     pub summary: &'static CStr,
     /// The rest of its entry in the reference, in Markdown.
     pub details: &'static str,
-    /// An example, as it would stand in a configuration.
+    /// A configuration example.
     pub example: &'static str,
+    /// Arguments that the test expects to be taken.
+    #[cfg(test)]
+    pub good: &'static [&'static [&'static str]],
+    /// Arguments that the test expects to be refused.
+    #[cfg(test)]
+    pub bad: &'static [&'static [&'static str]],
     /// Its parser.
     pub apply: Apply,
 }
@@ -90,7 +95,7 @@ impl Directive {
         self.name.to_str().unwrap_or_default()
     }
 
-    /// Where it may stand, as the reference says it.
+    /// Its contexts, for the reference.
     pub fn context(&self) -> &'static str {
         if self.htaccess {
             "server, virtual host, directory, .htaccess"
@@ -99,7 +104,7 @@ impl Directive {
         }
     }
 
-    /// Applies the directive, or says in one line what is wrong: the directive, the value, what is allowed.
+    /// Applies the directive. The error is one line with the directive, the value and the allowed values.
     pub fn parse<'a>(
         &self,
         settings: &mut RawSettings<'a>,

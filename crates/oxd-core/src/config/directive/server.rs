@@ -1,4 +1,4 @@
-//! Which oxd, and who we are there.
+//! The connection to oxd, and the site's registration.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use serde_json::Value;
 use super::Group::Site;
 use super::{Directive, Place};
 use crate::base::Secret;
-use crate::config::defaults;
+use crate::config::raw::defaults;
 use crate::config::types::{CaFile, Proxy, SiteFile, Timeouts};
 use crate::config::value::{self, Complaint, Parsed};
 
 const SECRET_FORMS: &str =
     "text, file:/path, env:NAME or exec:/path arguments, and what it names must not be empty";
 
-/// A secret as it stands in a directive: text, or where to read it. `Ok(None)` when a command was not run in this pass.
+/// A secret as a directive gives it: text, or its source. `Ok(None)` when a command was not run in this pass.
 pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>> {
-    // Where a secret is found is no secret, except for the arguments of a command.
+    // The source of a secret is not secret, except for the arguments of a command.
     let reference = match text.split_once(':') {
         Some(("file" | "env", _)) => Some(text),
         Some(("exec", command)) => Some(command.split_ascii_whitespace().next().unwrap_or_default()),
@@ -94,9 +94,19 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "URL",
         default: "none",
         summary: c"Base URL of the oxd REST API",
-        details: "Where oxd answers, `https://` or `http://`. A path prefix is allowed, as a gateway in front of oxd \
+        details: "The address of oxd, `https://` or `http://`. A path prefix is allowed, as a gateway in front of oxd \
                   may need one. Needed wherever the module works.",
         example: "OxdServer https://127.0.0.1:8443",
+        #[cfg(test)]
+        good: &[&["https://oxd:8443"], &["http://h/prefix/"]],
+        #[cfg(test)]
+        bad: &[
+            &["oxd:8443"],
+            &["https://u:p@h"],
+            &["ftp://h"],
+            &["https://h/?x"],
+            &["a", "b"],
+        ],
         apply: |s, place, args| {
             let url = value::http_url(args[0])?;
             if url.query().is_some() {
@@ -114,10 +124,19 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "FILE",
         default: "none",
         summary: c"JSON file with the answer of register-site",
-        details: "The file as oxd's `register-site` answered it; `oxd_id`, `client_id`, `client_secret`, `op_host` and \
-                  `op_configuration_endpoint` are read from it, anything else is ignored. The single directives \
-                  override its members. Keep it readable by root only: httpd reads it before it gives up its rights.",
+        details: "The answer of oxd's `register-site`; `oxd_id`, `client_id`, `client_secret`, `op_host` and \
+                  `op_configuration_endpoint` are read from it, other members are ignored. The single directives \
+                  override its members. Make it readable by root only: httpd reads it before it drops privileges.",
         example: "OxdSite /etc/apache2/oxd-site.json",
+        #[cfg(test)]
+        good: &[&["/site.json"]],
+        #[cfg(test)]
+        bad: &[
+            &["/none.json"],
+            &["/broken.json"],
+            &["/list.json"],
+            &["/odd.json"],
+        ],
         apply: |s, place, args| {
             s.site = Some(place.arena.keep(site_file(args[0], place)?));
             Ok(())
@@ -131,8 +150,13 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "OXD_ID",
         default: "none",
         summary: c"The site's oxd_id",
-        details: "What `register-site` answered as `oxd_id`. Cookies are bound to it: those of one site open at no other.",
+        details: "The member `oxd_id` of the `register-site` answer. Cookies are bound to it: those of one site are \
+                  not valid at another.",
         example: "OxdId bcad760f-91ba-46e1-a020-05e4281d91b6",
+        #[cfg(test)]
+        good: &[&["x"]],
+        #[cfg(test)]
+        bad: &[&[""], &["a\nb"]],
         apply: |s, place, args| {
             s.oxd_id = Some(place.arena.keep(value::text(args[0])?.to_owned()));
             Ok(())
@@ -146,8 +170,12 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "CLIENT_ID",
         default: "none",
         summary: c"The site's client_id",
-        details: "What `register-site` answered as `client_id`; sent with `get-client-token`.",
+        details: "The member `client_id` of the `register-site` answer; sent with `get-client-token`.",
         example: "OxdClientId @!1736.179E.AA60.16B2!0001!8F7C.B9AB!0008",
+        #[cfg(test)]
+        good: &[&["@!1736"]],
+        #[cfg(test)]
+        bad: &[&[""]],
         apply: |s, place, args| {
             s.client_id = Some(place.arena.keep(value::text(args[0])?.to_owned()));
             Ok(())
@@ -160,11 +188,27 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TEXT | file:PATH | env:NAME | \"exec:PATH ARGUMENTS\"",
         default: "none",
-        summary: c"The site's client_secret, or where to read it",
-        details: "With `file:` the first line of the file, with `env:` a variable of the server's environment, with \
-                  `exec:` the first line that the command prints; it runs once at each start and restart, without a \
+        summary: c"The site's client_secret, or its source",
+        details: "`file:` reads the first line of the file, `env:` a variable of the server's environment, `exec:` the \
+                  first line of the command's output; the command runs once at each start and restart, without a \
                   shell.",
         example: "OxdClientSecret file:/etc/apache2/oxd.secret",
+        #[cfg(test)]
+        good: &[
+            &["text"],
+            &["file:/secret"],
+            &["env:SECRET"],
+            &["exec:/bin/good x"],
+            &["exec:/bin/later"],
+        ],
+        #[cfg(test)]
+        bad: &[
+            &["file:/none"],
+            &["file:/empty"],
+            &["env:NONE"],
+            &["exec:/bin/bad"],
+            &[""],
+        ],
         apply: |s, place, args| {
             s.client_secret = secret(args[0], place)?.map(|secret| place.arena.keep(secret));
             if s.client_secret.is_none() {
@@ -180,10 +224,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL",
         default: "none",
-        summary: c"The OpenID Provider, as get-client-token is told (op_host)",
-        details: "The provider's address for oxd, sent as `op_host`. With this or `OxdOpConfigurationEndpoint` the \
-                  provider of `OxdSite` does not count.",
+        summary: c"The OpenID Provider that get-client-token names (op_host)",
+        details: "The provider's address for oxd, sent as `op_host`. This or `OxdOpConfigurationEndpoint` overrides \
+                  the provider of `OxdSite`.",
         example: "OxdOpHost https://op.example.org",
+        #[cfg(test)]
+        good: &[&["https://op"]],
+        #[cfg(test)]
+        bad: &[&[""]],
         apply: |s, place, args| {
             s.op_host = Some(place.arena.keep(value::text(args[0])?.to_owned()));
             Ok(())
@@ -199,6 +247,10 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"The provider's configuration endpoint (oxd 4.3 and later)",
         details: "Sent as `op_configuration_endpoint`.",
         example: "OxdOpConfigurationEndpoint https://op.example.org/.well-known/openid-configuration",
+        #[cfg(test)]
+        good: &[&["https://op/.well-known/openid-configuration"]],
+        #[cfg(test)]
+        bad: &[&["op"]],
         apply: |s, place, args| {
             value::http_url(args[0])?;
             s.op_configuration_endpoint = Some(place.arena.keep(args[0].to_owned()));
@@ -215,6 +267,10 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"PEM certificates trusted for OxdServer besides the system's roots",
         details: "oxd comes with a self-signed certificate: name its PEM file here.",
         example: "OxdServerCAFile /etc/apache2/oxd-server.pem",
+        #[cfg(test)]
+        good: &[],
+        #[cfg(test)]
+        bad: &[&["/none.pem"], &["/text.pem"], &["/empty"]],
         apply: |s, place, args| {
             s.server_ca = Some(place.arena.keep(ca_file(args[0], place)?));
             Ok(())
@@ -227,10 +283,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "On | Off",
         default: "On",
-        summary: c"Whether oxd's certificate is checked",
-        details: "`Off` lets anybody between this machine and oxd read client secrets and tokens and sign in as \
-                  anyone; each start logs a warning. Prefer `OxdServerCAFile`.",
+        summary: c"Whether oxd's certificate is verified",
+        details: "`Off` lets anyone on the network path to oxd read client secrets and tokens and sign in as any user; \
+                  each start logs a warning. Prefer `OxdServerCAFile`.",
         example: "OxdServerVerify On",
+        #[cfg(test)]
+        good: &[&["On"], &["off"]],
+        #[cfg(test)]
+        bad: &[&["yes"], &["1"]],
         apply: |s, _, args| {
             s.server_verify = Some(value::flag(args[0])?);
             Ok(())
@@ -244,9 +304,13 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "TOTAL [CONNECT]",
         default: "10s 3s",
         summary: c"Time for one call to oxd, and for the connection",
-        details: "The total time spans the whole answer. The connect time (by default 3 s, or the total time where \
-                  that is less) is also how long a call waits for its turn, see `OxdServerMaxCalls`.",
+        details: "The total time includes reading the whole answer. The connect time (by default 3 s, or the total \
+                  time if that is less) also limits how long a call waits in the queue, see `OxdServerMaxCalls`.",
         example: "OxdServerTimeout 10s 3s",
+        #[cfg(test)]
+        good: &[&["10s"], &["10s", "3s"], &["500ms"]],
+        #[cfg(test)]
+        bad: &[&["0"], &["-1"], &["300x"], &["1h"], &["2s", "3s"]],
         apply: |s, _, args| {
             let (least, most) = (Duration::from_millis(10), Duration::from_secs(600));
             let total = value::time(args[0], least, most)?;
@@ -265,9 +329,13 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL | none",
         default: "none",
-        summary: c"HTTP proxy on the way to oxd",
-        details: "Proxy variables of the environment are ignored, so that a call never takes an unexpected way.",
+        summary: c"HTTP proxy for calls to oxd",
+        details: "Proxy variables of the environment are ignored, so that no call takes an unexpected route.",
         example: "OxdServerProxy http://proxy.example.org:3128",
+        #[cfg(test)]
+        good: &[&["none"], &["http://proxy:3128"]],
+        #[cfg(test)]
+        bad: &[&["proxy:3128"]],
         apply: |s, place, args| {
             let proxy = if args[0].eq_ignore_ascii_case("none") {
                 Proxy::Direct
@@ -288,10 +356,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "NUMBER",
         default: "half of ThreadsPerChild, at least 1",
-        summary: c"Calls to oxd that one child process may have under way",
-        details: "One call more waits at most the connect time for its turn and is then answered with 503. So a slow \
-                  oxd cannot take all threads of the server.",
+        summary: c"Maximum number of concurrent calls to oxd per child process",
+        details: "A call over the limit waits in a queue for at most the connect time; then the request gets 503. So a \
+                  slow oxd cannot block all threads of the server.",
         example: "OxdServerMaxCalls 10",
+        #[cfg(test)]
+        good: &[&["1"], &["10"]],
+        #[cfg(test)]
+        bad: &[&["0"], &["-1"], &["many"], &["99999999999"]],
         apply: |s, _, args| {
             s.server_max_calls = Some(value::number(args[0], 1, 10_000)?);
             Ok(())
@@ -304,10 +376,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "On | Off",
         default: "On",
-        summary: c"Whether oxd asks a client token of us",
-        details: "`Off` fits an oxd that runs with `protect_commands_with_access_token: false`; client id and secret \
-                  are then not needed.",
+        summary: c"Whether oxd requires a client token",
+        details: "`Off` is for an oxd with `protect_commands_with_access_token: false`; client id and secret are then \
+                  not needed.",
         example: "OxdProtectedCommands On",
+        #[cfg(test)]
+        good: &[&["Off"]],
+        #[cfg(test)]
+        bad: &[&["maybe"]],
         apply: |s, _, args| {
             s.protected_commands = Some(value::flag(args[0])?);
             Ok(())

@@ -21,22 +21,44 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "cookie | shmcb[:PATH(BYTES)] | redis:HOST[:PORT] | memcache:HOST[:PORT][,...] | dbm:PATH",
         default: "cookie",
-        summary: c"Where sessions are kept",
-        details: "`cookie` keeps the whole session in the browser, encrypted, and nothing on the server. The others are \
-                  httpd's own shared caches (`mod_socache_shmcb` and so on, each to be loaded): the browser then holds \
-                  only an identifier, and what goes into the cache is encrypted under `OxdCryptoKey`.\n\n\
+        summary: c"Where sessions are stored",
+        details: "`cookie` stores the whole session in the browser, encrypted, and nothing on the server. The others are \
+                  httpd's own shared caches (`mod_socache_shmcb` and so on, which must be loaded): the browser then holds \
+                  only an identifier, and the cache entries are encrypted under `OxdCryptoKey`.\n\n\
                   | store | other machines | graceful restart | stop and start | limits |\n\
                   |---|---|---|---|---|\n\
-                  | `cookie` | with the same key; a logout is known on the machine that it reached | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
-                  | `shmcb` | no | **loses all** | loses all | its size; the oldest entry goes when it is full |\n\
+                  | `cookie` | with the same key; a logout takes effect on the machine that handled it | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
+                  | `shmcb` | no | **loses all** | loses all | its size; when full, the oldest entry is dropped |\n\
                   | `dbm` | no | keeps | keeps | 14 KB a session; slower |\n\
                   | `redis` | yes | keeps | keeps | 128 KB a session |\n\
-                  | `memcache` | yes | keeps | keeps, as long as memcached runs | 128 KB a session; memcached drops what it has no room for |\n\n\
-                  A graceful restart is also what rotates logs on many systems. While a store cannot be asked, a \
-                  request that brings a session gets 503; nobody is let in and nobody is logged out. With `cookie`, a \
-                  table in shared memory, kept in a file in `DefaultRuntimeDir`, remembers on each machine which \
-                  sessions have ended, so that a copied cookie is of no use after the logout.",
+                  | `memcache` | yes | keeps | keeps, as long as memcached runs | 128 KB a session; when full, memcached drops entries |\n\n\
+                  Log rotation does a graceful restart on many systems. While a store is unavailable, a request with a \
+                  session gets 503; nobody is admitted and nobody is logged out. With `cookie`, each machine keeps \
+                  tombstones of ended sessions in shared memory, backed by a file in `DefaultRuntimeDir`, so that a \
+                  copied cookie is useless after the logout.",
         example: "OxdSessionStore redis:127.0.0.1:6379",
+        #[cfg(test)]
+        good: &[
+            &["cookie"],
+            &["shmcb"],
+            &["shmcb:/run/x(512000)"],
+            &["redis:h:6379"],
+            &["redis:[::1]:6379"],
+            &["DBM:/run/x"],
+        ],
+        #[cfg(test)]
+        bad: &[
+            &["file"],
+            &["cookie:x"],
+            &["cookie:"],
+            &["dbm"],
+            &["dbm:"],
+            &["redis"],
+            &["redis:h:0"],
+            &["redis:h:x"],
+            &["memcache:h:11211"],
+            &["cookie", "redis:h:1"],
+        ],
         apply: |s, place, args| {
             let names = [
                 ("cookie", None),
@@ -76,9 +98,13 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "8h",
-        summary: c"How long a session lasts from the login",
-        details: "However active the user is. Making it shorter also ends sessions that exist already.",
+        summary: c"Maximum duration of a session, from the login",
+        details: "Independent of the user's activity. A shorter value also applies to existing sessions.",
         example: "OxdSessionLifetime 8h",
+        #[cfg(test)]
+        good: &[&["8h"]],
+        #[cfg(test)]
+        bad: &[&["0"], &["8x"], &["1e300"]],
         apply: |s, _, args| {
             s.session_lifetime = Some(Seconds::of(value::time(
                 args[0],
@@ -95,10 +121,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "1h",
-        summary: c"How long a session lasts without a request",
-        details: "Exact to a few seconds: that a session was used is not written down at every request, but when the \
-                  last note of it is at least one to five seconds old (a hundredth of this time).",
+        summary: c"Maximum idle time of a session",
+        details: "Exact to a few seconds: the time of the last use is not updated at every request, but when it is at \
+                  least one to five seconds old (a hundredth of this time).",
         example: "OxdSessionIdle 30min",
+        #[cfg(test)]
+        good: &[&["90"]],
+        #[cfg(test)]
+        bad: &[&["-5"]],
         apply: |s, _, args| {
             s.session_idle = Some(Seconds::of(value::time(
                 args[0],
@@ -116,11 +146,15 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "KEY [OLDER_KEY ...], each TEXT | file:PATH | env:NAME | \"exec:PATH ARGUMENTS\"",
         default: "random per server start, kept across graceful restarts",
         summary: c"Secret from which the keys of all cookies are derived; older ones after it",
-        details: "Set it so that sessions survive a stop and start, and to the same value on all machines of one \
-                  service. At least 16 bytes; `openssl rand -base64 32` makes a good one. To change it, put the new \
-                  one first and keep the old one behind it for one session lifetime: older keys open cookies, the \
-                  first one writes them. The random key of a server without this directive is announced in the log.",
+        details: "Needed for sessions to survive a stop and start, with the same value on all machines of one service. \
+                  At least 16 bytes; `openssl rand -base64 32` generates a good one. To change it, put the new one \
+                  first and keep the old one after it for one session lifetime: the first key encrypts cookies, all \
+                  keys decrypt them. The log says so when a random key is used.",
         example: "OxdCryptoKey file:/etc/apache2/oxd.key",
+        #[cfg(test)]
+        good: &[&["sixteen bytes ok"], &["file:/secret", "env:SECRET"]],
+        #[cfg(test)]
+        bad: &[&["short"], &["file:/none"]],
         apply: |s, place, args| {
             let mut secrets = Vec::new();
             for arg in args {
@@ -147,8 +181,12 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "NAME",
         default: "oxd_session",
         summary: c"Name of the session cookie",
-        details: "Two sites below one host name need two names (or two `OxdCookiePath`s) to keep both sessions.",
+        details: "Two sites on one host name need two names (or two `OxdCookiePath`s) to keep both sessions.",
         example: "OxdCookieName oxd_session_blue",
+        #[cfg(test)]
+        good: &[&["sid"]],
+        #[cfg(test)]
+        bad: &[&["a b"], &["a;b"], &["oxd_state"], &[""]],
         apply: |s, place, args| {
             if !value::is_token(args[0]) || args[0].starts_with("oxd_state") {
                 return Err(Complaint::about(
@@ -168,8 +206,12 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "PATH",
         default: "/",
         summary: c"Path attribute of all cookies",
-        details: "Must cover both the protected places and the handler.",
+        details: "Must cover both the protected locations and the handler.",
         example: "OxdCookiePath /",
+        #[cfg(test)]
+        good: &[&["/app"]],
+        #[cfg(test)]
+        bad: &[&["app"], &["/a;b"]],
         apply: |s, place, args| {
             let fits = args[0].starts_with('/') && args[0].bytes().all(|b| b.is_ascii_graphic() && b != b';');
             if !fits {
@@ -190,9 +232,13 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "DOMAIN",
         default: "none: the request's host only",
         summary: c"Domain attribute of all cookies",
-        details: "Names a domain whose subdomains share the session. Every one of them can then read and plant it: \
-                  leave it out unless they are all yours.",
+        details: "A domain whose subdomains share the session. Each of them can then read and set the cookie: leave it \
+                  out unless you control them all.",
         example: "OxdCookieDomain example.org",
+        #[cfg(test)]
+        good: &[&["example.org"], &[".example.org"]],
+        #[cfg(test)]
+        bad: &[&["a b"], &["https://x"], &["127.0.0.1"], &[""]],
         apply: |s, place, args| {
             let name = args[0].strip_prefix('.').unwrap_or(args[0]);
             let is_name = name
@@ -213,11 +259,15 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "Lax | Strict | None",
         default: "Lax",
         summary: c"SameSite attribute of the session cookie",
-        details: "With `Strict` a link from elsewhere arrives without a session, and the login ends with a short page \
-                  that leads on. `None` is for a site in a foreign frame and works over https only. The cookies of a \
-                  login in progress are `Lax` (over https `None` with `response_mode=form_post`), as they must come \
-                  along when the provider sends the browser back.",
+        details: "With `Strict` a link from another site arrives without a session, and the login ends with a short \
+                  page that forwards to the target. `None` is for a site in a frame of another site and requires \
+                  https. The cookies of a pending login are `Lax` (over https `None` with `response_mode=form_post`), \
+                  as the browser must send them when it returns from the provider.",
         example: "OxdCookieSameSite Strict",
+        #[cfg(test)]
+        good: &[&["strict"]],
+        #[cfg(test)]
+        bad: &[&["loose"]],
         apply: |s, _, args| {
             let words = [
                 ("Lax", SameSite::Lax),
@@ -236,9 +286,12 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "Auto | On | Off",
         default: "Auto",
         summary: c"Secure attribute of all cookies",
-        details: "`Auto`: when the request came over https, by httpd's own knowledge or by a header that \
-                  `OxdTrustForwarded` names.",
+        details: "`Auto`: when the request came over https, according to httpd or to a header in `OxdTrustForwarded`.",
         example: "OxdCookieSecure On",
+        #[cfg(test)]
+        good: &[&["Auto"]],
+        #[cfg(test)]
+        bad: &[&["maybe"]],
         apply: |s, _, args| {
             let words = [
                 ("Auto", CookieSecure::Auto),
@@ -256,10 +309,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=4,
         syntax: "none | X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port Forwarded",
         default: "none",
-        summary: c"Proxy headers that are believed",
-        details: "Only behind a proxy that sets or removes them itself: from a browser they would be forgeries. Of a \
-                  list the last element counts, the one that the nearest proxy added.",
+        summary: c"Trusted proxy headers",
+        details: "Only behind a proxy that sets or removes them itself; otherwise a browser can forge them. The last \
+                  element of a list is used, which the nearest proxy added.",
         example: "OxdTrustForwarded X-Forwarded-Proto X-Forwarded-Host",
+        #[cfg(test)]
+        good: &[&["none"], &["X-Forwarded-Proto", "Forwarded"]],
+        #[cfg(test)]
+        bad: &[&["X-Real-IP"], &["none", "Forwarded"]],
         apply: |s, _, args| {
             let mut trust = TrustForwarded::default();
             for word in args {
@@ -290,12 +347,15 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "NUMBER",
         default: "no limit",
-        summary: c"Sessions that one user may have",
-        details: "When a user logs in once more than that, the oldest of the user's sessions ends. Needs an \
-                  `OxdSessionStore` other than `cookie`, as sessions that live in browsers cannot be counted; \
-                  `configtest` says so. Users are told apart by `sub`. Two logins at the same moment on two machines \
-                  may both count as the last one.",
+        summary: c"Maximum number of sessions per user",
+        details: "A login over the limit ends the user's oldest session. Needs an `OxdSessionStore` other than \
+                  `cookie`, as sessions in cookies cannot be counted; `configtest` checks this. Users are identified \
+                  by `sub`. Two simultaneous logins on two machines may both count as the last one.",
         example: "OxdSessionMax 3",
+        #[cfg(test)]
+        good: &[&["3"]],
+        #[cfg(test)]
+        bad: &[&["0"], &["101"], &["x"]],
         apply: |s, _, args| {
             s.session_max = Some(value::number(args[0], 1, 100)?);
             Ok(())
@@ -308,10 +368,14 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME | Off",
         default: "Off",
-        summary: c"Refresh the access token when it has less than this left",
-        details: "Needs a refresh token from the provider. One request refreshes and the others share the result; \
-                  where oxd fails, the session stays as it is.",
+        summary: c"Refresh the access token when it expires in less than this",
+        details: "Needs a refresh token from the provider. One request refreshes it and the others share the result \
+                  (single-flight); if oxd fails, the session stays unchanged.",
         example: "OxdTokenRefresh 30s",
+        #[cfg(test)]
+        good: &[&["30s"], &["Off"]],
+        #[cfg(test)]
+        bad: &[&["soon"]],
         apply: |s, _, args| {
             s.token_refresh = Some(if args[0].eq_ignore_ascii_case("off") {
                 TokenRefresh::Off

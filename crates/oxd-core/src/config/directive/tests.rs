@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::io;
 
 use super::*;
@@ -84,223 +83,21 @@ fn parse<'a>(arena: &'a Arena<AuthParam<'a>>, line: &[&str]) -> Result<RawSettin
     Ok(settings)
 }
 
-/// The arguments of one use of a directive.
-type Args = &'static [&'static str];
-
-/// A good value and some bad ones for every directive; a directive that is missing here fails the test below.
-const VALUES: &[(&str, &[Args], &[Args])] = &[
-    (
-        "OxdServer",
-        &[&["https://oxd:8443"], &["http://h/prefix/"]],
-        &[
-            &["oxd:8443"],
-            &["https://u:p@h"],
-            &["ftp://h"],
-            &["https://h/?x"],
-            &["a", "b"],
-        ],
-    ),
-    (
-        "OxdSite",
-        &[&["/site.json"]],
-        &[
-            &["/none.json"],
-            &["/broken.json"],
-            &["/list.json"],
-            &["/odd.json"],
-        ],
-    ),
-    ("OxdId", &[&["x"]], &[&[""], &["a\nb"]]),
-    ("OxdClientId", &[&["@!1736"]], &[&[""]]),
-    (
-        "OxdClientSecret",
-        &[
-            &["text"],
-            &["file:/secret"],
-            &["env:SECRET"],
-            &["exec:/bin/good x"],
-            &["exec:/bin/later"],
-        ],
-        &[
-            &["file:/none"],
-            &["file:/empty"],
-            &["env:NONE"],
-            &["exec:/bin/bad"],
-            &[""],
-        ],
-    ),
-    ("OxdOpHost", &[&["https://op"]], &[&[""]]),
-    (
-        "OxdOpConfigurationEndpoint",
-        &[&["https://op/.well-known/openid-configuration"]],
-        &[&["op"]],
-    ),
-    (
-        "OxdServerCAFile",
-        &[],
-        &[&["/none.pem"], &["/text.pem"], &["/empty"]],
-    ),
-    ("OxdServerVerify", &[&["On"], &["off"]], &[&["yes"], &["1"]]),
-    (
-        "OxdServerTimeout",
-        &[&["10s"], &["10s", "3s"], &["500ms"]],
-        &[&["0"], &["-1"], &["300x"], &["1h"], &["2s", "3s"]],
-    ),
-    (
-        "OxdServerProxy",
-        &[&["none"], &["http://proxy:3128"]],
-        &[&["proxy:3128"]],
-    ),
-    (
-        "OxdServerMaxCalls",
-        &[&["1"], &["10"]],
-        &[&["0"], &["-1"], &["many"], &["99999999999"]],
-    ),
-    ("OxdProtectedCommands", &[&["Off"]], &[&["maybe"]]),
-    (
-        "OxdScope",
-        &[&["openid"], &["openid profile", "email"]],
-        &[&["profile"], &["openid", "a\"b"], &[""]],
-    ),
-    ("OxdAcrValues", &[&["u2f", "basic"]], &[&[" "]]),
-    ("OxdPrompt", &[&["login"], &["none"]], &[&["logon"], &[""]]),
-    (
-        "OxdAuthParam",
-        &[&["ui_locales", "de"]],
-        &[&["state", "x"], &["a b", "x"], &["x", "%{broken"], &["x"]],
-    ),
-    (
-        "OxdCustomParam",
-        &[&["k", "v"]],
-        &[&["k", ""], &["k k", "v"], &["k"]],
-    ),
-    (
-        "OxdRedirectUri",
-        &[&["https://h/cb"]],
-        &[&["/cb"], &["https://h/#f"]],
-    ),
-    ("OxdMaxAge", &[&["30min"], &["1"]], &[&["0"], &["soon"]]),
-    (
-        "OxdPostPreserve",
-        &[&["On"], &["On", "128K"], &["Off"]],
-        &[&["maybe"], &["On", "2M"], &["On", "lots"], &["Off", "1K"]],
-    ),
-    ("OxdUnautzAction", &[&["403"], &["login"]], &[&["404"], &["pass"]]),
-    (
-        "OxdClaimHeader",
-        &[&["X-User", "sub"], &["X-G", "groups", "json"]],
-        &[
-            &["X User", "sub"],
-            &["Host", "sub"],
-            &["X-G", "g", "xml"],
-            &["X-G"],
-        ],
-    ),
-    (
-        "OxdPassTokens",
-        &[&["none"], &["access_token", "expires"]],
-        &[&["all"], &["none", "expires"]],
-    ),
-    (
-        "OxdUnauthAction",
-        &[&["auto"], &["login"], &["401"]],
-        &[&["maybe"], &["200"]],
-    ),
-    (
-        "OxdReturnTo",
-        &[&["a.example", "b.example:8080"]],
-        &[&["https://a"], &["a/b"], &[" "]],
-    ),
-    (
-        "OxdDefaultUrl",
-        &[&["/app/"], &["https://h/x"]],
-        &[&["app"], &["//h"], &["/\\h"]],
-    ),
-    ("OxdStateTimeout", &[&["5min"]], &[&["0"], &["x"]]),
-    ("OxdStateMax", &[&["1"], &["32"]], &[&["0"], &["33"], &["x"]]),
-    (
-        "OxdUserInfo",
-        &[&["Off"], &["On", "10min"]],
-        &[&["60"], &["Off", "60"], &["On", "often"]],
-    ),
-    (
-        "OxdSessionStore",
-        &[
-            &["cookie"],
-            &["shmcb"],
-            &["shmcb:/run/x(512000)"],
-            &["redis:h:6379"],
-            &["redis:[::1]:6379"],
-            &["DBM:/run/x"],
-        ],
-        &[
-            &["file"],
-            &["cookie:x"],
-            &["cookie:"],
-            &["dbm"],
-            &["dbm:"],
-            &["redis"],
-            &["redis:h:0"],
-            &["redis:h:x"],
-            &["memcache:h:11211"],
-            &["cookie", "redis:h:1"],
-        ],
-    ),
-    ("OxdSessionLifetime", &[&["8h"]], &[&["0"], &["8x"], &["1e300"]]),
-    ("OxdSessionIdle", &[&["90"]], &[&["-5"]]),
-    (
-        "OxdCryptoKey",
-        &[&["sixteen bytes ok"], &["file:/secret", "env:SECRET"]],
-        &[&["short"], &["file:/none"]],
-    ),
-    (
-        "OxdCookieName",
-        &[&["sid"]],
-        &[&["a b"], &["a;b"], &["oxd_state"], &[""]],
-    ),
-    ("OxdCookiePath", &[&["/app"]], &[&["app"], &["/a;b"]]),
-    (
-        "OxdCookieDomain",
-        &[&["example.org"], &[".example.org"]],
-        &[&["a b"], &["https://x"], &["127.0.0.1"], &[""]],
-    ),
-    ("OxdCookieSameSite", &[&["strict"]], &[&["loose"]]),
-    ("OxdCookieSecure", &[&["Auto"]], &[&["maybe"]]),
-    (
-        "OxdTrustForwarded",
-        &[&["none"], &["X-Forwarded-Proto", "Forwarded"]],
-        &[&["X-Real-IP"], &["none", "Forwarded"]],
-    ),
-    ("OxdSessionMax", &[&["3"]], &[&["0"], &["101"], &["x"]]),
-    ("OxdTokenRefresh", &[&["30s"], &["Off"]], &[&["soon"]]),
-    (
-        "OxdRemoteUser",
-        &[&["email"], &["email", "^(.+)@x$"], &["email", "^(.+)@x$", "$1"]],
-        &[&[""], &["email", "("]],
-    ),
-    ("OxdClaims", &[&["none"], &["headers"], &["both"]], &[&["all"]]),
-    ("OxdClaimNames", &[&["a", "b"], &["!c"]], &[&["!"], &[" "]]),
-    (
-        "OxdPostLogoutRedirectUri",
-        &[&["/bye"], &["https://h/bye"]],
-        &[&["bye"], &["//h"]],
-    ),
-];
-
 #[test]
 fn every_directive_takes_good_values_and_refuses_bad_ones() {
-    let named: BTreeSet<_> = VALUES.iter().map(|v| v.0).collect();
-    let all: BTreeSet<_> = TABLE.iter().map(|d| d.name()).collect();
-    assert_eq!(named, all);
     let arena = Arena::default();
-    for (name, good, bad) in VALUES {
-        for args in *good {
-            if let Err(line) = parse(&arena, &[&[*name], *args].concat()) {
+    for directive in TABLE {
+        let name = directive.name();
+        // No file that the table could name exists on every machine.
+        assert!(!directive.good.is_empty() || name == "OxdServerCAFile", "{name}");
+        assert!(!directive.bad.is_empty(), "{name}");
+        for args in directive.good {
+            if let Err(line) = parse(&arena, &[&[name], *args].concat()) {
                 panic!("{name} {args:?} should be allowed: {line}");
             }
         }
-        for args in *bad {
-            let line = parse(&arena, &[&[*name], *args].concat())
+        for args in directive.bad {
+            let line = parse(&arena, &[&[name], *args].concat())
                 .err()
                 .unwrap_or_default();
             assert!(line.starts_with(&format!("{name}: ")), "{name} {args:?}: {line}");

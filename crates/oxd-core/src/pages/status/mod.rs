@@ -16,37 +16,37 @@ use plot::{Bars, Plot, stacked};
 use tables::{grouped, millis, tables};
 use verdict::verdict;
 
-/// A number that stands out.
+/// A highlighted number.
 pub struct Tile {
-    /// What it is.
+    /// Its label.
     pub name: &'static str,
     /// The number.
     pub value: String,
-    /// What else there is to say.
+    /// A note below the number.
     pub about: String,
     /// A class of the style sheet.
     pub class: &'static str,
 }
 
-/// A plot with all that stands around it.
+/// A plot with its title, legend and scale.
 pub struct Figure {
-    /// What it shows.
+    /// Its title.
     pub title: &'static str,
-    /// Its colours, as classes of the style sheet, and what they stand for.
+    /// Its colours, as classes of the style sheet, and their meanings.
     pub legend: &'static [(&'static str, &'static str)],
-    /// The drawing, which is SVG.
+    /// The drawing, as SVG.
     pub svg: String,
-    /// The value at its upper edge; empty where there is nothing to see.
+    /// The value at its upper edge; empty when the plot is.
     pub top: String,
 }
 
-/// Everything that the page shows.
+/// The content of the page.
 pub struct Shown {
-    /// Since when is counted, in words.
+    /// How long counting has lasted, in words.
     pub since: String,
     /// Whether logins work.
     pub verdict: Verdict,
-    /// The numbers that stand out.
+    /// The highlighted numbers.
     pub tiles: Vec<Tile>,
     /// The plots of the last hour.
     pub figures: Vec<Figure>,
@@ -54,7 +54,7 @@ pub struct Shown {
     pub tables: Vec<Table>,
 }
 
-/// Gathers what the page shows.
+/// Collects the content of the page.
 pub fn shown(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> Shown {
     let minutes = stats.hour(now);
     let hour = Minute::sum(&minutes);
@@ -106,7 +106,7 @@ fn tiles(hour: &Minute, gauges: &Gauges) -> Vec<Tile> {
     ]
 }
 
-/// A plot of two values, one of which nobody likes to see.
+/// A plot of two values, a good and a bad one.
 fn two(label: &str, when: impl Fn(usize) -> String, layers: [(&[f64], &str); 2]) -> Plot {
     let [(good, first), (bad, second)] = layers;
     let bars = |class: &'static str, values| Bars { class, values };
@@ -192,7 +192,7 @@ fn scale(millis: f64) -> String {
     }
 }
 
-/// A time span in the words of a person.
+/// A time span in words.
 fn ago(Seconds(seconds): Seconds) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
@@ -202,7 +202,7 @@ fn ago(Seconds(seconds): Seconds) -> String {
     }
 }
 
-/// `?auto`: one `Name: value` a line, as mod_status writes it.
+/// `?auto`: one `Name: value` per line, as in mod_status.
 pub fn auto(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: u64| {

@@ -1,28 +1,28 @@
-//! The one sentence for three o'clock in the morning: whether logins work, and if not, what to do.
+//! The summary on the status page: whether logins work, and if not, what to do.
 
 use crate::base::{Level, Reason};
 use crate::shm::stats::{Login, Minute};
 
-/// Over how many minutes is judged, the current one included.
+/// The period in minutes, including the current one.
 const MINUTES: usize = 15;
 
-/// A sentence, and how good the news is.
+/// A sentence and its rating.
 #[derive(Debug, PartialEq)]
 pub struct Verdict {
     /// A class of the style sheet: `good`, `bad`, or none.
     pub class: &'static str,
     /// The sentence.
     pub text: String,
-    /// What to do about it; empty where nothing is to be done.
+    /// What to do; empty when nothing is.
     pub remedy: &'static str,
 }
 
-/// Whether a failure is somebody else's than the user's: those are logged louder.
+/// Whether the user did not cause a failure: such failures are logged at `warn` or `error`.
 pub fn is_trouble(reason: Reason) -> bool {
     matches!(reason.level(), Level::Error | Level::Warning)
 }
 
-/// Judges by the last minutes of an hour.
+/// Rates the last minutes of an hour.
 pub fn verdict(hour: &[Minute]) -> Verdict {
     let last = Minute::sum(&hour[hour.len().saturating_sub(MINUTES)..]);
     let completed = last.logins(Login::Completed);
