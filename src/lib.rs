@@ -1,7 +1,8 @@
 //! mod_oxd: OpenID Connect login, sessions and access control for the Apache HTTP Server, through Gluu oxd.
 //!
-//! This package is the Apache layer: httpd enters in [`entry`], [`adapter`] asks `oxd-core` what to do and does it, and
-//! [`ffi`] wraps what httpd and APR offer. A request is followed from hook to answer in `docs/ARCHITECTURE.md`.
+//! This package is the Apache layer: httpd calls [`entry`], [`adapter`] asks `oxd-core` for decisions and carries them
+//! out, and [`ffi`] wraps the interfaces of httpd and APR. `docs/ARCHITECTURE.md` follows a request from hook to
+//! response.
 #![deny(unsafe_code)]
 
 mod adapter;
@@ -10,7 +11,7 @@ mod entry;
 #[allow(unsafe_code)]
 mod ffi;
 
-/// For the tests of what safe code cannot do at the boundary (`tests/edge`).
+/// Exposed for the compile-fail tests of the boundary (`tests/edge`).
 #[doc(hidden)]
 pub mod edge {
     pub use crate::ffi::command::Command;

@@ -17,28 +17,28 @@ use oxd_core::shm::{MEMORY_WORDS, Memory};
 use crate::ffi::server::Servers;
 use crate::ffi::{process, shared};
 
-/// The client to oxd.
+/// The oxd client of one child process.
 pub struct Child {
-    /// The client.
+    /// Calls oxd.
     pub client: Client<HttpTransport>,
 }
 
-/// Filled at the first call to oxd in a child; the parent never calls.
+/// Created at the first call to oxd in a child; the parent never calls oxd.
 static CHILD: OnceCell<Child> = OnceCell::new();
 /// Half of ThreadsPerChild, at least 1.
 static MAX_CALLS: OnceLock<u32> = OnceLock::new();
-/// Half of ThreadsPerChild, at least 1.
+/// Set by the parent at each start and restart, read by its children.
 static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
-/// What all processes of the server remember together; mapped by the parent at its first start.
+/// The shared memory of all processes of the server; mapped by the parent at its first start.
 static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
-/// The counters of the server, kept over graceful restarts.
+/// The counters of the server; graceful restarts keep them.
 static STATS: OnceLock<Stats<'static>> = OnceLock::new();
 /// The names of all session cookies of the configuration.
 static COOKIE_NAMES: RwLock<Vec<String>> = RwLock::new(Vec::new());
-/// The key of servers without `OxdCryptoKey`: the same for the life of the parent process.
+/// The key for servers without `OxdCryptoKey`; it stays the same for the life of the parent process.
 static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
 
-/// The child's client, made when it is first wanted.
+/// The oxd client of this child, created on first use.
 pub fn current() -> Result<&'static Child, Error> {
     CHILD.get_or_try_init(|| {
         let roots = ROOTS
@@ -54,7 +54,7 @@ pub fn current() -> Result<&'static Child, Error> {
     })
 }
 
-/// Loads the system's certificates in the parent; answers how many there are and how many could not be read.
+/// Loads the system's certificates in the parent. Returns how many were loaded and how many could not be read.
 pub fn load_roots() -> (usize, usize) {
     let (roots, unreadable) = SystemRoots::load();
     let count = roots.len();
@@ -64,8 +64,10 @@ pub fn load_roots() -> (usize, usize) {
     (count, unreadable)
 }
 
-/// Maps the shared memory at the first start: that of a file, so that it outlives the server, or else fresh memory. The
-/// text says why it is not the file's; an error when there is no memory at all.
+/// Maps the shared memory at the first start: from the file, so that its content outlives the server, or else
+/// anonymous.
+///
+/// Returns the reason when the file could not be used; an error when no memory could be mapped at all.
 pub fn prepare_memory(file: Option<PathBuf>) -> std::io::Result<Option<String>> {
     if MEMORY.get().is_some() {
         return Ok(None);
@@ -100,14 +102,14 @@ pub fn memory() -> Memory<'static> {
     }
 }
 
-/// Notes the names of all session cookies of the configuration, in the parent.
+/// Records the names of all session cookies of the configuration, in the parent.
 pub fn name_cookies(names: Vec<String>) {
     if let Ok(mut place) = COOKIE_NAMES.write() {
         *place = names;
     }
 }
 
-/// Whether a cookie is a session's, of this place or of another one on the server.
+/// Whether a cookie is a session cookie, of this location or of another one on the server.
 pub fn is_session_cookie(cookie: &[u8]) -> bool {
     let is_piece = |name: &String| {
         cookie
@@ -125,7 +127,7 @@ pub fn stats() -> Stats<'static> {
     }
 }
 
-/// What is known besides the counters.
+/// The current values that are not counters.
 pub fn gauges() -> Gauges {
     Gauges {
         under_way: stats().all_under_way(process::lives),
@@ -133,7 +135,7 @@ pub fn gauges() -> Gauges {
     }
 }
 
-/// Makes the random key at the first start; answers whether it was made just now, or `None` without randomness.
+/// Creates the random key at the first start. Returns whether it was created just now; `None` without randomness.
 pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
     let (bytes, fresh) = process::retained_key(servers, |bytes| SystemRandom.fill(bytes).is_ok())?;
     RANDOM_KEYS.get_or_init(|| match KeyRing::derive([bytes.as_slice()]) {
@@ -143,7 +145,7 @@ pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
     Some(fresh)
 }
 
-/// Defaults of directives that only the running server knows.
+/// Defaults that are only known in the running server.
 pub fn defaults() -> ServerDefaults<'static> {
     ServerDefaults {
         keys: random_keys(),
@@ -159,15 +161,16 @@ fn random_keys() -> &'static KeyRing {
     }
 }
 
-/// Set when an expression with `oxd_claim` was read, and never unset: it only spares others a second look at rules.
+/// Set when an expression with `oxd_claim` was read, and never cleared. It is only an optimisation: without it, rules
+/// need not be evaluated twice.
 static CLAIMS_IN_EXPRESSIONS: AtomicBool = AtomicBool::new(false);
 
-/// Notes that an expression of the configuration asks for claims.
+/// Records that an expression of the configuration uses `oxd_claim`.
 pub fn note_claims_in_expressions() {
     CLAIMS_IN_EXPRESSIONS.store(true, Ordering::Relaxed);
 }
 
-/// Whether any expression of the configuration asks for claims.
+/// Whether any expression of the configuration uses `oxd_claim`.
 pub fn claims_in_expressions() -> bool {
     CLAIMS_IN_EXPRESSIONS.load(Ordering::Relaxed)
 }

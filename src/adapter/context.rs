@@ -20,14 +20,14 @@ use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::request::Request;
 
-/// A request at its place.
+/// A request and the location that it belongs to.
 pub struct Place<'r> {
     request: Request<'r>,
     view: RequestView<'r>,
     held: Option<Held<'r>>,
     is_renewed: bool,
     base: Option<Cow<'r, str>>,
-    /// The settings of the place.
+    /// The settings of the location.
     pub settings: Settings<'r>,
 }
 
@@ -45,7 +45,7 @@ impl<'r> Place<'r> {
         }
     }
 
-    /// The same with another base of the handler's addresses.
+    /// The same, with another base path for the handler's endpoints.
     pub fn with_base(self, base: String) -> Self {
         Self {
             base: Some(base.into()),
@@ -53,7 +53,7 @@ impl<'r> Place<'r> {
         }
     }
 
-    /// What every answer has at hand.
+    /// The environment for every response.
     pub fn env(&self) -> RequestEnv<'_> {
         RequestEnv::new(
             &self.settings,
@@ -64,13 +64,13 @@ impl<'r> Place<'r> {
         )
     }
 
-    /// What everything about sessions has at hand; `None` where the place has no site.
+    /// The environment for session operations; `None` where the location has no site.
     pub fn session_env(&self) -> Option<SessionEnv<'_>> {
         SessionEnv::new(self.env(), child::memory())
     }
 
-    /// Runs a decision that may call oxd. The client to oxd is made when it is first called: most decisions need none.
-    /// An error names the missing directive where the place has no site.
+    /// Runs a decision that may call oxd. The oxd client is created on the first call, because most decisions need
+    /// none. An error names the missing directive where the location has no site.
     pub fn decide<A>(&self, decision: impl FnOnce(&Ctx<'_>) -> A) -> Result<A, Failure> {
         let oxd = LazyCommands {
             settings: &self.settings,
@@ -79,14 +79,14 @@ impl<'r> Place<'r> {
         Ctx::new(self.env(), child::memory(), &oxd).map(|ctx| decision(&ctx))
     }
 
-    /// Runs a decision that answers the request, and sends the answer.
+    /// Runs a decision that produces a response, and sends the response.
     pub fn answer(&self, decision: impl FnOnce(&Ctx<'_>) -> Response) -> Status {
         let answer = self.decide(decision);
         let answer = answer.unwrap_or_else(|missing| self.env().refuse(&missing, None, None));
         respond::send(self.request, &answer)
     }
 
-    /// Runs a decision about who comes in.
+    /// Runs an access decision.
     pub fn visit<A>(&self, decision: impl FnOnce(&Visit<'_, 'r>) -> A) -> A {
         let request = self.request;
         decision(&Visit {
@@ -99,7 +99,7 @@ impl<'r> Place<'r> {
     }
 }
 
-/// Reads a request's form, up to so many bytes; an HTTP status when it cannot be read.
+/// Reads the form of a request, up to `limit` bytes; an HTTP status when it cannot be read.
 pub fn read_form(request: Request<'_>, limit: usize) -> Result<Form, u16> {
     Ok(match request.read_body(limit)? {
         Some(bytes) => Form::Read(bytes),
@@ -107,7 +107,7 @@ pub fn read_form(request: Request<'_>, limit: usize) -> Result<Form, u16> {
     })
 }
 
-/// Commands to the place's site, resolved when one is sent.
+/// Sends commands for the location's site, which is resolved when the first command is sent.
 struct LazyCommands<'a> {
     settings: &'a Settings<'a>,
     request: &'a dyn CoreRequest,

@@ -27,7 +27,7 @@ pub fn handle(request: Request<'_>) -> Status {
         return Status::Declined;
     };
     match answer(request, config) {
-        // From the handler, httpd wants OK where the answer has been sent.
+        // A handler must return OK, not DONE, after it has sent a response.
         Ok(Status::Done) => Status::Ok,
         Ok(status) => status,
         Err(status) => Status::Http(status),
@@ -66,7 +66,7 @@ fn metrics<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status
     Ok(send(request, &status::metrics(&place.env(), &child::gauges())))
 }
 
-/// The section on mod_status's page.
+/// The module's section on the page of mod_status.
 pub fn status_section(request: Request<'_>, is_short: bool) {
     let (stats, gauges, now) = (child::stats(), child::gauges(), request.millis().seconds());
     let text = if is_short {

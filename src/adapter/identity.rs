@@ -12,12 +12,12 @@ use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
 use crate::ffi::table::Table;
 
-/// What the environment names of claims begin with.
-const ENV: &[u8] = b"OXD_CLAIM_";
 /// Prefix of the environment variables for claims.
+const ENV: &[u8] = b"OXD_CLAIM_";
+/// Prefix of the request headers for claims.
 const HEADER: &[u8] = b"Oxd-Claim-";
 
-/// Hands the session's identity on.
+/// Passes the session's identity to the application.
 pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
     let (identity, record) = (&settings.identity, &session.record);
     if identity.claims_as.in_env() {
@@ -66,7 +66,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     }
 }
 
-/// Puts the claims into a table, in place: only the names are written anew.
+/// Adds the claims to a table. Values are not copied; only the names are built.
 fn claims_into<'r>(
     request: Request<'r>,
     settings: &IdentitySettings<'_>,
@@ -81,7 +81,7 @@ fn claims_into<'r>(
             .claims()
             .filter(|claim: &ClaimView<'_>| !claim.hidden && allowed(claim.name))
     };
-    // One piece of memory for all names.
+    // One allocation for all names.
     let space: usize = shown().map(|claim| prefix.len() + claim.name.len() + 1).sum();
     let mut names = request.pool().bytes(space);
     for claim in shown() {
@@ -97,8 +97,8 @@ fn claims_into<'r>(
     }
 }
 
-/// The header_parser hook: identity headers that the client sent itself are gone before anyone reads them, with a
-/// session or without.
+/// The header_parser hook: removes identity headers that the client sent before anything reads them, with or without a
+/// session.
 pub fn remove_look_alikes(request: Request<'_>) -> Status {
     let Some(config) = request.config().filter(|config| config.configured) else {
         return Status::Declined;
@@ -111,14 +111,14 @@ pub fn remove_look_alikes(request: Request<'_>) -> Status {
     Status::Declined
 }
 
-/// `Oxd-Claim-...`, in any spelling.
+/// Whether a header is named `Oxd-Claim-...`, in any spelling.
 fn is_claim_header(name: &[u8]) -> bool {
     name.get(..HEADER.len())
         .is_some_and(|start| look_alike(start, HEADER))
 }
 
-/// Whether two header names are one to a CGI script or a backend, for which case does not count and any other character
-/// than a letter or a digit may become `_`.
+/// Whether a CGI script or a backend may take two header names for the same one: case does not count there, and any
+/// character other than a letter or a digit may become `_`.
 fn look_alike(name: &[u8], other: &[u8]) -> bool {
     let plain = |b: &u8| {
         if b.is_ascii_alphanumeric() {

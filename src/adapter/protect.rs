@@ -247,7 +247,7 @@ fn known_anyway(request: Request<'_>) -> Option<Status> {
     }
 }
 
-/// The last step of all: a backend, a CGI script or a proxied server does not see the module's own cookies.
+/// The last step of all: removes the module's own cookies, so that no backend, CGI script or proxied server sees them.
 fn hide_cookies(request: Request<'_>) -> Status {
     let Some(header) = request.header(c"Cookie") else {
         return Status::Declined;

@@ -10,7 +10,7 @@ use oxd_core::http::{Header, Host, Method, Origin};
 
 use crate::ffi::request::Request;
 
-/// A request of httpd's, for the decisions of oxd-core.
+/// A request of httpd, as the decisions of oxd-core need it.
 #[derive(Clone, Copy)]
 pub struct RequestView<'r> {
     request: Request<'r>,
@@ -19,7 +19,7 @@ pub struct RequestView<'r> {
 }
 
 impl<'r> RequestView<'r> {
-    /// `hidden` is the `Cookie` header that the module has taken its own cookies out of, if it has.
+    /// `hidden` is the original `Cookie` header, if the module has already removed its own cookies from the request.
     pub fn of(request: Request<'r>, hidden: Option<&'r CStr>) -> Self {
         Self {
             request,
@@ -96,7 +96,7 @@ impl Host for RequestView<'_> {
     }
 }
 
-/// Path and query of a request line's target, which may be absolute (RFC 9112 section 3.2), as ASCII text.
+/// Path and query of the request target, which may be an absolute URI (RFC 9112 section 3.2), as ASCII text.
 fn path_of(unparsed: &[u8]) -> String {
     let text: String = unparsed
         .iter()

@@ -15,48 +15,49 @@ use crate::ffi::command::Command;
 use crate::ffi::server::Servers;
 use crate::ffi::socache::{Calls, Hints, LONGEST, NotOpened, Refusal, Socache};
 
-/// How long a request waits for a store on the network. The providers have no limit of their own that holds: a stalled
-/// server would keep a worker for minutes.
+/// How long a request waits for a store on the network. The providers enforce no usable limit of their own: a stalled
+/// server would block a worker for minutes.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a store that has not answered in time is left alone, but for one request that tries, in milliseconds.
-const REST: u64 = 1_000;
 /// How long the module makes no calls to a store that timed out, except for one probing request, in milliseconds.
-const DBM_PIECE: usize = 850;
+const REST: u64 = 1_000;
 /// Payload of one DBM entry, in bytes: an SDBM pair holds at most 1 KiB, and the provider adds to it.
+const DBM_PIECE: usize = 850;
+/// The most DBM entries that one session entry is split into.
 const DBM_PIECES: usize = 16;
 
-/// The size of a shmcb store that names none, in bytes: left to itself, shmcb takes half a megabyte, which is room for a
+/// The size of a shmcb store whose directive gives none, in bytes. shmcb's own default of half a megabyte holds only a
 /// hundred sessions.
 const SHMCB_BYTES: usize = 8 << 20;
-/// What tells entries apart from those of other modules. The same on all machines.
-const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
 /// Namespace that separates entries from those of other modules. The same on all machines.
+const NAMESPACE: &std::ffi::CStr = c"mod_oxd";
+/// Hints to the providers about the entries.
 const HINTS: Hints = Hints {
     key_bytes: 32,
     value_bytes: 1_500,
     expiry_interval: 60_000_000,
 };
 
-/// A store that a directive has named.
+/// A store that a directive names.
 #[derive(Debug)]
 struct ProviderStore {
-    /// The store as the directive names it.
-    text: String,
     /// The argument of the directive.
+    text: String,
+    /// The provider's name.
     provider: String,
-    /// What calls it, as long as a configuration names the store.
-    socache: Socache,
     /// The socache instance, present while a configuration names the store.
-    suspect: AtomicBool,
+    socache: Socache,
     /// Whether a call of this child has failed since the last successful one.
+    suspect: AtomicBool,
+    /// Until when this child makes no calls to the store, in milliseconds since the child's start; 0: calls are
+    /// allowed.
     rests_until: AtomicU64,
 }
 
-/// The stores that any configuration of this process has named. They are few, and stay: a thread may still call one when
-/// its configuration is gone.
+/// All stores that any configuration of this process has named. They are few and never freed, because a thread may
+/// still call one after its configuration is gone.
 static STORES: Mutex<Vec<&'static Lasting>> = Mutex::new(Vec::new());
 
-/// A store that threads may be given.
+/// A store that is never freed, so that threads may hold it.
 #[derive(Debug)]
 struct Lasting(&'static ProviderStore);
 
@@ -64,8 +65,8 @@ fn stores() -> MutexGuard<'static, Vec<&'static Lasting>> {
     STORES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The store that a directive names, made where the configuration has not named it before. What is wrong with it is said
-/// as what would be allowed.
+/// The store that a directive names, created unless the configuration has already named it. The error text describes
+/// the allowed values.
 pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'static dyn Store, String> {
     let text = format!("{provider}:{details}");
     let mut stores = stores();
@@ -107,7 +108,7 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
     }
 }
 
-/// Initialises the stores of the configuration, in the parent; a message names the one that failed.
+/// Initialises the stores of the configuration, in the parent. The error message names the store that failed.
 pub fn prepare(servers: Servers<'_>) -> Result<(), String> {
     for Lasting(store) in stores().iter() {
         let ready = store.socache.prepare(servers, NAMESPACE, &HINTS);
@@ -161,7 +162,7 @@ impl ProviderStore {
     fn error(&self, refusal: Refusal) -> StoreError {
         let why = match refusal {
             Refusal::Failed(why) | Refusal::General(why) => why,
-            // What is not there after all is a server.
+            // A miss on a write means the provider has no live server.
             Refusal::NotFound | Refusal::TooLarge => "no server is left".into(),
         };
         StoreError::Unavailable(format!("OxdSessionStore {}: {why}", self.text))
@@ -183,7 +184,7 @@ impl ProviderStore {
         answer
     }
 
-    /// Calls the store: here, or where it may stall in another thread and not longer than [`PATIENCE`].
+    /// Calls the store directly or, where it may stall, in another thread with the time limit [`PATIENCE`].
     fn ask<A: Send + 'static>(
         &'static self,
         action: impl Fn(&ProviderStore) -> Result<A, Refusal> + Send + Sync + 'static,
@@ -194,7 +195,7 @@ impl ProviderStore {
         let resting = self.rests_until.load(Ordering::Acquire);
         let now = millis();
         if resting != 0 {
-            // One goes ahead and tries; the others are not kept waiting.
+            // One request probes the store; the others fail immediately instead of waiting.
             let next = now + REST;
             let tries = now >= resting
                 && self
@@ -210,7 +211,7 @@ impl ProviderStore {
         let is_given_up = given_up.clone();
         let job = Box::new(move || {
             if !is_given_up.load(Ordering::Acquire) {
-                // Nobody listens any more when the time is over.
+                // The receiver is gone after a timeout.
                 let _ = sender.send(surely(self, &action));
             }
         });
@@ -230,10 +231,11 @@ impl ProviderStore {
     }
 }
 
-/// Calls a store on the network, and makes sure of what it says.
+/// Calls a store on the network, and confirms a miss.
 ///
-/// After a failure, the providers take the server out for some seconds and say «not found» meanwhile. So from a failure
-/// on until an entry of our own could be written, «not found» means that the store cannot be asked.
+/// After a failure, the providers mark the server dead for some seconds and report «not found» meanwhile. So after a
+/// failure, «not found» is only trusted once a probe entry could be written; until then it means that the store is
+/// unavailable.
 fn surely<A>(
     store: &ProviderStore,
     action: &impl Fn(&ProviderStore) -> Result<A, Refusal>,
@@ -241,7 +243,7 @@ fn surely<A>(
     let mut answer = action(store);
     if matches!(answer, Err(Refusal::Failed(_) | Refusal::General(_))) {
         store.suspect.store(true, Ordering::Release);
-        // A connection that was kept open across a restart of the server fails once.
+        // A connection that stayed open across a restart of the server fails once.
         answer = action(store);
     }
     let is_doubtful = matches!(answer, Err(Refusal::NotFound)) && store.suspect.load(Ordering::Acquire);
@@ -269,17 +271,17 @@ fn is_cut(store: &ProviderStore) -> bool {
     store.provider == "dbm"
 }
 
-/// Reads one entry as the provider has it.
+/// Reads one entry as the provider stores it.
 fn retrieve(store: &ProviderStore, calls: &Calls<'_>, key: &Key) -> Result<Vec<u8>, Refusal> {
     calls.retrieve(key).map_err(|refusal| match refusal {
-        // With Berkeley DB below, mod_socache_dbm has this word for an entry that is not there.
+        // With Berkeley DB, mod_socache_dbm reports a missing entry as APR_EGENERAL.
         Refusal::General(_) if store.provider == "dbm" => Refusal::NotFound,
         other => other,
     })
 }
 
-/// The time at which an entry runs out as providers take it, in microseconds. They turn it into whole seconds from now,
-/// cut off; what has no second left they refuse or keep for ever.
+/// The expiry time as providers take it, in microseconds. They convert it to whole seconds from now, rounded down; an
+/// entry with less than a second left would be refused or never expire.
 fn expiry(until: Seconds) -> i64 {
     let until = until.max(wall()).saturating_add(Seconds(2));
     i64::try_from(until.0.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
@@ -289,7 +291,7 @@ fn get(store: &ProviderStore, key: &Key) -> Result<Vec<u8>, Refusal> {
     let calls = store.socache.calls()?;
     let mut value = retrieve(store, &calls, key)?;
     if is_cut(store) {
-        // The first byte of the first piece says how many there are.
+        // The first byte of the first piece is the number of pieces.
         let count = usize::from(value.first().copied().unwrap_or(1));
         if !value.is_empty() {
             value.remove(0);
@@ -328,7 +330,7 @@ fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
         && let Ok(head) = retrieve(store, &calls, key)
     {
         for number in 1..usize::from(head.first().copied().unwrap_or(1)).min(DBM_PIECES) {
-            // What stays there runs out by itself.
+            // A piece that stays behind expires by itself.
             let _ = calls.remove(&piece(key, number));
         }
     }
@@ -337,6 +339,6 @@ fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
 
 fn millis() -> u64 {
     static STARTED: Lazy<Instant> = Lazy::new(Instant::now);
-    // Never 0, which means that nobody rests.
+    // Never 0, which means that calls are allowed.
     u64::try_from(STARTED.elapsed().as_millis()).unwrap_or(u64::MAX - REST - 1) + 1
 }

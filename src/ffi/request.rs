@@ -1,4 +1,4 @@
-//! A request of httpd's, with texts that may be missing as `Option`s and memory from the request's own pool.
+//! A request of httpd. Missing texts are `None`, and memory comes from the request's pool.
 
 use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
@@ -15,9 +15,10 @@ use super::{Status, sys};
 
 /// A request during one hook.
 ///
-/// `'r` stands for the life of the request's pool. It is invariant and belongs to one request alone, as
-/// [`Request::during`] makes it anew each time: whatever has this lifetime came from this request, from one that lives
-/// longer, from the configuration, or is static. So text of a subrequest cannot be put into its main request.
+/// `'r` is the lifetime of the request's pool. It is invariant and belongs to one request alone, because
+/// [`Request::during`] introduces a new one for each call. A value with this lifetime comes from this request, from one
+/// that lives longer, from the configuration, or is static. So text of a subrequest cannot be stored with its main
+/// request.
 #[derive(Clone, Copy)]
 pub struct Request<'r> {
     pub(super) raw: NonNull<sys::request_rec>,
@@ -68,16 +69,16 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// The module's merged configuration for the place of the request.
+    /// The module's merged configuration for the location of the request.
     pub fn config(self) -> Option<&'r DirConfig<'r>> {
         let vector = NonNull::new(self.rec().per_dir_config)?.as_ptr().cast();
-        // SAFETY: httpd's vector for the place of the request is live.
+        // SAFETY: httpd's vector for the location of the request is live.
         let slot = unsafe { slot(vector) };
         // SAFETY: the slot is NULL or holds what the module made; a request's configuration outlives it.
         unsafe { (*slot).cast::<DirConfig<'r>>().as_ref() }
     }
 
-    /// What was kept with this request, or with one that it came from.
+    /// The state of this request, with missing parts taken from the requests that it came from.
     pub fn kept(self) -> Kept<'r> {
         let mut kept = Kept::default();
         let mut at = Some(self.raw);
@@ -94,16 +95,16 @@ impl<'r> Request<'r> {
         kept
     }
 
-    /// What was kept with this request itself.
+    /// The state of this request alone.
     pub fn own_kept(self) -> Option<Kept<'r>> {
         let vector = NonNull::new(self.rec().request_config)?.as_ptr().cast();
         // SAFETY: httpd's vector for data of the request is live.
         let slot = unsafe { slot(vector) };
-        // SAFETY: the slot is NULL or holds what `keep` put there, which lives in the request's pool.
+        // SAFETY: the slot is NULL or holds what `update_state` put there, which lives in the request's pool.
         unsafe { (*slot).cast::<Kept<'r>>().as_ref() }.copied()
     }
 
-    /// Changes what is kept with this request alone.
+    /// Changes the state of this request alone.
     pub fn keep(self, change: impl FnOnce(&mut Kept<'r>)) {
         let mut kept = self.own_kept().unwrap_or_default();
         change(&mut kept);
@@ -121,18 +122,18 @@ impl<'r> Request<'r> {
         NonNull::new(if rec.main.is_null() { rec.prev } else { rec.main })
     }
 
-    /// Whether this is a subrequest, whose answer no browser sees as it is.
+    /// Whether this is a subrequest, whose response is not sent to the browser as it is.
     pub fn is_subrequest(self) -> bool {
         !self.rec().main.is_null()
     }
 
-    /// Whether this is the request that the browser made.
+    /// Whether this is the request that the browser sent.
     pub fn is_first(self) -> bool {
         self.origin().is_none()
     }
 
-    /// Runs `body` with the request that the browser made. It may live longer than this one: what is put there must be
-    /// its own.
+    /// Runs `body` with the request that the browser sent. That request may outlive this one, so it can only store
+    /// values of its own.
     pub fn with_first<A>(self, body: impl for<'o> FnOnce(Request<'o>) -> A) -> A {
         let mut first = self.raw;
         // SAFETY: an origin outlives the request that came from it, and is only read here.
@@ -166,13 +167,13 @@ impl<'r> Request<'r> {
         unsafe { self.text(self.rec().uri) }
     }
 
-    /// The query as it came.
+    /// The query string as received.
     pub fn query(self) -> Option<&'r CStr> {
         // SAFETY: as for `method`.
         unsafe { self.text(self.rec().args) }
     }
 
-    /// The request line's target as it came.
+    /// The request target as received.
     pub fn unparsed(self) -> Option<&'r CStr> {
         // SAFETY: as for `method`.
         unsafe { self.text(self.rec().unparsed_uri) }
@@ -184,16 +185,16 @@ impl<'r> Request<'r> {
         unsafe { self.text(self.rec().handler) }
     }
 
-    /// The handler that the place has by `SetHandler`; known before httpd has chosen one.
+    /// The handler that `SetHandler` configures; known before httpd chooses the handler.
     pub fn configured_handler(self) -> Option<&'r CStr> {
         let vector = self.rec().per_dir_config;
-        // SAFETY: the core module's configuration of a place is a core_dir_config, and outlives the request.
+        // SAFETY: the core module's per-directory configuration is a core_dir_config, and outlives the request.
         let core = unsafe {
             sys::ap_get_core_module_config(vector)
                 .cast::<sys::core_dir_config>()
                 .as_ref()
         }?;
-        // Since httpd 2.4.13 the handler is an expression, also where it is a plain word.
+        // Since httpd 2.4.13, SetHandler takes an expression, and a plain word is stored as one too.
         if core.expr_handler.is_null() {
             // SAFETY: NULL, or a C string of the configuration.
             return unsafe { self.text(core.handler) };
@@ -225,7 +226,7 @@ impl<'r> Request<'r> {
         unsafe { self.text(name) }
     }
 
-    /// What the place's `Require` rules say about the request as it is now, with the user that it has by now.
+    /// Evaluates the location's `Require` rules for the request with its current user.
     ///
     /// `Declined` means that they need a user and there is none.
     pub fn rules_decide(self) -> Status {
@@ -237,7 +238,7 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Scheme, host and port of URLs that lead here (`UseCanonicalName` and so on count).
+    /// Scheme, host and port of self-referential URLs (`UseCanonicalName` and so on apply).
     pub fn server_address(self) -> (Option<&'r CStr>, Option<&'r CStr>, u16) {
         let r = self.raw.as_ptr();
         // SAFETY: plain queries.
@@ -260,18 +261,18 @@ impl<'r> Request<'r> {
         unsafe { self.raw.as_mut().user = user.as_ptr().cast_mut() }
     }
 
-    /// Whether the request has a user by now.
+    /// Whether the request has a user.
     pub fn has_user(self) -> bool {
         !self.rec().user.is_null()
     }
 
-    /// Whether the request has a user without a name.
+    /// Whether the request has a user with an empty name.
     pub fn has_empty_user(self) -> bool {
         // SAFETY: as for `method`.
         unsafe { self.text(self.rec().user) }.is_some_and(CStr::is_empty)
     }
 
-    /// Takes the user away again.
+    /// Removes the user.
     pub fn unset_user(mut self) {
         // SAFETY: as for `set_user`.
         unsafe { self.raw.as_mut().user = ptr::null_mut() }
@@ -283,13 +284,13 @@ impl<'r> Request<'r> {
         unsafe { self.raw.as_mut().ap_auth_type = name.as_ptr().cast_mut() }
     }
 
-    /// Sets the answer's status.
+    /// Sets the status of the response.
     pub fn set_status(mut self, status: u16) {
         // SAFETY: as for `set_user`.
         unsafe { self.raw.as_mut().status = status.into() }
     }
 
-    /// Whether the administrator has an `ErrorDocument` for a status here.
+    /// Whether an `ErrorDocument` is configured for a status here.
     pub fn has_error_document(self, status: u16) -> bool {
         // SAFETY: plain queries.
         unsafe {
@@ -298,7 +299,7 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Whether a line of this level would be written.
+    /// Whether a line of this level would be logged.
     pub fn logs(self, level: Level) -> bool {
         // SAFETY: a plain query.
         unsafe { sys::oxd_logs_request(self.raw.as_ptr(), raw_level(level)) != 0 }
@@ -312,7 +313,7 @@ impl<'r> Request<'r> {
     }
 }
 
-/// Whether a text is a word, in any case.
+/// Whether a text equals a word, ignoring case.
 pub fn is_word(text: Option<&CStr>, word: &str) -> bool {
     text.is_some_and(|t| t.to_bytes().eq_ignore_ascii_case(word.as_bytes()))
 }

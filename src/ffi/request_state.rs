@@ -1,35 +1,35 @@
-//! Texts that live in a request's pool, and what the module keeps with a request.
+//! The module's state of a request, and texts that live in a request's pool.
 
 use std::ffi::{CStr, c_char};
 
 use oxd_core::access::Held;
 
-/// What the module keeps with a request, for subrequests and internal redirects that come from it.
+/// The module's state of a request, which its subrequests and internal redirects share.
 #[derive(Clone, Copy, Default)]
 pub struct Kept<'r> {
     /// The session.
     pub session: Option<Held<'r>>,
-    /// The `Cookie` header as the browser sent it, where the module has taken its own cookies out of it.
+    /// The `Cookie` header as the browser sent it, once the module has removed its own cookies from the request.
     pub cookies: Option<&'r CStr>,
-    /// Whether the session's cookie was written anew already.
+    /// Whether the session cookie has already been renewed.
     pub renewed: bool,
-    /// The values of a `Require oxd-acr` that was not met.
+    /// The values of a `Require oxd-acr` rule that was not met.
     pub wanted_acr: Option<&'r [String]>,
-    /// Whether the rules are being heard before anybody is signed in.
+    /// Whether the rules are being evaluated before authentication.
     pub deciding: bool,
-    /// Whether one of them has asked for a claim meanwhile.
+    /// Whether a rule has asked for a claim during that evaluation.
     pub asked: bool,
 }
 
 /// A NUL-terminated text that lives as long as the pool of the request with this `'r`.
 ///
-/// That follows from the lifetime alone: nothing has a request's `'r` but what came from the request, from its pool, from
-/// the configuration, or is static ([`Request`](super::request::Request)).
+/// The lifetime alone guarantees this: a value with a request's `'r` comes from the request, its pool or the
+/// configuration, or is static ([`Request`](super::request::Request)).
 #[derive(Clone, Copy)]
 pub struct PoolText<'r>(&'r [u8]);
 
 impl<'r> PoolText<'r> {
-    /// A text that ends with a NUL. Another NUL within would only cut the text.
+    /// Takes a text that ends with a NUL. An embedded NUL only truncates it.
     pub fn terminated(bytes: &'r [u8]) -> Option<Self> {
         (bytes.last() == Some(&0)).then_some(Self(bytes))
     }

@@ -1,4 +1,4 @@
-//! The servers of a configuration: their logs, the tree of directives, and the places with their settings.
+//! The servers of a configuration: their logs, the configuration tree, and the locations with their settings.
 
 use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
@@ -12,8 +12,8 @@ use super::log::ServerLog;
 use super::pool::{Pool, c_text};
 use super::sys;
 
-/// The servers of a configuration that httpd has just read. `'c` stands for the life of its pool, and belongs to one
-/// configuration alone, as [`Servers::during`] makes it anew each time.
+/// The servers of a configuration that httpd has just read. `'c` is the lifetime of its pool. It belongs to one
+/// configuration alone, because [`Servers::during`] introduces a new one for each call.
 #[derive(Clone, Copy)]
 pub struct Servers<'c> {
     first: NonNull<sys::server_rec>,
@@ -21,7 +21,7 @@ pub struct Servers<'c> {
     brand: PhantomData<fn(&'c ()) -> &'c ()>,
 }
 
-/// One of them.
+/// One server of a configuration.
 #[derive(Clone, Copy)]
 pub struct Server<'c> {
     raw: NonNull<sys::server_rec>,
@@ -72,7 +72,7 @@ impl<'c> Servers<'c> {
         unsafe { ServerLog::from_raw(self.first.as_ptr()) }
     }
 
-    /// A path below `DefaultRuntimeDir`.
+    /// A path relative to `DefaultRuntimeDir`.
     pub fn runtime_path(self, name: &CStr) -> Option<PathBuf> {
         // SAFETY: the pool is live.
         let path = unsafe { sys::ap_runtime_dir_relative(self.pool.as_ptr(), name.as_ptr()) };
@@ -81,9 +81,9 @@ impl<'c> Servers<'c> {
         path.and_then(|path| path.to_str().ok()).map(PathBuf::from)
     }
 
-    /// The directives as they stand in the configuration.
+    /// The configuration tree.
     pub fn tree(self) -> Vec<Node> {
-        // SAFETY: httpd keeps the tree of the configuration that it has read in this variable; one thread uses it.
+        // SAFETY: httpd keeps the configuration tree that it has read in this variable; one thread uses it.
         unsafe { nodes(sys::ap_conftree) }
     }
 
@@ -98,7 +98,7 @@ impl<'c> Servers<'c> {
 }
 
 impl<'c> Server<'c> {
-    /// Its `<Location>` sections; a virtual host's own stand behind those of the main server.
+    /// The server's `<Location>` sections; a virtual host's own follow those of the main server.
     pub fn locations(self) -> Vec<Section<'c>> {
         // SAFETY: the server is live by the contract of `Servers::during`.
         let vector = unsafe { self.raw.as_ref() }.module_config;
@@ -121,7 +121,7 @@ impl<'c> Server<'c> {
             .collect()
     }
 
-    /// What holds outside of all sections.
+    /// The configuration outside of all sections.
     pub fn defaults(self) -> Option<Section<'c>> {
         // SAFETY: the server is live by the contract of `Servers::during`.
         let vector = unsafe { self.raw.as_ref() }.lookup_defaults;
@@ -130,10 +130,10 @@ impl<'c> Server<'c> {
 }
 
 impl<'c> Section<'c> {
-    /// The path of a `<Location>`, unless that is a pattern.
+    /// The path of a `<Location>`, unless it is a pattern.
     pub fn path(self) -> Option<&'c str> {
         let vector = self.vector.as_ptr().cast();
-        // SAFETY: the core module's configuration of a place is a core_dir_config, and lives as long as the place.
+        // SAFETY: the core module's per-directory configuration is a core_dir_config, and lives as long as the section.
         let core = unsafe {
             sys::ap_get_core_module_config(vector)
                 .cast::<sys::core_dir_config>()
@@ -146,8 +146,8 @@ impl<'c> Section<'c> {
         unsafe { c_text(core.d) }?.to_str().ok()
     }
 
-    /// Changes the module's settings of this place, and of no other: httpd lets virtual hosts share the configuration of
-    /// the main server, so a copy is changed and put in its place.
+    /// Changes the module's settings of this section only. httpd lets virtual hosts share the main server's
+    /// configuration, so this replaces it by a changed copy.
     pub fn change(self, body: impl FnOnce(&mut DirConfig<'c>)) {
         // SAFETY: the vector is live by the contract of `Servers::during`.
         let slot = unsafe { slot(self.vector.as_ptr()) };
@@ -177,8 +177,8 @@ unsafe fn nodes(first: *const sys::ap_directive_t) -> Vec<Node> {
             args: text(node.args),
             file: text(node.filename),
             line: u32::try_from(node.line_num).unwrap_or(0),
-            // SAFETY: as above; the sections nest as deep as the administrator wrote them, which httpd itself has
-            // parsed recursively.
+            // SAFETY: as above. The recursion is as deep as the administrator nested the sections, and httpd itself has
+            // parsed them recursively.
             children: unsafe { nodes(node.first_child) },
         });
         at = node.next;

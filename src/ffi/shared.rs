@@ -1,4 +1,4 @@
-//! Memory that the parent maps before it forks, so that all children have it.
+//! Memory that the parent maps before it forks, so that all children share it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -8,8 +8,8 @@ use std::path::Path;
 use std::ptr;
 use std::sync::atomic::AtomicU64;
 
-/// Maps `words` words that last as long as the process: those of a file, whose content outlives the process too, or
-/// fresh ones. The file is made where it is missing, readable by its owner alone.
+/// Maps `words` 64-bit words for the life of the process, from a file, whose content outlives the process, or
+/// anonymous. The file is created if missing, readable by its owner alone.
 pub fn map(file: Option<&Path>, words: usize) -> io::Result<&'static [AtomicU64]> {
     let bytes = words * size_of::<AtomicU64>();
     let file = file.map(|path| open(path, bytes)).transpose()?;
@@ -17,9 +17,9 @@ pub fn map(file: Option<&Path>, words: usize) -> io::Result<&'static [AtomicU64]
         Some(file) => (libc::MAP_SHARED, file.as_raw_fd()),
         None => (libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1),
     };
-    // SAFETY: a new mapping at an address of the kernel's choice, which nothing else uses and which is never unmapped:
-    // at its end a child may still have threads that look at it. The file is as long as the mapping and its blocks are
-    // allocated, so that no access can fail. All access is atomic, from this process and others.
+    // SAFETY: a new mapping at an address of the kernel's choice. Nothing else uses it, and it is never unmapped,
+    // because threads of a child may still access it while the child exits. The file is as long as the mapping and its
+    // blocks are allocated, so that no access can fail. All access is atomic, from this process and others.
     unsafe {
         let place = libc::mmap(
             ptr::null_mut(),
@@ -52,7 +52,7 @@ fn open(path: &Path, bytes: usize) -> io::Result<File> {
         return Err(io::Error::other("it is not a plain file of this user"));
     }
     let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
-    // SAFETY: the descriptor is open. Without its blocks a full disk would show itself only as a signal.
+    // SAFETY: the descriptor is open. Without allocated blocks, a full disk would only show as a signal at access.
     match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
         0 => Ok(file),
         error => Err(io::Error::from_raw_os_error(error)),

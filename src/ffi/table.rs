@@ -1,4 +1,4 @@
-//! httpd's tables of a request: headers, environment, notes.
+//! The tables of a request: headers, environment, notes.
 
 use std::ffi::CStr;
 use std::ptr::{self, NonNull};
@@ -7,14 +7,14 @@ use super::request::Request;
 use super::request_state::PoolText;
 use super::sys;
 
-/// httpd's tables of a request.
+/// The tables of a request.
 #[derive(Clone, Copy)]
 pub enum Table {
     /// The request's headers.
     HeadersIn,
-    /// Headers of a successful answer.
+    /// Headers of a success response.
     HeadersOut,
-    /// Headers of every answer.
+    /// Headers of every response.
     ErrHeadersOut,
     /// The environment of CGI scripts, SSI and so on.
     Environment,
@@ -46,13 +46,13 @@ impl<'r> Request<'r> {
         unsafe { self.text(value) }
     }
 
-    /// Hands notes on to the request that the access log asks for them: the last of those that internal redirects have
-    /// made of this one. An `ErrorDocument` begins with none.
+    /// Copies notes to the request that the access log reads them from: the last internal redirect of this one. An
+    /// `ErrorDocument` request starts without notes.
     pub fn hand_on_notes(self, names: [&'static CStr; 2]) {
         let mut found = [None; 2];
         let mut last = self.raw;
         loop {
-            // SAFETY: an internal redirect lives in the pool of the request that it was made of.
+            // SAFETY: an internal redirect lives in the pool of the request that it came from.
             let request: Request<'r> = unsafe { Request::branded(last) };
             for (note, name) in found.iter_mut().zip(names) {
                 *note = request.entry(Table::Notes, name).or(*note);
@@ -73,7 +73,7 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// The names of the request headers that fit. Nothing is allocated where none does.
+    /// The names of the request headers that match. Allocates nothing where none matches.
     pub fn headers_that(self, fit: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
         let array = array_of(self.table(Table::HeadersIn));
         // SAFETY: a request has its tables, which only this thread uses.
@@ -92,8 +92,8 @@ impl<'r> Request<'r> {
 
     /// Whether a table lives in the request's own pool.
     ///
-    /// Some versions of httpd let subrequests share the table of headers with the main request, and an index file's
-    /// subrequest leaves its tables to the request that it was made for.
+    /// In some versions of httpd, subrequests share the header table of the main request, and an index file's
+    /// subrequest passes its tables to the request that it was made for.
     #[inline]
     fn owns(self, table: *mut sys::apr_table_t) -> bool {
         // SAFETY: a request has its tables.
@@ -101,7 +101,7 @@ impl<'r> Request<'r> {
         ptr::eq(pool, self.rec().pool)
     }
 
-    /// Sets an entry. Name and value are copied only where the table does not live in the request's pool.
+    /// Sets an entry. Name and value are only copied if the table is not in the request's pool.
     pub fn set(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
         let (table, name, value) = (self.table(table), name.into(), value.into());
         let set = if self.owns(table) {
@@ -113,7 +113,7 @@ impl<'r> Request<'r> {
         unsafe { set(table, name.as_ptr(), value.as_ptr()) }
     }
 
-    /// Adds an entry besides others of the same name. Name and value are copied as for [`Request::set`].
+    /// Adds an entry, also beside others of the same name. Name and value are copied as for [`Request::set`].
     #[inline]
     pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
         let (table, name, value) = (self.table(table), name.into(), value.into());
@@ -126,7 +126,7 @@ impl<'r> Request<'r> {
         unsafe { add(table, name.as_ptr(), value.as_ptr()) }
     }
 
-    /// Takes all entries of a name out.
+    /// Removes all entries of a name.
     pub fn unset(self, table: Table, name: &CStr) {
         // SAFETY: a request has its tables.
         unsafe { sys::apr_table_unset(self.table(table), name.as_ptr()) }

@@ -1,4 +1,4 @@
-//! Calls to a provider: one entry read, written or taken away, with the mutex held where the provider wants it.
+//! Calls to a provider: reads, writes and removes one entry, holding the mutex where the provider needs it.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_uint;
@@ -12,30 +12,30 @@ use super::mutex::{self, Held};
 use super::{Instance, Socache, words};
 use crate::ffi::sys;
 
-/// The longest entry that is read, in bytes. shmcb has no word for a buffer that is too small.
+/// The longest entry that can be read, in bytes. shmcb does not report a buffer that is too small.
 pub const LONGEST: usize = 128 * 1024;
 
-/// Why a call did not succeed.
+/// Why a call failed.
 #[derive(Clone, Debug)]
 pub enum Refusal {
-    /// There is no such entry (`APR_NOTFOUND`); some providers say so too when they have no server left.
+    /// `APR_NOTFOUND`: no such entry. Some providers also return it when they have no live server.
     NotFound,
     /// The entry is too large (`APR_ENOSPC`, `APR_ENOMEM`).
     TooLarge,
-    /// `APR_EGENERAL`, in APR's words.
+    /// `APR_EGENERAL`, with APR's message.
     General(String),
-    /// Anything else, in APR's words.
+    /// Any other status, with APR's message.
     Failed(String),
 }
 
 thread_local! {
-    /// For what providers allocate during a call.
+    /// The pool for a provider's allocations during a call.
     static SCRATCH: Cell<*mut sys::apr_pool_t> = const { Cell::new(ptr::null_mut()) };
-    /// Where an entry is read into.
+    /// The buffer that entries are read into.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Calls to one provider, one after the other, with the mutex held where it is wanted.
+/// A sequence of calls to one provider, holding the mutex where the provider needs it.
 pub struct Calls<'s> {
     instance: Instance,
     server: *mut sys::server_rec,
@@ -45,7 +45,7 @@ pub struct Calls<'s> {
 }
 
 impl Socache {
-    /// Begins calls.
+    /// Starts a sequence of calls.
     pub fn calls(&self) -> Result<Calls<'_>, Refusal> {
         let gone = || Refusal::Failed("it is in no configuration any more".into());
         let instance = self.instance().ok_or_else(gone)?;
@@ -97,10 +97,10 @@ impl Calls<'_> {
         };
         BUFFER.with_borrow_mut(|buffer| {
             if buffer.is_empty() {
-                // Zeroed by the system, page by page where an entry needs it: a thread keeps the buffer for ever.
+                // Zeroed by the kernel one page at a time, as entries need it: each thread keeps its buffer for ever.
                 *buffer = vec![0; LONGEST];
             }
-            // What an earlier call has left must not pass for an answer that the provider never wrote.
+            // Bytes of an earlier call must not pass for a value that the provider never wrote.
             buffer[0] = 0;
             let mut length = buffer.len() as c_uint;
             // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
@@ -125,12 +125,12 @@ impl Calls<'_> {
         })
     }
 
-    /// Writes an entry that runs out then, in microseconds since the epoch.
+    /// Writes an entry that expires at `until`, in microseconds since the epoch.
     pub fn store(&self, key: &Key, value: &[u8], until: i64) -> Result<(), Refusal> {
         let Some(store) = self.instance.functions().store else {
             return Err(Refusal::Failed(words(sys::APR_EINVAL)));
         };
-        // The provider may change the value.
+        // The provider may modify the value.
         let mut value = value.to_vec();
         // SAFETY: as for `retrieve`.
         let status = unsafe {
@@ -148,7 +148,7 @@ impl Calls<'_> {
         self.outcome(status)
     }
 
-    /// Takes an entry away.
+    /// Removes an entry.
     pub fn remove(&self, key: &Key) -> Result<(), Refusal> {
         let Some(remove) = self.instance.functions().remove else {
             return Err(Refusal::Failed(words(sys::APR_EINVAL)));

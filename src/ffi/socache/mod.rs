@@ -1,5 +1,5 @@
-//! httpd's socache providers (ap_socache.h): an instance is made while the configuration is read, initialised before the
-//! children start, and called by their threads.
+//! httpd's socache providers (ap_socache.h): an instance is created while the configuration is read, initialised before
+//! the children start, and called by their threads.
 
 mod calls;
 mod mutex;
@@ -16,37 +16,37 @@ use super::pool::c_text;
 use super::server::Servers;
 use super::sys;
 
-/// A provider's instance, or the place for one: it is there as long as a configuration has it.
+/// A slot for a provider's instance, filled while a configuration names the store.
 #[derive(Debug)]
 pub struct Socache {
-    /// In the pool of the configuration, whose cleanup takes it away again.
+    /// Allocated in the pool of the configuration, whose cleanup removes it.
     instance: AtomicPtr<Instance>,
     /// The main server of that configuration.
     server: AtomicPtr<sys::server_rec>,
 }
 
-/// What a provider has made.
+/// The instance that a provider created.
 #[derive(Clone, Copy)]
 struct Instance {
     functions: NonNull<sys::ap_socache_provider_t>,
     raw: *mut sys::ap_socache_instance_t,
 }
 
-/// Why there is no instance.
+/// Why a provider created no instance.
 pub enum NotOpened {
-    /// No module provides it.
+    /// No loaded module has this provider.
     NoProvider,
-    /// What the provider says to its arguments.
+    /// The provider's error message about its arguments.
     Refused(String),
 }
 
-/// What a provider is told about the entries to come.
+/// Hints to a provider about the entries.
 pub struct Hints {
     /// The length of a key.
     pub key_bytes: u32,
     /// The usual length of a value.
     pub value_bytes: u32,
-    /// How often entries may be looked at for those that have run out, in microseconds.
+    /// How often the provider may look for expired entries, in microseconds.
     pub expiry_interval: i64,
 }
 
@@ -56,14 +56,14 @@ impl Instance {
         unsafe { self.functions.as_ref() }
     }
 
-    /// Whether only one thread of all processes may call it at a time.
+    /// Whether only one thread of all processes may call the provider at a time.
     fn is_serial(&self) -> bool {
         self.functions().flags & sys::AP_SOCACHE_FLAG_NOTMPSAFE as c_uint != 0
     }
 }
 
 impl Socache {
-    /// A place without an instance.
+    /// An empty slot.
     pub const fn new() -> Self {
         Self {
             instance: AtomicPtr::new(ptr::null_mut()),
@@ -72,7 +72,7 @@ impl Socache {
     }
 
     fn instance(&self) -> Option<Instance> {
-        // SAFETY: NULL, or what `open` put there; the configuration's pool takes it away before it frees the memory. A
+        // SAFETY: NULL, or what `open` put there; the configuration's pool removes it before it frees the memory. A
         // child does not free the configuration while its threads run.
         unsafe { self.instance.load(Ordering::Acquire).as_ref() }.copied()
     }
@@ -82,7 +82,7 @@ impl Socache {
         self.instance().is_some()
     }
 
-    /// Makes the instance of a provider for the configuration that is being read.
+    /// Creates the instance of a provider for the configuration that is being read.
     pub fn open(
         &'static self,
         command: Command<'_>,
@@ -90,7 +90,7 @@ impl Socache {
         arguments: Option<&CStr>,
     ) -> Result<(), NotOpened> {
         if !command.is_of_server() {
-            // A request's pool does not live as long as the threads that call the instance.
+            // A request's pool ends before the threads that would call the instance.
             return Err(NotOpened::Refused(
                 "it belongs into the server's configuration".into(),
             ));
@@ -110,7 +110,7 @@ impl Socache {
             raw: ptr::null_mut(),
         };
         let create = instance.functions().create.ok_or(NotOpened::NoProvider)?;
-        // The provider may keep the text.
+        // The provider may keep a pointer to the text.
         let arguments = arguments.map_or(ptr::null(), |text| pool.text(text.to_bytes()).as_ptr());
         // SAFETY: the out parameter is valid; text and pool live as long as the configuration.
         let complaint = unsafe { create(&mut instance.raw, arguments, pool.as_ptr(), pool.as_ptr()) };
@@ -132,7 +132,7 @@ impl Socache {
         Ok(())
     }
 
-    /// Initialises the instance, in the parent; a message when that fails.
+    /// Initialises the instance, in the parent; an error message when that fails.
     pub fn prepare(
         &self,
         servers: Servers<'_>,
@@ -172,8 +172,8 @@ impl Socache {
     }
 }
 
-/// Takes the instance away before its configuration's pool is cleared. Linked with `-z nodelete`, the code is still
-/// there then.
+/// Removes the instance before its configuration's pool is cleared. The code is still mapped then, because it is linked
+/// with `-z nodelete`.
 unsafe extern "C" fn close(place: *mut c_void) -> sys::apr_status_t {
     // SAFETY: `open` registered this with a static `Socache`.
     let socache = unsafe { &*place.cast::<Socache>() };
@@ -182,7 +182,7 @@ unsafe extern "C" fn close(place: *mut c_void) -> sys::apr_status_t {
     sys::APR_SUCCESS
 }
 
-/// APR's words for a status.
+/// APR's message for a status.
 fn words(status: sys::apr_status_t) -> String {
     let mut buffer = [0 as std::ffi::c_char; 200];
     // SAFETY: the buffer has that length.

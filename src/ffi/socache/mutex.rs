@@ -1,7 +1,7 @@
-//! The mutex of all providers that are not safe by themselves, made at the first start.
+//! The mutex for all providers that are not thread-safe and multiprocess-safe themselves, created at the first start.
 //!
-//! It lives as long as the process: a child that is born during a graceful restart must not lose it with the old
-//! configuration, and the children of both configurations may use one file.
+//! It lives as long as the process: a child that starts during a graceful restart must not lose it with the old
+//! configuration, and the children of both configurations may use the same file.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -12,12 +12,12 @@ use crate::ffi::pool::Pool;
 use crate::ffi::server::Servers;
 use crate::ffi::sys;
 
-/// Its name; `Mutex` in httpd's configuration may choose its mechanism.
+/// The mutex's name; `Mutex` in httpd's configuration may choose its mechanism.
 const NAME: &CStr = c"oxd-session-store";
 
 static MUTEX: AtomicPtr<sys::apr_global_mutex_t> = AtomicPtr::new(ptr::null_mut());
 
-/// Makes its name known for `Mutex`; httpd wants that before it reads a configuration.
+/// Registers the name for the `Mutex` directive; httpd requires that before it reads a configuration.
 ///
 /// # Safety
 /// `pool` must be the pool of that configuration: httpd keeps the registration in it.
@@ -34,7 +34,7 @@ pub unsafe fn register_mutex(pool: Pool<'_>) {
     }
 }
 
-/// Makes it, unless it is there already.
+/// Creates the mutex, unless it exists.
 pub(super) fn make(servers: Servers<'_>) -> Result<(), String> {
     let mut mutex = MUTEX.load(Ordering::Acquire);
     if !mutex.is_null() {
@@ -43,7 +43,7 @@ pub(super) fn make(servers: Servers<'_>) -> Result<(), String> {
     let server = servers.as_ptr();
     // SAFETY: the main server is live and has its process, whose pool lives longest.
     let pool = unsafe { (*(*server).process).pool };
-    // SAFETY: the out parameter, name, server and pool are valid. What the pool cleans up at its end is APR's own.
+    // SAFETY: the out parameter, name, server and pool are valid. The cleanup that the pool runs is APR's own.
     let status = unsafe {
         sys::ap_global_mutex_create(
             &mut mutex,
@@ -62,10 +62,10 @@ pub(super) fn make(servers: Servers<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes it usable in a child; a message when that fails.
+/// Opens the mutex in a child; an error message when that fails.
 ///
 /// # Safety
-/// `pool` must be the child's pool, and the child have one thread yet.
+/// `pool` must be the child's pool, and the child must still have a single thread.
 pub unsafe fn prepare_child(pool: Pool<'_>) -> Result<(), String> {
     let mut mutex = MUTEX.load(Ordering::Acquire);
     if mutex.is_null() {
@@ -83,7 +83,7 @@ pub unsafe fn prepare_child(pool: Pool<'_>) -> Result<(), String> {
     }
 }
 
-/// The mutex, as long as it is held.
+/// Guard of the locked mutex.
 pub(super) struct Held(*mut sys::apr_global_mutex_t);
 
 impl Drop for Held {
@@ -95,7 +95,7 @@ impl Drop for Held {
     }
 }
 
-/// Waits for the mutex.
+/// Locks the mutex.
 pub(super) fn hold() -> Result<Held, String> {
     let mutex = MUTEX.load(Ordering::Acquire);
     if mutex.is_null() {
