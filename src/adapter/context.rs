@@ -34,12 +34,12 @@ pub struct Place<'r> {
 impl<'r> Place<'r> {
     /// Resolves the settings that apply to a request.
     pub fn of(request: Request<'r>, config: &'r DirConfig<'r>) -> Self {
-        let kept = request.kept();
+        let state = request.state();
         Self {
             request,
-            view: RequestView::of(request, kept.cookies),
-            held: kept.session,
-            is_renewed: kept.renewed,
+            view: RequestView::of(request, state.cookies),
+            held: state.session,
+            is_renewed: state.renewed,
             base: config.handler_base.map(Into::into),
             settings: Settings::of(&config.settings, child::defaults()),
         }

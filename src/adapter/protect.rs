@@ -84,9 +84,9 @@ fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_re
         site,
         used: session.used,
     });
-    request.keep(|kept| {
-        kept.session = held.or(kept.session);
-        kept.renewed |= is_renewed;
+    request.update_state(|state| {
+        state.session = held.or(state.session);
+        state.renewed |= is_renewed;
     });
 }
 
@@ -97,7 +97,7 @@ pub fn session_of(request: Request<'_>) -> Option<Opened<'_>> {
 }
 
 fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
-    request.keep(|kept| kept.asked = true);
+    request.update_state(|state| state.asked = true);
     let env = place.session_env()?;
     let found = place.visit(|visit| find(&env, visit.held, visit.memory));
     let session = found.unwrap_or_else(|failure| {
@@ -144,7 +144,7 @@ pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
         Ok(Verdict::Met) => Answer::Granted,
         Ok(Verdict::Unmet) => Answer::Denied,
         Ok(Verdict::StepUp(values)) => {
-            request.keep(|kept| kept.wanted_acr = Some(values));
+            request.update_state(|state| state.wanted_acr = Some(values));
             Answer::Denied
         }
         Err(missing) => {
@@ -168,8 +168,8 @@ pub fn authorize(request: Request<'_>) -> Status {
 
 /// Responds to a user that the rules reject.
 fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
-    let wanted = request.own_kept().and_then(|kept| kept.wanted_acr);
-    let held = request.kept().session;
+    let wanted = request.own_state().and_then(|state| state.wanted_acr);
+    let held = request.state().session;
     Place::of(request, config).answer(|ctx| {
         let reopen = |held: Held<'r>| session::reopen(&ctx.settings.session, ctx.now, held.bytes, held.used);
         refuse(ctx, held.and_then(reopen).as_ref(), wanted)
@@ -184,18 +184,18 @@ fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
 /// without setting the user name.
 pub fn before_rules(request: Request<'_>) -> Status {
     let ours = is_word(request.auth_type(), "oxd") && !request.has_user();
-    if !ours || !child::claims_in_expressions() || request.own_kept().is_some_and(|kept| kept.deciding) {
+    if !ours || !child::claims_in_expressions() || request.own_state().is_some_and(|state| state.deciding) {
         return Status::Declined;
     }
     if is_word(request.configured_handler(), "oxd") {
         return Status::Declined;
     }
-    request.keep(|kept| (kept.deciding, kept.asked) = (true, true));
+    request.update_state(|state| (state.deciding, state.asked) = (true, true));
     // With a session at hand, the rules need only one evaluation, with the session's user.
     if session_of(request).is_none() {
-        request.keep(|kept| kept.asked = false);
+        request.update_state(|state| state.asked = false);
         let decision = request.rules_decide();
-        if !request.own_kept().is_some_and(|kept| kept.asked) {
+        if !request.own_state().is_some_and(|state| state.asked) {
             return decision;
         }
     }
@@ -263,7 +263,7 @@ fn hide_cookies(request: Request<'_>) -> Status {
     // Related requests (subrequests, internal redirects) may still need the cookies that are removed here, so the
     // original header is stored where all of them find it.
     if request.is_first() {
-        request.keep(|kept| kept.cookies = Some(header));
+        request.update_state(|state| state.cookies = Some(header));
     } else {
         request.with_first(|first| keep_cookies(first, header));
     }
@@ -277,9 +277,9 @@ fn hide_cookies(request: Request<'_>) -> Status {
 
 /// Copies the `Cookie` header of a related request, which may end before this one does.
 fn keep_cookies(first: Request<'_>, header: &CStr) {
-    let known = first.own_kept().and_then(|kept| kept.cookies);
+    let known = first.own_state().and_then(|state| state.cookies);
     if known != Some(header) {
         let copy = first.pool().text(header.to_bytes());
-        first.keep(|kept| kept.cookies = Some(copy));
+        first.update_state(|state| state.cookies = Some(copy));
     }
 }

@@ -55,13 +55,13 @@ struct ProviderStore {
 
 /// All stores that any configuration of this process has named. They are few and never freed, because a thread may
 /// still call one after its configuration is gone.
-static STORES: Mutex<Vec<&'static Lasting>> = Mutex::new(Vec::new());
+static STORES: Mutex<Vec<&'static StoreHandle>> = Mutex::new(Vec::new());
 
 /// A store that is never freed, so that threads may hold it.
 #[derive(Debug)]
-struct Lasting(&'static ProviderStore);
+struct StoreHandle(&'static ProviderStore);
 
-fn stores() -> MutexGuard<'static, Vec<&'static Lasting>> {
+fn stores() -> MutexGuard<'static, Vec<&'static StoreHandle>> {
     STORES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -71,7 +71,7 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
     let text = format!("{provider}:{details}");
     let mut stores = stores();
     let known = stores.iter().find(|store| store.0.text == text).copied();
-    let lasting = known.unwrap_or_else(|| {
+    let handle = known.unwrap_or_else(|| {
         let store = Box::leak(Box::new(ProviderStore {
             text,
             provider: provider.to_owned(),
@@ -79,13 +79,13 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
             suspect: AtomicBool::new(false),
             rests_until: AtomicU64::new(0),
         }));
-        let lasting: &'static Lasting = Box::leak(Box::new(Lasting(store)));
-        stores.push(lasting);
-        lasting
+        let handle: &'static StoreHandle = Box::leak(Box::new(StoreHandle(store)));
+        stores.push(handle);
+        handle
     });
-    let store = lasting.0;
+    let store = handle.0;
     if store.socache.is_open() {
-        return Ok(lasting);
+        return Ok(handle);
     }
     let name = CString::new(provider).map_err(|e| e.to_string())?;
     let arguments = match (provider, details) {
@@ -96,7 +96,7 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
     let arguments = CString::new(arguments).map_err(|e| e.to_string())?;
     let arguments = Some(arguments.as_c_str()).filter(|text| !text.is_empty());
     match store.socache.open(command, &name, arguments) {
-        Ok(()) => Ok(lasting),
+        Ok(()) => Ok(handle),
         Err(NotOpened::NoProvider) => Err(format!(
             "{} once mod_socache_{provider} is loaded: LoadModule socache_{provider}_module \
              modules/mod_socache_{provider}.so",
@@ -110,14 +110,14 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
 
 /// Initialises the stores of the configuration, in the parent. The error message names the store that failed.
 pub fn prepare(servers: Servers<'_>) -> Result<(), String> {
-    for Lasting(store) in stores().iter() {
+    for StoreHandle(store) in stores().iter() {
         let ready = store.socache.prepare(servers, NAMESPACE, &HINTS);
         ready.map_err(|why| format!("OxdSessionStore {}: {why}", store.text))?;
     }
     Ok(())
 }
 
-impl Store for Lasting {
+impl Store for StoreHandle {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         let key = *key;
         match self.0.counted(Action::Get, move |store| get(store, &key)) {
@@ -212,7 +212,7 @@ impl ProviderStore {
         let job = Box::new(move || {
             if !is_given_up.load(Ordering::Acquire) {
                 // The receiver is gone after a timeout.
-                let _ = sender.send(surely(self, &action));
+                let _ = sender.send(confirm_miss(self, &action));
             }
         });
         worker_pool::run(job)
@@ -236,7 +236,7 @@ impl ProviderStore {
 /// After a failure, the providers mark the server dead for some seconds and report «not found» meanwhile. So after a
 /// failure, «not found» is only trusted once a probe entry could be written; until then it means that the store is
 /// unavailable.
-fn surely<A>(
+fn confirm_miss<A>(
     store: &ProviderStore,
     action: &impl Fn(&ProviderStore) -> Result<A, Refusal>,
 ) -> Result<A, Refusal> {

@@ -10,7 +10,7 @@ use oxd_core::http::Method;
 use super::dir_config::{DirConfig, slot};
 use super::log::{line_text, raw_level};
 use super::pool::{Pool, c_text};
-use super::request_state::{Kept, PoolText};
+use super::request_state::{PoolText, RequestState};
 use super::{Status, sys};
 
 /// A request during one hook.
@@ -79,40 +79,40 @@ impl<'r> Request<'r> {
     }
 
     /// The state of this request, with missing parts taken from the requests that it came from.
-    pub fn kept(self) -> Kept<'r> {
-        let mut kept = Kept::default();
+    pub fn state(self) -> RequestState<'r> {
+        let mut state = RequestState::default();
         let mut at = Some(self.raw);
         while let Some(raw) = at {
             // SAFETY: an origin outlives the request that came from it, and is only read here.
             let request: Request<'r> = unsafe { Request::branded(raw) };
-            if let Some(own) = request.own_kept() {
-                kept.session = kept.session.or(own.session);
-                kept.cookies = kept.cookies.or(own.cookies);
-                kept.renewed |= own.renewed;
+            if let Some(own) = request.own_state() {
+                state.session = state.session.or(own.session);
+                state.cookies = state.cookies.or(own.cookies);
+                state.renewed |= own.renewed;
             }
             at = request.origin();
         }
-        kept
+        state
     }
 
     /// The state of this request alone.
-    pub fn own_kept(self) -> Option<Kept<'r>> {
+    pub fn own_state(self) -> Option<RequestState<'r>> {
         let vector = NonNull::new(self.rec().request_config)?.as_ptr().cast();
         // SAFETY: httpd's vector for data of the request is live.
         let slot = unsafe { slot(vector) };
         // SAFETY: the slot is NULL or holds what `update_state` put there, which lives in the request's pool.
-        unsafe { (*slot).cast::<Kept<'r>>().as_ref() }.copied()
+        unsafe { (*slot).cast::<RequestState<'r>>().as_ref() }.copied()
     }
 
     /// Changes the state of this request alone.
-    pub fn keep(self, change: impl FnOnce(&mut Kept<'r>)) {
-        let mut kept = self.own_kept().unwrap_or_default();
-        change(&mut kept);
+    pub fn update_state(self, change: impl FnOnce(&mut RequestState<'r>)) {
+        let mut state = self.own_state().unwrap_or_default();
+        change(&mut state);
         if let Some(vector) = NonNull::new(self.rec().request_config) {
             // SAFETY: httpd's vector for data of the request is live.
             let slot = unsafe { slot(vector.as_ptr().cast()) };
             // SAFETY: as above; the value lives in the request's pool like everything that it refers to.
-            unsafe { *slot = self.pool().place(kept).as_ptr().cast() }
+            unsafe { *slot = self.pool().place(state).as_ptr().cast() }
         }
     }
 

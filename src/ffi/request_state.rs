@@ -6,7 +6,7 @@ use oxd_core::access::Held;
 
 /// The module's state of a request, which its subrequests and internal redirects share.
 #[derive(Clone, Copy, Default)]
-pub struct Kept<'r> {
+pub struct RequestState<'r> {
     /// The session.
     pub session: Option<Held<'r>>,
     /// The `Cookie` header as the browser sent it, once the module has removed its own cookies from the request.

@@ -1,4 +1,4 @@
-//! What an error of oxd means for whoever runs this program: a word for scripts, what was found, and what to do.
+//! Errors of oxd for the user of this program: a code for scripts, the finding, and advice.
 
 use std::net::SocketAddr;
 

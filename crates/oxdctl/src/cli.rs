@@ -114,7 +114,7 @@ impl Connection {
             ),
             _ => Proxy::Direct,
         };
-        // Whoever names a certificate wants it to be looked at.
+        // A certificate named on the command line is checked.
         let verify = self.ca_file.is_some()
             || file
                 .and_then(|file| file.remembered_flag("verify"))

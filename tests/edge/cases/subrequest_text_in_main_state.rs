@@ -4,7 +4,7 @@ use oxd_edge::edge::Request;
 
 fn hook(request: Request<'_>) {
     let header = request.header(c"Cookie");
-    request.with_first(|first| first.keep(|kept| kept.cookies = header));
+    request.with_first(|first| first.update_state(|state| state.cookies = header));
 }
 
 fn main() {}

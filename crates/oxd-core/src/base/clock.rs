@@ -166,7 +166,7 @@ impl FromStr for Seconds {
     }
 }
 
-/// The time by the machine's own clock, for what outlives a request; a request's own time is in its facts.
+/// The machine's clock, for data that outlives a request. A request has its own time.
 pub fn wall() -> Seconds {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

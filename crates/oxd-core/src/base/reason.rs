@@ -159,7 +159,7 @@ reasons! {
         remedy: "check that oxd runs and that OxdServer, OxdServerCAFile and OxdServerProxy are right",
     }
     /// The circuit breaker is open after repeated failures; oxd is not called for a moment.
-    OxdResting {
+    BreakerOpen {
         code: "oxd_resting", status: 503, level: Warning,
         title: "Signing in is not possible right now",
         text: "The sign-in service cannot be reached. Please try again in a moment.",

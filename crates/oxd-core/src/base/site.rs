@@ -1,4 +1,4 @@
-//! Which site of oxd something belongs to.
+//! The identity of a site of oxd.
 
 /// An `oxd_id`: the name of a site at oxd. What a site seals, stores and marks is bound to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

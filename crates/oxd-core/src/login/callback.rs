@@ -88,7 +88,7 @@ pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
             // As long as oxd has not seen the code, loading the page again can still complete the login.
             let unseen = matches!(
                 failure.reason,
-                Reason::OxdUnreachable | Reason::OxdResting | Reason::OxdBusy
+                Reason::OxdUnreachable | Reason::BreakerOpen | Reason::OxdBusy
             );
             if unseen {
                 pending::give_back(ctx, &pending);

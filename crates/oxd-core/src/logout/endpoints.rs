@@ -147,7 +147,7 @@ pub fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
             ctx.log(failure.reason.level(), || {
                 format!("{} [ref {}]", failure.log_line(), reference.in_log())
             });
-            // Back-Channel Logout 1.0, section 2.8; the detail helps whoever sets the provider up, and holds no secret.
+            // Back-Channel Logout 1.0, section 2.8; the detail helps to set the provider up, and holds no secret.
             let (error, said) = match failure.reason {
                 Reason::LogoutTokenInvalid => ("invalid_request", failure.detail.as_str()),
                 reason => (reason.code(), reason.text()),

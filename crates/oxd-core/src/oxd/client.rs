@@ -84,7 +84,7 @@ impl<T: Transport> Client<T> {
                 }
             }
             Denied::Open => {
-                count(Outcome::Resting, Duration::ZERO);
+                count(Outcome::BreakerOpen, Duration::ZERO);
                 Error::BreakerOpen { at: at() }
             }
         })?;

@@ -89,7 +89,7 @@ impl Error {
             },
             Error::Unusable { .. } => Reason::OxdAnswer,
             Error::Busy { .. } => Reason::OxdBusy,
-            Error::BreakerOpen { .. } => Reason::OxdResting,
+            Error::BreakerOpen { .. } => Reason::BreakerOpen,
             Error::NotConfigured(_) => Reason::NotConfigured,
             Error::NotStarted(_) => Reason::Internal,
         }

@@ -18,7 +18,7 @@ use crate::shm::{Lease, Mark};
 const MOST: usize = 200;
 /// Bytes of an element: the session's key, when it began, when it ends.
 const ELEMENT: usize = 48;
-/// How long a list is waited for. Whoever has it needs a few milliseconds, or has died.
+/// How long to wait for the lock of a list. Its holder needs a few milliseconds, or has died.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How long a list is leased for, if its owner dies.

@@ -73,7 +73,8 @@ pub(super) fn end_entry(
 ) -> Result<(), Failure> {
     bury_here(env, key, until);
     let now = env.now;
-    // Before the entry goes: whoever writes the entry afterwards looks for the tombstone.
+    // Revocation writes its tombstone before deleting the entry: a concurrent write sees the tombstone, or its entry is
+    // deleted.
     let tombstone = TimeKey::tombstone(key);
     entries.put_time(
         env.host,

@@ -21,7 +21,7 @@ pub enum Kind {
     Session = 0,
     /// When a session was last used.
     Seen = 1,
-    /// A tombstone: the session has ended, and whoever is about to write it again must not.
+    /// A tombstone: the session has ended and must not be written again.
     Tombstone = 2,
     /// Who is refreshing a session.
     Lease = 3,
@@ -59,7 +59,7 @@ impl Kind {
         sha256(&block)
     }
 
-    /// The key of something that belongs to a session.
+    /// The key of an entry beside a session.
     pub fn beside(self, session: &Key) -> Key {
         sha256_of(&[self.label(), session])
     }

@@ -177,7 +177,7 @@ impl Fact {
         self.end <= now.0 / UNIT.0
     }
 
-    /// Both facts in one.
+    /// Combines two entries: the later time of each.
     fn with(self, other: Self) -> Self {
         Self {
             moment: self.moment.max(other.moment),
@@ -255,7 +255,7 @@ impl<'m> Memory<'m> {
                 }
             }
         }
-        // The value goes first, and claims the place; whoever reads in between finds the old hash, whose fact is over.
+        // The value is written first and claims the slot; a concurrent reader finds the old hash, whose entry has expired.
         for (hash, value) in self.window(mark) {
             let old = value.load(Ordering::Acquire);
             if Fact::read(old).is_over(now)
@@ -345,7 +345,7 @@ impl<'m> Memory<'m> {
         })
     }
 
-    /// Keeps a sealed note, in place of the one that ends first. Notes are small helps, which may be lost at any time.
+    /// Keeps a sealed note, in place of the one that ends first. Notes are a best-effort cache.
     /// Only one process at a time may keep the note of a mark.
     pub fn keep_note(&self, mark: Mark, sealed: &[u8], until: Seconds) {
         if sealed.len() > NOTE_BYTES {
@@ -361,7 +361,7 @@ impl<'m> Memory<'m> {
         let Some(note) = own.or_else(first_to_end) else {
             return;
         };
-        // Whoever reads meanwhile gets a mixture, which does not open.
+        // A concurrent reader gets a mixture of both notes, which cannot be decrypted.
         note[0].store(0, Ordering::Release);
         for (word, bytes) in note[4..].iter().zip(sealed.chunks(8)) {
             let mut whole = [0; 8];

@@ -1,4 +1,4 @@
-//! A small world for the tests of the rules: a scripted oxd, a browser's cookies, facts.
+//! Test doubles for unit tests: a scripted oxd, a browser's cookies, a request.
 
 mod past_vulnerabilities;
 

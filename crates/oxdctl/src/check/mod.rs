@@ -104,7 +104,7 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
         Some(source) => Some(secret_source::read("--client-secret", source)?),
         None => of_file("client_secret").map(oxd_core::base::Secret::new),
     };
-    // As with the directives: whoever names a provider does not mean the file's.
+    // As with the directives: a named provider replaces the file's.
     let provider = match (&args.op_host, &args.op_configuration_endpoint) {
         (None, None) => (of_file("op_host"), of_file("op_configuration_endpoint")),
         (host, endpoint) => (host.clone(), endpoint.clone()),

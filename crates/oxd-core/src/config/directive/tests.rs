@@ -185,7 +185,7 @@ fn a_documented_default_is_what_holds_without_the_directive() {
     let without = resolved(&RawSettings::default());
     let mut values = 0;
     for directive in TABLE {
-        // What follows a comma explains the value.
+        // The text after a comma explains the value.
         let value = directive.default.split(", ").next().unwrap();
         let written: Vec<&str> = value.split(' ').collect();
         let (arena, mut raw) = (Arena::default(), RawSettings::default());

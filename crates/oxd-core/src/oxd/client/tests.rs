@@ -125,7 +125,7 @@ fn transport_errors_have_their_reasons_and_the_breaker_opens() {
     assert_eq!(failing(Cause::NoAnswer), Reason::OxdTimeout);
     assert_eq!(failing(Cause::ConnectionBroken), Reason::OxdAnswer);
     let (last, calls) = run(20, |_, _| Err(Trouble::new(Cause::ConnectionRefused, "why")));
-    assert_eq!(last.unwrap_err(), Reason::OxdResting);
+    assert_eq!(last.unwrap_err(), Reason::BreakerOpen);
     assert_eq!(calls.len(), 5);
 }
 

@@ -164,7 +164,10 @@ fn gate(stats: &Stats<'_>) -> Table {
         (count > 0).then(|| row(name, &[count]))
     };
     let mut rows: Vec<_> = Event::ALL.iter().filter_map(named).collect();
-    rows.extend(unsent(Outcome::Resting, "call not sent: circuit breaker open"));
+    rows.extend(unsent(
+        Outcome::BreakerOpen,
+        "call not sent: circuit breaker open",
+    ));
     rows.extend(unsent(
         Outcome::Busy,
         "call not sent: waited too long in the queue",

@@ -153,7 +153,7 @@ impl<'s> Stats<'s> {
         );
         let is_answered = matches!(outcome, Outcome::Ok | Outcome::Refused);
         self.in_minute(now, if is_answered { ANSWERED_IN } else { UNANSWERED_IN }, 1);
-        if matches!(outcome, Outcome::Busy | Outcome::Resting) {
+        if matches!(outcome, Outcome::Busy | Outcome::BreakerOpen) {
             return;
         }
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -186,7 +186,7 @@ impl<'s> Stats<'s> {
         self.add(STORE_TIME_AT + action as usize, micros);
     }
 
-    /// A process begins: whoever had its number before is gone.
+    /// Registers a process that starts. The process that had its slot before has ended.
     pub fn process_begins(&self, process: u32) {
         self.of_process(process)
             .store(whole(u64::from(process), 0), Ordering::Relaxed);

@@ -107,8 +107,8 @@ series! {
         Unreachable = "unreachable",
         /// Not sent: as many calls as allowed were under way.
         Busy = "busy",
-        /// Not sent: oxd was left alone for a moment.
-        Resting = "resting",
+        /// Not sent: the circuit breaker was open.
+        BreakerOpen = "resting",
     }
 }
 

@@ -74,7 +74,7 @@ fn the_last_hour_is_remembered_minute_by_minute() {
     assert_eq!((all.failed(), all.answered), (60, 60));
     assert_eq!(all.logins(Login::Completed), (11..=70).sum::<u64>());
     assert_eq!(all.mean_millis(), Some(1.24));
-    // Whoever comes an hour late does not disturb the minute that has taken the place.
+    // A count that is an hour late does not change the minute that has replaced its own.
     stats.login(Login::Completed, now - 64 * 60);
     assert_eq!(stats.hour(now), hour);
     let later = stats.hour(NOW + 200 * 60);
