@@ -1,16 +1,15 @@
-//! Why a request was refused: one list of reasons, each with its code, its status, what a user reads and what an
-//! administrator can do about it.
+//! The reasons for refusals: code, status, log level, text for the user, remedy for the administrator.
 
 use super::crypto::{NoRandomness, SealError};
 use super::store::StoreError;
 use crate::base::log::Level;
 
-/// A refusal, with what happened for the log. The detail holds no secret and no token.
+/// A refusal, with a detail for the log. The detail holds no secret and no token.
 #[derive(Debug)]
 pub struct Failure {
     /// The reason.
     pub reason: Reason,
-    /// What exactly happened, for the log only.
+    /// The detail, for the log only.
     pub detail: String,
 }
 
@@ -23,9 +22,9 @@ impl Failure {
         }
     }
 
-    /// The line for the error log: code, what happened, what to do.
+    /// The line for the error log: code, detail, remedy.
     pub fn log_line(&self) -> String {
-        // Some details quote what came from outside; a line break in them would forge a line of the log.
+        // Some details quote external input; a line break in it would forge a log line.
         let detail: String = self
             .detail
             .chars()
@@ -74,32 +73,32 @@ macro_rules! reasons {
         pub enum Reason { $( $(#[$doc])* $name, )* }
 
         impl Reason {
-            /// Every reason, for the tables of tests and documentation.
+            /// All reasons, for tests and documentation.
             pub const ALL: &[Reason] = &[ $( Reason::$name, )* ];
 
-            /// The stable code that logs and JSON answers carry.
+            /// The stable code in logs and JSON answers.
             pub fn code(self) -> &'static str { match self { $( Reason::$name => $code, )* } }
 
             /// The HTTP status.
             pub fn status(self) -> u16 { match self { $( Reason::$name => $status, )* } }
 
-            /// How loudly the log speaks of it.
+            /// The level of its log line.
             pub fn level(self) -> Level { match self { $( Reason::$name => Level::$level, )* } }
 
             /// The page's heading.
             pub fn title(self) -> &'static str { match self { $( Reason::$name => $title, )* } }
 
-            /// What the page tells the user.
+            /// The page's text for the user.
             pub fn text(self) -> &'static str { match self { $( Reason::$name => $text, )* } }
 
-            /// What an administrator can do; empty where the user's request explains it all.
+            /// Advice for the administrator; empty where the user's request is the cause.
             pub fn remedy(self) -> &'static str { match self { $( Reason::$name => $remedy, )* } }
         }
     };
 }
 
 reasons! {
-    /// A protected place was asked for without a session, and a login page would not help the asker.
+    /// A request without a session for a protected location, by a client that a login page would not help.
     LoginRequired {
         code: "login_required", status: 401, level: Debug,
         title: "Please sign in", text: "You need to sign in to see this page.", remedy: "",
@@ -110,82 +109,82 @@ reasons! {
         title: "The sign-in could not be completed",
         text: "The address that brought you here is incomplete. Please start over.", remedy: "",
     }
-    /// The state belongs to no login that this browser has under way, and restarting it did not help.
+    /// The state belongs to no pending login of this browser, and a restart of the login did not help.
     StateUnknown {
         code: "state_unknown", status: 400, level: Info,
         title: "The sign-in could not be completed",
-        text: "This sign-in has expired, was already used, or was begun in another browser. Please start over, \
-               and check that your browser accepts cookies.",
-        remedy: "if this happens often, check that the browser comes back to the host it left from, that \
-                 OxdCookiePath and OxdCookieDomain cover both the protected place and the handler, and \
-                 OxdStateTimeout",
+        text: "This sign-in has expired, was already used, or was started in another browser. Please start over, and \
+               check that your browser accepts cookies.",
+        remedy: "if this happens often, check that the browser returns to the host where the login started, that \
+                 OxdCookiePath and OxdCookieDomain cover both the protected location and the handler, and that \
+                 OxdStateTimeout is long enough",
     }
-    /// The user, or the provider on its own, refused.
+    /// The user or the provider refused the login.
     AccessDenied {
         code: "access_denied", status: 403, level: Info,
         title: "The sign-in was refused",
         text: "The sign-in was cancelled, or you are not allowed to use this site.", remedy: "",
     }
-    /// The provider came back with another error.
+    /// The provider answered with another error.
     ProviderError {
         code: "provider_error", status: 400, level: Warning,
         title: "The sign-in did not work", text: "The sign-in service reported an error.",
-        remedy: "the provider's log has more",
+        remedy: "see the provider's log",
     }
-    /// The address to return to leads elsewhere.
+    /// The return address is not on an allowed host.
     ReturnAddress {
         code: "return_address_not_allowed", status: 400, level: Info,
         title: "This link is not valid", text: "The link names an address that this site does not return to.",
-        remedy: "OxdReturnTo lists the hosts besides its own that a login may return to",
+        remedy: "OxdReturnTo lists the other hosts that a login may return to",
     }
-    /// oxd does not know the code (any more).
+    /// oxd does not know the code, or no longer does.
     CodeInvalid {
         code: "code_invalid", status: 400, level: Warning,
         title: "The sign-in could not be completed",
         text: "This sign-in has expired or was already used. Please start over.",
         remedy: "if this happens often, compare the clocks of this machine, of oxd and of the provider",
     }
-    /// oxd does not know the state (any more).
+    /// oxd does not know the state, or no longer does.
     StateUnregistered {
         code: "state_unregistered", status: 400, level: Warning,
         title: "The sign-in could not be completed",
         text: "This sign-in took too long or was already used. Please start over.",
-        remedy: "oxd keeps a state for 5 minutes and only in its own memory or storage; was oxd restarted?",
+        remedy: "oxd keeps a state for 5 minutes, in its own memory or storage; check whether oxd was restarted",
     }
     /// oxd cannot be reached.
     OxdUnreachable {
         code: "oxd_unreachable", status: 503, level: Error,
         title: "Signing in is not possible right now",
         text: "The sign-in service cannot be reached. Please try again in a moment.",
-        remedy: "check that oxd runs and that OxdServer, OxdServerCAFile and OxdServerProxy fit it",
+        remedy: "check that oxd runs and that OxdServer, OxdServerCAFile and OxdServerProxy are right",
     }
-    /// oxd failed again and again, and is left alone for a moment.
+    /// The circuit breaker is open after repeated failures; oxd is not called for a moment.
     OxdResting {
         code: "oxd_resting", status: 503, level: Warning,
         title: "Signing in is not possible right now",
         text: "The sign-in service cannot be reached. Please try again in a moment.",
         remedy: "an earlier oxd_unreachable line says why",
     }
-    /// As many calls as allowed are under way.
+    /// The limit of concurrent calls is reached.
     OxdBusy {
         code: "oxd_busy", status: 503, level: Warning,
         title: "Too many people are signing in",
         text: "The sign-in service is busy. Please try again in a moment.",
-        remedy: "OxdServerMaxCalls bounds the calls of one child process; oxd may be slow",
+        remedy: "OxdServerMaxCalls limits the concurrent calls of one child process; oxd may be slow",
     }
     /// oxd did not answer in time.
     OxdTimeout {
         code: "oxd_timeout", status: 504, level: Error,
         title: "Signing in took too long",
         text: "The sign-in service did not answer in time. Please try again.",
-        remedy: "see oxd's own log; OxdServerTimeout says how long one call may take",
+        remedy: "see oxd's log; OxdServerTimeout limits the time of one call",
     }
-    /// oxd answered something that it should not.
+    /// oxd's answer is unexpected.
     OxdAnswer {
         code: "oxd_answer", status: 502, level: Error,
         title: "Signing in is not possible right now",
         text: "The sign-in service gave an answer that this site cannot use.",
-        remedy: "see oxd's own log, and check that OxdServer names oxd itself",
+        remedy: "see oxd's log, and check that OxdServer names oxd itself",
     }
     /// oxd refused the client token twice.
     ClientTokenRefused {
@@ -195,104 +194,104 @@ reasons! {
         remedy: "check OxdClientId, OxdClientSecret and OxdId: the token must belong to the site's own client and \
                  have the scope oxd",
     }
-    /// `get-user-info` handed on an error of the provider.
+    /// `get-user-info` returned an error of the provider.
     UserInfoError {
         code: "user_info_error", status: 502, level: Error,
         title: "The sign-in could not be completed",
-        text: "The sign-in service did not tell who you are.",
-        remedy: "the provider refused the access token; OxdUserInfo Off does without user info",
+        text: "The sign-in service did not say who you are.",
+        remedy: "the provider refused the access token; OxdUserInfo Off skips the call",
     }
-    /// Two answers speak of different users.
+    /// Two answers name different users.
     SubjectMismatch {
         code: "subject_mismatch", status: 502, level: Error,
         title: "The sign-in could not be completed",
         text: "The sign-in service gave contradictory answers about who you are.",
-        remedy: "user info and id token name different subjects; do not trust this provider until that is explained",
+        remedy: "user info and id token name different subjects; do not trust this provider until the cause is known",
     }
-    /// The id token answers another login.
+    /// The id token belongs to another login.
     NonceMismatch {
         code: "nonce_mismatch", status: 502, level: Error,
         title: "The sign-in could not be completed",
         text: "The answer of the sign-in service belongs to another sign-in.",
-        remedy: "the id token's nonce is not that of the authorization URL: a replayed token, or a broken provider",
+        remedy: "the id token's nonce is not that of the authorization request: a replayed token, or a broken provider",
     }
-    /// The id token has run out or is not whole.
+    /// The id token has expired or is incomplete.
     IdTokenInvalid {
         code: "id_token_invalid", status: 502, level: Error,
         title: "The sign-in could not be completed",
         text: "The answer of the sign-in service is no longer valid.",
         remedy: "compare the clocks of this machine and of the provider",
     }
-    /// The session does not fit into cookies that httpd would take back.
+    /// The session does not fit into cookies that httpd would accept.
     SessionTooLarge {
         code: "session_too_large", status: 500, level: Error,
         title: "The sign-in could not be completed",
-        text: "The sign-in service told more about you than this site can keep.",
-        remedy: "have the provider release fewer claims, ask for a smaller OxdScope, raise LimitRequestFieldSize, or \
+        text: "The sign-in service sent more data about you than this site can store.",
+        remedy: "have the provider release fewer claims, request a smaller OxdScope, raise LimitRequestFieldSize, or \
                  use another OxdSessionStore",
     }
-    /// The session store cannot be asked.
+    /// The session store is unavailable.
     StoreUnavailable {
         code: "store_unavailable", status: 503, level: Error,
         title: "This page cannot be shown right now",
         text: "The site cannot look up your session. Please try again in a moment.",
-        remedy: "check the store that OxdSessionStore names: does its server run, can it be reached from here, is its \
-                 file writable",
+        remedy: "check the store that OxdSessionStore names: its server must run and be reachable from here, its file \
+                 be writable",
     }
-    /// The logout token is not one that this site may act upon.
+    /// The logout token is not valid for this site.
     LogoutTokenInvalid {
         code: "logout_token_invalid", status: 400, level: Info,
         title: "Not possible", text: "The logout token is not valid.", remedy: "",
     }
-    /// A logout notice without its two parameters.
+    /// A front-channel logout without its two parameters.
     LogoutMalformed {
         code: "logout_malformed", status: 400, level: Info,
         title: "Not possible", text: "iss and sid are needed, each once.", remedy: "",
     }
-    /// A form without what it is about.
+    /// A form without an action or a user.
     FormIncomplete {
         code: "form_incomplete", status: 400, level: Info,
-        title: "Not possible", text: "The form does not say what to do.", remedy: "",
+        title: "Not possible", text: "The form is incomplete.", remedy: "",
     }
-    /// A form that did not come from the page that has it.
+    /// A form that was not sent from its own page.
     ForeignForm {
         code: "foreign_form", status: 403, level: Warning,
         title: "Not possible", text: "This form was sent from another site. Open the page and send it from there.",
         remedy: "",
     }
-    /// The provider takes the session's refresh token no longer: it has ended the session on its side.
+    /// The provider refused the session's refresh token: the session has ended on its side.
     RefreshRefused {
         code: "refresh_refused", status: 401, level: Info,
         title: "Please sign in", text: "Your session at the sign-in service has ended.", remedy: "",
     }
-    /// The user's session is fine, but a rule of the place (`Require`) does not let this user in.
+    /// The session is valid, but no `Require` rule of the location admits the user.
     Forbidden {
         code: "forbidden", status: 403, level: Info,
         title: "You cannot see this page",
-        text: "You are signed in, but this page is not open to you.",
+        text: "You are signed in, but you do not have access to this page.",
         remedy: "",
     }
-    /// The user authenticated again, but still not in the way that the place asks for.
+    /// The user authenticated again, but not with a required `acr`.
     AcrNotMet {
         code: "acr_not_met", status: 403, level: Info,
         title: "A stronger sign-in is needed",
-        text: "This page asks for a way of signing in that the sign-in service did not use.",
-        remedy: "check that the provider offers the acr values that Require oxd-acr names",
+        text: "This page requires a sign-in method that the sign-in service did not use.",
+        remedy: "check that the provider supports the acr values of Require oxd-acr",
     }
-    /// The user lacks the claim that should become the user name.
+    /// The user lacks the claim of `OxdRemoteUser`.
     NoUserName {
         code: "user_name_missing", status: 403, level: Warning,
         title: "Your account cannot be used here",
-        text: "The sign-in service did not tell what this site needs to know about you.",
+        text: "The sign-in service did not send the data about you that this site needs.",
         remedy: "check OxdRemoteUser, OxdScope and which claims the provider releases",
     }
-    /// A place uses the module without telling it enough.
+    /// A location uses the module, but its configuration is incomplete.
     NotConfigured {
         code: "not_configured", status: 500, level: Error,
         title: "This page is not set up", text: "The site's administrator has to complete its configuration.",
         remedy: "",
     }
-    /// Something in the module itself.
+    /// An error in the module itself.
     Internal {
         code: "internal", status: 500, level: Error,
         title: "Something went wrong", text: "Please try again.", remedy: "",
@@ -302,40 +301,40 @@ reasons! {
         code: "not_found", status: 404, level: Debug,
         title: "Not found", text: "There is no such page here.", remedy: "",
     }
-    /// The handler's address does not take this method.
+    /// The handler's address does not support this method.
     MethodNotAllowed {
         code: "method_not_allowed", status: 405, level: Debug,
         title: "Not possible", text: "This address cannot be used in that way.", remedy: "",
     }
-    /// The form that came back is larger than any answer of a provider.
+    /// The form from the provider is over the limit.
     BodyTooLarge {
         code: "body_too_large", status: 413, level: Info,
         title: "Too much was sent", text: "The answer of the sign-in service is too large.", remedy: "",
     }
 }
 
-/// What an answer was that is no refusal; the code stands in the access log like that of a [`Reason`].
+/// An answer that is not a refusal; its code is in the access log like that of a [`Reason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The browser was sent to the provider.
     LoginStarted,
-    /// The same, for an authentication that a rule asks for.
+    /// The same, for an authentication that a rule requires.
     StepUpStarted,
     /// The same, with the provider asked to show no page.
     SilentLoginStarted,
-    /// The browser was sent to begin once more.
+    /// The login was restarted.
     LoginRestarted,
-    /// The login is done.
+    /// The login is complete.
     LoginDone,
-    /// The login had been done before.
+    /// The login had been completed before.
     AlreadySignedIn,
     /// The form that came with the request is kept in a page.
     FormKept,
-    /// The session has ended; on to the provider.
+    /// The session has ended; the browser was sent to the provider's logout.
     SignedOut,
-    /// The session has ended here, but not everything could be told of it.
+    /// The session has ended here, but oxd, the provider or the store could not be notified.
     SignedOutHere,
-    /// The provider has said that a session or a user has left.
+    /// The provider has reported the logout of a session or a user.
     LogoutNoted,
 }
 

@@ -1,11 +1,10 @@
-//! Finds places that use the module without telling it enough, in the tree of the configuration, so that `configtest`
-//! can say so before a user meets a 500.
-//!
-//! Only what is certain is reported: where another section might apply to the same request, a request has to show it.
+//! Finds locations with an incomplete configuration in the configuration tree, so that `configtest` reports them before
+//! a user gets a 500. Only certain problems are reported: where another section might apply to the same request,
+//! nothing is.
 
 use super::defaults;
 
-/// A directive or section as it stands in the configuration.
+/// A directive or section of the configuration.
 #[derive(Debug, Default)]
 pub struct Node {
     /// Its name; a section's begins with `<`.
@@ -16,20 +15,20 @@ pub struct Node {
     pub file: String,
     /// The line there.
     pub line: u32,
-    /// What a section holds.
+    /// A section's content.
     pub children: Vec<Node>,
 }
 
-/// A directive that a place lacks.
+/// A directive that a location lacks.
 #[derive(Debug, PartialEq)]
 pub struct Missing {
-    /// File and line of the place's `AuthType oxd` or `SetHandler oxd`.
+    /// File and line of the location's `AuthType oxd` or `SetHandler oxd`.
     pub at: String,
-    /// The place, as the configuration writes it.
+    /// The location, as the configuration writes it.
     pub place: String,
-    /// What makes it need the directive.
+    /// The reason why it needs the directive.
     pub because: String,
-    /// The directive, and what may stand for it.
+    /// The directive, and its alternatives.
     pub directive: &'static str,
 }
 
@@ -43,7 +42,7 @@ impl Missing {
     }
 }
 
-/// Where a directive stands.
+/// The position of a directive.
 #[derive(Clone, PartialEq)]
 struct Spot {
     /// Which `<VirtualHost>`, counted; `None` for the main server.
@@ -57,7 +56,7 @@ struct Found<'t> {
     node: &'t Node,
 }
 
-/// What is needed, and which directives provide it.
+/// The required settings, and the directives that provide each.
 const NEEDS: [(&str, &[&str]); 5] = [
     ("OxdServer", &["OxdServer"]),
     ("OxdId (or OxdSite)", &["OxdId", "OxdSite"]),
@@ -68,10 +67,10 @@ const NEEDS: [(&str, &[&str]); 5] = [
         &["OxdOpHost", "OxdOpConfigurationEndpoint", "OxdSite"],
     ),
 ];
-/// The last of the needs above are credentials, which an unprotected oxd does not ask for.
+/// From here on, `NEEDS` are credentials, which an unprotected oxd does not require.
 const CREDENTIALS_FROM: usize = 2;
 
-/// Finds what is missing.
+/// Finds the missing directives.
 pub fn missing(tree: &[Node]) -> Vec<Missing> {
     let found = all(tree);
     let mut missing = Vec::new();
@@ -106,7 +105,7 @@ pub fn missing(tree: &[Node]) -> Vec<Missing> {
     missing
 }
 
-/// The places of `OxdServerVerify Off`.
+/// Files and lines of `OxdServerVerify Off`.
 pub fn unverified(tree: &[Node]) -> Vec<String> {
     all(tree)
         .iter()
@@ -138,7 +137,7 @@ pub fn cookie_names(tree: &[Node]) -> Vec<String> {
     names
 }
 
-/// Whether a place that uses the module has no `OxdCryptoKey`.
+/// Whether a location that uses the module has no `OxdCryptoKey`.
 pub fn lacks_crypto_key(tree: &[Node]) -> bool {
     let found = all(tree);
     found.iter().filter(|f| is_use(f.node)).any(|user| {
@@ -148,8 +147,8 @@ pub fn lacks_crypto_key(tree: &[Node]) -> bool {
     })
 }
 
-/// Directives by which a protected place looks for sessions elsewhere than a login puts them: nobody could ever sign in
-/// there, and the browser would go round between the site and a provider that asks nothing. One line each.
+/// Directives that make a protected location look for sessions where no login stores them: the browser would redirect
+/// in an endless loop between the site and the provider. One line each.
 pub fn unshared(tree: &[Node]) -> Vec<String> {
     let found = all(tree);
     let uses = |name: &str| {
@@ -164,7 +163,7 @@ pub fn unshared(tree: &[Node]) -> Vec<String> {
                 .any(|name| is(f.node, name))
         })
         .filter(|f| f.spot.section.is_some())
-        // What holds anyway is shared with a handler that says nothing.
+        // A default value is shared with a handler that does not set the directive.
         .filter(|f| !["cookie", defaults::COOKIE_NAME].contains(&unquoted(&f.node.args)));
     let mut unshared = Vec::new();
     for own in lines {
@@ -173,7 +172,7 @@ pub fn unshared(tree: &[Node]) -> Vec<String> {
         let mut handlers = uses("SetHandler")
             .filter(|h| h.spot.host == place.spot.host)
             .peekable();
-        // A handler may be on another machine.
+        // The handler may be on another machine.
         if handlers.peek().is_none() {
             continue;
         }
@@ -186,8 +185,8 @@ pub fn unshared(tree: &[Node]) -> Vec<String> {
         });
         if !is_shared {
             unshared.push(format!(
-                "{}:{}: {} reaches the protected place at line {}, but no SetHandler oxd: logins would keep their \
-                 sessions elsewhere, and the browser would go round for ever",
+                "{}:{}: {} applies to the protected location at line {}, but to no SetHandler oxd: logins would store \
+                 their sessions elsewhere, and the browser would redirect in an endless loop",
                 own.node.file, own.node.line, own.node.name, place.node.line
             ));
         }
@@ -195,7 +194,7 @@ pub fn unshared(tree: &[Node]) -> Vec<String> {
     unshared
 }
 
-/// Whether a directive surely counts at a place.
+/// Whether a directive certainly applies at a location.
 fn covers(from: &Spot, to: &Spot) -> bool {
     let is_location = |spot: &Spot| {
         spot.section
@@ -206,7 +205,7 @@ fn covers(from: &Spot, to: &Spot) -> bool {
         || is_location(from) && is_location(to) && may_reach(from, to)
 }
 
-/// Places with `SetHandler oxd-status` that no `Require` reaches: anybody could end sessions there.
+/// Locations with `SetHandler oxd-status` to which no `Require` applies: anybody could end sessions there.
 pub fn unguarded(tree: &[Node]) -> Vec<String> {
     let found = all(tree);
     let shows = |f: &&Found<'_>| {
@@ -227,7 +226,7 @@ pub fn unguarded(tree: &[Node]) -> Vec<String> {
         .collect()
 }
 
-/// Whether a rule at one spot surely counts at another: a directory's says nothing of a location's.
+/// Whether a rule at one position certainly applies at another; a directory's rule says nothing about a location.
 fn guards(rule: &Spot, place: &Spot) -> bool {
     let is_directory = |spot: &Spot| {
         spot.section
@@ -237,7 +236,7 @@ fn guards(rule: &Spot, place: &Spot) -> bool {
     may_reach(rule, place) && (rule.section == place.section || !is_directory(rule))
 }
 
-/// Places where `OxdSessionMax` meets no store that could count, one line each.
+/// Uses of `OxdSessionMax` without a store that can count sessions, one line each.
 pub fn uncounted(tree: &[Node]) -> Vec<String> {
     let found = all(tree);
     let stores = || {
@@ -249,20 +248,20 @@ pub fn uncounted(tree: &[Node]) -> Vec<String> {
         .iter()
         .filter(|f| is(f.node, "OxdSessionMax"))
         .filter(|max| {
-            // It may stand outside of the place with the store, or within.
+            // It may be outside of the location with the store, or within.
             !stores().any(|store| may_reach(&store.spot, &max.spot) || may_reach(&max.spot, &store.spot))
         })
         .map(|max| {
             format!(
-                "{}:{}: OxdSessionMax needs an OxdSessionStore other than cookie: sessions that live in browsers \
-                 cannot be counted",
+                "{}:{}: OxdSessionMax needs an OxdSessionStore other than cookie: sessions in cookies cannot be \
+                 counted",
                 max.node.file, max.node.line
             )
         })
         .collect()
 }
 
-/// The directives of a configuration with their spots.
+/// The directives of a configuration with their positions.
 fn all(tree: &[Node]) -> Vec<Found<'_>> {
     let mut found = Vec::new();
     collect(
@@ -313,7 +312,7 @@ fn collect<'t>(nodes: &'t [Node], spot: &Spot, counter: &mut usize, found: &mut 
     }
 }
 
-/// Sections that say when their content counts, not where.
+/// Sections that make their content conditional, and do not limit it to a location.
 fn is_transparent(section: &str) -> bool {
     [
         "IfModule",
@@ -327,7 +326,7 @@ fn is_transparent(section: &str) -> bool {
     .any(|name| section.eq_ignore_ascii_case(name))
 }
 
-/// Whether a directive at one spot may count for a request that meets another.
+/// Whether a directive at one position may apply to a request that another position applies to.
 fn may_reach(from: &Spot, to: &Spot) -> bool {
     if from.host.is_some() && from.host != to.host {
         return false;
@@ -342,10 +341,10 @@ fn may_reach(from: &Spot, to: &Spot) -> bool {
                     .strip_prefix(outer)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            // Directories, files and expressions: only a request shows which of them meet.
+            // Directories, files and expressions: which of them apply together depends on the request.
             _ => true,
         },
-        // A use at server level meets every section for some request, but has nothing for the others.
+        // A use at server level shares some request with every section, but lacks the directive for the others.
         (Some(_), None) => location_is_root(from),
     }
 }

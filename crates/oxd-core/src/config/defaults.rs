@@ -1,5 +1,4 @@
-//! The defaults of all directives, each in this one place. A test parses what the reference documents as a default and
-//! compares the two.
+//! The defaults of all directives, each defined once. A test parses the defaults in the reference and compares them.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use super::types::{
 };
 use crate::base::clock::Seconds;
 
-/// `OxdServerTimeout`; its connect time also holds where only the total time is given.
+/// `OxdServerTimeout`; its connect time also applies where only the total time is given.
 pub const SERVER_TIMEOUT: Timeouts = Timeouts {
     total: Duration::from_secs(10),
     connect: Duration::from_secs(3),

@@ -1,4 +1,5 @@
-//! The configuration: the table of directives, their values, the settings of a place, and what `configtest` checks.
+//! The configuration: the table of directives, their values, the settings of a location, and the checks of
+//! `configtest`.
 
 pub mod check;
 pub mod defaults;

@@ -1,4 +1,4 @@
-//! What the directives of one place say, each value set or unset. No defaults: those are [`super::settings`]'s.
+//! The directives of one location, each value set or unset. Defaults are applied in [`super::settings`].
 //!
 //! [`RawSettings`] is a plain table of copies and references, because httpd merges it for every request: nothing is
 //! parsed, derived, compiled or allocated here. The values live in an [`Arena`](crate::base::arena::Arena) as long as the
@@ -13,12 +13,12 @@ use crate::base::secret::Secret;
 
 macro_rules! settings {
     ($( $(#[$doc:meta])* $name:ident : $kind:ty, )*) => {
-        /// What the directives of one place say; `None` is unset.
+        /// The directives of one location; `None` is unset.
         #[derive(Clone, Copy, Default)]
         pub struct RawSettings<'a> { $( $(#[$doc])* pub $name: Option<$kind>, )* }
 
         impl<'a> RawSettings<'a> {
-            /// This place's settings with those of a place within it laid over them.
+            /// These settings, overridden by those of a nested location.
             #[must_use]
             pub fn overlaid_with(&self, inner: &RawSettings<'a>) -> RawSettings<'a> {
                 RawSettings { $( $name: inner.$name.or(self.$name), )* }

@@ -1,8 +1,8 @@
-//! The configuration of one place as the code uses it: resolved, with every default in its place.
+//! The resolved configuration of one location, with all defaults applied.
 //!
 //! Three stages: directives fill a [`RawSettings`] for each section, httpd merges those that apply to a request, and
-//! [`Settings::of`] resolves the result. Resolving copies references and numbers; it parses and allocates nothing, as it
-//! happens once for a request.
+//! [`Settings::of`] resolves the result. Resolving copies references and numbers; it parses and allocates nothing,
+//! because it runs for every request.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use crate::base::secret::Secret;
 use crate::base::site::SiteId;
 use crate::base::store::Store;
 
-/// Defaults that only the running server knows.
+/// Defaults that depend on the running server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerDefaults<'a> {
     /// In place of `OxdCryptoKey`: the random keys of this server.
@@ -26,7 +26,7 @@ pub struct ServerDefaults<'a> {
     pub max_calls: u32,
 }
 
-/// The settings of one place.
+/// The settings of one location.
 #[derive(Clone, Copy)]
 pub struct Settings<'a> {
     /// `OxdId` or the site file's; `None` where the place has neither.
@@ -47,7 +47,8 @@ pub struct Settings<'a> {
     max_calls: u32,
 }
 
-/// How oxd is reached, and who we are there. What is missing is found when oxd is called: [`crate::oxd::Site::of`].
+/// The connection to oxd, and the site's registration there. Missing settings are found when oxd is called:
+/// [`crate::oxd::Site::of`].
 #[derive(Clone, Copy, Debug)]
 pub struct ServerSettings<'a> {
     /// `OxdServer`
@@ -183,7 +184,7 @@ fn text(value: Option<&String>) -> Option<&str> {
 }
 
 impl<'a> Settings<'a> {
-    /// Resolves what the directives that apply to a request say.
+    /// Resolves the directives that apply to a request.
     #[inline]
     pub fn of(raw: &'a RawSettings<'a>, server: ServerDefaults<'a>) -> Self {
         Self {
@@ -226,12 +227,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// How oxd is reached, and who we are there; resolved when asked for, as few requests call oxd.
+    /// The connection to oxd, and the site's registration there; resolved on demand, as few requests call oxd.
     pub fn server(&self) -> ServerSettings<'a> {
         server_settings(self.raw, self.max_calls)
     }
 
-    /// Signing in and out; resolved when asked for.
+    /// Signing in and out; resolved on demand.
     pub fn login(&self) -> LoginSettings<'a> {
         let raw = self.raw;
         LoginSettings {
@@ -250,7 +251,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Questions that every request is asked, protected or not; they are answered without resolving the rest.
+/// Settings that every request needs, protected or not; available without resolving the rest.
 impl<'a> RawSettings<'a> {
     /// `OxdId` or the site file's.
     pub fn site_id(&self) -> Option<SiteId<'a>> {
@@ -269,8 +270,8 @@ impl<'a> RawSettings<'a> {
     }
 }
 
-/// Single directives override the members of the site file. A directive of either kind silences both of its members
-/// that name a provider: the administrator named another one.
+/// Single directives override the members of the site file. Either provider directive overrides both provider members:
+/// the administrator named another provider.
 fn server_settings<'a>(raw: &RawSettings<'a>, max_calls: u32) -> ServerSettings<'a> {
     let named = Provider::of(text(raw.op_host), text(raw.op_configuration_endpoint));
     let of_file = || {

@@ -20,14 +20,14 @@ use crate::base::store::Store;
 pub struct Timeouts {
     /// From the first byte sent to the last byte read.
     pub total: Duration,
-    /// TCP and TLS; also how long a call waits for its turn (`OxdServerMaxCalls`).
+    /// TCP and TLS; also the longest time that a call waits in the queue (`OxdServerMaxCalls`).
     pub connect: Duration,
 }
 
-/// Where calls to oxd go through.
+/// The route of calls to oxd.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Proxy {
-    /// Straight to oxd; the environment's proxy variables are ignored.
+    /// Directly to oxd; the environment's proxy variables are ignored.
     Direct,
     /// Through this HTTP proxy.
     Http(Url),
@@ -36,14 +36,14 @@ pub enum Proxy {
 /// Certificates trusted for oxd besides the system's roots.
 #[derive(Debug)]
 pub struct CaFile {
-    /// The file as the directive names it; also what tells two of them apart.
+    /// The file as the directive names it; also the identity of the set.
     pub path: String,
     /// Its certificates.
     pub certificates: Vec<CertificateDer<'static>>,
 }
 
 impl CaFile {
-    /// Reads the content of a PEM file. The error says why it holds no certificates that can be trusted.
+    /// Reads the content of a PEM file. The error says why it has no usable certificates.
     pub fn parse(path: &str, pem: &[u8]) -> Result<Self, String> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem)
             .collect::<Result<_, _>>()
@@ -77,7 +77,7 @@ pub struct SiteFile {
     pub op_configuration_endpoint: Option<String>,
 }
 
-/// The OpenID Provider, as oxd is told about it.
+/// The OpenID Provider, as named to oxd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provider<'a> {
     /// `op_host`
@@ -94,7 +94,7 @@ pub enum Provider<'a> {
 }
 
 impl<'a> Provider<'a> {
-    /// The provider of two members; `None` when there is neither.
+    /// The provider from two members; `None` without either.
     pub fn of(host: Option<&'a str>, endpoint: Option<&'a str>) -> Option<Self> {
         match (host, endpoint) {
             (Some(host), Some(endpoint)) => Some(Provider::Both { host, endpoint }),
@@ -104,7 +104,7 @@ impl<'a> Provider<'a> {
         }
     }
 
-    /// The members that a command of oxd carries for it, by name.
+    /// Its members in a command of oxd, by name.
     pub fn members(self) -> impl Iterator<Item = (&'static str, &'a str)> {
         const HOST: &str = "op_host";
         const ENDPOINT: &str = "op_configuration_endpoint";
@@ -116,7 +116,7 @@ impl<'a> Provider<'a> {
         std::iter::once(first).chain(second)
     }
 
-    /// What tells two providers apart.
+    /// A key that identifies the provider.
     pub fn name(self) -> &'a str {
         match self {
             Provider::Host(name) | Provider::ConfigurationEndpoint(name) => name,
@@ -148,7 +148,7 @@ pub enum UserInfo {
 pub enum TokenRefresh {
     /// Access tokens are not refreshed.
     Off,
-    /// They are, when they have less than this left, in seconds.
+    /// They are refreshed when they expire in less than this, in seconds.
     Ahead(Seconds),
 }
 
@@ -157,7 +157,7 @@ pub enum TokenRefresh {
 pub enum PostPreserve {
     /// Forms are not kept.
     Off,
-    /// Forms up to this size are, in bytes.
+    /// Forms up to this size are kept, in bytes.
     UpTo(usize),
 }
 
@@ -170,7 +170,7 @@ pub struct AuthParam<'a> {
     pub value: Expression<'a>,
 }
 
-/// A compiled httpd expression, opaque to this crate. It lives as long as the configuration that it stands in.
+/// A compiled httpd expression, opaque to this crate. It lives as long as its configuration.
 #[derive(Clone, Copy)]
 pub struct Expression<'a>(pub &'a (dyn Any + Send + Sync + 'static));
 
@@ -180,7 +180,7 @@ impl fmt::Debug for Expression<'_> {
     }
 }
 
-/// `OxdSessionStore`: where sessions are.
+/// `OxdSessionStore`: the place of sessions.
 #[derive(Clone, Copy, Debug)]
 pub enum SessionStore<'a> {
     /// In the browser's cookies.
@@ -189,12 +189,12 @@ pub enum SessionStore<'a> {
     Shared(&'a dyn Store),
 }
 
-/// `OxdUnauthAction`: what a request without a session meets.
+/// `OxdUnauthAction`: the answer to a request without a session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UnauthAction {
     /// Navigations are sent to log in, scripts get 401.
     Auto,
-    /// Everything that a login can bring back is sent to log in.
+    /// Every GET and HEAD request is sent to log in.
     Login,
     /// This status: 401, 403, 404, 407 or 410.
     Status(u16),
@@ -202,12 +202,12 @@ pub enum UnauthAction {
     Pass,
 }
 
-/// `OxdUnautzAction`: what a signed-in user meets whom the rules do not let in.
+/// `OxdUnautzAction`: the answer to a signed-in user whom the rules do not admit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum UnautzAction {
     /// This status: 401 or 403.
     Status(u16),
-    /// Another login, once: with the authentication that a rule asks for, where one does (step-up).
+    /// Another login, once, with the authentication that a rule requires, if any (step-up).
     Login,
 }
 
@@ -216,13 +216,13 @@ pub enum UnautzAction {
 pub struct ClaimHeader {
     /// The header's name, NUL-terminated.
     pub name: CString,
-    /// The claim, or a path into it.
+    /// The claim, or a path to a member of it.
     pub claim: String,
-    /// How it is written.
+    /// Its encoding.
     pub format: HeaderFormat,
 }
 
-/// How a claim is written into a header.
+/// The encoding of a claim in a header.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HeaderFormat {
     /// As in the environment.
@@ -235,7 +235,7 @@ pub enum HeaderFormat {
     Base64Url,
 }
 
-/// `OxdPassTokens`: what the application gets of the tokens.
+/// `OxdPassTokens`: the tokens that the application gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PassTokens {
     /// `OXD_ACCESS_TOKEN`
@@ -251,9 +251,9 @@ pub struct PassTokens {
 /// `SameSite` of the session cookie (RFC 6265bis section 5.6.7).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SameSite {
-    /// Sent with top-level navigations from elsewhere.
+    /// Sent with top-level navigations from other sites.
     Lax,
-    /// Never sent with a request that began elsewhere.
+    /// Never sent with a request from another site.
     Strict,
     /// Always sent; browsers demand `Secure` with it.
     None,
@@ -270,7 +270,7 @@ pub enum CookieSecure {
     Off,
 }
 
-/// `OxdTrustForwarded`: the proxy headers that are believed.
+/// `OxdTrustForwarded`: the trusted proxy headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TrustForwarded {
     /// `X-Forwarded-Proto`
@@ -283,12 +283,12 @@ pub struct TrustForwarded {
     pub forwarded: bool,
 }
 
-/// `OxdRemoteUser`: which claim becomes `REMOTE_USER`, and how.
+/// `OxdRemoteUser`: the claim that becomes `REMOTE_USER`, and its rewriting.
 #[derive(Clone, Debug)]
 pub struct RemoteUser {
     /// The claim.
     pub claim: String,
-    /// A regular expression and what its match is replaced with (`$1` and so on).
+    /// A regular expression and the replacement of its match (`$1` and so on).
     pub rewrite: Option<(Regex, String)>,
 }
 
@@ -301,11 +301,11 @@ pub enum ClaimsAs {
     Headers,
     /// Both.
     Both,
-    /// Not at all; `REMOTE_USER` stays.
+    /// Neither; only `REMOTE_USER` is set.
     None,
 }
 
-/// `OxdClaimNames`: which claims are handed on.
+/// `OxdClaimNames`: the claims that the application gets.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimNames {
     /// Only these, unless empty.
@@ -327,7 +327,7 @@ impl ClaimsAs {
 }
 
 impl ClaimNames {
-    /// Whether the claim is handed on.
+    /// Whether the application gets the claim.
     pub fn allow(&self, name: &[u8]) -> bool {
         let named = |list: &[String]| list.iter().any(|n| n.as_bytes() == name);
         !named(&self.never) && (self.only.is_empty() || named(&self.only))

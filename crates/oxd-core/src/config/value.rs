@@ -1,20 +1,20 @@
-//! Parsers for the values that directives take. Each answers with the parsed value or with what is allowed instead.
+//! Parsers for directive values. Each returns the parsed value, or the allowed values.
 
 use std::time::Duration;
 
 use url::{Host, Url};
 
-/// What is wrong with a directive's value, in the words of the line that `configtest` prints.
+/// An error in a directive's value, as `configtest` prints it.
 #[derive(Debug, PartialEq)]
 pub struct Complaint {
-    /// The value as it stands in the configuration, or `None` where it must not be repeated (secrets).
+    /// The value as configured, or `None` where it must not be printed (secrets).
     pub value: Option<String>,
-    /// What is allowed instead.
+    /// The allowed values.
     pub allowed: String,
 }
 
 impl Complaint {
-    /// A complaint that repeats the value.
+    /// A complaint that prints the value.
     pub fn about(value: &str, allowed: impl Into<String>) -> Self {
         Self {
             value: Some(value.to_owned()),
@@ -22,7 +22,7 @@ impl Complaint {
         }
     }
 
-    /// A complaint about a value that must stay unseen.
+    /// A complaint about a value that must not be printed.
     pub fn about_secret(allowed: impl Into<String>) -> Self {
         Self {
             value: None,
@@ -31,15 +31,15 @@ impl Complaint {
     }
 }
 
-/// What every parser returns.
+/// The result of every parser.
 pub type Parsed<T> = Result<T, Complaint>;
 
-/// `On` or `Off`, in any case, as httpd's own flags.
+/// `On` or `Off`, case-insensitively, like httpd's own flags.
 pub fn flag(text: &str) -> Parsed<bool> {
     choice(text, &[("On", true), ("Off", false)])
 }
 
-/// One word out of a list, in any case.
+/// One word of a list, case-insensitively.
 pub fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Parsed<T> {
     words
         .iter()
@@ -154,7 +154,7 @@ pub fn words<'v>(args: &[&'v str], allowed: &str, fits: impl Fn(&str) -> bool) -
     }
 }
 
-/// Whether a text is a scope token as RFC 6749 section 3.3 has it.
+/// Whether a text is a scope token (RFC 6749 section 3.3).
 pub fn is_scope_token(word: &str) -> bool {
     !word.is_empty()
         && word
@@ -162,7 +162,7 @@ pub fn is_scope_token(word: &str) -> bool {
             .all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 }
 
-/// Whether a text is a token as RFC 9110 section 5.6.2 has it (cookie names, header names).
+/// Whether a text is a token (RFC 9110 section 5.6.2), as cookie and header names are.
 pub fn is_token(word: &str) -> bool {
     !word.is_empty()
         && word
@@ -170,7 +170,7 @@ pub fn is_token(word: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-/// An absolute `http` or `https` URL with a host and without user information; `fragment` says whether it may have one.
+/// An absolute `http` or `https` URL with a host and without user information; `fragment`: whether it may have one.
 pub fn http_url(text: &str) -> Parsed<Url> {
     let complaint = || {
         Complaint::about(
@@ -181,7 +181,7 @@ pub fn http_url(text: &str) -> Parsed<Url> {
     if text.chars().any(|c| c.is_control() || c == ' ' || c == '\\') {
         return Err(complaint());
     }
-    // The URL standard would repair "https:host"; an administrator's typing error should be seen instead.
+    // The URL standard would repair "https:host"; report the administrator's typing error instead.
     let lower = text.to_ascii_lowercase();
     let rest = lower
         .strip_prefix("http://")
@@ -223,7 +223,7 @@ pub fn host_port(word: &str) -> Parsed<String> {
             "host names, each with an optional :port, without scheme or path",
         )
     };
-    // A * would look as if it meant any host, which would be an open redirect.
+    // A * would suggest any host, which would be an open redirect.
     if word.contains(['/', '@', '?', '#', '\\', '*']) {
         return Err(complaint());
     }
