@@ -1,4 +1,4 @@
-//! The pages that a person sees. Templates are compiled in; everything that came from outside is escaped by them.
+//! The HTML pages. Templates are compiled in and escape all external input.
 
 pub mod status;
 
@@ -9,11 +9,11 @@ use crate::base::reason::Reason;
 use crate::base::reference::Reference;
 use status::Shown;
 
-/// The style of all pages, inline because a page must also work when nothing else does.
+/// The style of all pages; inline, so that a page needs no other request.
 const STYLE: &str = include_str!("../../templates/style.css");
-/// What the administrator's page has besides; the others are to stay small.
+/// Additional style of the status page.
 const STATUS_STYLE: &str = include_str!("../../templates/status.css");
-/// The longest text from outside that a page repeats, in characters.
+/// The maximum length of the provider's message on a page, in characters.
 const TOLD_LIMIT: usize = 300;
 
 static POLICY: Lazy<String> = Lazy::new(|| {
@@ -29,8 +29,7 @@ static POLICY: Lazy<String> = Lazy::new(|| {
 });
 static UNFRAMED_POLICY: Lazy<String> = Lazy::new(|| format!("{}; frame-ancestors 'none'", *POLICY));
 
-/// The Content-Security-Policy of all answers with a body: no script at all, and these styles. Only what is made for
-/// it may be shown in a frame.
+/// The Content-Security-Policy of all answers with a body: no scripts, and these styles only. Only `framed` pages may be shown in a frame.
 pub fn content_security_policy(framed: bool) -> &'static str {
     if framed { &POLICY } else { &UNFRAMED_POLICY }
 }
@@ -101,7 +100,7 @@ struct Status<'p> {
     shown: &'p Shown,
 }
 
-/// The handler's own page for someone who is not signed in.
+/// The handler's page without a session.
 pub fn signed_out(login: &str) -> String {
     rendered(SignedOut {
         style: STYLE,
@@ -113,7 +112,7 @@ pub fn signed_out(login: &str) -> String {
     })
 }
 
-/// The page after a logout. `warning` says what did not work, although the session here has ended.
+/// The page after a logout. `warning` names a part of the logout that failed; the session here has ended anyway.
 pub fn logged_out(login: &str, warning: Option<&str>) -> String {
     rendered(SignedOut {
         style: STYLE,
@@ -125,7 +124,7 @@ pub fn logged_out(login: &str, warning: Option<&str>) -> String {
     })
 }
 
-/// The handler's own page for a user: the claims, and a way out.
+/// The handler's page with a session: the claims and a sign-out button.
 pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> String {
     rendered(SignedIn {
         style: STYLE,
@@ -135,7 +134,7 @@ pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> Strin
     })
 }
 
-/// The page for a refusal. `told` is what the provider said, `link` where to try again.
+/// The page for a refusal. `told` is the provider's message, `link` the address for another attempt.
 pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: &Reference) -> String {
     let told = told.map(|text| text.chars().take(TOLD_LIMIT).collect::<String>());
     rendered(Error {
@@ -164,18 +163,18 @@ pub fn kept_form(sign_in: &str, target: &str, encoding: &str, fields: &[(String,
     })
 }
 
-/// A page that leads on by itself: with `SameSite=Strict` a redirect would still count as coming from the provider,
+/// A page that redirects by itself: with `SameSite=Strict` a redirect would still count as coming from the provider,
 /// and the browser would not send the new session cookie along.
 pub fn onward(target: &str) -> String {
     rendered(Onward { style: STYLE, target })
 }
 
-/// What a provider's frame shows after a front-channel logout: nobody sees it.
+/// The content of the provider's invisible frame after a front-channel logout.
 pub fn logout_noted() -> String {
     rendered(LogoutNoted { style: STYLE })
 }
 
-/// The administrator's page. `token` goes with its forms, which need a site; `done` says what the last of them has done.
+/// The status page. `token` protects its forms, which need a site; `done` is the result of the last form.
 pub fn status_page(address: &str, token: Option<&str>, done: Option<&str>, shown: &Shown) -> String {
     rendered(Status {
         style: STYLE,

@@ -1,4 +1,4 @@
-//! The counters for people: the page of `oxd-status`, its `?auto` form, and the section on mod_status's page.
+//! The counters as text: the page of `oxd-status`, its `?auto` form, and the section on mod_status's page.
 
 mod plot;
 mod tables;
@@ -17,37 +17,37 @@ use plot::{Bars, Plot, stacked};
 use tables::{grouped, millis, tables};
 use verdict::verdict;
 
-/// A number that stands out.
+/// A large number with its label.
 pub struct Tile {
-    /// What it is.
+    /// Its label.
     pub name: &'static str,
     /// The number.
     pub value: String,
-    /// What else there is to say.
+    /// A note below the number.
     pub about: String,
     /// A class of the style sheet.
     pub class: &'static str,
 }
 
-/// A plot with all that stands around it.
+/// A plot with its title and legend.
 pub struct Figure {
-    /// What it shows.
+    /// Its title.
     pub title: &'static str,
-    /// Its colours, as classes of the style sheet, and what they stand for.
+    /// The legend: classes of the style sheet and their meaning.
     pub legend: &'static [(&'static str, &'static str)],
-    /// The drawing, which is SVG.
+    /// The drawing, as SVG.
     pub svg: String,
-    /// The value at its upper edge; empty where there is nothing to see.
+    /// The value at its upper edge; empty for an empty plot.
     pub top: String,
 }
 
-/// Everything that the page shows.
+/// The content of the page.
 pub struct Shown {
-    /// Since when is counted, in words.
+    /// The time since the counters started, as text.
     pub since: String,
-    /// Whether logins work.
+    /// The verdict on logins.
     pub verdict: Verdict,
-    /// The numbers that stand out.
+    /// The large numbers.
     pub tiles: Vec<Tile>,
     /// The plots of the last hour.
     pub figures: Vec<Figure>,
@@ -55,7 +55,7 @@ pub struct Shown {
     pub tables: Vec<Table>,
 }
 
-/// Gathers what the page shows.
+/// Collects the content of the page.
 pub fn shown(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> Shown {
     let minutes = stats.hour(now);
     let hour = Minute::sum(&minutes);
@@ -107,7 +107,7 @@ fn tiles(hour: &Minute, gauges: &Gauges) -> Vec<Tile> {
     ]
 }
 
-/// A plot of two values, one of which nobody likes to see.
+/// A plot of good and bad values.
 fn two(label: &str, when: impl Fn(usize) -> String, layers: [(&[f64], &str); 2]) -> Plot {
     let [(good, first), (bad, second)] = layers;
     let bars = |class: &'static str, values| Bars { class, values };
@@ -184,7 +184,7 @@ fn figures(minutes: &[Minute], hour: &Minute) -> Vec<Figure> {
     ]
 }
 
-/// A round number of milliseconds.
+/// A round time with its unit.
 fn scale(millis: f64) -> String {
     if millis < 1_000.0 {
         format!("{millis} ms")
@@ -193,7 +193,7 @@ fn scale(millis: f64) -> String {
     }
 }
 
-/// A time span in the words of a person.
+/// A time span with a readable unit.
 fn ago(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),

@@ -1,18 +1,18 @@
-//! Small plots of the last hour as inline SVG, which needs no script: bars only. What is to be read stands beside them in
-//! HTML, as large on a phone as anywhere.
+//! Small bar plots of the last hour as inline SVG, which needs no script. All text is in the HTML around them, so that
+//! it does not scale with the drawing.
 
 use std::fmt::Write as _;
 
-/// The height of the drawing; its width is one a minute. The page stretches it in both directions.
+/// The height of the drawing; its width is one unit per minute. The page stretches it in both directions.
 const HEIGHT: f64 = 100.0;
-/// The least height of a bar: one of a thousand must still be seen.
+/// The minimum height of a bar, so that small values stay visible.
 const LEAST: f64 = 2.0;
 
-/// One of the values that stand on each other in a minute.
+/// One layer of a stacked bar.
 pub struct Bars<'b> {
     /// A class of the style sheet, for the colour.
     pub class: &'static str,
-    /// The values, the oldest first.
+    /// The values, oldest first.
     pub values: &'b [f64],
 }
 
@@ -20,12 +20,11 @@ pub struct Bars<'b> {
 pub struct Plot {
     /// The drawing.
     pub svg: String,
-    /// The value at its upper edge; `None` where there is nothing to see.
+    /// The value at its upper edge; `None` for an empty plot.
     pub top: Option<f64>,
 }
 
-/// Bars that stand on each other, minute by minute. `label` is read by screen readers; `words` says what one minute has,
-/// for whoever points at it.
+/// Stacked bars, one per minute. `label` is for screen readers; `words` makes the tooltip of a minute.
 pub fn stacked(label: &str, layers: &[Bars<'_>], words: impl Fn(usize) -> String) -> Plot {
     let minutes = layers
         .iter()

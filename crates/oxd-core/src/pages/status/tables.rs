@@ -1,4 +1,4 @@
-//! The tables of the page.
+//! The tables of the status page.
 
 use crate::base::reason::Reason;
 use crate::shm::stats::metrics::Gauges;
@@ -8,15 +8,15 @@ use crate::shm::stats::{
 
 /// A table of numbers.
 pub struct Table {
-    /// What it is about.
+    /// Its caption.
     pub caption: &'static str,
-    /// The heads of its columns, after that of the names.
+    /// The column headings, without that of the names.
     pub head: &'static [&'static str],
     /// A name, and a number for each column.
     pub rows: Vec<(String, Vec<String>)>,
 }
 
-/// A number as people write it.
+/// A number with thousands separators.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -29,7 +29,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Milliseconds as people write them.
+/// A time with its unit.
 pub fn millis(time: f64) -> String {
     match time {
         time if time < 10.0 => format!("{time:.1} ms"),
@@ -42,7 +42,7 @@ fn row(name: impl Into<String>, numbers: &[u64]) -> (String, Vec<String>) {
     (name.into(), numbers.iter().copied().map(grouped).collect())
 }
 
-/// All that have something to say.
+/// All tables that have rows.
 pub fn tables(stats: &Stats<'_>, gauges: &Gauges, hour: &Minute) -> Vec<Table> {
     let mut tables = vec![logins(stats, hour), failures(stats, hour)];
     tables.extend([sessions(stats, gauges), calls(stats), gate(stats), store(stats)]);
@@ -55,7 +55,7 @@ fn logins(stats: &Stats<'_>, hour: &Minute) -> Table {
     let name = |how_far: Login| match how_far {
         Login::Begun => "begun",
         Login::Completed => "completed",
-        Login::Restarted => "begun once more",
+        Login::Restarted => "restarted",
     };
     let stages = Login::ALL.iter().map(|stage| {
         let numbers = [hour.logins(*stage), stats.logins(*stage)];
@@ -99,7 +99,7 @@ fn sessions(stats: &Stats<'_>, gauges: &Gauges) -> Table {
             End::User => "ended by their users",
             End::FrontChannel => "ended by the provider, front channel",
             End::BackChannel => "ended by the provider, back channel",
-            End::Provider => "ended by the provider, which refreshed no more",
+            End::Provider => "ended by the provider, refresh token refused",
             End::Administrator => "ended by an administrator",
             End::Login => "replaced by a new login",
             End::Limit => "ended by OxdSessionMax",
@@ -110,21 +110,21 @@ fn sessions(stats: &Stats<'_>, gauges: &Gauges) -> Table {
         let name = match what {
             Renewal::Tokens => "tokens refreshed",
             Renewal::Claims => "claims refreshed",
-            Renewal::Shared => "taken over from another request's refresh",
+            Renewal::Shared => "result of another request's refresh used",
             Renewal::Failed => "refreshes failed",
         };
         seldom(name, stats.renewals(*what));
     }
     for what in Presented::ALL {
         let name = match what {
-            Presented::Alive => "session cookies: alive",
-            Presented::Refused => "session cookies: over, or not ours",
-            Presented::Unknown => "session cookies: the store could not say",
+            Presented::Alive => "session cookies: valid",
+            Presented::Refused => "session cookies: ended or invalid",
+            Presented::Unknown => "session cookies: store unavailable",
         };
         seldom(name, stats.cookies_presented(*what));
     }
     seldom(
-        "ended sessions that were forgotten for lack of room",
+        "marks of ended sessions evicted from shared memory",
         gauges.lost_marks,
     );
     Table {
@@ -155,8 +155,8 @@ fn calls(stats: &Stats<'_>) -> Table {
 fn gate(stats: &Stats<'_>) -> Table {
     let named = |event: &Event| {
         let name = match event {
-            Event::BreakerOpened => "oxd was left alone for a moment",
-            Event::Queued => "a call waited for its turn",
+            Event::BreakerOpened => "the circuit breaker opened",
+            Event::Queued => "a call waited in the queue",
         };
         let count = stats.events(*event);
         (count > 0).then(|| row(name, &[count]))
@@ -167,10 +167,10 @@ fn gate(stats: &Stats<'_>) -> Table {
         (count > 0).then(|| row(name, &[count]))
     };
     let mut rows: Vec<_> = Event::ALL.iter().filter_map(named).collect();
-    rows.extend(unsent(Outcome::Resting, "a call was not made meanwhile"));
-    rows.extend(unsent(Outcome::Busy, "a call's turn did not come in time"));
+    rows.extend(unsent(Outcome::Resting, "a call was rejected by the open circuit breaker"));
+    rows.extend(unsent(Outcome::Busy, "a call waited too long in the queue"));
     Table {
-        caption: "Crowds and outages",
+        caption: "Overload and outages",
         head: &["in all"],
         rows,
     }

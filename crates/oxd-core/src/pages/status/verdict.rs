@@ -1,29 +1,29 @@
-//! The one sentence for three o'clock in the morning: whether logins work, and if not, what to do.
+//! The summary of the status page: whether logins work, and advice if they do not.
 
 use crate::base::log::Level;
 use crate::base::reason::Reason;
 use crate::shm::stats::{Login, Minute};
 
-/// Over how many minutes is judged, the current one included.
+/// The number of minutes that the verdict covers, including the current one.
 const MINUTES: usize = 15;
 
-/// A sentence, and how good the news is.
+/// The summary and its rating.
 #[derive(Debug, PartialEq)]
 pub struct Verdict {
     /// A class of the style sheet: `good`, `bad`, or none.
     pub class: &'static str,
     /// The sentence.
     pub text: String,
-    /// What to do about it; empty where nothing is to be done.
+    /// Advice for the administrator; may be empty.
     pub remedy: &'static str,
 }
 
-/// Whether a failure is somebody else's than the user's: those are logged louder.
+/// Whether a failure is not the user's: those are logged as warnings or errors.
 pub fn is_trouble(reason: Reason) -> bool {
     matches!(reason.level(), Level::Error | Level::Warning)
 }
 
-/// Judges by the last minutes of an hour.
+/// The verdict on the last minutes of an hour.
 pub fn verdict(hour: &[Minute]) -> Verdict {
     let last = Minute::sum(&hour[hour.len().saturating_sub(MINUTES)..]);
     let completed = last.logins(Login::Completed);

@@ -105,7 +105,7 @@ series! {
         Unreachable = "unreachable",
         /// Not sent: as many calls as allowed were under way.
         Busy = "busy",
-        /// Not sent: oxd was left alone for a moment.
+        /// Not sent: the circuit breaker was open.
         Resting = "resting",
     }
 }
@@ -115,7 +115,7 @@ series! {
     Event {
         /// The breaker opened: oxd could not be reached several times in a row.
         BreakerOpened = "breaker_opened",
-        /// A call waited for its turn.
+        /// A call waited in the queue.
         Queued = "queued",
     }
 }
