@@ -1,4 +1,4 @@
-//! What the application gets, and leaving.
+//! Directives for the identity passed to the application, and for logout.
 
 use std::ffi::CString;
 
@@ -50,9 +50,9 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"How the application gets the claims",
         details: "`env`: as `OXD_CLAIM_<name>` in the environment; characters other than letters, digits and `_` in \
                   the name become `_`. Arrays are joined with `,`, objects are JSON, booleans `true` and `false`; \
-                  control characters become spaces. `headers`: as request \
-                  headers `Oxd-Claim-<Name>`, where other characters become `-`, for a backend behind a proxy. Headers \
-                  of that kind that a client sends itself are removed, with a session or without.",
+                  control characters become spaces. `headers`: as request headers `Oxd-Claim-<Name>`, where other \
+                  characters become `-`, for a backend behind a proxy. Headers of that kind that a client sends \
+                  itself are removed, with a session or without.",
         example: "OxdClaims env",
         apply: |s, _, args| {
             let words = [
@@ -72,9 +72,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=64,
         syntax: "NAME ... | !NAME ...",
         default: "all",
-        summary: c"Claims that are handed on",
-        details: "`!name` leaves one out. The id token's `nonce`, `at_hash`, `c_hash` and `s_hash` serve its \
-                  verification only and are never handed on.",
+        summary: c"Claims passed to the application",
+        details: "`!name` excludes a claim. The id token's `nonce`, `at_hash`, `c_hash` and `s_hash` only serve its \
+                  verification and are never passed on.",
         example: "OxdClaimNames email name groups",
         apply: |s, place, args| {
             let words = value::words(args, "claim names, each with an optional ! before it", |w| {
@@ -98,10 +98,10 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 2..=3,
         syntax: "HEADER CLAIM [text | json | base64 | base64url]",
         default: "none",
-        summary: c"Claim in a request header of one's own; may repeat",
-        details: "For backends that expect a header of a certain name. The claim may be a path (`address.country`). What \
-                  a client sends under that name, in any spelling, is removed. A place that has the directive itself \
-                  does not inherit those of outer places.",
+        summary: c"Claim in a custom request header; may repeat",
+        details: "For backends that expect a particular header. The claim may be a path (`address.country`). Headers \
+                  that a client sends under that name, in any spelling, are removed. A section that has the \
+                  directive does not inherit those of outer sections.",
         example: "OxdClaimHeader X-Groups groups json",
         apply: |s, place, args| {
             let taken = [
@@ -147,9 +147,10 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=4,
         syntax: "none | access_token id_token refresh_token expires",
         default: "none",
-        summary: c"Tokens that the application gets",
-        details: "As `OXD_ACCESS_TOKEN`, `OXD_ID_TOKEN`, `OXD_REFRESH_TOKEN` and `OXD_ACCESS_TOKEN_EXPIRES` (Unix seconds) \
-                  in the environment. Whoever has a token can use it: hand on only what the application needs.",
+        summary: c"Tokens passed to the application",
+        details: "As `OXD_ACCESS_TOKEN`, `OXD_ID_TOKEN`, `OXD_REFRESH_TOKEN` and `OXD_ACCESS_TOKEN_EXPIRES` (Unix \
+                  seconds) in the environment. Anybody who has a token can use it: pass only the tokens that the \
+                  application needs.",
         example: "OxdPassTokens access_token expires",
         apply: |s, _, args| {
             let mut pass = PassTokens::default();
@@ -183,7 +184,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL | PATH",
         default: "the handler's logout page",
-        summary: c"Where the provider sends the user after a logout",
+        summary: c"Address to which the provider sends the user after a logout",
         details: "Must be registered with oxd as one of the site's `post_logout_redirect_uris`. A path is made \
                   absolute with the request's scheme and host.",
         example: "OxdPostLogoutRedirectUri /goodbye.html",
@@ -194,7 +195,7 @@ pub(super) const TABLE: &[Directive] = &[
     },
 ];
 
-/// `$1` as httpd's users write it, in the form that cannot run into letters behind it (`$1_x`).
+/// Turns `$1` of httpd's syntax into `${1}`, which stays separate from letters that follow it (`$1_x`).
 fn braced(replacement: &str) -> String {
     let mut braced = String::new();
     let mut rest = replacement.chars().peekable();

@@ -1,4 +1,4 @@
-//! The way to the provider and back.
+//! Directives for login: the authorization request, its return, and requests without a session.
 
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=64,
         syntax: "SCOPE ...",
         default: "openid profile email",
-        summary: c"Scopes asked for at login",
-        details: "Must hold `openid`: without it there is no id token.",
+        summary: c"Scopes requested at login",
+        details: "Must contain `openid`: without it there is no id token.",
         example: "OxdScope openid profile email groups",
         apply: |s, place, args| {
             let allowed = "scope names (letters, digits and signs without quotes), openid among them";
@@ -49,7 +49,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=64,
         syntax: "ACR ...",
         default: "none",
-        summary: c"Authentication methods asked for (acr_values)",
+        summary: c"Requested authentication methods (acr_values)",
         details: "In order of preference (OpenID Connect Core 3.1.2.1).",
         example: "OxdAcrValues u2f basic",
         apply: |s, place, args| {
@@ -67,9 +67,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "login | consent | select_account | none",
         default: "none",
-        summary: c"What the provider must ask the user (prompt)",
-        details: "OpenID Connect Core 3.1.2.1. With `none` the provider shows no page at all and answers with an \
-                  error where it would have to.",
+        summary: c"Interaction that the provider must have with the user (prompt)",
+        details: "OpenID Connect Core 3.1.2.1. With `none` the provider shows no page, and answers with an error \
+                  where a page is necessary.",
         example: "OxdPrompt login",
         apply: |s, place, args| {
             let words = [
@@ -91,9 +91,10 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "NAME EXPRESSION",
         default: "none",
         summary: c"Parameter for the authorization request; may repeat",
-        details: "Goes into the `params` of `get-authorization-url`. The value is an [httpd expression]\
-                  (https://httpd.apache.org/docs/2.4/expr.html) in its string form; where it yields nothing, the \
-                  parameter is left out. A place that has the directive itself does not inherit those of outer places.",
+        details: "Sent in the `params` of `get-authorization-url`. The value is an [httpd \
+                  expression](https://httpd.apache.org/docs/2.4/expr.html) in its string form; a parameter with an \
+                  empty value is left out. A section that has the directive does not inherit those of outer \
+                  sections.",
         example: "OxdAuthParam ui_locales \"%{HTTP:Accept-Language}\"",
         apply: |s, place, args| {
             let name = args[0];
@@ -121,8 +122,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "NAME VALUE",
         default: "none",
         summary: c"Custom parameter for the provider; may repeat",
-        details: "Goes into the `custom_parameters` of `get-authorization-url`, which Gluu's provider hands to its \
-                  scripts. A place that has the directive itself does not inherit those of outer places.",
+        details: "Sent in the `custom_parameters` of `get-authorization-url`, which Gluu's provider passes to its \
+                  scripts. A section that has the directive does not inherit those of outer sections.",
         example: "OxdCustomParam tenant blue",
         apply: |s, place, args| {
             if !value::is_token(args[0]) {
@@ -144,10 +145,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL",
         default: "not sent: oxd uses the first one registered",
-        summary: c"redirect_uri of the login",
+        summary: c"redirect_uri of the authorization request",
         details: "An absolute URL that is registered with oxd and leads to the handler's `login` or `callback`. oxd \
-                  itself exchanges the code with the first registered address whatever is sent here, so that the two \
-                  should be one.",
+                  always exchanges the code with the first registered address, so use that one here.",
         example: "OxdRedirectUri https://www.example.org/oxd/callback",
         apply: |s, place, args| {
             value::http_url(args[0])?;
@@ -162,10 +162,10 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "none",
-        summary: c"How long ago the user may have authenticated at the provider",
-        details: "Sent as `max_age`. A session whose `auth_time` is older has to log in again: first without a word \
-                  (`prompt=none`), as the user may have authenticated anew elsewhere, then visibly. An id token that is \
-                  older at login makes no session.",
+        summary: c"Maximum age of the authentication at the provider",
+        details: "Sent as `max_age`. A session whose `auth_time` is older requires a new login: first a silent one \
+                  (`prompt=none`), as the user may have authenticated again elsewhere, then an interactive one. A \
+                  login with an older id token creates no session.",
         example: "OxdMaxAge 30min",
         apply: |s, _, args| {
             s.max_age = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
@@ -179,12 +179,13 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "auto | login | 401 | 403 | 404 | 407 | 410 | pass",
         default: "auto",
-        summary: c"What a request without a session meets",
-        details: "`auto` sends navigations to log in and answers scripts with 401. `login` sends everything to log in \
-                  that a login can bring back (GET and HEAD). A number answers with that status, 401 with a page that has a \
-                  sign-in link. A request that carries a form is not sent to log in but gets 401, as its content would \
-                  be lost. With `pass` the request goes on without a user; with a session, the identity is handed on, \
-                  under `Require all granted` as well: for public pages that greet a signed-in user.",
+        summary: c"Response to a request without a session",
+        details: "`auto` redirects navigations to the login and answers scripts with 401. `login` redirects every \
+                  GET and HEAD request to the login. A number is the status of the answer; 401 comes with a page \
+                  that has a sign-in link. A request with a form is not redirected but gets 401, as the login would \
+                  lose its content. With `pass` the request continues without a user. If there is a session, the \
+                  application gets the identity, also under `Require all granted`: for public pages that greet a \
+                  signed-in user.",
         example: "OxdUnauthAction 401",
         apply: |s, _, args| {
             s.unauth_action = Some(value::choice(
@@ -210,10 +211,10 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "403 | 401 | login",
         default: "login where the unmet rule is oxd-acr, else 403",
-        summary: c"What a signed-in user meets whom the rules do not let in",
-        details: "`login` sends the user to log in again, with the `acr_values` that an unmet `Require oxd-acr` asks for \
-                  (step-up), and once: a user whom the provider still did not authenticate in that way gets a page that \
-                  names what is missing.",
+        summary: c"Response to a signed-in user whom the Require rules refuse",
+        details: "`login` redirects the user to a new login with the `acr_values` of the unmet `Require oxd-acr` \
+                  (step-up). This happens once: if the provider then reports another `acr`, the user gets a page \
+                  that names the required ones.",
         example: "OxdUnautzAction 403",
         apply: |s, _, args| {
             let words = [
@@ -232,11 +233,11 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=2,
         syntax: "On | Off [SIZE]",
         default: "Off, 64K",
-        summary: c"Whether a form that is sent after the session has ended survives the login",
-        details: "The answer is then a page that holds what was entered: the user signs in in a new window, comes back \
-                  and sends it. Nothing is kept on the server, no other site can read it, and a form that another site \
-                  has sent is not offered. Text fields survive; a form with files, one larger than SIZE, or one that is \
-                  not UTF-8 gets 401 as without the directive, so that nothing is lost without a word.",
+        summary: c"Keeps a form that is sent after the session has ended until the user has signed in again",
+        details: "The answer is a page that holds the form data: the user signs in in a new window, returns to the \
+                  page and sends the form. The server stores nothing, no other site can read the data, and a form \
+                  from another site is not kept. Text fields are kept; a form with files, a form larger than SIZE \
+                  and a form that is not UTF-8 get 401, as without the directive.",
         example: "OxdPostPreserve On 128K",
         apply: |s, _, args| {
             let on = value::flag(args[0])?;
@@ -260,7 +261,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=64,
         syntax: "HOST[:PORT] ...",
         default: "none",
-        summary: c"Hosts that a return address may name besides the request's own",
+        summary: c"Hosts allowed in a return address besides the request's own",
         details: "A login started with `?return_to=` ends only at this host or at one of these.",
         example: "OxdReturnTo app.example.org intranet.example.org:8443",
         apply: |s, place, args| {
@@ -283,7 +284,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "PATH | URL",
         default: "the handler's own page",
-        summary: c"Where a login without a return address ends",
+        summary: c"Target of a login without a return address",
         details: "A path on this host, or an absolute URL.",
         example: "OxdDefaultUrl /app/",
         apply: |s, place, args| {
@@ -298,7 +299,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "5min",
-        summary: c"Time between leaving for the provider and coming back",
+        summary: c"Maximum time from the start of a login to its callback",
         details: "oxd itself keeps a state for 5 minutes; a longer time here does not extend that.",
         example: "OxdStateTimeout 5min",
         apply: |s, _, args| {
@@ -313,10 +314,10 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "NUMBER",
         default: "8",
-        summary: c"Logins that one browser may have under way",
-        details: "Each has a cookie of its own, so that several tabs can log in at once; the oldest goes when there \
-                  are more. Logins with very long addresses may make it go earlier: all of them together get 3,000 \
-                  bytes of the request header.",
+        summary: c"Maximum number of pending logins of one browser",
+        details: "Each has its own cookie, so that several tabs can log in at once; over the limit, the oldest is \
+                  removed. Logins with very long addresses may cause that earlier: all of them share 3,000 bytes of \
+                  the request header.",
         example: "OxdStateMax 8",
         apply: |s, _, args| {
             s.state_max = Some(value::number(args[0], 1, 32)?);
@@ -331,9 +332,9 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "On | Off [INTERVAL]",
         default: "On, at login only",
         summary: c"Whether get-user-info is called, and how often",
-        details: "`Off` saves a call where the id token says all that is needed. With an interval the claims of a session \
-                  are brought up to date when they are older than that and a request comes; where oxd fails, they stay \
-                  as they are. The provider answers only as long as the access token works: see `OxdTokenRefresh`.",
+        details: "`Off` saves a call where the id token has all the claims you need. With an interval, a request \
+                  updates the claims of its session when they are older than that; if oxd fails, they stay \
+                  unchanged. The provider answers only while the access token is valid: see `OxdTokenRefresh`.",
         example: "OxdUserInfo On 10min",
         apply: |s, _, args| {
             let on = value::flag(args[0])?;

@@ -1,4 +1,4 @@
-//! The table of directives: the one source for parsing, for the reference page and for what `configtest` says.
+//! The table of directives: the one source for parsing, the reference page and the messages of `configtest`.
 
 mod identity;
 mod login;
@@ -17,9 +17,9 @@ use crate::config::raw::RawSettings;
 use crate::config::types::{AuthParam, Expression};
 use crate::config::value::{Complaint, Parsed};
 
-/// What parsing needs from the world; the Apache layer and the tests provide it.
+/// The environment of parsing; implemented by the Apache layer and by the tests.
 ///
-/// `'a` is the life of the configuration: expressions and stores are handed out for as long.
+/// `'a` is the lifetime of the configuration; expressions and stores live as long.
 pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
@@ -35,29 +35,29 @@ pub trait ParseEnv<'a> {
     fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String>;
 }
 
-/// Everything that a parser gets besides the arguments.
+/// The input of a parser besides the arguments.
 pub struct Place<'a, 'e> {
-    /// Keeps the values.
+    /// Owns the parsed values.
     pub arena: &'a Arena<AuthParam<'a>>,
-    /// The world.
+    /// The environment.
     pub env: &'e dyn ParseEnv<'a>,
 }
 
 /// Parses the arguments of one directive into the settings of its place.
 pub type Apply = for<'a> fn(&mut RawSettings<'a>, &Place<'a, '_>, &[&str]) -> Parsed<()>;
 
-/// The parts of the reference page, in its order.
+/// The sections of the reference page, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Which oxd, and who we are there.
+    /// oxd's address and the site's credentials.
     Site,
-    /// The way to the provider and back.
+    /// The login at the provider.
     Login,
     /// Sessions and their cookies.
     Session,
-    /// What the application gets.
+    /// The identity passed to the application.
     Identity,
-    /// Leaving.
+    /// Logout.
     Logout,
 }
 
@@ -65,21 +65,21 @@ pub enum Group {
 pub struct Directive {
     /// Its name, NUL-terminated because httpd reads it from here.
     pub name: &'static CStr,
-    /// Where it stands in the reference.
+    /// Its section of the reference.
     pub group: Group,
-    /// Whether `.htaccess` may have it (`AllowOverride AuthConfig`).
+    /// Whether it is allowed in `.htaccess` (`AllowOverride AuthConfig`).
     pub htaccess: bool,
-    /// How many arguments it takes.
+    /// The number of arguments.
     pub arguments: RangeInclusive<usize>,
     /// The arguments as the reference writes them.
     pub syntax: &'static str,
-    /// What holds when it is not there.
+    /// The default, as the reference writes it.
     pub default: &'static str,
     /// One line for `httpd -L` and the reference, NUL-terminated.
     pub summary: &'static CStr,
     /// The rest of its entry in the reference, in Markdown.
     pub details: &'static str,
-    /// An example, as it would stand in a configuration.
+    /// An example line of configuration.
     pub example: &'static str,
     /// Its parser.
     pub apply: Apply,
@@ -91,7 +91,7 @@ impl Directive {
         self.name.to_str().unwrap_or_default()
     }
 
-    /// Where it may stand, as the reference says it.
+    /// The context, as the reference writes it.
     pub fn context(&self) -> &'static str {
         if self.htaccess {
             "server, virtual host, directory, .htaccess"
@@ -100,7 +100,7 @@ impl Directive {
         }
     }
 
-    /// Applies the directive, or says in one line what is wrong: the directive, the value, what is allowed.
+    /// Applies the directive, or returns a one-line error: the directive, the value, the allowed values.
     pub fn parse<'a>(
         &self,
         settings: &mut RawSettings<'a>,
@@ -133,7 +133,7 @@ impl Directive {
     }
 }
 
-/// How many directives there are.
+/// The number of directives.
 pub const COUNT: usize =
     server::TABLE.len() + login::TABLE.len() + session::TABLE.len() + identity::TABLE.len();
 

@@ -1,24 +1,24 @@
-//! The directive reference, written from the table.
+//! Generates the directive reference from the table.
 
 use std::fmt::Write;
 
 use super::{Group, TABLE};
 
-/// The parts of the reference with their titles.
+/// The sections of the reference with their titles.
 pub const GROUPS: [(Group, &str); 5] = [
-    (Group::Site, "Site: which oxd, and who we are there"),
+    (Group::Site, "Site: oxd and credentials"),
     (Group::Login, "Login"),
     (Group::Session, "Session"),
-    (Group::Identity, "Identity handed on"),
+    (Group::Identity, "Identity"),
     (Group::Logout, "Logout"),
 ];
 
-/// What holds for all directives, in Markdown.
+/// The rules for all directives, in Markdown.
 pub const INTRODUCTION: &str = "Every directive is allowed in the server configuration, in `<VirtualHost>` and in `<Location>`, `<Directory>`, \
-     `<Files>` and `<If>`, and inherits downwards: a value in an inner place takes the place of the outer one. \
+     `<Files>` and `<If>`, and inherits downwards: a value in an inner section overrides the outer one. \
      Those marked *.htaccess* are also allowed there, with `AllowOverride AuthConfig`.\n\n\
      Times take `ms`, `s`, `min` and `h`; a bare number is seconds. A bad value fails `apachectl configtest` with \
-     a line that names the directive, the value and what is allowed.\n";
+     a line that names the directive, the value and the allowed values.\n";
 
 /// `docs/DIRECTIVES.md`.
 pub fn reference_page() -> String {
@@ -62,7 +62,7 @@ fn link(name: &str) -> String {
     format!("[{name}](#{})", anchor(name))
 }
 
-/// The anchor that repository pages give a heading.
+/// The anchor of a heading on a repository page.
 fn anchor(heading: &str) -> String {
     heading
         .to_lowercase()

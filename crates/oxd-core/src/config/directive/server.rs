@@ -1,4 +1,4 @@
-//! Which oxd, and who we are there.
+//! Directives for oxd's address and the site's credentials.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::config::value::{self, Complaint, Parsed};
 const SECRET_FORMS: &str =
     "text, file:/path, env:NAME or exec:/path arguments, and what it names must not be empty";
 
-/// A secret as it stands in a directive: text, or where to read it. `Ok(None)` when a command was not run in this pass.
+/// Reads the secret of a directive: literal text or a reference. `Ok(None)` when a command was not run in this pass.
 pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>> {
-    // Where a secret is found is no secret, except for the arguments of a command.
+    // The reference to a secret may be shown, except for the arguments of a command.
     let reference = match text.split_once(':') {
         Some(("file" | "env", _)) => Some(text),
         Some(("exec", command)) => Some(command.split_ascii_whitespace().next().unwrap_or_default()),
@@ -94,8 +94,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "URL",
         default: "none",
         summary: c"Base URL of the oxd REST API",
-        details: "Where oxd answers, `https://` or `http://`. A path prefix is allowed, as a gateway in front of oxd \
-                  may need one. Needed wherever the module works.",
+        details: "`https://` or `http://`. A path prefix is allowed, as a gateway in front of oxd may need one. \
+                  Required wherever the module is used.",
         example: "OxdServer https://127.0.0.1:8443",
         apply: |s, place, args| {
             let url = value::http_url(args[0])?;
@@ -114,9 +114,10 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "FILE",
         default: "none",
         summary: c"JSON file with the answer of register-site",
-        details: "The file as oxd's `register-site` answered it; `oxd_id`, `client_id`, `client_secret`, `op_host` and \
-                  `op_configuration_endpoint` are read from it, anything else is ignored. The single directives \
-                  override its members. Keep it readable by root only: httpd reads it before it gives up its rights.",
+        details: "The answer of oxd's `register-site`; `oxd_id`, `client_id`, `client_secret`, `op_host` and \
+                  `op_configuration_endpoint` are read from it, other members are ignored. The individual directives \
+                  override its members. Keep it readable by root only: httpd reads it before it drops root \
+                  privileges.",
         example: "OxdSite /etc/apache2/oxd-site.json",
         apply: |s, place, args| {
             s.site = Some(place.arena.keep(site_file(args[0], place)?));
@@ -131,7 +132,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "OXD_ID",
         default: "none",
         summary: c"The site's oxd_id",
-        details: "What `register-site` answered as `oxd_id`. Cookies are bound to it: those of one site open at no other.",
+        details: "The `oxd_id` in the answer of `register-site`. Cookies are bound to it: those of one site are not \
+                  valid at another.",
         example: "OxdId bcad760f-91ba-46e1-a020-05e4281d91b6",
         apply: |s, place, args| {
             s.oxd_id = Some(place.arena.keep(value::text(args[0])?.to_owned()));
@@ -146,7 +148,7 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "CLIENT_ID",
         default: "none",
         summary: c"The site's client_id",
-        details: "What `register-site` answered as `client_id`; sent with `get-client-token`.",
+        details: "The `client_id` in the answer of `register-site`; sent with `get-client-token`.",
         example: "OxdClientId @!1736.179E.AA60.16B2!0001!8F7C.B9AB!0008",
         apply: |s, place, args| {
             s.client_id = Some(place.arena.keep(value::text(args[0])?.to_owned()));
@@ -180,9 +182,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL",
         default: "none",
-        summary: c"The OpenID Provider, as get-client-token is told (op_host)",
-        details: "The provider's address for oxd, sent as `op_host`. With this or `OxdOpConfigurationEndpoint` the \
-                  provider of `OxdSite` does not count.",
+        summary: c"The OpenID Provider for get-client-token (op_host)",
+        details: "The provider's address for oxd, sent as `op_host`. This or `OxdOpConfigurationEndpoint` overrides \
+                  the provider of `OxdSite`.",
         example: "OxdOpHost https://op.example.org",
         apply: |s, place, args| {
             s.op_host = Some(place.arena.keep(value::text(args[0])?.to_owned()));
@@ -228,8 +230,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "On | Off",
         default: "On",
         summary: c"Whether oxd's certificate is checked",
-        details: "`Off` lets anybody between this machine and oxd read client secrets and tokens and sign in as \
-                  anyone; each start logs a warning. Prefer `OxdServerCAFile`.",
+        details: "With `Off`, an attacker between this machine and oxd can read client secrets and tokens, and sign \
+                  in as any user; each start logs a warning. Prefer `OxdServerCAFile`.",
         example: "OxdServerVerify On",
         apply: |s, _, args| {
             s.server_verify = Some(value::flag(args[0])?);
@@ -243,9 +245,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=2,
         syntax: "TOTAL [CONNECT]",
         default: "10s 3s",
-        summary: c"Time for one call to oxd, and for the connection",
-        details: "The total time spans the whole answer. The connect time (by default 3 s, or the total time where \
-                  that is less) is also how long a call waits for its turn, see `OxdServerMaxCalls`.",
+        summary: c"Timeouts of a call to oxd and of its connection",
+        details: "The total time includes the whole answer. The connect time (by default 3 s, or the total time if \
+                  that is less) also limits the wait in the queue, see `OxdServerMaxCalls`.",
         example: "OxdServerTimeout 10s 3s",
         apply: |s, _, args| {
             let (least, most) = (Duration::from_millis(10), Duration::from_secs(600));
@@ -265,8 +267,8 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL | none",
         default: "none",
-        summary: c"HTTP proxy on the way to oxd",
-        details: "Proxy variables of the environment are ignored, so that a call never takes an unexpected way.",
+        summary: c"HTTP proxy for calls to oxd",
+        details: "The proxy variables of the environment are ignored.",
         example: "OxdServerProxy http://proxy.example.org:3128",
         apply: |s, place, args| {
             let proxy = if args[0].eq_ignore_ascii_case("none") {
@@ -288,9 +290,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "NUMBER",
         default: "half of ThreadsPerChild, at least 1",
-        summary: c"Calls to oxd that one child process may have under way",
-        details: "One call more waits at most the connect time for its turn and is then answered with 503. So a slow \
-                  oxd cannot take all threads of the server.",
+        summary: c"Maximum number of concurrent calls to oxd of one child process",
+        details: "A call over the limit waits in a queue for at most the connect time; then the request gets 503. So \
+                  a slow oxd cannot block all threads of the server.",
         example: "OxdServerMaxCalls 10",
         apply: |s, _, args| {
             s.server_max_calls = Some(value::number(args[0], 1, 10_000)?);
@@ -304,9 +306,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "On | Off",
         default: "On",
-        summary: c"Whether oxd asks a client token of us",
-        details: "`Off` fits an oxd that runs with `protect_commands_with_access_token: false`; client id and secret \
-                  are then not needed.",
+        summary: c"Whether oxd requires a client token",
+        details: "Use `Off` for an oxd with `protect_commands_with_access_token: false`; client id and secret are \
+                  then not required.",
         example: "OxdProtectedCommands On",
         apply: |s, _, args| {
             s.protected_commands = Some(value::flag(args[0])?);

@@ -1,4 +1,4 @@
-//! Sessions and their cookies.
+//! Directives for sessions and their cookies.
 
 use std::time::Duration;
 
@@ -21,21 +21,21 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "cookie | shmcb[:PATH(BYTES)] | redis:HOST[:PORT] | memcache:HOST[:PORT][,...] | dbm:PATH",
         default: "cookie",
-        summary: c"Where sessions are kept",
-        details: "`cookie` keeps the whole session in the browser, encrypted, and nothing on the server. The others are \
-                  httpd's own shared caches (`mod_socache_shmcb` and so on, each to be loaded): the browser then holds \
-                  only an identifier, and what goes into the cache is encrypted under `OxdCryptoKey`.\n\n\
+        summary: c"Where sessions are stored",
+        details: "`cookie` stores the whole session in the browser, encrypted, and nothing on the server. The others are \
+                  httpd's own shared caches (`mod_socache_shmcb` and so on, which must be loaded): the browser then \
+                  has only an identifier, and the cache entries are encrypted with `OxdCryptoKey`.\n\n\
                   | store | other machines | graceful restart | stop and start | limits |\n\
                   |---|---|---|---|---|\n\
-                  | `cookie` | with the same key; a logout is known on the machine that it reached | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
-                  | `shmcb` | no | **loses all** | loses all | its size; the oldest entry goes when it is full |\n\
+                  | `cookie` | with the same key; a logout is known only on the machine that handled it | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
+                  | `shmcb` | no | **loses all** | loses all | its size; the oldest entry is removed when it is full |\n\
                   | `dbm` | no | keeps | keeps | 14 KB a session; slower |\n\
                   | `redis` | yes | keeps | keeps | 128 KB a session |\n\
-                  | `memcache` | yes | keeps | keeps, as long as memcached runs | 128 KB a session; memcached drops what it has no room for |\n\n\
-                  A graceful restart is also what rotates logs on many systems. While a store cannot be asked, a \
-                  request that brings a session gets 503; nobody is let in and nobody is logged out. With `cookie`, a \
-                  table in shared memory, kept in a file in `DefaultRuntimeDir`, remembers on each machine which \
-                  sessions have ended, so that a copied cookie is of no use after the logout.",
+                  | `memcache` | yes | keeps | keeps, as long as memcached runs | 128 KB a session; memcached evicts entries when it is full |\n\n\
+                  On many systems log rotation does a graceful restart. While a store is unavailable, a request with \
+                  a session cookie gets 503; nobody gets access and nobody is logged out. With `cookie`, a \
+                  table in shared memory, kept in a file in `DefaultRuntimeDir`, records on each machine which \
+                  sessions have ended, so that a copied cookie is invalid after the logout.",
         example: "OxdSessionStore redis:127.0.0.1:6379",
         apply: |s, place, args| {
             let names = [
@@ -76,8 +76,8 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "8h",
-        summary: c"How long a session lasts from the login",
-        details: "However active the user is. Making it shorter also ends sessions that exist already.",
+        summary: c"Lifetime of a session, counted from the login",
+        details: "Applies however active the user is. A shorter value also applies to existing sessions.",
         example: "OxdSessionLifetime 8h",
         apply: |s, _, args| {
             s.session_lifetime = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
@@ -91,9 +91,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME",
         default: "1h",
-        summary: c"How long a session lasts without a request",
-        details: "Exact to a few seconds: that a session was used is not written down at every request, but when the \
-                  last note of it is at least one to five seconds old (a hundredth of this time).",
+        summary: c"Idle timeout of a session",
+        details: "Exact to a few seconds: the time of last use is not written at every request, but when the stored \
+                  one is at least one to five seconds old (a hundredth of this time).",
         example: "OxdSessionIdle 30min",
         apply: |s, _, args| {
             s.session_idle = Some(value::time(args[0], Duration::from_secs(1), LONGEST)?.as_secs());
@@ -107,11 +107,11 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=8,
         syntax: "KEY [OLDER_KEY ...], each TEXT | file:PATH | env:NAME | \"exec:PATH ARGUMENTS\"",
         default: "random per server start, kept across graceful restarts",
-        summary: c"Secret from which the keys of all cookies are derived; older ones after it",
+        summary: c"Secret from which the keys of all cookies are derived; older secrets after it",
         details: "Set it so that sessions survive a stop and start, and to the same value on all machines of one \
                   service. At least 16 bytes; `openssl rand -base64 32` makes a good one. To change it, put the new \
-                  one first and keep the old one behind it for one session lifetime: older keys open cookies, the \
-                  first one writes them. The random key of a server without this directive is announced in the log.",
+                  one first and keep the old one after it for one session lifetime: the first key encrypts cookies, \
+                  all keys decrypt them. A server without this directive logs that it uses a random key.",
         example: "OxdCryptoKey file:/etc/apache2/oxd.key",
         apply: |s, place, args| {
             let mut secrets = Vec::new();
@@ -160,7 +160,7 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "PATH",
         default: "/",
         summary: c"Path attribute of all cookies",
-        details: "Must cover both the protected places and the handler.",
+        details: "Must cover both the protected locations and the handler.",
         example: "OxdCookiePath /",
         apply: |s, place, args| {
             let fits = args[0].starts_with('/') && args[0].bytes().all(|b| b.is_ascii_graphic() && b != b';');
@@ -182,8 +182,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "DOMAIN",
         default: "none: the request's host only",
         summary: c"Domain attribute of all cookies",
-        details: "Names a domain whose subdomains share the session. Every one of them can then read and plant it: \
-                  leave it out unless they are all yours.",
+        details: "The subdomains of this domain share the session. Each of them can then read and set the cookie: \
+                  use it only if all of them are yours.",
         example: "OxdCookieDomain example.org",
         apply: |s, place, args| {
             let name = args[0].strip_prefix('.').unwrap_or(args[0]);
@@ -205,10 +205,10 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "Lax | Strict | None",
         default: "Lax",
         summary: c"SameSite attribute of the session cookie",
-        details: "With `Strict` a link from elsewhere arrives without a session, and the login ends with a short page \
-                  that leads on. `None` is for a site in a foreign frame and works over https only. The cookies of a \
-                  login in progress are `Lax` (over https `None` with `response_mode=form_post`), as they must come \
-                  along when the provider sends the browser back.",
+        details: "With `Strict` a link from another site arrives without a session, and the login ends with a short \
+                  page that redirects. `None` is for a site in a frame of another site and works over https only. \
+                  The cookies of a pending login are `Lax` (over https `None` with `response_mode=form_post`), as \
+                  the browser must send them when the provider redirects it back.",
         example: "OxdCookieSameSite Strict",
         apply: |s, _, args| {
             let words = [
@@ -228,8 +228,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "Auto | On | Off",
         default: "Auto",
         summary: c"Secure attribute of all cookies",
-        details: "`Auto`: when the request came over https, by httpd's own knowledge or by a header that \
-                  `OxdTrustForwarded` names.",
+        details: "`Auto`: set if the request came over https, according to httpd or to a header of \
+                  `OxdTrustForwarded`.",
         example: "OxdCookieSecure On",
         apply: |s, _, args| {
             let words = [
@@ -248,9 +248,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=4,
         syntax: "none | X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Port Forwarded",
         default: "none",
-        summary: c"Proxy headers that are believed",
-        details: "Only behind a proxy that sets or removes them itself: from a browser they would be forgeries. Of a \
-                  list the last element counts, the one that the nearest proxy added.",
+        summary: c"Trusted proxy headers",
+        details: "Use it only behind a proxy that sets or removes these headers itself, as a browser can forge them. \
+                  Of a list, the last element is used, which the nearest proxy added.",
         example: "OxdTrustForwarded X-Forwarded-Proto X-Forwarded-Host",
         apply: |s, _, args| {
             let mut trust = TrustForwarded::default();
@@ -282,11 +282,10 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "NUMBER",
         default: "no limit",
-        summary: c"Sessions that one user may have",
-        details: "When a user logs in once more than that, the oldest of the user's sessions ends. Needs an \
-                  `OxdSessionStore` other than `cookie`, as sessions that live in browsers cannot be counted; \
-                  `configtest` says so. Users are told apart by `sub`. Two logins at the same moment on two machines \
-                  may both count as the last one.",
+        summary: c"Maximum number of sessions of one user",
+        details: "A login over the limit ends the oldest session of the user. Needs an `OxdSessionStore` other than \
+                  `cookie`, as sessions in cookies cannot be counted; `configtest` says so. Users are distinguished \
+                  by `sub`. Two logins at the same moment on two machines may together exceed the limit by one.",
         example: "OxdSessionMax 3",
         apply: |s, _, args| {
             s.session_max = Some(value::number(args[0], 1, 100)?);
@@ -300,9 +299,9 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "TIME | Off",
         default: "Off",
-        summary: c"Refresh the access token when it has less than this left",
-        details: "Needs a refresh token from the provider. One request refreshes and the others share the result; \
-                  where oxd fails, the session stays as it is.",
+        summary: c"Refresh the access token when it expires within this time",
+        details: "Needs a refresh token from the provider. One request refreshes and the others share the result; if \
+                  oxd fails, the session stays unchanged.",
         example: "OxdTokenRefresh 30s",
         apply: |s, _, args| {
             s.token_refresh = Some(if args[0].eq_ignore_ascii_case("off") {
@@ -319,7 +318,7 @@ pub(super) const TABLE: &[Directive] = &[
     },
 ];
 
-/// Whether a text is `HOST[:PORT]`, or several with commas.
+/// Whether a text is `HOST[:PORT]`, or several separated by commas.
 fn is_host_list(text: &str) -> bool {
     text.split(',').all(|one| {
         let (host, port) = match one.rsplit_once(':') {

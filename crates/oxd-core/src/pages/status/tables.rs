@@ -167,7 +167,10 @@ fn gate(stats: &Stats<'_>) -> Table {
         (count > 0).then(|| row(name, &[count]))
     };
     let mut rows: Vec<_> = Event::ALL.iter().filter_map(named).collect();
-    rows.extend(unsent(Outcome::Resting, "a call was rejected by the open circuit breaker"));
+    rows.extend(unsent(
+        Outcome::Resting,
+        "a call was rejected by the open circuit breaker",
+    ));
     rows.extend(unsent(Outcome::Busy, "a call waited too long in the queue"));
     Table {
         caption: "Overload and outages",
