@@ -127,8 +127,9 @@ mod tests {
 
     const LINE: &str = "[Mon Nov 23 16:28:06.123456 2026] [oxd:info] [pid 7:tid 8] [client 10.0.0.1:50000] \
                         state_unknown: the state belongs to no login; if this happens often, check that the \
-                        browser comes back to the host it left from, that OxdCookiePath and OxdCookieDomain cover \
-                        both the protected place and the handler, and OxdStateTimeout [ref K7Q10M2P]";
+                        browser returns to the host where the login started, that OxdCookiePath and OxdCookieDomain \
+                        cover both the protected location and the handler, and that OxdStateTimeout is long enough \
+                        [ref K7Q10M2P]";
 
     fn reference() -> Reference {
         Reference::parse("K7Q1-0M2P").unwrap()

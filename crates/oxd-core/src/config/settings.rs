@@ -31,13 +31,13 @@ pub struct Settings<'a> {
     pub keys: &'a KeyRing,
     /// `OxdTrustForwarded`
     pub trust_forwarded: TrustForwarded,
-    /// Who comes in.
+    /// Access rules.
     pub access: AccessSettings,
     /// Sessions.
     pub session: SessionSettings<'a>,
     /// Cookies.
     pub cookie: CookieSettings<'a>,
-    /// What the application gets.
+    /// The identity passed to the application.
     pub identity: IdentitySettings<'a>,
     raw: &'a RawSettings<'a>,
     max_calls: u32,
@@ -96,7 +96,7 @@ pub struct LoginSettings<'a> {
     pub post_logout_redirect_uri: Option<&'a str>,
 }
 
-/// Who comes in.
+/// Settings of access control.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessSettings {
     /// `OxdUnauthAction`

@@ -165,7 +165,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "URL",
         default: "not sent: oxd uses the first one registered",
-        summary: c"redirect_uri of the login",
+        summary: c"redirect_uri of the authorization request",
         details: "An absolute URL that is registered with oxd and leads to the handler's `login` or `callback`. oxd \
                   always exchanges the code with the first registered address, so this should be the same one.",
         example: "OxdRedirectUri https://www.example.org/oxd/callback",
@@ -330,7 +330,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "PATH | URL",
         default: "the handler's own page",
-        summary: c"Where a login without a return address ends",
+        summary: c"Target of a login without a return address",
         details: "A path on this host, or an absolute URL.",
         example: "OxdDefaultUrl /app/",
         #[cfg(test)]

@@ -44,7 +44,7 @@ pub struct Place<'a, 'e> {
 /// Parses the arguments of one directive into the settings of its location.
 pub type Apply = for<'a> fn(&mut RawSettings<'a>, &Place<'a, '_>, &[&str]) -> Parsed<()>;
 
-/// The parts of the reference page, in its order.
+/// The sections of the reference page, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
     /// The connection to oxd, and the site's registration.
@@ -67,7 +67,7 @@ pub struct Directive {
     pub group: Group,
     /// Whether it is allowed in `.htaccess` (`AllowOverride AuthConfig`).
     pub htaccess: bool,
-    /// How many arguments it takes.
+    /// The number of arguments.
     pub arguments: RangeInclusive<usize>,
     /// The syntax of its arguments, for the reference.
     pub syntax: &'static str,
@@ -137,7 +137,7 @@ impl Directive {
     }
 }
 
-/// How many directives there are.
+/// The number of directives.
 pub const COUNT: usize =
     server::TABLE.len() + login::TABLE.len() + session::TABLE.len() + identity::TABLE.len();
 

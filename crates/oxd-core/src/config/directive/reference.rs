@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use super::{Group, TABLE};
 
-/// The parts of the reference with their titles.
+/// The sections of the reference with their titles.
 pub const GROUPS: [(Group, &str); 5] = [
     (Group::Site, "Site: connection to oxd and registration"),
     (Group::Login, "Login"),
     (Group::Session, "Session"),
-    (Group::Identity, "Identity handed on"),
+    (Group::Identity, "Identity"),
     (Group::Logout, "Logout"),
 ];
 

@@ -1,4 +1,4 @@
-//! Sessions and their cookies.
+//! Directives for sessions and their cookies.
 
 use std::time::Duration;
 
@@ -391,7 +391,7 @@ pub(super) const TABLE: &[Directive] = &[
     },
 ];
 
-/// Whether a text is `HOST[:PORT]`, or several with commas.
+/// Whether a text is `HOST[:PORT]`, or several separated by commas.
 fn is_host_list(text: &str) -> bool {
     text.split(',').all(|one| {
         let (host, port) = match one.rsplit_once(':') {

@@ -1,4 +1,4 @@
-//! The counters for people: the page of `oxd-status`, its `?auto` form, and the section on mod_status's page.
+//! The counters as text: the page of `oxd-status`, its `?auto` form, and the section on mod_status's page.
 
 mod plot;
 mod tables;
@@ -44,7 +44,7 @@ pub struct Figure {
 pub struct Shown {
     /// How long counting has lasted, in words.
     pub since: String,
-    /// Whether logins work.
+    /// The verdict on logins.
     pub verdict: Verdict,
     /// The highlighted numbers.
     pub tiles: Vec<Tile>,
@@ -183,7 +183,7 @@ fn figures(minutes: &[Minute], hour: &Minute) -> Vec<Figure> {
     ]
 }
 
-/// A round number of milliseconds.
+/// A round time with its unit.
 fn scale(millis: f64) -> String {
     if millis < 1_000.0 {
         format!("{millis} ms")

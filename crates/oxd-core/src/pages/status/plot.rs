@@ -12,7 +12,7 @@ const LEAST: f64 = 2.0;
 pub struct Bars<'b> {
     /// A class of the style sheet, for the colour.
     pub class: &'static str,
-    /// The values, the oldest first.
+    /// The values, oldest first.
     pub values: &'b [f64],
 }
 

@@ -1,4 +1,4 @@
-//! The tables of the page.
+//! The tables of the status page.
 
 use crate::base::Reason;
 use crate::shm::stats::metrics::Gauges;

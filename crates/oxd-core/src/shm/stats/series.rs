@@ -117,7 +117,7 @@ series! {
     Event {
         /// The breaker opened: oxd could not be reached several times in a row.
         BreakerOpened = "breaker_opened",
-        /// A call waited for its turn.
+        /// A call waited in the queue.
         Queued = "queued",
     }
 }
