@@ -3,6 +3,7 @@
 //! Nothing in here knows httpd. The Apache layer (`src/` of the package `mod_oxd`) hands in a request, carries out the
 //! answer, and provides the host's services. `docs/ARCHITECTURE.md` has the layers; a test holds the imports to them.
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 
 pub mod access;
 pub mod base;

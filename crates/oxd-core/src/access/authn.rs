@@ -12,7 +12,7 @@ use crate::session::SessionRecord;
 ///
 /// A login that has just ended counts as fresh for a while whatever the provider says, or a provider that is a little
 /// behind would be asked again and again.
-pub fn is_aged(settings: &AccessSettings, record: &SessionRecord<'_>, now: Seconds) -> bool {
+pub(super) fn is_aged(settings: &AccessSettings, record: &SessionRecord<'_>, now: Seconds) -> bool {
     settings.max_age.is_some_and(|age| {
         let since = if record.auth_time.is_zero() {
             record.issued
@@ -24,12 +24,12 @@ pub fn is_aged(settings: &AccessSettings, record: &SessionRecord<'_>, now: Secon
 }
 
 /// The answer to a request without a session (`OxdUnauthAction`).
-pub fn unauthenticated(ctx: &Ctx<'_>) -> Response {
+pub(super) fn unauthenticated(ctx: &Ctx<'_>) -> Response {
     sign_in(ctx, false)
 }
 
 /// The answer to a request whose session has become too old for the place: the provider may still know the user.
-pub fn aged(ctx: &Ctx<'_>) -> Response {
+pub(super) fn aged(ctx: &Ctx<'_>) -> Response {
     sign_in(ctx, true)
 }
 
@@ -63,7 +63,7 @@ fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
 
 /// The answer to a user whom the place's rules do not let in (`OxdUnautzAction`). `wanted` are the values of an unmet
 /// `Require oxd-acr`.
-pub fn unauthorized(
+pub(super) fn unauthorized(
     ctx: &Ctx<'_>,
     session: Option<&SessionRecord<'_>>,
     wanted: Option<&[String]>,
@@ -121,14 +121,14 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, wanted: &[String]
 }
 
 /// A user without the claim that should become `REMOTE_USER`.
-pub fn nameless(ctx: &Ctx<'_>) -> Response {
+pub(super) fn nameless(ctx: &Ctx<'_>) -> Response {
     let claim = &ctx.settings.identity.remote_user.claim;
     let detail = format!("the session has no claim '{claim}' that OxdRemoteUser could make a user name of");
     ctx.refuse(&Failure::new(Reason::NoUserName, detail), None, None)
 }
 
 /// The answer to a request whose session the provider has ended.
-pub fn ended(ctx: &Ctx<'_>) -> Response {
+pub(super) fn ended(ctx: &Ctx<'_>) -> Response {
     let mut response = unauthenticated(ctx);
     response.cookies.extend(session::clear(ctx));
     response

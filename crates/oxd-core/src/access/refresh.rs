@@ -33,13 +33,13 @@ fn wants_claims(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Second
 }
 
 /// Whether a request of this session may have to call oxd.
-pub fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) -> bool {
+pub(super) fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) -> bool {
     wants_tokens(settings, &session.record, now) || wants_claims(settings, &session.record, now)
 }
 
 /// What became of a session that was to be refreshed.
 #[derive(Debug, PartialEq)]
-pub enum Refresh {
+pub(super) enum Refresh {
     /// Nothing was wanted, or oxd failed: the session stays as it is.
     Unchanged,
     /// Its new record, and the cookies that the browser needs for it.
@@ -59,7 +59,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(10);
 /// One request does it for all that carry the session, in all processes and on all machines that share a store: a
 /// refresh token may be good for one use only. The others wait for it, and only for a moment while the access token
 /// still works.
-pub fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
+pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
     let now = ctx.now;
     if !may_refresh(ctx.settings, session, now) {
         return Ok(Refresh::Unchanged);

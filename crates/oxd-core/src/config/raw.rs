@@ -121,7 +121,7 @@ settings! {
 }
 
 /// The defaults of all directives. A test parses what the reference documents as a default and compares the two.
-pub mod defaults {
+pub(super) mod defaults {
     use std::time::Duration;
 
     use once_cell::sync::Lazy;
@@ -133,49 +133,49 @@ pub mod defaults {
     };
 
     /// `OxdServerTimeout`; its connect time also applies where only the total time is given.
-    pub const SERVER_TIMEOUT: Timeouts = Timeouts {
+    pub(crate) const SERVER_TIMEOUT: Timeouts = Timeouts {
         total: Duration::from_secs(10),
         connect: Duration::from_secs(3),
     };
     /// `OxdServerVerify`
-    pub const SERVER_VERIFY: bool = true;
+    pub(crate) const SERVER_VERIFY: bool = true;
     /// `OxdServerProxy`
-    pub const SERVER_PROXY: &Proxy = &Proxy::Direct;
+    pub(crate) const SERVER_PROXY: &Proxy = &Proxy::Direct;
     /// `OxdProtectedCommands`
-    pub const PROTECTED_COMMANDS: bool = true;
+    pub(crate) const PROTECTED_COMMANDS: bool = true;
 
     /// `OxdScope`
-    pub static SCOPE: Lazy<Vec<String>> =
+    pub(crate) static SCOPE: Lazy<Vec<String>> =
         Lazy::new(|| ["openid", "profile", "email"].map(str::to_owned).to_vec());
     /// `OxdStateTimeout`
-    pub const STATE_TIMEOUT: Seconds = Seconds(300);
+    pub(crate) const STATE_TIMEOUT: Seconds = Seconds(300);
     /// `OxdStateMax`
-    pub const STATE_MAX: u32 = 8;
+    pub(crate) const STATE_MAX: u32 = 8;
     /// `OxdUserInfo`
-    pub const USER_INFO: UserInfo = UserInfo::AtLogin;
+    pub(crate) const USER_INFO: UserInfo = UserInfo::AtLogin;
     /// `OxdUnauthAction`
-    pub const UNAUTH_ACTION: UnauthAction = UnauthAction::Auto;
+    pub(crate) const UNAUTH_ACTION: UnauthAction = UnauthAction::Auto;
     /// `OxdPostPreserve`
-    pub const POST_PRESERVE: PostPreserve = PostPreserve::Off;
+    pub(crate) const POST_PRESERVE: PostPreserve = PostPreserve::Off;
     /// The size of `OxdPostPreserve On` without one, in bytes.
-    pub const POST_PRESERVE_SIZE: usize = 64 * 1024;
+    pub(crate) const POST_PRESERVE_SIZE: usize = 64 * 1024;
 
     /// `OxdSessionLifetime`
-    pub const SESSION_LIFETIME: Seconds = Seconds(8 * 3_600);
+    pub(crate) const SESSION_LIFETIME: Seconds = Seconds(8 * 3_600);
     /// `OxdSessionIdle`
-    pub const SESSION_IDLE: Seconds = Seconds(3_600);
+    pub(crate) const SESSION_IDLE: Seconds = Seconds(3_600);
     /// `OxdTokenRefresh`
-    pub const TOKEN_REFRESH: TokenRefresh = TokenRefresh::Off;
+    pub(crate) const TOKEN_REFRESH: TokenRefresh = TokenRefresh::Off;
     /// `OxdCookieName`
-    pub const COOKIE_NAME: &str = "oxd_session";
+    pub(crate) const COOKIE_NAME: &str = "oxd_session";
     /// `OxdCookiePath`
-    pub const COOKIE_PATH: &str = "/";
+    pub(crate) const COOKIE_PATH: &str = "/";
     /// `OxdCookieSameSite`
-    pub const COOKIE_SAME_SITE: SameSite = SameSite::Lax;
+    pub(crate) const COOKIE_SAME_SITE: SameSite = SameSite::Lax;
     /// `OxdCookieSecure`
-    pub const COOKIE_SECURE: CookieSecure = CookieSecure::Auto;
+    pub(crate) const COOKIE_SECURE: CookieSecure = CookieSecure::Auto;
     /// `OxdTrustForwarded`
-    pub const TRUST_FORWARDED: TrustForwarded = TrustForwarded {
+    pub(crate) const TRUST_FORWARDED: TrustForwarded = TrustForwarded {
         proto: false,
         host: false,
         port: false,
@@ -183,14 +183,14 @@ pub mod defaults {
     };
 
     /// `OxdRemoteUser`
-    pub static REMOTE_USER: Lazy<RemoteUser> = Lazy::new(|| RemoteUser {
+    pub(crate) static REMOTE_USER: Lazy<RemoteUser> = Lazy::new(|| RemoteUser {
         claim: "sub".to_owned(),
         rewrite: None,
     });
     /// `OxdClaims`
-    pub const CLAIMS_AS: ClaimsAs = ClaimsAs::Env;
+    pub(crate) const CLAIMS_AS: ClaimsAs = ClaimsAs::Env;
     /// `OxdPassTokens`
-    pub const PASS_TOKENS: PassTokens = PassTokens {
+    pub(crate) const PASS_TOKENS: PassTokens = PassTokens {
         access_token: false,
         id_token: false,
         refresh_token: false,

@@ -10,7 +10,7 @@ use crate::config::TrustForwarded;
 /// The origin that the browser sees: httpd's own, with what trusted headers say about the browser's side of a proxy.
 ///
 /// Of a list the last element counts: it is the one that the nearest proxy, the trusted one, has added.
-pub fn origin_seen(own: Origin, request: &dyn Request, trust: TrustForwarded) -> Origin {
+pub(super) fn origin_seen(own: Origin, request: &dyn Request, trust: TrustForwarded) -> Origin {
     let mut seen = own;
     let mut apply = |scheme: Option<&str>, authority: Option<&str>, port: Option<&str>| {
         if let Some(scheme) = scheme.map(str::to_ascii_lowercase)

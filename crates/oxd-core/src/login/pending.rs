@@ -22,7 +22,7 @@ const SLACK: usize = 128;
 
 /// A login in progress.
 #[derive(Serialize, Deserialize, Debug, PartialEq)]
-pub struct Pending {
+pub(super) struct Pending {
     /// The state in the authorization URL.
     #[serde(rename = "s")]
     pub state: String,
@@ -57,7 +57,7 @@ fn cookie_name(state: &str) -> String {
 /// The cookie of a new login, and those that take older ones away when there are too many.
 ///
 /// Where even the new one does not fit beside a large session, it goes without its return address.
-pub fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<String>, Failure> {
+pub(super) fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<String>, Failure> {
     let name = cookie_name(&pending.state);
     let mut earlier = under_way(env);
     let header = env.request.cookies().map_or(0, <[u8]>::len);
@@ -101,7 +101,7 @@ fn sealed(env: &SessionEnv<'_>, pending: &Pending) -> Result<String, Failure> {
 }
 
 /// The login that a returned state belongs to, if this browser has it under way at this site and in time.
-pub fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
+pub(super) fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
     let header = env.request.cookies()?;
     let sealed = cookie::find(header, cookie_name(state).as_bytes())?;
     let pending = opened(env, sealed)?;
@@ -111,13 +111,13 @@ pub fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
 }
 
 /// Marks a login in progress as come back; `false` when it has come back before, with a copy of its cookie.
-pub fn take(env: &SessionEnv<'_>, pending: &Pending) -> bool {
+pub(super) fn take(env: &SessionEnv<'_>, pending: &Pending) -> bool {
     let until = pending.since.saturating_add(env.settings.login().state_timeout);
     env.memory.first_time(used(env, pending), env.now, until)
 }
 
 /// Takes that back, where oxd has not seen the code yet and the browser may try again.
-pub fn give_back(env: &SessionEnv<'_>, pending: &Pending) {
+pub(super) fn give_back(env: &SessionEnv<'_>, pending: &Pending) {
     env.memory.forget(used(env, pending));
 }
 
@@ -126,12 +126,12 @@ fn used(env: &SessionEnv<'_>, pending: &Pending) -> Mark {
 }
 
 /// The cookie that ends a login in progress.
-pub fn end(env: &SessionEnv<'_>, state: &str) -> String {
+pub(super) fn end(env: &SessionEnv<'_>, state: &str) -> String {
     Attributes::for_state(env, false).clear(&cookie_name(state))
 }
 
 /// The marker for a restarted login.
-pub fn mark_restart(env: &SessionEnv<'_>) -> Result<String, Failure> {
+pub(super) fn mark_restart(env: &SessionEnv<'_>) -> Result<String, Failure> {
     let sealed = env.settings.keys.seal(
         env.host,
         Purpose::Retry,
@@ -142,7 +142,7 @@ pub fn mark_restart(env: &SessionEnv<'_>) -> Result<String, Failure> {
 }
 
 /// Whether a login of this browser was restarted within the last minute.
-pub fn was_restarted(env: &SessionEnv<'_>) -> bool {
+pub(super) fn was_restarted(env: &SessionEnv<'_>) -> bool {
     let since = || {
         let sealed = cookie::find(env.request.cookies()?, RETRY.as_bytes())?;
         let text = env
@@ -155,7 +155,7 @@ pub fn was_restarted(env: &SessionEnv<'_>) -> bool {
 }
 
 /// The cookie that takes the marker away, if the browser has it.
-pub fn unmark(env: &SessionEnv<'_>) -> Option<String> {
+pub(super) fn unmark(env: &SessionEnv<'_>) -> Option<String> {
     cookie::find(env.request.cookies()?, RETRY.as_bytes())?;
     Some(Attributes::for_state(env, false).clear(RETRY))
 }

@@ -13,7 +13,7 @@ use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
 use crate::shm::stats;
 
 /// What the state of a restarted login begins with: a browser that keeps no cookies is told apart by it.
-pub const RESTART_MARK: char = 'r';
+pub(super) const RESTART_MARK: char = 'r';
 /// Bytes of randomness in state and nonce.
 const RANDOM_BYTES: usize = 18;
 
@@ -38,7 +38,7 @@ pub fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
 pub const ANY_ACR: &str = "*";
 
 /// Starts a login: asks oxd for the address at the provider and sends the browser there.
-pub fn start(ctx: &Ctx<'_>, target: String) -> Response {
+pub(super) fn start(ctx: &Ctx<'_>, target: String) -> Response {
     start_with(ctx, target, AuthRequestOverrides::default())
 }
 

@@ -34,7 +34,7 @@ pub fn own_address(env: &RequestEnv<'_>) -> String {
 }
 
 /// Where a login ends that names no return address (`OxdDefaultUrl`).
-pub fn fallback_address(env: &RequestEnv<'_>) -> String {
+pub(super) fn fallback_address(env: &RequestEnv<'_>) -> String {
     env.settings
         .login()
         .default_url
@@ -53,7 +53,7 @@ pub fn login_link(env: &RequestEnv<'_>, target: &str) -> Option<String> {
 }
 
 /// Where a login can be started over: the handler's login, or the protected address itself.
-pub fn start_over(env: &RequestEnv<'_>, target: Option<&str>) -> Option<String> {
+pub(super) fn start_over(env: &RequestEnv<'_>, target: Option<&str>) -> Option<String> {
     match (target, env.base) {
         (Some(target), _) => login_link(env, target).or_else(|| Some(target.to_owned())),
         (None, Some(base)) => Some(format!("{}/login", base.trim_end_matches('/'))),

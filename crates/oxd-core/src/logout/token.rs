@@ -23,7 +23,7 @@ const MOST_KEYS: usize = 20;
 
 /// What a good token says.
 #[derive(Debug)]
-pub struct LogoutToken {
+pub(super) struct LogoutToken {
     /// `iss`
     pub iss: String,
     /// `sid`
@@ -39,7 +39,7 @@ fn invalid(why: impl Into<String>) -> Failure {
 }
 
 /// Checks a token against the provider's keys and this site, and uses it up.
-pub fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> {
+pub(super) fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> {
     if token.len() > LONGEST {
         return Err(invalid("it is too long"));
     }

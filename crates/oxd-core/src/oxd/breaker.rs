@@ -43,7 +43,7 @@ impl CircuitBreaker {
     /// Waits for permission to make a call, at most `patience`.
     ///
     /// The flag says whether the call had to wait at all.
-    pub fn enter(&self, most: u32, patience: Duration) -> (Result<Permit<'_>, Denied>, bool) {
+    pub(super) fn enter(&self, most: u32, patience: Duration) -> (Result<Permit<'_>, Denied>, bool) {
         let mut queued = false;
         (self.wait(most, patience, &mut queued), queued)
     }
@@ -78,7 +78,7 @@ impl CircuitBreaker {
     }
 
     /// Tells how connecting went; answers whether the breaker has opened with it.
-    pub fn report(&self, connected: bool) -> bool {
+    pub(super) fn report(&self, connected: bool) -> bool {
         let mut condition = lock(&self.condition);
         if connected {
             condition.failures = 0;

@@ -33,7 +33,7 @@ pub(super) struct KeyCell(Mutex<Known>);
 impl KeyCell {
     /// The keys; `anew` when those that are known lack the one that is wanted. Threads that want them at once share one
     /// fetch. While oxd is away, keys that are old are better than none.
-    pub fn get(
+    pub(super) fn get(
         &self,
         anew: bool,
         fetch: impl FnOnce() -> Result<Vec<Value>, Error>,

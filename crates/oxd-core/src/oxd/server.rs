@@ -93,7 +93,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     /// A server without a proxy, with a second for each call and none for its turn.
-    pub fn server(url: &Url) -> Server<'_> {
+    pub(crate) fn server(url: &Url) -> Server<'_> {
         Server {
             url,
             timeouts: Timeouts {

@@ -36,7 +36,7 @@ impl<A> Default for SingleFlight<A> {
 
 impl<A: Clone> SingleFlight<A> {
     /// The answer for a token: that of an earlier request, or the one that `send` gets now.
-    pub fn share(&self, token: &str, send: impl FnOnce() -> Result<A, Error>) -> Result<A, Error> {
+    pub(super) fn share(&self, token: &str, send: impl FnOnce() -> Result<A, Error>) -> Result<A, Error> {
         let flight = {
             let mut flights = lock(&self.by_token);
             flights.retain(|_, flight| match flight.outcome.try_lock() {

@@ -76,7 +76,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// The certificate of the last handshake, if it came that far.
-    pub fn certificate(&self) -> Option<Certificate> {
+    pub(super) fn certificate(&self) -> Option<Certificate> {
         let shown = lock(&self.shown);
         let shown = shown.as_ref()?;
         let judge = |now| self.judge(&shown.certificate, &shown.others, &shown.name, &[], now);
@@ -101,7 +101,7 @@ impl Recorder {
     }
 
     /// The last certificate with its flaw, if that was the reason why there is no connection.
-    pub fn refused(&self) -> Option<(Certificate, CertificateError)> {
+    pub(super) fn refused(&self) -> Option<(Certificate, CertificateError)> {
         let certificate = self.certificate().filter(|_| self.verify)?;
         let flaw = certificate.flaw.clone()?;
         Some((certificate, flaw))

@@ -52,7 +52,7 @@ impl TokenCell {
     /// Threads that come while one fetches wait for it and share what it got, the failure too: a dead oxd is asked
     /// once, not once per thread in turn. A token that still works but is about to end is renewed by one thread while
     /// the others go on with it.
-    pub fn get(&self, fetch: impl FnOnce() -> Result<Fetched, Error>) -> Result<Arc<Secret>, Error> {
+    pub(super) fn get(&self, fetch: impl FnOnce() -> Result<Fetched, Error>) -> Result<Arc<Secret>, Error> {
         let (attempts_seen, usable) = {
             let slot = lock(&self.slot);
             let now = Instant::now();
@@ -101,7 +101,7 @@ impl TokenCell {
     }
 
     /// Forgets a token that oxd no longer takes, unless another thread has replaced it already.
-    pub fn refuse(&self, token: &Arc<Secret>) {
+    pub(super) fn refuse(&self, token: &Arc<Secret>) {
         let mut slot = lock(&self.slot);
         if slot
             .held

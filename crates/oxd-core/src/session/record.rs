@@ -310,7 +310,7 @@ impl<'r> Iterator for Claims<'r> {
 }
 
 /// Appends one claim. The caller has taken NULs out of name and text.
-pub fn put_claim(out: &mut Vec<u8>, claim: &ClaimView<'_>) {
+pub(super) fn put_claim(out: &mut Vec<u8>, claim: &ClaimView<'_>) {
     out.push(claim.kind as u8 | if claim.hidden { HIDDEN } else { 0 });
     put_varint(out, claim.name.len() as u64);
     put_varint(out, claim.text().len() as u64);
@@ -323,7 +323,7 @@ pub fn put_claim(out: &mut Vec<u8>, claim: &ClaimView<'_>) {
 }
 
 /// `expires_in` as a point in time; 0 when it is unknown (oxd says -1).
-pub fn expiry(now: Seconds, expires_in: Option<i64>) -> Seconds {
+pub(super) fn expiry(now: Seconds, expires_in: Option<i64>) -> Seconds {
     expires_in
         .and_then(|s| u64::try_from(s).ok())
         .filter(|s| *s > 0)

@@ -16,7 +16,7 @@ use crate::shm::Mark;
 /// The numbers and labels go into the keys of entries, which outlive the process: none may ever get another meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u8)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A session's record.
     Session = 0,
     /// When a session was last used.
@@ -50,7 +50,7 @@ impl Kind {
     ///
     /// One block of SHA-256, as each request computes it: the identifier is random, and the site is bound to the entry
     /// when it is sealed.
-    pub fn of_cookie(site: SiteId<'_>, identifier: &[u8]) -> Key {
+    pub(super) fn of_cookie(site: SiteId<'_>, identifier: &[u8]) -> Key {
         let mut block = [0; 48];
         let length = identifier.len().min(32);
         block[..length].copy_from_slice(&identifier[..length]);
@@ -60,12 +60,12 @@ impl Kind {
     }
 
     /// The key of an entry beside a session.
-    pub fn beside(self, session: &Key) -> Key {
+    pub(super) fn beside(self, session: &Key) -> Key {
         sha256_of(&[self.label(), session])
     }
 
     /// The key of something that belongs to a mark.
-    pub fn of_mark(self, site: SiteId<'_>, mark: Mark) -> Key {
+    pub(super) fn of_mark(self, site: SiteId<'_>, mark: Mark) -> Key {
         sha256_of(&[self.label(), site.as_str().as_bytes(), &mark.word().to_le_bytes()])
     }
 }

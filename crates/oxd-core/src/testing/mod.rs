@@ -28,10 +28,10 @@ use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, P
 use crate::shm::{MEMORY_WORDS, Memory};
 
 /// The time at which the tests begin.
-pub const NOW: Seconds = Seconds(1_800_000_000);
+pub(crate) const NOW: Seconds = Seconds(1_800_000_000);
 
 /// A site of that `oxd_id`, without anything that only calls need.
-pub fn site(id: &str) -> SiteFile {
+pub(crate) fn site(id: &str) -> SiteFile {
     SiteFile {
         oxd_id: Some(id.into()),
         client_id: None,
@@ -42,7 +42,7 @@ pub fn site(id: &str) -> SiteFile {
 }
 
 /// An oxd that answers what a test tells it to, and remembers what it was asked.
-pub struct FakeOxd {
+pub(crate) struct FakeOxd {
     pub asked: RefCell<Vec<(&'static str, Value)>>,
     pub id_token_claims: Value,
     pub user_info: Value,
@@ -65,7 +65,7 @@ impl Default for FakeOxd {
 }
 
 impl FakeOxd {
-    pub fn commands(&self) -> Vec<&'static str> {
+    pub(crate) fn commands(&self) -> Vec<&'static str> {
         self.asked.borrow().iter().map(|(command, _)| *command).collect()
     }
 
@@ -180,7 +180,7 @@ impl Oxd for FakeOxd {
 
 /// Collects what is logged.
 #[derive(Default)]
-pub struct Log(pub RefCell<Vec<String>>);
+pub(crate) struct Log(pub RefCell<Vec<String>>);
 
 impl Random for Log {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
@@ -207,7 +207,7 @@ impl Host for Log {
 
 /// A store in this process, which can be out of order.
 #[derive(Debug, Default)]
-pub struct FakeStore {
+pub(crate) struct FakeStore {
     pub entries: Mutex<HashMap<Key, Vec<u8>>>,
     pub asked: AtomicUsize,
     pub is_down: AtomicBool,
@@ -247,7 +247,7 @@ impl Store for FakeStore {
 }
 
 /// Counts everything once.
-pub fn everything(stats: &Stats<'_>) {
+pub(crate) fn everything(stats: &Stats<'_>) {
     stats.begin(NOW - 60);
     Login::ALL.iter().for_each(|how_far| stats.login(*how_far, NOW));
     for reason in Reason::ALL {
@@ -273,7 +273,7 @@ pub fn everything(stats: &Stats<'_>) {
 
 /// The headers of a request.
 #[derive(Clone, Copy, Default)]
-pub struct Headers {
+pub(crate) struct Headers {
     pub accept: Option<&'static str>,
     pub content_type: Option<&'static str>,
     pub sec_fetch_mode: Option<&'static str>,
@@ -287,7 +287,7 @@ pub struct Headers {
 }
 
 /// A request as plain data.
-pub struct TestRequest {
+pub(crate) struct TestRequest {
     pub now: Seconds,
     pub method: Method,
     pub target: String,
@@ -297,7 +297,7 @@ pub struct TestRequest {
 
 impl TestRequest {
     /// A plain navigation.
-    pub fn navigation(target: &str) -> Self {
+    pub(crate) fn navigation(target: &str) -> Self {
         Self {
             now: NOW,
             method: Method::Get,
@@ -373,7 +373,7 @@ impl Request for TestRequest {
 }
 
 /// A browser in front of one place: it keeps cookies and asks rules for answers.
-pub struct Browser<'s> {
+pub(crate) struct Browser<'s> {
     pub settings: RawSettings<'s>,
     pub oxd: FakeOxd,
     pub log: Log,
@@ -389,24 +389,24 @@ pub struct Browser<'s> {
 }
 
 /// Fresh counters.
-pub fn stats() -> Stats<'static> {
+pub(crate) fn stats() -> Stats<'static> {
     let words: Vec<AtomicU64> = (0..crate::shm::stats::WORDS).map(|_| AtomicU64::new(0)).collect();
     Stats::over(words.leak()).unwrap()
 }
 
 /// Fresh memory of a machine.
-pub fn memory() -> Memory<'static> {
+pub(crate) fn memory() -> Memory<'static> {
     let words: Vec<AtomicU64> = (0..MEMORY_WORDS).map(|_| AtomicU64::new(0)).collect();
     Memory::over(words.leak()).unwrap()
 }
 
 /// Keys for tests, always the same.
-pub fn keys() -> KeyRing {
+pub(crate) fn keys() -> KeyRing {
     KeyRing::derive([&b"a key for the tests"[..]]).unwrap()
 }
 
 impl<'s> Browser<'s> {
-    pub fn at(settings: RawSettings<'s>) -> Self {
+    pub(crate) fn at(settings: RawSettings<'s>) -> Self {
         Self {
             settings,
             oxd: FakeOxd::default(),
@@ -425,7 +425,7 @@ impl<'s> Browser<'s> {
         }
     }
 
-    pub fn cookie_header(&self) -> String {
+    pub(crate) fn cookie_header(&self) -> String {
         self.cookies
             .iter()
             .map(|(n, v)| format!("{n}={v}"))
@@ -434,7 +434,7 @@ impl<'s> Browser<'s> {
     }
 
     /// Lets a rule look at a request for a target, without taking its cookies over.
-    pub fn look<A>(&self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> A) -> A {
+    pub(crate) fn look<A>(&self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> A) -> A {
         let request = TestRequest {
             now: self.now,
             method: self.method,
@@ -456,14 +456,14 @@ impl<'s> Browser<'s> {
     }
 
     /// Lets a rule answer, and keeps the cookies of the answer.
-    pub fn ask(&mut self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> Response) -> Response {
+    pub(crate) fn ask(&mut self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> Response) -> Response {
         let answer = self.look(target, rule);
         self.take_cookies(&answer.cookies);
         answer
     }
 
     /// Keeps cookies as a browser does.
-    pub fn take_cookies(&mut self, lines: &[String]) {
+    pub(crate) fn take_cookies(&mut self, lines: &[String]) {
         for line in lines {
             let (pair, attributes) = line.split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
@@ -475,7 +475,7 @@ impl<'s> Browser<'s> {
     }
 
     /// A handler address.
-    pub fn get(&mut self, target: &str) -> Response {
+    pub(crate) fn get(&mut self, target: &str) -> Response {
         use crate::handler::routes::{answer, locate};
         let path = target.split('?').next().unwrap_or_default();
         let (_, endpoint) = locate(path, Some("/oxd"));
@@ -483,7 +483,7 @@ impl<'s> Browser<'s> {
     }
 
     /// The protected place at a target, asked as a plain request.
-    pub fn enter(&mut self, target: &str) -> Response {
+    pub(crate) fn enter(&mut self, target: &str) -> Response {
         self.ask(target, |ctx| {
             let visit = Visit {
                 is_subrequest: false,
@@ -500,7 +500,7 @@ impl<'s> Browser<'s> {
     }
 
     /// The state that the last login sent to the provider.
-    pub fn last_state(&self) -> String {
+    pub(crate) fn last_state(&self) -> String {
         let asked = self.oxd.asked.borrow();
         let (_, request) = asked
             .iter()
@@ -511,14 +511,14 @@ impl<'s> Browser<'s> {
     }
 
     /// The beginning of a login from an address, with a session or without.
-    pub fn start_login(&mut self, target: &str) -> Response {
+    pub(crate) fn start_login(&mut self, target: &str) -> Response {
         self.ask(target, |ctx| {
             login::start_with(ctx, login::own_address(ctx), AuthRequestOverrides::default())
         })
     }
 
     /// A whole login from an address, with a session or without.
-    pub fn log_in(&mut self, target: &str) -> Response {
+    pub(crate) fn log_in(&mut self, target: &str) -> Response {
         let answer = self.start_login(target);
         assert_eq!(answer.status, 302, "{answer:?}");
         let state = self.last_state();
@@ -527,7 +527,7 @@ impl<'s> Browser<'s> {
 }
 
 /// The value of a header of an answer.
-pub fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
     answer
         .headers
         .iter()

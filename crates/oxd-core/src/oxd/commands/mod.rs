@@ -117,7 +117,7 @@ pub(super) mod tests {
     use crate::shm::stats;
 
     /// The reason that an answer of a command stands for.
-    pub fn failure(command: Command, status: u16, body: &str) -> Reason {
+    pub(crate) fn failure(command: Command, status: u16, body: &str) -> Reason {
         let answer = Answer {
             status,
             body: body.into(),

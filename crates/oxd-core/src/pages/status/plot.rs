@@ -9,7 +9,7 @@ const HEIGHT: f64 = 100.0;
 const LEAST: f64 = 2.0;
 
 /// One layer of a stacked plot.
-pub struct Bars<'b> {
+pub(super) struct Bars<'b> {
     /// A class of the style sheet, for the colour.
     pub class: &'static str,
     /// The values, oldest first.
@@ -17,7 +17,7 @@ pub struct Bars<'b> {
 }
 
 /// A plot.
-pub struct Plot {
+pub(super) struct Plot {
     /// The drawing.
     pub svg: String,
     /// The value at its upper edge; `None` when the plot is empty.
@@ -25,7 +25,7 @@ pub struct Plot {
 }
 
 /// Stacked bars, one per minute. `label` is for screen readers; `words` makes the tooltip of a minute.
-pub fn stacked(label: &str, layers: &[Bars<'_>], words: impl Fn(usize) -> String) -> Plot {
+pub(super) fn stacked(label: &str, layers: &[Bars<'_>], words: impl Fn(usize) -> String) -> Plot {
     let minutes = layers
         .iter()
         .map(|layer| layer.values.len())

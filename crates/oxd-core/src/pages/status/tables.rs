@@ -17,7 +17,7 @@ pub struct Table {
 }
 
 /// A number with thousands separators.
-pub fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -30,7 +30,7 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// Milliseconds with a unit, rounded.
-pub fn millis(time: f64) -> String {
+pub(super) fn millis(time: f64) -> String {
     match time {
         time if time < 10.0 => format!("{time:.1} ms"),
         time if time < 1_000.0 => format!("{time:.0} ms"),
@@ -43,7 +43,7 @@ fn row(name: impl Into<String>, numbers: &[u64]) -> (String, Vec<String>) {
 }
 
 /// All tables that have rows.
-pub fn tables(stats: &Stats<'_>, gauges: &Gauges, hour: &Minute) -> Vec<Table> {
+pub(super) fn tables(stats: &Stats<'_>, gauges: &Gauges, hour: &Minute) -> Vec<Table> {
     let mut tables = vec![logins(stats, hour), failures(stats, hour)];
     tables.extend([sessions(stats, gauges), calls(stats), gate(stats), store(stats)]);
     tables.retain(|table| !table.rows.is_empty());

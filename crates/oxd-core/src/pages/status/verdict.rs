@@ -18,12 +18,12 @@ pub struct Verdict {
 }
 
 /// Whether the user did not cause a failure: such failures are logged at `warn` or `error`.
-pub fn is_trouble(reason: Reason) -> bool {
+pub(super) fn is_trouble(reason: Reason) -> bool {
     matches!(reason.level(), Level::Error | Level::Warning)
 }
 
 /// Rates the last minutes of an hour.
-pub fn verdict(hour: &[Minute]) -> Verdict {
+pub(super) fn verdict(hour: &[Minute]) -> Verdict {
     let last = Minute::sum(&hour[hour.len().saturating_sub(MINUTES)..]);
     let completed = last.logins(Login::Completed);
     let failures = || Reason::ALL.iter().map(|reason| (*reason, last.failures(*reason)));
