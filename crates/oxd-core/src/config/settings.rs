@@ -141,7 +141,7 @@ pub struct CookieSettings<'a> {
     pub secure: CookieSecure,
 }
 
-/// What the application gets.
+/// The identity passed to the application.
 #[derive(Clone, Copy, Debug)]
 pub struct IdentitySettings<'a> {
     /// `OxdRemoteUser`
