@@ -171,7 +171,7 @@ impl fmt::Debug for Settings<'_> {
     }
 }
 
-fn list<'a, T>(values: Option<&'a Vec<T>>) -> &'a [T] {
+fn list<T>(values: Option<&Vec<T>>) -> &[T] {
     values.map_or(&[], Vec::as_slice)
 }
 

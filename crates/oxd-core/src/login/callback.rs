@@ -20,7 +20,7 @@ use crate::shm::stats;
 
 /// What the provider sent back, from the query or a form.
 #[derive(Debug, Default)]
-pub struct Returned {
+pub(crate) struct Returned {
     code: Vec<String>,
     state: Vec<String>,
     error: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Returned {
 
 impl Returned {
     /// Reads `application/x-www-form-urlencoded` text.
-    pub fn parse(encoded: &[u8]) -> Self {
+    pub(crate) fn parse(encoded: &[u8]) -> Self {
         let mut returned = Self::default();
         for (name, value) in form_urlencoded::parse(encoded) {
             let value = value.into_owned();
@@ -45,13 +45,13 @@ impl Returned {
     }
 
     /// Whether this is an answer of the provider at all.
-    pub fn is_callback(&self) -> bool {
+    pub(crate) fn is_callback(&self) -> bool {
         !(self.code.is_empty() && self.state.is_empty() && self.error.is_empty())
     }
 }
 
 /// The provider sent the browser back.
-pub fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
+pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     let malformed = |detail: &str| {
         ctx.stats.login_failed(Reason::CallbackMalformed, ctx.now);
         ctx.refuse(

@@ -17,7 +17,7 @@ use crate::pages;
 const MOST_FIELDS: usize = 1_000;
 
 /// How many bytes of a request's form the place wants to keep; `None` when this is no request that it keeps.
-pub fn limit(settings: &AccessSettings, method: Method) -> Option<usize> {
+pub(crate) fn limit(settings: &AccessSettings, method: Method) -> Option<usize> {
     // A place that answers 403, 404 and so on does not want its visitors to sign in.
     let hidden = matches!(settings.unauth_action, UnauthAction::Status(status) if status != 401);
     match settings.post_preserve {
@@ -27,7 +27,7 @@ pub fn limit(settings: &AccessSettings, method: Method) -> Option<usize> {
 }
 
 /// The page that keeps the form, or `None` where the form cannot or must not be kept: the usual 401 then says so.
-pub fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
+pub(crate) fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
     let refuse = |why: &str| {
         ctx.log(Level::Info, || {
             format!("a form is not kept during the login: {why}")

@@ -18,7 +18,7 @@ pub(super) const RESTART_MARK: char = 'r';
 const RANDOM_BYTES: usize = 18;
 
 /// `BASE/login`: starts a login that ends at `return_to`, or at the default address.
-pub fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
+pub(crate) fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
     let checked = match return_to {
         [] => Some(fallback_address(ctx)),
         [one] => check_return_address(one, &ctx.origin(), ctx.settings.login().return_hosts)
@@ -35,7 +35,7 @@ pub fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
 }
 
 /// Stands for any authentication in what a step-up asks for: the user only has to log in again.
-pub const ANY_ACR: &str = "*";
+pub(crate) const ANY_ACR: &str = "*";
 
 /// Starts a login: asks oxd for the address at the provider and sends the browser there.
 pub(super) fn start(ctx: &Ctx<'_>, target: String) -> Response {
@@ -44,7 +44,7 @@ pub(super) fn start(ctx: &Ctx<'_>, target: String) -> Response {
 
 /// Per-request overrides of the authorization request, which is otherwise what the directives say.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct AuthRequestOverrides<'w> {
+pub(crate) struct AuthRequestOverrides<'w> {
     /// One of these acr values, in place of `OxdAcrValues` (step-up).
     pub acr: &'w [String],
     /// The provider is asked to show no page (`prompt=none`, OpenID Connect Core 3.1.2.1).
@@ -54,7 +54,7 @@ pub struct AuthRequestOverrides<'w> {
 }
 
 /// Starts a login with overrides.
-pub fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOverrides<'_>) -> Response {
+pub(crate) fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOverrides<'_>) -> Response {
     match try_start(ctx, &target, overrides) {
         Ok(response) => response,
         Err(failure) => {

@@ -9,7 +9,7 @@ use crate::http::RequestEnv;
 pub(super) const TARGET_LIMIT: usize = 1_500;
 
 /// The address that the browser asked for, as a login may return to it.
-pub fn own_address(env: &RequestEnv<'_>) -> String {
+pub(crate) fn own_address(env: &RequestEnv<'_>) -> String {
     let origin = env.origin();
     let Ok(url) = Url::parse(&origin.url_of(&env.request.target())) else {
         return fallback_address(env);
@@ -44,7 +44,7 @@ pub(super) fn fallback_address(env: &RequestEnv<'_>) -> String {
 }
 
 /// The link that starts a login and comes back to an address; `None` when no handler is known.
-pub fn login_link(env: &RequestEnv<'_>, target: &str) -> Option<String> {
+pub(crate) fn login_link(env: &RequestEnv<'_>, target: &str) -> Option<String> {
     let base = env.base?.trim_end_matches('/');
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("return_to", target)
@@ -62,6 +62,6 @@ pub(super) fn start_over(env: &RequestEnv<'_>, target: Option<&str>) -> Option<S
 }
 
 /// An address of the handler where logins of this place begin and end.
-pub fn below(env: &RequestEnv<'_>, name: &str) -> String {
+pub(crate) fn below(env: &RequestEnv<'_>, name: &str) -> String {
     format!("{}/{name}", env.base.unwrap_or_default().trim_end_matches('/'))
 }

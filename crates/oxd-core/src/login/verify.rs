@@ -49,7 +49,7 @@ pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -
 }
 
 /// oxd hands on the provider's answer with status 200 even when it is a refusal.
-pub fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
+pub(crate) fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
     if let Some(error) = info.get("error") {
         let description = info
             .get("error_description")

@@ -19,7 +19,7 @@ use crate::shm::stats::End;
 use crate::shm::{About, Mark};
 
 /// `BASE/logoutme`: the session here ends, then the browser is sent to the provider.
-pub fn by_user(ctx: &Ctx<'_>) -> Response {
+pub(crate) fn by_user(ctx: &Ctx<'_>) -> Response {
     let reference = Reference::new(ctx.host);
     let warn = |what: &str, failure: &Failure| {
         ctx.log(failure.reason.level(), || {
@@ -93,7 +93,7 @@ fn provider_logout(ctx: &Ctx<'_>, id_token: Option<String>) -> Result<String, Fa
 
 /// `BASE/frontchannel-logout`: the provider's page has the browser load this address in a frame. Only `iss` and `sid`
 /// count: the browser may hold the site's cookies back in a frame of another site.
-pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
+pub(crate) fn by_front_channel(ctx: &Ctx<'_>) -> Response {
     let query = ctx.request.query().unwrap_or_default();
     let all = |wanted: &str| {
         form_urlencoded::parse(query.as_bytes())
@@ -138,7 +138,7 @@ pub fn by_front_channel(ctx: &Ctx<'_>) -> Response {
 }
 
 /// `BASE/backchannel-logout`: the provider itself sends a signed logout token.
-pub fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
+pub(crate) fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
     match try_back_channel(ctx, form) {
         Ok(()) => Response::bare(200).as_step(Step::LogoutNoted),
         Err(failure) => {

@@ -3,4 +3,4 @@
 mod endpoints;
 mod token;
 
-pub use endpoints::{by_back_channel, by_front_channel, by_user};
+pub(crate) use endpoints::{by_back_channel, by_front_channel, by_user};

@@ -53,14 +53,12 @@ fn use_aad(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> String {
 /// The cookie that says that the session is used now.
 pub(super) fn of_use(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Result<String, Failure> {
     let (env, now) = (env, env.now);
-    let sealed = env.settings.keys.seal(
-        env.host,
-        Purpose::Seen,
-        &use_aad(&env, record),
-        &now.to_le_bytes(),
-    )?;
+    let sealed =
+        env.settings
+            .keys
+            .seal(env.host, Purpose::Seen, &use_aad(env, record), &now.to_le_bytes())?;
     let attributes = Attributes::for_session(env);
-    Ok(attributes.set(&name_of_use(&env), &format!("{now}.{sealed}"), None))
+    Ok(attributes.set(&name_of_use(env), &format!("{now}.{sealed}"), None))
 }
 
 /// The cookies of a session in a store: the identifier; pieces and times of an earlier one go.
