@@ -181,7 +181,7 @@ pub const CLOCK_LEEWAY: Seconds = Seconds(30);
 ///
 /// `None` for anything that is not a finite number between 0 and the year 9999, so that `1e300` or a negative number
 /// is never cast into a date that lasts for ever.
-pub fn numeric_date(value: &serde_json::Value) -> Option<Seconds> {
+pub(crate) fn numeric_date(value: &serde_json::Value) -> Option<Seconds> {
     const YEAR_9999: f64 = 253_402_300_799.0;
     if let Some(whole) = value.as_u64() {
         return (whole as f64 <= YEAR_9999).then_some(Seconds(whole));

@@ -15,9 +15,9 @@ use ring::{digest, hkdf};
 /// The version byte of everything that [`KeyRing::seal`] makes.
 const VERSION: u8 = 1;
 /// Version, nonce and tag: what sealing adds to the text, in bytes.
-pub const OVERHEAD: usize = 1 + NONCE_LEN + 16;
+pub(crate) const OVERHEAD: usize = 1 + NONCE_LEN + 16;
 /// The shortest text that `OxdCryptoKey` takes, in bytes: a key that can be guessed protects nothing.
-pub const LEAST_KEY_TEXT: usize = 16;
+pub(crate) const LEAST_KEY_TEXT: usize = 16;
 
 /// How many purposes there are.
 const COUNT: usize = 6;
@@ -119,14 +119,14 @@ impl Random for SystemRandom {
 }
 
 /// `count` random bytes as base64url text.
-pub fn random_text(random: &dyn Random, count: usize) -> Result<String, NoRandomness> {
+pub(crate) fn random_text(random: &dyn Random, count: usize) -> Result<String, NoRandomness> {
     let mut bytes = vec![0; count];
     random.fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode_to_string(bytes))
 }
 
 /// The SHA-256 of a text.
-pub fn sha256(text: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(text: &[u8]) -> [u8; 32] {
     let mut sum = [0; 32];
     sum.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
     sum
@@ -145,7 +145,7 @@ pub fn sha256_of(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// The SHA-256 of a text, as base64url.
-pub fn sha256_text(text: &[u8]) -> String {
+pub(crate) fn sha256_text(text: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(digest::digest(&digest::SHA256, text))
 }
 

@@ -11,14 +11,14 @@ mod site;
 mod store;
 
 pub use arena::Arena;
-pub use clock::{CLOCK_LEEWAY, LeBytes, Millis, Seconds, numeric_date, wall};
-pub use crypto::{
-    KeyRing, LEAST_KEY_TEXT, NoRandomness, OVERHEAD, Purpose, Random, SystemRandom, random_text, sha256,
-    sha256_of, sha256_text,
-};
+pub use clock::{CLOCK_LEEWAY, Millis, Seconds, wall};
+pub(crate) use clock::{LeBytes, numeric_date};
+pub use crypto::{KeyRing, NoRandomness, Random, SystemRandom, sha256_of};
+pub(crate) use crypto::{LEAST_KEY_TEXT, OVERHEAD, Purpose, random_text, sha256, sha256_text};
 pub use log::Level;
-pub use reason::{Failure, Reason, Step};
+pub(crate) use reason::Step;
+pub use reason::{Failure, Reason};
 pub use reference::Reference;
 pub use secret::Secret;
-pub use site::SiteId;
+pub(crate) use site::SiteId;
 pub use store::{Key, Store, StoreError};

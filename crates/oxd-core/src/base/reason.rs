@@ -315,6 +315,7 @@ reasons! {
 
 /// An answer that is not a refusal; its code is in the access log like that of a [`Reason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names)] // A step-up is the term for that kind of login.
 pub enum Step {
     /// The browser was sent to the provider.
     LoginStarted,

@@ -9,9 +9,13 @@ mod types;
 pub mod value;
 
 pub use raw::RawSettings;
-pub use settings::{AccessSettings, IdentitySettings, ServerDefaults, SessionSettings, Settings};
+pub(crate) use settings::{AccessSettings, SessionSettings};
+pub use settings::{IdentitySettings, ServerDefaults, Settings};
 pub use types::{
-    AuthParam, CaFile, CookieSecure, Expression, HeaderFormat, PassTokens, PostPreserve, Provider, Proxy,
-    RemoteUser, SameSite, SessionStore, SiteFile, Timeouts, TokenRefresh, TrustForwarded, UnauthAction,
-    UnautzAction, UserInfo,
+    AuthParam, CaFile, Expression, PassTokens, Provider, Proxy, SameSite, SiteFile, Timeouts, UnauthAction,
 };
+pub(crate) use types::{
+    CookieSecure, HeaderFormat, PostPreserve, TokenRefresh, TrustForwarded, UnautzAction, UserInfo,
+};
+#[cfg(test)]
+pub(crate) use types::{RemoteUser, SessionStore};

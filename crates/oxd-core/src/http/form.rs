@@ -12,7 +12,7 @@ pub enum Form {
 }
 
 /// Whether a `Content-Type` is that of a plain HTML form.
-pub fn is_form(content_type: Option<&str>) -> bool {
+pub(crate) fn is_form(content_type: Option<&str>) -> bool {
     content_type.is_some_and(|kind| {
         let essence = kind.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")

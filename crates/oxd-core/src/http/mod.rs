@@ -11,9 +11,11 @@ mod request;
 mod response;
 
 pub use env::RequestEnv;
-pub use form::{Form, is_form};
+pub use form::Form;
+pub(crate) use form::is_form;
 pub use headers::{Header, Method};
 pub use host::Host;
-pub use origin::{Origin, check_return_address};
+pub use origin::Origin;
+pub(crate) use origin::check_return_address;
 pub use request::Request;
 pub use response::{Body, Response};

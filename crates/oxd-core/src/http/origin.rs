@@ -50,7 +50,7 @@ impl Origin {
 /// Allowed are a path on this host (`/app?x=1`), and an absolute http(s) URL whose host is this one or stands in
 /// `hosts` (`OxdReturnTo`). Everything that browsers are known to read differently is refused: backslashes, control
 /// characters, `//host`, a scheme without `//`, user names (CWE-601). A URL on this origin comes back as its path.
-pub fn check_return_address(address: &str, origin: &Origin, hosts: &[String]) -> Option<String> {
+pub(crate) fn check_return_address(address: &str, origin: &Origin, hosts: &[String]) -> Option<String> {
     let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
     if address.is_empty() || address.chars().any(odd) {
         return None;

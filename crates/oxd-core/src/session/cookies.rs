@@ -8,7 +8,7 @@ use crate::http::cookie::{self, Attributes};
 /// Characters of the identifier in a session cookie: 24 random bytes in base64url.
 pub(super) const IDENTIFIER: usize = 32;
 /// Suffix of the last-used cookie.
-pub const LAST_USED_SUFFIX: &str = ".seen";
+pub(crate) const LAST_USED_SUFFIX: &str = ".seen";
 /// What a request's `Cookie` header may hold besides the session and the cookies seen now, in bytes: room for one login
 /// in progress and the cookie of last use.
 const HEADER_SLACK: usize = 1_152;

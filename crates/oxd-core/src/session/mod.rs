@@ -19,14 +19,20 @@ mod store;
 mod store_lock;
 mod update;
 
-pub use cookies::{LAST_USED_SUFFIX, clear};
-pub use create::{NewSession, create};
+pub use cookies::clear;
+pub(crate) use create::NewSession;
+pub use create::create;
 pub use env::SessionEnv;
-pub use open::{NewTokens, Opened, open, reopen, user_name, with_own};
-pub use record::{ClaimView, Kind, SessionRecord, Strings};
-pub use revoke::{Ended, end_all, end_marked, end_own, first_time, forget, is_known};
-pub use store_lock::StoreLock;
-pub use update::{adopted, is_replaced, newer, publish, touch};
+pub(crate) use open::{NewTokens, with_own};
+pub use open::{Opened, open, reopen, user_name};
+#[cfg(test)]
+pub(crate) use record::Strings;
+pub use record::{ClaimView, Kind, SessionRecord};
+pub(crate) use revoke::{Ended, end_marked, end_own, first_time, is_known};
+pub use revoke::{end_all, forget};
+pub(crate) use store_lock::StoreLock;
+pub(crate) use update::{adopted, is_replaced, touch};
+pub use update::{newer, publish};
 
 #[cfg(test)]
 mod tests;

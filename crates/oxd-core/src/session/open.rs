@@ -187,7 +187,10 @@ pub(super) fn has_ended(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> boo
 }
 
 /// Looks at the session that the request's browser has, if it has one.
-pub fn with_own<A>(env: &SessionEnv<'_>, look: impl FnOnce(Option<Opened<'_>>) -> A) -> Result<A, Failure> {
+pub(crate) fn with_own<A>(
+    env: &SessionEnv<'_>,
+    look: impl FnOnce(Option<Opened<'_>>) -> A,
+) -> Result<A, Failure> {
     let mut buffer = Vec::new();
     let opened = open(env, |len| {
         buffer.resize(len, 0);

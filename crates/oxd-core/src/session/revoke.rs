@@ -16,7 +16,7 @@ const TOMBSTONE_STANDS: Seconds = Seconds(3_600);
 
 /// What a session leaves behind that was ended.
 #[derive(Debug, Default)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// Its id token, for the provider (`id_token_hint`).
     pub id_token: Option<String>,
 }
@@ -24,7 +24,7 @@ pub struct Ended {
 /// Ends the session of the request's browser. `Ok(None)` when it has none.
 ///
 /// When the store cannot be told, this machine still takes the session's cookie no more.
-pub fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
+pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
     let ended = with_own(env, |session| {
         session.map(|session| {
             let id_token = String::from_utf8_lossy(session.record.strings.id_token).into_owned();
@@ -100,7 +100,7 @@ pub(super) fn is_buried(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Res
 }
 
 /// Ends all sessions with a mark that began until now.
-pub fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure> {
+pub(crate) fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure> {
     let until = end_all_here(env, mark);
     let Some(entries) = env.entries() else {
         return Ok(());
@@ -120,7 +120,7 @@ fn end_all_here(env: &SessionEnv<'_>, mark: Mark) -> Seconds {
 }
 
 /// Whether any session may have a mark.
-pub fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure> {
+pub(crate) fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure> {
     if env.memory.knows(mark, env.now) {
         return Ok(true);
     }
@@ -131,7 +131,7 @@ pub fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure> {
 }
 
 /// Remembers what may happen only once, on all machines; answers whether it was the first time.
-pub fn first_time(env: &SessionEnv<'_>, mark: Mark, until: Seconds) -> Result<bool, Failure> {
+pub(crate) fn first_time(env: &SessionEnv<'_>, mark: Mark, until: Seconds) -> Result<bool, Failure> {
     if let Some(entries) = env.entries() {
         let key = TimeKey::used(entries.site, mark);
         if entries.get(key.key())?.is_some() {

@@ -17,11 +17,11 @@ const SETTLES_IN: Duration = Duration::from_millis(50);
 const STANDS: Seconds = Seconds(30);
 
 /// The right to refresh a session; dropping it lets the next one in.
-pub struct StoreLock<'a>(Option<(Entries<'a>, Key)>);
+pub(crate) struct StoreLock<'a>(Option<(Entries<'a>, Key)>);
 
 impl<'a> StoreLock<'a> {
     /// Takes the lock; `None` when another machine has it. Where no other machine can, there is nothing to wait for.
-    pub fn take(env: &SessionEnv<'a>, session: &Opened<'_>) -> Result<Option<Self>, Failure> {
+    pub(crate) fn take(env: &SessionEnv<'a>, session: &Opened<'_>) -> Result<Option<Self>, Failure> {
         let entries = env.entries().filter(|entries| entries.store.is_shared());
         let (Some(entries), Some(key)) = (entries, key_of(&session.record)) else {
             return Ok(Some(Self(None)));

@@ -15,7 +15,7 @@ const USE_LASTS: Seconds = Seconds(3_600);
 
 /// Writes down that a session is used now; answers the cookies for that, or `None` when the session is over after all:
 /// this is the moment at which a machine learns what others have ended.
-pub fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<String>>, Failure> {
+pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<String>>, Failure> {
     let (record, now) = (&session.record, env.now);
     let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
         return Ok(Some(vec![cookies::of_use(env, record)?]));
@@ -71,7 +71,7 @@ pub fn publish(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>
 }
 
 /// The cookies of a record that another request has published; `None` when the session has been ended meanwhile.
-pub fn adopted(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>, Failure> {
+pub(crate) fn adopted(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>, Failure> {
     let Some(record) = SessionRecord::read(bytes) else {
         return Ok(None);
     };
@@ -86,7 +86,7 @@ pub fn adopted(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>
 
 /// Whether this version of a session has been replaced, although nobody knows any more by what: its refresh token has
 /// been used, and must not be used again.
-pub fn is_replaced(env: &SessionEnv<'_>, session: &Opened<'_>) -> bool {
+pub(crate) fn is_replaced(env: &SessionEnv<'_>, session: &Opened<'_>) -> bool {
     let record = &session.record;
     env.settings.session.store.is_none()
         && env

@@ -3,4 +3,5 @@
 mod memory;
 pub mod stats;
 
-pub use memory::{About, Lease, Mark, Memory, WORDS as MEMORY_WORDS};
+pub(crate) use memory::{About, Lease};
+pub use memory::{Mark, Memory, WORDS as MEMORY_WORDS};
