@@ -42,7 +42,8 @@ impl<R: Rule> Provider<R> {
 /// As for [`register`].
 unsafe fn register_one<R: Rule>(pool: *mut sys::apr_pool_t) {
     let provider: &'static sys::authz_provider = &Provider::<R>::CALLS;
-    // SAFETY: the pool by this function's contract; the names and the provider are constants, and httpd only reads them.
+    // SAFETY: the pool by this function's contract; the names and the provider are constants, and httpd only reads
+    // them.
     unsafe {
         sys::ap_register_auth_provider(
             pool,
@@ -90,8 +91,8 @@ unsafe extern "C" fn check<R: Rule>(
     parsed: *const c_void,
 ) -> sys::authz_status {
     let ask = |request: Request<'_>| {
-        // SAFETY: httpd passes what `parse` has made as an `R`; it lives as long as its configuration, which outlives the
-        // request.
+        // SAFETY: httpd passes what `parse` has made as an `R`; it lives as long as its configuration, which outlives
+        // the request.
         match unsafe { parsed.cast::<R>().as_ref() } {
             Some(rule) => guarded_check(request, rule),
             None => Answer::Denied,

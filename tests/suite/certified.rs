@@ -224,9 +224,9 @@ fn tokens_are_refreshed_again_and_again() {
     assert_eq!(info.expect(200).json()["sub"], DEMO_SUB);
 }
 
-/// From the first click to the last: sign-in, consent, claims, a fresh token, a stronger sign-in, and signing out. How a
-/// sign-out at the provider reaches another tab is shown in `logout::tabs`, by the back channel at this provider, and by
-/// the front channel, which this provider has no more, at the development provider.
+/// From the first click to the last: sign-in, consent, claims, a fresh token, a stronger sign-in, and signing out. How
+/// a sign-out at the provider reaches another tab is shown in `logout::tabs`, by the back channel at this provider, and
+/// by the front channel, which this provider has no more, at the development provider.
 #[test]
 fn the_whole_flow_in_a_browser() {
     let site = TestSite::builder()

@@ -1,4 +1,4 @@
-//! What a request that may call oxd has at hand.
+//! The environment of requests that may call oxd.
 
 use std::ops::Deref;
 

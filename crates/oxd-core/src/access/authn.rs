@@ -1,4 +1,4 @@
-//! What a protected place answers to those whom it does not let in.
+//! Responses of a protected location to requests that it does not admit.
 
 use crate::base::{CLOCK_LEEWAY, Failure, Reason, Reference, Seconds};
 use crate::config::{AccessSettings, UnauthAction, UnautzAction};
@@ -10,8 +10,8 @@ use crate::session::SessionRecord;
 
 /// Whether a session's user authenticated longer ago than the place allows (`OxdMaxAge`).
 ///
-/// A login that has just ended counts as fresh for a while whatever the provider says, or a provider that is a little
-/// behind would be asked again and again.
+/// A login counts as fresh for a while after its end, whatever `auth_time` says. Otherwise a provider with a slow clock
+/// would cause a login loop.
 pub(super) fn is_aged(settings: &AccessSettings, record: &SessionRecord<'_>, now: Seconds) -> bool {
     settings.max_age.is_some_and(|age| {
         let since = if record.auth_time.is_zero() {
@@ -38,7 +38,7 @@ fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
     let log_in = match action {
         UnauthAction::Status(status) if status != 401 => return refuse_bare(ctx, status),
         UnauthAction::Auto => ctx.request.method().can_be_repeated() && !ctx.request.is_script(),
-        // What a form has sent would be lost without a word: even here it gets 401 instead.
+        // A redirect would lose a form's data silently; so even here a form gets 401.
         UnauthAction::Login => ctx.request.method().can_be_repeated(),
         UnauthAction::Status(_) | UnauthAction::Pass => false,
     };
@@ -87,7 +87,7 @@ fn forbidden(ctx: &Ctx<'_>) -> Response {
     ctx.refuse(&Failure::new(Reason::Forbidden, detail), None, None)
 }
 
-/// Sends the user to log in again, unless that was tried and has not helped, or cannot help who asks.
+/// Sends the user to log in again, unless that was tried without success or the client cannot follow a redirect.
 fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, wanted: &[String]) -> Response {
     let asked = if wanted.is_empty() {
         vec![login::ANY_ACR.to_owned()]

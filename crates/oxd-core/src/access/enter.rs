@@ -1,4 +1,4 @@
-//! The decision of a protected place: who comes in, and what the others are answered. The Apache layer carries it out.
+//! The access decision of a protected location. The Apache layer applies it.
 
 use std::borrow::Cow;
 
@@ -31,26 +31,26 @@ pub struct Visit<'v, 'r> {
     pub is_renewed: bool,
     /// The session that is known already.
     pub held: Option<Held<'r>>,
-    /// Memory that lives as long as the request: so many bytes, zeroed.
+    /// Zeroed memory of the given size in bytes, with the lifetime of the request.
     pub memory: &'v dyn Fn(usize) -> &'r mut [u8],
     /// Reads the request's form, up to so many bytes; an HTTP status when it cannot be read.
     pub read_form: &'v dyn Fn(usize) -> Result<Form, u16>,
 }
 
-/// What a protected place decides.
+/// The decision of a protected location.
 #[derive(Debug)]
 pub enum Admission<'r> {
-    /// The request goes on as a user.
+    /// The request is admitted as a user.
     Admit(Admitted<'r>),
-    /// It goes on without one (`OxdUnauthAction pass`).
+    /// The request is admitted without a user (`OxdUnauthAction pass`).
     Pass,
     /// It is answered.
     Respond(Response),
-    /// It ends with a bare status: nobody follows the redirect of a subrequest, or reads its page.
+    /// A bare status, for subrequests: no browser follows their redirect or reads their page.
     Status(u16),
 }
 
-/// A user who is let in.
+/// An admitted user.
 #[derive(Debug)]
 pub struct Admitted<'r> {
     /// The session, with fresh tokens and claims where they were due.
@@ -67,7 +67,7 @@ pub struct Admitted<'r> {
 pub fn enter<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
     let session = match find(ctx, visit.held, visit.memory) {
         Ok(session) => session,
-        // Nobody knows who this is: neither let in, nor sent to sign in again.
+        // The user is unknown while the store is away: neither admitted nor sent to log in.
         Err(failure) => return unavailable(ctx, visit, &failure),
     };
     match session {
@@ -113,12 +113,12 @@ pub fn find<'r>(
     }
 }
 
-/// The answer to a user whom the place's rules do not let in. `session` is what the request brought, `wanted` the values
-/// of an unmet `Require oxd-acr`.
+/// The response to a user that the location's rules reject. `session` is the request's session, `wanted` the values of
+/// an unmet `Require oxd-acr`.
 pub fn refuse(ctx: &Ctx<'_>, session: Option<&Opened<'_>>, wanted: Option<&[String]>) -> Response {
     let session = session.filter(|session| is_fresh(ctx, session));
     if session.is_none() && passes(ctx) {
-        // Nobody is signed in, so that no rule about users can be met: here a sign-in is what helps.
+        // Without a user no rule about users can be met; a login can change that.
         return authn::unauthenticated(ctx);
     }
     authn::unauthorized(ctx, session.map(|session| &session.record), wanted)
@@ -142,7 +142,7 @@ fn unavailable<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, failure: &Failure) -> A
     }
 }
 
-/// Answers a request that needs a sign-in first; a form that came with it is kept where that is asked for.
+/// The response to a request that must log in first. A form is preserved where `OxdPostPreserve` is on.
 fn sign_in<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, answer: fn(&Ctx<'_>) -> Response) -> Admission<'r> {
     let limit = login::form_limit(&ctx.settings.access, ctx.request.method());
     let kept = match limit.map(visit.read_form) {
@@ -179,8 +179,8 @@ fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admis
     }
 }
 
-/// Refreshes tokens and claims where they are wanted, or else writes down that the session is used. `Ok(None)` when the
-/// session is over after all; an error when the store cannot be asked.
+/// Refreshes tokens and claims where due, or else records the use of the session. `Ok(None)` when the session has
+/// ended; an error when the store is unavailable.
 fn renew<'r>(
     ctx: &Ctx<'_>,
     visit: &Visit<'_, 'r>,

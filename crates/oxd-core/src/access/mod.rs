@@ -1,4 +1,4 @@
-//! Protected places: who comes in.
+//! Protected locations: access control, refresh, responses.
 
 mod authn;
 mod enter;

@@ -1,4 +1,4 @@
-//! What keeps a session's tokens and claims fresh: one request does it for all that carry the session.
+//! Refreshes a session's tokens and claims; one request does it for all requests with the session.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,14 +37,14 @@ pub(super) fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Se
     wants_tokens(settings, &session.record, now) || wants_claims(settings, &session.record, now)
 }
 
-/// What became of a session that was to be refreshed.
+/// The result of a refresh.
 #[derive(Debug, PartialEq)]
 pub(super) enum Refresh {
     /// Nothing was wanted, or oxd failed: the session stays as it is.
     Unchanged,
     /// Its new record, and the cookies that the browser needs for it.
     Changed(Vec<u8>, Vec<String>),
-    /// The provider has ended it, or somebody else has meanwhile.
+    /// The session was ended, by the provider or by another request.
     Ended,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Fa
         if let Some(_lease) = ctx.memory.lease(mark, wall(), until)
             && let Some(_lock) = StoreLock::take(ctx, session)?
         {
-            // Another may have been at it between the look and the lease.
+            // Another request may have refreshed between the check and the lock.
             return match session::newer(ctx, session)? {
                 Some(record) => adopt(ctx, record),
                 None if session::is_replaced(ctx, session) => Ok(Refresh::Unchanged),
@@ -103,7 +103,7 @@ pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Fa
     }
 }
 
-/// Takes over what another request has made of the session.
+/// Takes over the result of another request's refresh.
 fn adopt(ctx: &Ctx<'_>, record: Vec<u8>) -> Result<Refresh, Failure> {
     ctx.stats.renewal(Renewal::Shared);
     let lines = session::adopted(ctx, &record)?;
@@ -201,7 +201,7 @@ fn new_claims(ctx: &Ctx<'_>, session: &Opened<'_>, renewed: Option<&[u8]>) -> Op
     }
 }
 
-/// The claims of the session's id token with what user info says now.
+/// The claims of the session's id token with those of a new user info answer.
 fn fresh_claims(
     ctx: &Ctx<'_>,
     record: &SessionRecord<'_>,

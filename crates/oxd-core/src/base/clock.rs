@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Seconds(pub u64);
 
-/// Milliseconds: a span, or a point in time since the Unix epoch, where two things within one second must be told apart.
+/// Milliseconds: a span, or a point in time since the Unix epoch, where two things within one second must be told
+/// apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub u64);
 

@@ -1,9 +1,9 @@
 //! Keys derived from `OxdCryptoKey`, and the sealing of what leaves the process in a cookie.
 //!
-//! Sealed text is `version (1) | nonce (12) | ciphertext | tag (16)` under AES-256-GCM; in cookies it stands in unpadded
-//! base64url. Each purpose has a key of its own, and the additional data names what the text belongs to (the `oxd_id`,
-//! and in a store the entry's key), so that a cookie of another purpose or of another site does not open, nor an entry
-//! that was put under another key.
+//! Sealed text is `version (1) | nonce (12) | ciphertext | tag (16)` under AES-256-GCM; in cookies it stands in
+//! unpadded base64url. Each purpose has a key of its own, and the additional data names what the text belongs to (the
+//! `oxd_id`, and in a store the entry's key), so that a cookie of another purpose or of another site does not open, nor
+//! an entry that was put under another key.
 
 use std::error::Error;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Reference numbers: what a user reads to an administrator, who finds the line in the log by it.
 //!
-//! Eight characters of Crockford's base32: no letter that is taken for a digit. A page shows them as `XXXX-XXXX`, the log
-//! as `XXXXXXXX`.
+//! Eight characters of Crockford's base32: no letter that is taken for a digit. A page shows them as `XXXX-XXXX`, the
+//! log as `XXXXXXXX`.
 
 use crate::base::crypto::Random;
 

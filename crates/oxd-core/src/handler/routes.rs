@@ -1,4 +1,4 @@
-//! The handler's addresses: what `SetHandler oxd` answers below its `<Location>`.
+//! The handler's addresses: the responses of `SetHandler oxd` below its `<Location>`.
 
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -46,10 +46,10 @@ const NAMES: [(&str, Endpoint); 7] = [
     ("backchannel-logout", Endpoint::BackChannel),
 ];
 
-/// Finds base and address of a request that reached the handler. The address is `None` where there is none: 404.
+/// Finds base and address of a request that reached the handler. The address is `None` for an unknown one (404).
 ///
-/// `location` is the path of the `<Location>` with `SetHandler oxd`. Where that is not known (a handler set by a
-/// regular expression or in a directory), the base is what stands before a known last segment.
+/// `location` is the path of the `<Location>` with `SetHandler oxd`. Where it is unknown (a handler set by a
+/// regular expression or in a directory), the base is the path before a known last segment.
 pub fn locate<'p>(path: &'p str, location: Option<&'p str>) -> (&'p str, Option<Endpoint>) {
     let of_rest = |rest: &str| match rest {
         "" | "/" => Some(Endpoint::Home),
@@ -161,7 +161,7 @@ fn home(ctx: &Ctx<'_>) -> Response {
     page.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
 }
 
-/// `BASE/session`: what an application's script may know.
+/// `BASE/session`: session data for the application's scripts.
 fn session_state(ctx: &Ctx<'_>) -> Response {
     let state = with_session(ctx, |session| match session {
         None => Response::json(401, &json!({"active": false})),

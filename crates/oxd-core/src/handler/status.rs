@@ -1,5 +1,5 @@
-//! `SetHandler oxd-status` and `oxd-metrics`: what has happened, and what an administrator can do about sessions. Who may,
-//! httpd's own rules of the place say.
+//! `SetHandler oxd-status` and `oxd-metrics`: counters, and forms that end sessions. httpd's own rules for the location
+//! control the access.
 
 use serde_json::json;
 use url::form_urlencoded;
@@ -80,7 +80,7 @@ fn acted(
     };
     let field = |wanted: &str| {
         let mut values = form_urlencoded::parse(bytes).filter(|(name, _)| name == wanted);
-        // Of two values nobody knows which one is meant.
+        // With two values, the intended one is unknown.
         values
             .next()
             .filter(|_| values.next().is_none())
@@ -121,8 +121,8 @@ fn acted(
     shown(env, Some(&said), gauges)
 }
 
-/// Whether a form comes from the page itself, or from something that is no browser: a browser names the origin of every
-/// form that it sends elsewhere (Fetch Standard, section 3.2).
+/// Whether a form was sent from the page itself or by a client that is no browser. A browser sends `Origin` with every
+/// cross-origin form (Fetch Standard, section 3.2).
 fn is_own_form(env: &SessionEnv<'_>, token: Option<&str>) -> bool {
     let sent = |header: Header| env.request.header(header).is_some();
     if !sent(Header::Origin) && !sent(Header::SecFetchSite) {

@@ -11,7 +11,7 @@ const CHUNK: usize = 3_700;
 /// The most cookies that one session is read from: a number from the client must not decide how much work is done.
 const MAX_CHUNKS: usize = 9;
 
-/// What the names of all cookies of logins in progress begin with.
+/// Prefix of the names of all cookies of pending logins.
 pub const LOGIN_PREFIX: &str = "oxd_state.";
 
 /// The cookies of a `Cookie` header, as (name, value), in order.
@@ -31,8 +31,8 @@ pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     })
 }
 
-/// A header without the cookies whose names `unwanted` names; `None` when there is none of them. What is no pair stays:
-/// browsers do keep cookies without a name.
+/// The header without the cookies that `unwanted` matches by name; `None` when none matches. Parts without `=` stay:
+/// browsers do send cookies without a name.
 pub fn without(header: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let is_unwanted =
         |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|equals| unwanted(pair[..equals].trim_ascii()));
@@ -49,7 +49,7 @@ pub fn without(header: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8
     Some(kept)
 }
 
-/// What stands between the semicolons, without the white space before it.
+/// The text between semicolons, without leading white space.
 fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(header);
     std::iter::from_fn(move || {
@@ -127,11 +127,11 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// For the cookies of a login in progress.
+    /// The attributes for cookies of pending logins.
     ///
-    /// They must come along when the provider sends the browser back, which is a navigation from elsewhere: `Strict`
-    /// would keep them away. With `response_mode=form_post` that navigation is a POST, which only `None` survives,
-    /// and `None` needs `Secure`; over plain http nothing helps, so there it stays `Lax`.
+    /// The browser must send them with the provider's redirect, a cross-site navigation: `Strict` would suppress them.
+    /// With `response_mode=form_post` that navigation is a POST, which needs `None`, and `None` needs `Secure`. Over
+    /// plain http neither works, so there it stays `Lax`.
     pub fn for_state(env: &RequestEnv<'a>, form_post: bool) -> Self {
         let session = Self::for_session(env);
         let same_site = if form_post && session.secure {
@@ -142,7 +142,7 @@ impl<'a> Attributes<'a> {
         Self { same_site, ..session }
     }
 
-    /// A `Set-Cookie` value; without `max_age` the cookie goes when the browser does.
+    /// A `Set-Cookie` value; without `max_age` the cookie lasts until the browser closes.
     pub fn set(&self, name: &str, value: &str, max_age: Option<Seconds>) -> String {
         let mut line = format!("{name}={value}; Path={}", self.path);
         if let Some(domain) = self.domain {
@@ -166,7 +166,7 @@ impl<'a> Attributes<'a> {
 
     /// A `Set-Cookie` value that takes the cookie away.
     pub fn clear(&self, name: &str) -> String {
-        // Max-Age is what browsers heed; Expires is for the clients that know nothing else.
+        // Browsers use Max-Age; Expires is for clients that only know that.
         format!(
             "{}; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
             self.set(name, "", Some(Seconds::ZERO))

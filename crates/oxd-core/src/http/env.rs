@@ -1,4 +1,4 @@
-//! What every answer of the module has at hand, whether or not the place has a site.
+//! The environment of every response, at a location with or without a site.
 
 use super::forwarded::origin_seen;
 use super::host::Host;
@@ -9,7 +9,7 @@ use crate::base::{Failure, Level, Millis, Reference, Seconds};
 use crate::config::Settings;
 use crate::shm::stats::Stats;
 
-/// A request with what is needed to answer it.
+/// A request and the data to respond to it.
 #[derive(Clone, Copy)]
 pub struct RequestEnv<'a> {
     /// The settings of its place.
@@ -54,7 +54,7 @@ impl<'a> RequestEnv<'a> {
         self.request.cookies().unwrap_or_default()
     }
 
-    /// The origin that the browser sees: httpd's own, or what trusted proxy headers say.
+    /// The origin that the browser sees: httpd's own, or that of trusted proxy headers.
     pub fn origin(&self) -> Origin {
         origin_seen(self.request.origin(), self.request, self.settings.trust_forwarded)
     }
@@ -73,8 +73,8 @@ impl<'a> RequestEnv<'a> {
         });
     }
 
-    /// The answer to a refusal, counted and logged. `told` takes the place of the reason's own sentence; `start_over`
-    /// is a link to where the login begins.
+    /// The response to a refusal, counted and logged. `told` replaces the reason's own text; `start_over` is a link
+    /// that restarts the login.
     pub fn refuse(&self, failure: &Failure, told: Option<&str>, start_over: Option<&str>) -> Response {
         self.stats.refused(failure.reason);
         let reference = Reference::new(self.host);

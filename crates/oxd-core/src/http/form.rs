@@ -1,11 +1,11 @@
-//! Forms that come with a request.
+//! Request bodies that are forms.
 
 /// A form as it came with the request.
 #[derive(Debug)]
 pub enum Form {
     /// None was read.
     None,
-    /// Its bytes, at most as many as were asked for.
+    /// The body, at most as many bytes as requested.
     Read(Vec<u8>),
     /// It was larger.
     TooLarge,

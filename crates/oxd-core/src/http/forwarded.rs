@@ -1,4 +1,4 @@
-//! What proxies say of a request's origin (`OxdTrustForwarded`).
+//! The origin of a request from proxy headers (`OxdTrustForwarded`).
 
 use url::Url;
 
@@ -7,7 +7,7 @@ use super::origin::Origin;
 use super::request::Request;
 use crate::config::TrustForwarded;
 
-/// The origin that the browser sees: httpd's own, with what trusted headers say about the browser's side of a proxy.
+/// The origin that the browser sees: httpd's own, changed by trusted proxy headers.
 ///
 /// Of a list the last element counts: it is the one that the nearest proxy, the trusted one, has added.
 pub(super) fn origin_seen(own: Origin, request: &dyn Request, trust: TrustForwarded) -> Origin {

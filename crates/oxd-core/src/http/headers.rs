@@ -16,7 +16,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether a login can bring the request back: only what RFC 9110 section 9.2.1 calls safe and a link can name.
+    /// Whether a login can return to the request: a safe method (RFC 9110 section 9.2.1) that a link can use.
     pub fn can_be_repeated(self) -> bool {
         matches!(self, Method::Get | Method::Head)
     }
@@ -65,7 +65,7 @@ impl Header {
     }
 }
 
-/// The media ranges of an `Accept` header in lower case; those with `q=0` are left out.
+/// The media ranges of an `Accept` header in lower case, without those with `q=0`.
 pub(super) fn media_ranges(accept: &str) -> impl Iterator<Item = String> {
     accept.split(',').filter_map(|element| {
         let mut parts = element.split(';').map(str::trim);

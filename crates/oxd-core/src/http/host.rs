@@ -1,4 +1,4 @@
-//! What the host of the module provides besides requests: a log, randomness, httpd's expressions.
+//! Services of the host besides requests: log, randomness, httpd's expressions.
 
 use crate::base::{Level, Random};
 use crate::config::Expression;

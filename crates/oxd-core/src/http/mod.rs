@@ -1,4 +1,4 @@
-//! HTTP without a server: requests, answers, cookies, origins, and what an answer has at hand.
+//! HTTP without a server: requests, responses, cookies, origins, and the environment of a response.
 
 pub mod cookie;
 mod env;

@@ -1,4 +1,4 @@
-//! Addresses: the origin that a browser sees, and the check that keeps a return address from leading elsewhere.
+//! The origin that a browser sees, and the check of return addresses against open redirects.
 
 use url::{Host, Url};
 
@@ -45,10 +45,10 @@ impl Origin {
     }
 }
 
-/// Checks a return address that came from outside and answers with the form to redirect to.
+/// Checks an untrusted return address and returns the form to redirect to.
 ///
-/// Allowed are a path on this host (`/app?x=1`), and an absolute http(s) URL whose host is this one or stands in
-/// `hosts` (`OxdReturnTo`). Everything that browsers are known to read differently is refused: backslashes, control
+/// Allowed are a path on this host (`/app?x=1`), and an absolute http(s) URL whose host is this one or in `hosts`
+/// (`OxdReturnTo`). Forms that browsers are known to parse differently are refused: backslashes, control
 /// characters, `//host`, a scheme without `//`, user names (CWE-601). A URL on this origin comes back as its path.
 pub(crate) fn check_return_address(address: &str, origin: &Origin, hosts: &[String]) -> Option<String> {
     let odd = |c: char| c.is_control() || c.is_whitespace() || c == '\\';

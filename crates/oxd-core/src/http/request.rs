@@ -6,7 +6,7 @@ use super::headers::{Header, Method, media_ranges};
 use super::origin::Origin;
 use crate::base::Millis;
 
-/// A request. Each thing is asked for when it is needed: most requests need the time and the cookies alone.
+/// A request. Each value is read on demand: most requests only need the time and the cookies.
 ///
 /// The Apache layer provides it on httpd's `request_rec`, the tests on plain data.
 pub trait Request {
@@ -18,7 +18,7 @@ pub trait Request {
     fn path(&self) -> Cow<'_, str>;
     /// The query as it came, without the `?`; `None` also where it is not UTF-8.
     fn query(&self) -> Option<&str>;
-    /// Path and query as the browser asked for them, as ASCII text.
+    /// Path and query as the browser sent them, as ASCII text.
     fn target(&self) -> Cow<'_, str>;
     /// Scheme, host and port as httpd knows them.
     fn origin(&self) -> Origin;
@@ -40,7 +40,7 @@ pub trait Request {
             || !self.accepts_html()
     }
 
-    /// Whether `Accept` leaves room for an HTML page (absent means anything, RFC 9110 section 12.5.1).
+    /// Whether `Accept` allows an HTML page (absent means anything, RFC 9110 section 12.5.1).
     fn accepts_html(&self) -> bool {
         self.header(Header::Accept).is_none_or(|accept| {
             media_ranges(accept)

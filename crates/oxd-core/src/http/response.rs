@@ -7,7 +7,7 @@ use crate::pages;
 /// The body of an answer.
 #[derive(Debug, PartialEq)]
 pub enum Body {
-    /// None of the module's own: httpd says what it says for the status.
+    /// No body of the module: httpd's own page for the status.
     Empty,
     /// `text/html; charset=utf-8`
     Page(String),
@@ -30,7 +30,7 @@ pub struct Response {
     pub body: Body,
     /// Whether another site may show it in a frame.
     pub framed: bool,
-    /// The code of what it is ([`crate::base::reason`]), for the access log.
+    /// The code of the answer ([`crate::base::reason`]), for the access log.
     pub code: Option<&'static str>,
     /// Its reference number.
     pub reference: Option<Reference>,
@@ -49,7 +49,7 @@ impl Response {
         }
     }
 
-    /// A redirect: 302 leaves for the provider, 303 turns whatever came into a GET (RFC 9110 section 15.4).
+    /// A redirect: 302 to the provider, 303 to turn any method into a GET (RFC 9110 section 15.4).
     pub fn redirect(status: u16, location: String) -> Self {
         Self::bare(status).with_header("Location", location)
     }
@@ -110,7 +110,7 @@ impl Response {
         self.with_header("WWW-Authenticate", format!("oxd realm=\"{realm}\""))
     }
 
-    /// The answer to a refusal: a page, or JSON for who asks for it.
+    /// The response to a refusal: a page, or JSON for clients that prefer it.
     pub fn refusal(
         reason: Reason,
         request: &dyn Request,

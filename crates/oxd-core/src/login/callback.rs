@@ -1,5 +1,5 @@
-//! The end of a login: steps 4 and 5 of the tutorial (`get-tokens-by-code`, `get-user-info`), and what a callback
-//! meets that belongs to no login of this browser.
+//! The callback of a login: steps 4 and 5 of the tutorial (`get-tokens-by-code`, `get-user-info`), and the response to
+//! a callback that belongs to no login of this browser.
 
 use url::form_urlencoded;
 
@@ -18,7 +18,7 @@ use crate::pages;
 use crate::session::{self, NewSession, claims};
 use crate::shm::stats;
 
-/// What the provider sent back, from the query or a form.
+/// The provider's answer, from the query or a form.
 #[derive(Debug, Default)]
 pub(crate) struct Returned {
     code: Vec<String>,
@@ -75,7 +75,7 @@ pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     let Some(pending) = pending else {
         return stale(ctx, &state);
     };
-    // Before the code is shown to oxd: of two copies of a login, one goes on.
+    // Before oxd sees the code: of two copies of a login only one continues.
     if !pending::take(ctx, &pending) {
         return stale(ctx, &state);
     }
@@ -140,7 +140,7 @@ fn provider_error(
     }
 }
 
-/// Errors by which a provider says that it cannot answer without showing a page (OpenID Connect Core 3.1.2.6).
+/// Errors of a provider that cannot answer without showing a page (OpenID Connect Core 3.1.2.6).
 fn needs_a_page(error: &str) -> bool {
     [
         "login_required",

@@ -17,7 +17,7 @@ const RETRY_SECONDS: Seconds = Seconds(60);
 /// All state cookies of a browser together, in bytes: httpd refuses a `Cookie` header over 8190 bytes by default, and
 /// the session needs most of that.
 const TOTAL_LIMIT: usize = 3_000;
-/// What is left free in the `Cookie` header for cookies of the application, in bytes.
+/// Bytes of the `Cookie` header that are reserved for the application's cookies.
 const SLACK: usize = 128;
 
 /// A login in progress.
@@ -44,7 +44,7 @@ pub(super) struct Pending {
     /// `OxdMaxAge` of the place that the login began at, in seconds.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Seconds>,
-    /// Whether the provider was asked to show no page.
+    /// Whether the provider was asked to show no page (`prompt=none`).
     #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
 }
@@ -54,9 +54,9 @@ fn cookie_name(state: &str) -> String {
     format!("{LOGIN_PREFIX}{}", &sha256_text(state.as_bytes())[..16])
 }
 
-/// The cookie of a new login, and those that take older ones away when there are too many.
+/// The cookie of a new login, and cookies that delete the oldest ones when there are too many.
 ///
-/// Where even the new one does not fit beside a large session, it goes without its return address.
+/// If even the new login does not fit beside a large session, its return address is left out.
 pub(super) fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<String>, Failure> {
     let name = cookie_name(&pending.state);
     let mut earlier = under_way(env);
@@ -110,7 +110,7 @@ pub(super) fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
     (same && in_time).then_some(pending)
 }
 
-/// Marks a login in progress as come back; `false` when it has come back before, with a copy of its cookie.
+/// Marks a pending login as used; `false` when it was already used, with a copy of its cookie.
 pub(super) fn take(env: &SessionEnv<'_>, pending: &Pending) -> bool {
     let until = pending.since.saturating_add(env.settings.login().state_timeout);
     env.memory.first_time(used(env, pending), env.now, until)
@@ -166,7 +166,7 @@ struct UnderWay {
     bytes: usize,
 }
 
-/// The logins of this site that the browser has under way. Cookies of other sites do not open and are left alone.
+/// The pending logins of this site in this browser. Cookies of other sites cannot be decrypted and are not touched.
 fn under_way(env: &SessionEnv<'_>) -> Vec<UnderWay> {
     cookie::all(env.cookies())
         .filter_map(|(name, value)| {

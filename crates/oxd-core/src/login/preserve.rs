@@ -1,7 +1,7 @@
 //! `OxdPostPreserve`: a form that was sent after the session had ended.
 //!
-//! The answer is a page with the form's fields in it. While it stays open, the user signs in in another window, and
-//! then sends it: nothing is stored anywhere, so nobody else can read it, and it needs no script.
+//! The response is a page with the form's fields. The user signs in in another window and then sends the page. Nothing
+//! is stored on the server, so no other client can read the form, and the page needs no script.
 
 use futures_util::{FutureExt, stream};
 use url::form_urlencoded;
@@ -16,7 +16,7 @@ use crate::pages;
 /// The most fields that a form may have.
 const MOST_FIELDS: usize = 1_000;
 
-/// How many bytes of a request's form the place wants to keep; `None` when this is no request that it keeps.
+/// The size limit for a request's form; `None` when the request is not one that the location preserves.
 pub(crate) fn limit(settings: &AccessSettings, method: Method) -> Option<usize> {
     // A place that answers 403, 404 and so on does not want its visitors to sign in.
     let hidden = matches!(settings.unauth_action, UnauthAction::Status(status) if status != 401);
@@ -26,7 +26,7 @@ pub(crate) fn limit(settings: &AccessSettings, method: Method) -> Option<usize> 
     }
 }
 
-/// The page that keeps the form, or `None` where the form cannot or must not be kept: the usual 401 then says so.
+/// The page that preserves the form, or `None` where that is impossible or unsafe: the usual 401 then says so.
 pub(crate) fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
     let refuse = |why: &str| {
         ctx.log(Level::Info, || {
@@ -55,11 +55,11 @@ pub(crate) fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
     Some(answer.as_step(Step::FormKept))
 }
 
-/// Whether a page of this very origin has sent the form. A form that another site has sent would make its visitors
-/// send what they never entered.
+/// Whether a page of this origin sent the form. A form from another site would make users send data that they never
+/// entered (CSRF).
 fn is_of_this_site(ctx: &Ctx<'_>) -> bool {
     let own = ctx.origin().url_of("");
-    // Our own pages send no referrer, and browsers then say "null" here: the kept form itself, sent too early.
+    // Our own pages send no referrer, so browsers send `Origin: null` here: the preserved form, sent before the login.
     let named = ctx
         .request
         .header(Header::Origin)

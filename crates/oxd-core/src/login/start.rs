@@ -12,7 +12,7 @@ use crate::oxd::Request as _;
 use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
 use crate::shm::stats;
 
-/// What the state of a restarted login begins with: a browser that keeps no cookies is told apart by it.
+/// Prefix of the state of a restarted login. It detects browsers that do not store cookies.
 pub(super) const RESTART_MARK: char = 'r';
 /// Bytes of randomness in state and nonce.
 const RANDOM_BYTES: usize = 18;
@@ -34,7 +34,7 @@ pub(crate) fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
     }
 }
 
-/// Stands for any authentication in what a step-up asks for: the user only has to log in again.
+/// Stands for any authentication in a step-up: the user only has to log in again.
 pub(crate) const ANY_ACR: &str = "*";
 
 /// Starts a login: asks oxd for the address at the provider and sends the browser there.
@@ -42,7 +42,7 @@ pub(super) fn start(ctx: &Ctx<'_>, target: String) -> Response {
     start_with(ctx, target, AuthRequestOverrides::default())
 }
 
-/// Per-request overrides of the authorization request, which is otherwise what the directives say.
+/// Per-request overrides of the authorization request; the directives give the rest.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct AuthRequestOverrides<'w> {
     /// One of these acr values, in place of `OxdAcrValues` (step-up).
@@ -119,7 +119,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
     Ok(response.as_step(step))
 }
 
-/// The request for an authorization URL, and whether the provider is asked to answer with a form.
+/// The request for an authorization URL, and whether it asks for `response_mode=form_post`.
 fn authorization_request<'r>(
     ctx: &Ctx<'r>,
     state: &'r str,

@@ -5,10 +5,10 @@ use url::{Url, form_urlencoded};
 use crate::base::Level;
 use crate::http::RequestEnv;
 
-/// The longest return address that is kept, in bytes; it travels in a cookie.
+/// The longest return address, in bytes; it travels in a cookie.
 pub(super) const TARGET_LIMIT: usize = 1_500;
 
-/// The address that the browser asked for, as a login may return to it.
+/// The requested address, in a form that a login may return to.
 pub(crate) fn own_address(env: &RequestEnv<'_>) -> String {
     let origin = env.origin();
     let Ok(url) = Url::parse(&origin.url_of(&env.request.target())) else {
@@ -43,7 +43,7 @@ pub(super) fn fallback_address(env: &RequestEnv<'_>) -> String {
         .to_owned()
 }
 
-/// The link that starts a login and comes back to an address; `None` when no handler is known.
+/// The link that starts a login and returns to an address; `None` when no handler is known.
 pub(crate) fn login_link(env: &RequestEnv<'_>, target: &str) -> Option<String> {
     let base = env.base?.trim_end_matches('/');
     let query = form_urlencoded::Serializer::new(String::new())
@@ -61,7 +61,7 @@ pub(super) fn start_over(env: &RequestEnv<'_>, target: Option<&str>) -> Option<S
     }
 }
 
-/// An address of the handler where logins of this place begin and end.
+/// An address of this location's handler.
 pub(crate) fn below(env: &RequestEnv<'_>, name: &str) -> String {
     format!("{}/{name}", env.base.unwrap_or_default().trim_end_matches('/'))
 }

@@ -1,4 +1,4 @@
-//! What the module itself checks of a login's answers: whose login it is, and how old.
+//! Checks of a login's answers that the module does itself: user, nonce, age.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,8 @@ use super::pending::Pending;
 use crate::base::{CLOCK_LEEWAY, Failure, Reason, Seconds, numeric_date};
 use crate::oxd::commands::tokens_by_code::Tokens;
 
-/// oxd has verified signature, issuer and audience; what it cannot know is whose login this is, and the time here.
+/// Checks nonce, subject and expiry. oxd has verified signature, issuer and audience, but knows neither the login of
+/// this browser nor the clock of this machine.
 pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -> Result<String, Failure> {
     let claims = &tokens.id_token_claims;
     let nonce = claims.get("nonce").and_then(Value::as_str);
@@ -48,7 +49,7 @@ pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -
     Ok(subject.to_owned())
 }
 
-/// oxd hands on the provider's answer with status 200 even when it is a refusal.
+/// oxd returns the provider's answer with status 200 even when it is an error.
 pub(crate) fn check_user_info(info: &Map<String, Value>, subject: &str) -> Result<(), Failure> {
     if let Some(error) = info.get("error") {
         let description = info

@@ -1,7 +1,7 @@
-//! Leaving: by the user (RP-Initiated Logout 1.0), and on word from the provider (Front-Channel Logout 1.0, Back-Channel
-//! Logout 1.0).
+//! Logout by the user (RP-Initiated Logout 1.0) and by the provider (Front-Channel Logout 1.0, Back-Channel Logout
+//! 1.0).
 //!
-//! The session here ends first, whatever oxd, the provider or the store say; what could not be done is said on the page.
+//! The session ends here first, whatever oxd, the provider or the store answer; the page reports what failed.
 
 use serde_json::json;
 use url::{Url, form_urlencoded};
@@ -110,7 +110,7 @@ pub(crate) fn by_front_channel(ctx: &Ctx<'_>) -> Response {
         return ctx.refuse(&failure, None, None).framed();
     };
     let mark = Mark::of_sid(ctx.site, issuer, sid);
-    // Anybody may ask for this address: what no session here has ever had is not remembered.
+    // Any client can call this address; values that no session here has had are not stored.
     let ended = session::is_known(ctx, mark).and_then(|is_known| {
         if is_known {
             session::end_marked(ctx, mark)?;

@@ -1,4 +1,4 @@
-//! Leaving: by the user, and on word from the provider.
+//! Logout: by the user, or on notice of the provider.
 
 mod endpoints;
 mod token;

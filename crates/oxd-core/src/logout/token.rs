@@ -1,5 +1,4 @@
-//! Logout tokens: what a provider must have signed before a session ends on its word (OpenID Connect Back-Channel
-//! Logout 1.0, section 2.6).
+//! Verifies logout tokens (OpenID Connect Back-Channel Logout 1.0, section 2.6).
 
 use base64_simd::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, KeyOperations, PublicKeyUse};
@@ -21,7 +20,7 @@ const LONGEST: usize = 16 * 1024;
 /// The most keys that are tried for a token that names none.
 const MOST_KEYS: usize = 20;
 
-/// What a good token says.
+/// The content of a valid logout token.
 #[derive(Debug)]
 pub(super) struct LogoutToken {
     /// `iss`
@@ -30,7 +29,7 @@ pub(super) struct LogoutToken {
     pub sid: Option<String>,
     /// `sub`
     pub sub: Option<String>,
-    /// What keeps it from being used twice.
+    /// The `jti`, which prevents a second use.
     pub mark: Mark,
 }
 
@@ -44,7 +43,7 @@ pub(super) fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> 
         return Err(invalid("it is too long"));
     }
     let header = header_of(token)?;
-    // The cheap checks come first: keys may have to be fetched.
+    // The cheap checks come first, because keys may have to be fetched.
     let unverified = json_part(token, 1).ok_or_else(|| invalid("it is not a signed token"))?;
     check_claims(ctx, &unverified)?;
     let claims = verified(ctx, token, &header)?;
@@ -212,7 +211,7 @@ fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failur
     Ok(())
 }
 
-/// Whether an issuer is the one that this site's users come from: the configured one, or one that a login came from.
+/// Whether this site's users come from the issuer: the configured one, or one of an earlier login.
 fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> bool {
     let plain = |url: &str| {
         let url = url

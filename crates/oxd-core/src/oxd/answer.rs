@@ -10,7 +10,7 @@ use super::{Cause, Command, Error, Server, Trouble, plain};
 /// The most bytes that an answer of oxd may have; a larger one is refused unread.
 pub(super) const ANSWER_LIMIT: usize = 1 << 20;
 
-/// What came back: the status, the headers that tell oxd from other servers, and at most 1 MiB of body.
+/// An HTTP answer: the status, the headers that distinguish oxd from other servers, and at most 1 MiB of body.
 #[derive(Clone, Default)]
 pub struct Answer {
     /// The HTTP status.
@@ -61,7 +61,7 @@ impl Answer {
         Err(Error::Answer(Box::new(bad)))
     }
 
-    /// What this answer is, as oxd would not give it.
+    /// The reason why this answer is not from oxd.
     fn not_oxds(&self, at: &str) -> Trouble {
         let status = self.status;
         let (cause, what) = match status {

@@ -1,4 +1,4 @@
-//! The circuit breaker before every call to one oxd server, with a bound on the calls under way.
+//! The circuit breaker for the calls to one oxd server, with a limit of concurrent calls.
 //!
 //! Both exist so that a slow or dead oxd costs the threads of httpd as little as possible: requests that need no oxd
 //! must not wait behind requests that do.
@@ -10,7 +10,7 @@ use super::lock;
 
 /// Calls in a row that must fail to connect before the breaker opens.
 const FAILURES_TO_OPEN: u32 = 5;
-/// How long an open breaker lets nothing through. Short: it spares threads, and must not delay the recovery.
+/// How long the open breaker rejects all calls. Short, so that it protects threads without delaying the recovery.
 const OPEN_FOR: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
@@ -27,16 +27,16 @@ pub(super) struct CircuitBreaker {
     freed: Condvar,
 }
 
-/// Why a call may not be made.
+/// The reason for a rejected call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Denied {
-    /// All calls that are allowed are under way, and none ended in time.
+    /// The limit of concurrent calls is reached, and none ended in time.
     Busy,
     /// The breaker is open.
     Open,
 }
 
-/// Permission for one call; dropping it lets the next one in.
+/// Permission for one call; dropping it admits the next one.
 pub(super) struct Permit<'b>(&'b CircuitBreaker);
 
 impl CircuitBreaker {
@@ -55,8 +55,7 @@ impl CircuitBreaker {
             let now = Instant::now();
             match condition.open_until {
                 Some(until) if now < until => return Err(Denied::Open),
-                // Half open: one caller goes ahead and tries; the others are denied until it has succeeded or the time
-                // is over again.
+                // Half-open: one caller probes; the others are rejected until it succeeds or the time is over again.
                 Some(_) => condition.open_until = Some(now + OPEN_FOR),
                 None => {}
             }

@@ -21,7 +21,7 @@ use crate::shm::stats::{self, Event, Outcome, Stats};
 
 type Members = Map<String, Value>;
 
-/// What one process shares between all its threads.
+/// The oxd client of one process, shared by its threads.
 pub struct Client<T> {
     transport: T,
     stats: Stats<'static>,

@@ -1,4 +1,4 @@
-//! What tells oxd's commands apart, and an answer that is not the command's.
+//! The commands of oxd by name, and the error for an unexpected answer.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::base::Reason;
 /// Which reason a bad answer and its body stand for.
 type ReasonOf = fn(&BadAnswer, &str) -> Option<Reason>;
 
-/// What is to be known of a command besides its members.
+/// Properties of an oxd command other than its members.
 #[derive(Clone, Copy, Debug)]
 pub struct Command {
     /// Its name, which is its path below oxd's address.
@@ -64,9 +64,9 @@ pub struct BadAnswer {
     pub error: String,
     /// `error_description`, on one line
     pub description: String,
-    /// `details`, on one line; no part of the text, as it may quote what was sent.
+    /// `details`, on one line. It may quote the request, so the error's text leaves it out.
     pub details: String,
-    /// What is wrong with the answer when it is not an error of oxd.
+    /// The fault of an answer that is not an error of oxd.
     pub foreign: Option<Trouble>,
     /// The reason that it stands for, where the command gives it a meaning of its own.
     pub(super) reason: Option<Reason>,

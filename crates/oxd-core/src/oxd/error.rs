@@ -8,26 +8,26 @@ use super::command::{BadAnswer, Command};
 use super::trouble::{Cause, Stage, Trouble};
 use crate::base::{Failure, Reason};
 
-/// Why a command brought no answer. Its text holds no secret and no token, except for what oxd itself quotes.
+/// The failure of a command. Its text holds no secret and no token, except for those that oxd itself quotes.
 #[derive(Clone, Debug)]
 pub enum Error {
     /// There was no HTTP answer.
     NoAnswer {
         /// The address of the command.
         at: String,
-        /// What happened.
+        /// The cause.
         trouble: Trouble,
     },
-    /// The answer was not what the command answers with.
+    /// The answer was an error, or not one of this command.
     Answer(Box<BadAnswer>),
-    /// The answer was a success, but lacks what it is read for.
+    /// The answer was a success, but lacks a required member.
     Unusable {
         /// The command.
         command: Command,
-        /// What is wrong with it.
+        /// The fault.
         what: String,
     },
-    /// Not sent: as many calls as allowed are under way, and none ended in time.
+    /// Not sent: the limit of concurrent calls is reached, and none ended in time.
     Busy {
         /// The address of the command.
         at: String,
@@ -39,7 +39,7 @@ pub enum Error {
         /// The address of the command.
         at: String,
     },
-    /// The place's configuration names no site that could be asked; the text says what is missing.
+    /// The location's configuration names no complete site; the text names the missing directive.
     NotConfigured(String),
     /// The client's thread did not start.
     NotStarted(Arc<std::io::Error>),

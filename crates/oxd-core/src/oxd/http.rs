@@ -26,7 +26,7 @@ pub trait Transport: Send + Sync {
     ) -> Result<Answer, Trouble>;
 }
 
-/// What makes two servers need HTTP clients of their own.
+/// The settings that determine an HTTP client: servers that differ in one need separate clients.
 #[derive(PartialEq, Eq, Hash)]
 struct Route {
     server: String,
@@ -36,7 +36,7 @@ struct Route {
     proxy: Proxy,
 }
 
-/// The HTTP client of one route, with the memory of its certificate.
+/// The HTTP client of one route, and the server's last certificate.
 #[derive(Clone)]
 struct RouteClient {
     http: reqwest::Client,
@@ -134,7 +134,7 @@ impl Transport for HttpTransport {
             request = request.header(AUTHORIZATION, value);
         }
         self.runtime.block_on(async {
-            // The time limit spans the whole answer, so that one that trickles in holds no thread for ever.
+            // The time limit spans the whole answer, so that a slow response cannot block a thread indefinitely.
             match tokio::time::timeout(server.timeouts.total, exchange(request)).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(Broken::TooLarge)) => Err(Trouble::new(

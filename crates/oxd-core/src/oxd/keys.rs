@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{Error, lock};
 
-/// How long keys are used without asking again.
+/// How long fetched keys are used.
 const KEPT_FOR: Duration = Duration::from_secs(3_600);
-/// The least time between two fetches for a key that is not there: anybody may send tokens that name one.
+/// The least time between two fetches for an unknown key: any client can send tokens that name one.
 const RATE: Duration = Duration::from_secs(60);
 /// The least time between two fetches that failed.
 const RETRY: Duration = Duration::from_secs(2);
@@ -18,11 +18,11 @@ const RETRY: Duration = Duration::from_secs(2);
 struct Known {
     /// The keys that were fetched last, and when.
     keys: Option<(Instant, Vec<Value>)>,
-    /// When oxd was last asked for a key that was not there.
+    /// When keys were last fetched because of an unknown key.
     asked_anew: Option<Instant>,
-    /// When asking oxd last failed.
+    /// When the last fetch failed.
     failed: Option<Instant>,
-    /// How that failed, if it did.
+    /// The error of the last fetch, if it failed.
     failure: Option<Error>,
 }
 
@@ -31,8 +31,8 @@ struct Known {
 pub(super) struct KeyCell(Mutex<Known>);
 
 impl KeyCell {
-    /// The keys; `anew` when those that are known lack the one that is wanted. Threads that want them at once share one
-    /// fetch. While oxd is away, keys that are old are better than none.
+    /// The keys; `anew` when the known keys lack the wanted one. Concurrent threads share one fetch. Expired keys
+    /// remain in use while oxd is unreachable.
     pub(super) fn get(
         &self,
         anew: bool,

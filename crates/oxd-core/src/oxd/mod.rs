@@ -1,9 +1,9 @@
 //! oxd's REST API: typed commands, and one keep-alive client per process.
 //!
-//! [`commands`] has one file per command of oxd. What sends them implements [`Call`]; [`Oxd`] is what the rules of
-//! login, session and logout need. [`Client`] holds what all threads of a process share (client tokens, the bound on
-//! calls under way, the circuit breaker); [`HttpTransport`] does HTTP and TLS. Nothing here may exist before httpd
-//! forks.
+//! [`commands`] has one file per command of oxd. Senders implement [`Call`]; login,
+//! refresh and logout use [`Oxd`]. [`Client`] is shared by all threads of a process (client tokens, the limit of
+//! concurrent calls, the circuit breaker); [`HttpTransport`] does HTTP and TLS. Create these only in a child process,
+//! after the fork.
 
 mod answer;
 mod breaker;
@@ -33,12 +33,12 @@ pub use site::Site;
 pub use tls::{Certificate, SystemRoots};
 pub use trouble::{Cause, Stage, Trouble};
 
-/// A lock that a panic elsewhere has not made useless: what it guards is replaced whole, never half.
+/// Locks a mutex and ignores poisoning: every guarded value stays consistent when a thread panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A text from outside on one line: without control characters, and with 1,000 characters at most.
+/// External text for one log line: without control characters, at most 1,000 characters.
 fn plain(text: &str) -> String {
     let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     shown.take(1_000).collect()

@@ -15,13 +15,12 @@ pub struct Site<'a> {
     pub id: SiteId<'a>,
     /// The site's provider, where it is named.
     pub provider: Option<Provider<'a>>,
-    /// What `get-client-token` is told; `None` with `OxdProtectedCommands Off`.
+    /// The credentials for `get-client-token`; `None` with `OxdProtectedCommands Off`.
     pub credentials: Option<GetClientToken<'a>>,
 }
 
 impl<'a> Site<'a> {
-    /// The site that the settings of a place name. The error names the first missing directive; `path` is what was asked
-    /// for there.
+    /// The site in the settings of a location. The error names the first missing directive and the requested `path`.
     pub fn of(settings: &Settings<'a>, path: &str) -> Result<Self, Error> {
         let missing =
             |directive: &str| Error::NotConfigured(format!("{path}: this place has no {directive}"));

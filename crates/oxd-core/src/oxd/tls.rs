@@ -1,4 +1,4 @@
-//! The TLS side of a connection to oxd: what is trusted, and what certificate came.
+//! TLS to oxd: trusted roots, and the server's certificate.
 //!
 //! The verification is rustls's own. The certificate is only remembered here, since the error that comes up through
 //! the layers of an HTTP client no longer says which certificate it was about.
@@ -49,13 +49,13 @@ impl SystemRoots {
 pub struct Certificate {
     /// SHA-256 of the certificate, as `openssl x509 -fingerprint -sha256` writes it.
     pub fingerprint: String,
-    /// What is wrong with it, if anything; also known where it is not asked for.
+    /// The fault of the certificate, if any; also set when verification is off.
     pub flaw: Option<CertificateError>,
-    /// When it runs out, unless something else is wrong with it.
+    /// When it expires, unless it has another fault.
     pub not_after: Option<SystemTime>,
 }
 
-/// What the server showed in a handshake.
+/// The certificates of a handshake.
 #[derive(Debug)]
 struct Shown {
     certificate: CertificateDer<'static>,
@@ -168,7 +168,7 @@ impl ServerCertVerifier for Recorder {
     }
 }
 
-/// What connections to a server are made with: the system's roots and those of `OxdServerCAFile`.
+/// The TLS configuration for a server: the system's roots and those of `OxdServerCAFile`.
 pub(super) fn configure(
     system: &SystemRoots,
     server: &Server<'_>,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{Error, lock};
 use crate::base::Secret;
 
-/// A client token with what is left of its life.
+/// A client token with its remaining lifetime.
 #[derive(Clone)]
 struct Held {
     token: Arc<Secret>,
@@ -49,9 +49,8 @@ const RENEW_AHEAD: Duration = Duration::from_secs(30);
 impl TokenCell {
     /// The token, fetched with `fetch` when there is none.
     ///
-    /// Threads that come while one fetches wait for it and share what it got, the failure too: a dead oxd is asked
-    /// once, not once per thread in turn. A token that still works but is about to end is renewed by one thread while
-    /// the others go on with it.
+    /// Concurrent threads wait for one fetch and share its result, also a failure: a dead oxd is called once, not once
+    /// per thread. A token that is about to expire is renewed by one thread while the others still use it.
     pub(super) fn get(&self, fetch: impl FnOnce() -> Result<Fetched, Error>) -> Result<Arc<Secret>, Error> {
         let (attempts_seen, usable) = {
             let slot = lock(&self.slot);

@@ -1,4 +1,4 @@
-//! Why there was no answer of oxd, told apart as finely as the layers below allow, and in words.
+//! Classifies transport errors: the stage and the cause, with a text for the administrator.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -25,7 +25,7 @@ pub enum Stage {
 
 macro_rules! causes {
     ($( $(#[$doc:meta])* $name:ident = $code:literal in $stage:ident; )*) => {
-        /// What went wrong.
+        /// The error.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Cause { $( $(#[$doc])* $name, )* }
 
@@ -33,7 +33,7 @@ macro_rules! causes {
             /// All of them.
             pub const ALL: &[Cause] = &[ $( Cause::$name, )* ];
 
-            /// A stable word for scripts.
+            /// A stable code for scripts.
             pub fn code(self) -> &'static str { match self { $( Cause::$name => $code, )* } }
 
             /// How far it went.
@@ -71,7 +71,7 @@ causes! {
     NotTls = "not_tls" in Tls;
     /// No whole answer within the total time.
     NoAnswer = "no_answer" in Answer;
-    /// What answers does not speak HTTP.
+    /// The server does not speak HTTP.
     NotHttp = "not_http" in Answer;
     /// The connection broke.
     ConnectionBroken = "connection_broken" in Answer;
@@ -91,17 +91,17 @@ causes! {
     NotOxd = "not_oxd" in Answer;
 }
 
-/// What went wrong, in words for an administrator.
+/// A transport error, with a text for the administrator.
 #[derive(Clone, Debug)]
 pub struct Trouble {
-    /// What it was.
+    /// The cause.
     pub cause: Cause,
     found: String,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Trouble {
-    /// A trouble, with what was found.
+    /// A transport error with a detail.
     pub fn new(cause: Cause, found: impl Into<String>) -> Self {
         Self {
             cause,
@@ -119,7 +119,7 @@ impl Trouble {
         )
     }
 
-    /// The connection was refused, or nobody answered to it.
+    /// The connection was refused, or timed out.
     pub fn not_connected(server: &Server<'_>, why: &std::io::Error) -> Self {
         let peer = server.peer();
         match why.kind() {
@@ -147,7 +147,7 @@ impl Trouble {
         )
     }
 
-    /// What an HTTP client's error comes from.
+    /// The cause of an HTTP client's error.
     pub(super) fn of_request(server: &Server<'_>, error: reqwest::Error, recorder: &Recorder) -> Self {
         let connecting = error.is_connect();
         let error = error.without_url();
@@ -273,8 +273,8 @@ fn hung_up(kind: ErrorKind) -> bool {
     )
 }
 
-/// The first error of a type among an error's causes. An I/O error shows the error that it wraps only when it is asked
-/// for it, not among its causes.
+/// The first error of a type among an error's causes. The error inside an I/O error is not among its `source`s, only in
+/// `get_ref`.
 fn find<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e E> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -293,7 +293,7 @@ fn find<'e, E: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// An error with its causes on one line, each said once: the innermost one is what helps.
+/// An error with its causes on one line, without repetition; the innermost one is the most useful.
 fn chain(error: &dyn StdError) -> String {
     let mut words = vec![error.to_string()];
     let mut cause = error.source();

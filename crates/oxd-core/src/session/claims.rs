@@ -1,4 +1,4 @@
-//! From what the provider says about a user to what a session keeps, and back to JSON.
+//! Converts the provider's claims to the claims of a session, and back to JSON.
 
 pub mod lookup;
 
@@ -128,7 +128,7 @@ fn text_form(value: &Value) -> (Kind, String) {
         Value::Array(items) => {
             let simple = |v: &Value| v.as_str().is_some_and(|s| !s.contains(',') && harmless(s) == s);
             let joined = items.iter().map(item_text).collect::<Vec<_>>().join(",");
-            // "" joins both no item and one empty item, so neither can be told from the text.
+            // "" is the text of both an empty list and a list with one empty item.
             let kind = if !joined.is_empty() && items.iter().all(simple) {
                 Kind::List
             } else {

@@ -9,8 +9,8 @@ use crate::http::cookie::{self, Attributes};
 pub(super) const IDENTIFIER: usize = 32;
 /// Suffix of the last-used cookie.
 pub(crate) const LAST_USED_SUFFIX: &str = ".seen";
-/// What a request's `Cookie` header may hold besides the session and the cookies seen now, in bytes: room for one login
-/// in progress and the cookie of last use.
+/// Bytes of a `Cookie` header reserved for one pending login and the last-used cookie, beside the session and the
+/// cookies of the current request.
 const HEADER_SLACK: usize = 1_152;
 
 /// A new identifier for a session in a store.
@@ -22,7 +22,7 @@ fn name_of_use(env: &SessionEnv<'_>) -> String {
     [env.settings.cookie.name, LAST_USED_SUFFIX].concat()
 }
 
-/// When the session was last used, as the cookie says in plain digits: good enough to decide whether to write it again.
+/// The last use of the session from the cookie's plain digits: enough to decide whether to write the cookie again.
 pub(super) fn claimed_use(env: &SessionEnv<'_>, cookies: &[u8]) -> Option<Seconds> {
     let value = cookie::find(cookies, name_of_use(env).as_bytes())?;
     let digits = value.split(|b| *b == b'.').next()?;
@@ -50,7 +50,7 @@ fn use_aad(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> String {
     format!("{id:032x} {}", env.site.as_str())
 }
 
-/// The cookie that says that the session is used now.
+/// The last-used cookie with the current time.
 pub(super) fn of_use(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Result<String, Failure> {
     let (env, now) = (env, env.now);
     let sealed =
@@ -75,7 +75,7 @@ pub(super) fn of_identifier(env: &SessionEnv<'_>, identifier: &str) -> Vec<Strin
     lines
 }
 
-/// Seals a record and writes its cookies; pieces left over from a longer one are taken away.
+/// Seals a record and writes its cookies; leftover pieces of a longer one are deleted.
 pub(super) fn of_record(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Vec<String>, Failure> {
     let name = env.settings.cookie.name;
     let sealed = env
@@ -125,7 +125,7 @@ pub(super) fn of_record(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Vec<String
             .iter()
             .map(|index| attributes.clear(&format!("{name}.{index}"))),
     );
-    // The session goes before logins that other tabs have under way: those can be started again.
+    // The session cookie is deleted before pending logins of other tabs: those can be restarted.
     if ours + others + in_logins + HEADER_SLACK > env.request.header_limit() {
         lines.extend(logins.iter().map(|login| attributes.clear(login)));
     }

@@ -18,11 +18,11 @@ const ISSUER_KNOWN_FOR: Seconds = Seconds(90 * 86_400);
 /// Authentications that a session remembers: as many as any provider has ways of authenticating.
 const MOST_ACRS: usize = 8;
 
-/// What a session is made of.
+/// The data of a new session.
 pub struct NewSession<'n> {
     /// For `get-user-info` and for applications.
     pub access_token: &'n str,
-    /// Seconds that the access token lives; `None` or -1 when unknown.
+    /// Lifetime of the access token in seconds; `None` or -1 when unknown.
     pub expires_in: Option<i64>,
     /// Absent where the provider gave none.
     pub refresh_token: Option<&'n str>,
@@ -32,7 +32,7 @@ pub struct NewSession<'n> {
     pub claims: &'n Map<String, Value>,
     /// Where the login ends.
     pub target: &'n str,
-    /// The acr values that the login was asked for, if it was a step-up.
+    /// The acr values that a step-up requested.
     pub requested_acr: &'n [String],
 }
 
@@ -106,7 +106,7 @@ impl<'a> InStore<'a> {
     }
 }
 
-/// Texts of a new record, fit to be handed to C in place.
+/// Texts of a new record, without NUL, so that C can read them in place.
 struct OwnedStrings<'n> {
     acr: Cow<'n, str>,
     acrs: String,
@@ -170,7 +170,7 @@ fn write(
     Ok(cookies::of_identifier(env, identifier))
 }
 
-/// Lets this machine know the provider's session and the issuer, for what the provider may say of them later.
+/// Records the provider's session and the issuer on this machine, for later logout notices of the provider.
 fn remember(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionRecord<'_>) {
     if let Some(sid) = Mark::stored(record.marks.sid) {
         env.memory.know(sid, env.now, record.ends);
@@ -189,7 +189,7 @@ fn claim_text<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c str>
         .filter(|text| !text.is_empty())
 }
 
-/// What the session will be found by.
+/// The marks that find the session when a user, or a session at the provider, ends.
 fn marks(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionRecord<'_>) -> Marks {
     let subject = claim_text(claims, "sub").unwrap_or_default();
     let name = user_name(record, &env.settings.identity);
@@ -207,8 +207,8 @@ fn marks(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionReco
     }
 }
 
-/// Every acr that this user has authenticated with, each with its time: those of the session that the browser has, if it
-/// is the same user's, and the new one. Lines of `acr seconds`.
+/// Every acr that this user has authenticated with, each with its time: those of the session that the browser has, if
+/// it is the same user's, and the new one. Lines of `acr seconds`.
 fn authentications(
     env: &SessionEnv<'_>,
     claims: &Map<String, Value>,
@@ -234,7 +234,7 @@ fn authentications(
     lines.split_off(surplus).join("\n").replace('\0', "")
 }
 
-/// What a login was asked for and has not brought; asking again would loop.
+/// The acr values that a login requested and the provider did not use; another login for them would loop.
 fn not_delivered(requested: &[String], acr: &str) -> String {
     let missing: Vec<&str> = requested
         .iter()
@@ -244,7 +244,7 @@ fn not_delivered(requested: &[String], acr: &str) -> String {
     missing.join(" ").replace('\0', "")
 }
 
-/// Texts in a record are handed to C in place, and a NUL would cut them there.
+/// C reads the texts of a record in place; a NUL would cut them.
 fn without_nul(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
         Cow::Owned(text.replace('\0', ""))

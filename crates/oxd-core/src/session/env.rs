@@ -1,4 +1,4 @@
-//! What everything about sessions has at hand. It knows no oxd: opening, writing and ending a session never calls it.
+//! The environment of session operations. It has no access to oxd: opening, writing and ending a session never call it.
 
 use std::ops::Deref;
 
@@ -7,13 +7,13 @@ use crate::base::SiteId;
 use crate::http::RequestEnv;
 use crate::shm::Memory;
 
-/// A request at a place with a site, and what all processes of the server remember.
+/// A request at a location with a site, and the shared memory of the server.
 #[derive(Clone, Copy)]
 pub struct SessionEnv<'a> {
     env: RequestEnv<'a>,
     /// The site whose sessions these are.
     pub site: SiteId<'a>,
-    /// What all processes of the server remember together.
+    /// The shared memory of all processes of the server.
     pub memory: Memory<'a>,
 }
 

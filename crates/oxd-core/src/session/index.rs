@@ -14,7 +14,7 @@ use super::store::{Entries, Kind};
 use crate::base::{Failure, Key, LeBytes as _, Seconds, wall};
 use crate::shm::{Lease, Mark};
 
-/// The most sessions that a list has; the oldest leave it first.
+/// The most sessions in a list; the oldest are removed first.
 const MOST: usize = 200;
 /// Bytes of an element: the session's key, when it began, when it ends.
 const ELEMENT: usize = 48;
@@ -123,13 +123,13 @@ pub(super) fn add(
     Ok(surplus)
 }
 
-/// Whether a listed session is still alive: it may have run out without anybody having taken it from the list.
+/// Whether a listed session is still alive. A session that expires is not removed from the list.
 fn lives(env: &SessionEnv<'_>, entries: &Entries<'_>, key: &Key) -> bool {
     match entries.get(key) {
         Ok(None) => false,
         Ok(Some(bytes)) => SessionRecord::read(&bytes)
             .is_some_and(|record| last_use(env, &record, b"").is_ok_and(|used| used.is_some())),
-        // Nobody knows; the write that follows fails too.
+        // The list is unknown; the write that follows fails too.
         Err(_) => true,
     }
 }
@@ -152,7 +152,7 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// The sessions of a mark, with the times at which they end; the list is gone afterwards.
+/// The sessions of a mark, with their end times. The list is deleted.
 pub(super) fn take(
     env: &SessionEnv<'_>,
     entries: &Entries<'_>,

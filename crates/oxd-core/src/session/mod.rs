@@ -2,10 +2,10 @@
 //!
 //! A session is a record ([`record`]). With `OxdSessionStore cookie` the browser holds it, sealed; with a store the
 //! browser holds an identifier and the store holds the record. Either way the record itself is written only when
-//! something in it changes. When the session was last used stands beside it (a small cookie, or a small entry), so that
-//! two requests at once cannot undo what the other has written.
+//! something in it changes. The time of the last use is stored beside it (in a small cookie or entry), so
+//! that concurrent requests cannot overwrite each other's changes.
 //!
-//! Nothing in here knows oxd or a login: what it needs is a [`SessionEnv`].
+//! This layer knows neither oxd nor logins; all it needs is a [`SessionEnv`].
 
 pub mod claims;
 mod cookies;

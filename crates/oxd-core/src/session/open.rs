@@ -42,7 +42,7 @@ impl fmt::Debug for Opened<'_> {
 pub struct NewTokens<'t> {
     /// The access token.
     pub access_token: &'t str,
-    /// Seconds that it lives; `None` or -1 when unknown.
+    /// Lifetime in seconds; `None` or -1 when unknown.
     pub expires_in: Option<i64>,
     /// The refresh token, if the provider rotates them.
     pub refresh_token: Option<&'t str>,
@@ -51,7 +51,7 @@ pub struct NewTokens<'t> {
 /// Finds and opens the session of a request. The record lands in a buffer that the caller provides.
 ///
 /// `Ok(None)` for every cookie that is not a live session of this site: absent, altered, cut, foreign, expired, ended.
-/// An error when the store cannot be asked.
+/// An error when the store is unavailable.
 pub fn open<'b>(
     env: &SessionEnv<'_>,
     buffer: impl FnOnce(usize) -> &'b mut [u8],
@@ -96,7 +96,7 @@ fn find<'b>(
         let Some(key) = entry_of(env, header) else {
             return Ok(None);
         };
-        // Ended here, whatever the store says: it may not have heard of it.
+        // Ended on this machine, whatever the store says: the logout may not have reached the store.
         if env.memory.knows(Mark::of_entry(&key), env.now) {
             return Ok(None);
         }
@@ -140,7 +140,7 @@ pub(super) fn last_use(
         Some(_) => env.memory.touched(&record.id, now),
     };
     if alive(record.seen).is_some() {
-        // What a cookie claims decides only whether it is written again.
+        // The time in the cookie only decides whether the cookie is written again.
         return Ok(Some(known.unwrap_or_default().min(now).max(record.seen)));
     }
     if settings.store.is_none() {
@@ -267,8 +267,8 @@ impl<'b> Opened<'b> {
     }
 }
 
-/// What becomes `REMOTE_USER` (`OxdRemoteUser`): ends with a NUL when it is borrowed from the record, so that it can
-/// be handed on in place. `None` when the user lacks the claim or its value does not match the expression.
+/// The value of `REMOTE_USER` (`OxdRemoteUser`). A value borrowed from the record ends with a NUL, so that C can read
+/// it in place. `None` when the user lacks the claim or its value does not match the expression.
 pub fn user_name<'r>(record: &SessionRecord<'r>, settings: &IdentitySettings<'_>) -> Option<Cow<'r, [u8]>> {
     let rule = settings.remote_user;
     let wanted = rule.claim.as_bytes();

@@ -22,7 +22,7 @@ pub struct Strings<'r> {
     pub acr: &'r [u8],
     /// Every `acr` that the user authenticated with, each with its time: lines of `acr seconds`.
     pub acrs: &'r [u8],
-    /// What a step-up asked for and the provider did not deliver: words, `*` for any.
+    /// Values that a step-up requested and the provider did not use; `*` for any.
     pub refused: &'r [u8],
     /// The key of the session's entry in the store ([`crate::session::store::Key`]); empty without a store.
     pub key: &'r [u8],
@@ -49,7 +49,7 @@ impl fmt::Debug for Strings<'_> {
     }
 }
 
-/// What a session is found by, as the machine's memory marks it ([`crate::shm::Mark`]); 0 where there is none.
+/// The mark of a session in shared memory ([`crate::shm::Mark`]); 0 for none.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub struct Marks {
     /// Of the user's `sub`.
@@ -67,7 +67,7 @@ pub struct SessionRecord<'r> {
     pub seen: Seconds,
     /// Random bytes that no other session has.
     pub id: [u8; 16],
-    /// What the session is found by when a user, or a session at the provider, ends.
+    /// The marks that find the session when a user, or a session at the provider, ends.
     pub marks: Marks,
     /// Counts how often tokens or claims were replaced.
     pub version: u64,
@@ -81,7 +81,7 @@ pub struct SessionRecord<'r> {
     pub auth_time: Seconds,
     /// When the access token runs out; 0: unknown.
     pub access_expires: Seconds,
-    /// When user info was last asked for.
+    /// The time of the last `get-user-info`.
     pub informed: Seconds,
     /// The strings.
     pub strings: Strings<'r>,
@@ -322,7 +322,7 @@ pub(super) fn put_claim(out: &mut Vec<u8>, claim: &ClaimView<'_>) {
     }
 }
 
-/// `expires_in` as a point in time; 0 when it is unknown (oxd says -1).
+/// `expires_in` as a point in time; 0 when unknown (oxd sends -1).
 pub(super) fn expiry(now: Seconds, expires_in: Option<i64>) -> Seconds {
     expires_in
         .and_then(|s| u64::try_from(s).ok())

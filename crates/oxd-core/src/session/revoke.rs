@@ -14,7 +14,7 @@ use crate::shm::Mark;
 /// How long a tombstone stands: longer than any request that could still write the session.
 const TOMBSTONE_STANDS: Seconds = Seconds(3_600);
 
-/// What a session leaves behind that was ended.
+/// The refresh token and id token of a session that has ended.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
     /// Its id token, for the provider (`id_token_hint`).
@@ -23,7 +23,7 @@ pub(crate) struct Ended {
 
 /// Ends the session of the request's browser. `Ok(None)` when it has none.
 ///
-/// When the store cannot be told, this machine still takes the session's cookie no more.
+/// When the store is unavailable, this machine still rejects the session's cookie.
 pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
     let ended = with_own(env, |session| {
         session.map(|session| {
@@ -130,7 +130,7 @@ pub(crate) fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure
     }
 }
 
-/// Remembers what may happen only once, on all machines; answers whether it was the first time.
+/// Records a one-time value on all machines. Returns whether it was new.
 pub(crate) fn first_time(env: &SessionEnv<'_>, mark: Mark, until: Seconds) -> Result<bool, Failure> {
     if let Some(entries) = env.entries() {
         let key = TimeKey::used(entries.site, mark);
@@ -146,7 +146,7 @@ pub(crate) fn first_time(env: &SessionEnv<'_>, mark: Mark, until: Seconds) -> Re
 pub fn forget(env: &SessionEnv<'_>, mark: Mark) {
     env.memory.forget(mark);
     if let Some(entries) = env.entries() {
-        // What stays there only refuses a second attempt.
+        // An entry that stays behind only refuses a second attempt.
         let _ = entries.remove(TimeKey::used(entries.site, mark).key());
     }
 }

@@ -1,7 +1,7 @@
-//! The entries of sessions in a store ([`crate::base::store`]): their keys, and how they look.
+//! Store entries of sessions ([`crate::base::store`]): keys and formats.
 //!
-//! Everything that goes into a store is sealed under `OxdCryptoKey` and bound to the key that it stands under: who can
-//! read the store learns nothing, and who can write it cannot make an entry, nor put one in another's place.
+//! Everything that goes into a store is sealed under `OxdCryptoKey` and bound to its key in the store. Read access to
+//! the store reveals nothing, and write access can neither forge an entry nor move one to another key.
 
 use std::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use crate::base::{
 };
 use crate::shm::Mark;
 
-/// What an entry holds. Each kind of the same thing stands under a key of its own.
+/// The kinds of entries. Each kind has its own keys.
 ///
 /// The numbers and labels go into the keys of entries, which outlive the process: none may ever get another meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Seen = 1,
     /// A tombstone: the session has ended and must not be written again.
     Tombstone = 2,
-    /// Who is refreshing a session.
+    /// The holder of a refresh lock.
     Lease = 3,
     /// The keys of all sessions with a mark.
     Index = 4,
@@ -46,7 +46,7 @@ impl Kind {
         }
     }
 
-    /// The key of a session by the identifier in its cookie, from which nobody can tell the identifier.
+    /// The key of a session, a hash of the identifier in its cookie.
     ///
     /// One block of SHA-256, as each request computes it: the identifier is random, and the site is bound to the entry
     /// when it is sealed.
@@ -70,7 +70,7 @@ impl Kind {
     }
 }
 
-/// The key of an entry that holds a point in time, and in which unit: who reads it cannot take one for the other.
+/// The key of an entry with a point in time. The type fixes its unit, so that no reader can mistake it.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeKey<T> {
     key: Key,

@@ -1,7 +1,7 @@
-//! What stands between two machines that want to refresh the same session of a shared store.
+//! The lock of a session in a shared store, held by the machine that refreshes it.
 //!
-//! httpd's stores cannot compare and set, so this is Fischer's algorithm: write one's own name where nobody's stands,
-//! wait longer than a write takes, and go ahead if it still stands there.
+//! httpd's stores cannot compare and set, so this is Fischer's algorithm: write your own name if the entry
+//! is empty, wait longer than a write takes, and proceed if the entry still has your name.
 
 use std::thread;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Sessions in a store, and what ends them.
+//! Sessions in a store, and their end.
 
 use super::store::Kind;
 use super::*;
@@ -171,7 +171,7 @@ fn a_logout_reaches_copies_and_other_machines() {
         let answer = browser_here.get("/oxd/logoutme");
         assert_eq!((answer.status, browser_here.cookies.len()), (303, 0));
         assert!(!is_signed_in(&copy));
-        // Without a store, other machines learn of it only by the cookie that is gone.
+        // Without a store, another machine only sees that the cookie is gone.
         assert_eq!(is_signed_in(&other), store.is_none());
     }
 }
@@ -228,7 +228,7 @@ fn another_machine_ends_what_it_finds_marked_at_the_next_use() {
     let there = browser(&file, Some(&store), memory());
     here.log_in("/app");
     there.look("/", |ctx| end_all(ctx).unwrap());
-    // No list says which sessions there are altogether: it shows when the session's use is written down.
+    // No list has all sessions; the end shows at the next write of the session's use.
     assert!(is_signed_in(&here));
     here.now = NOW + 5;
     assert_eq!(here.get("/oxd/session").status, 401);

@@ -1,4 +1,4 @@
-//! What is written of a session after it was made: that it was used, and new tokens or claims.
+//! Changes to a session after its creation: last use, new tokens, new claims.
 
 use super::env::SessionEnv;
 use super::open::{Opened, began, key_of};
@@ -13,8 +13,8 @@ const NOTE_LASTS: Seconds = Seconds(600);
 /// The least time for which this machine remembers a session's last use.
 const USE_LASTS: Seconds = Seconds(3_600);
 
-/// Writes down that a session is used now; answers the cookies for that, or `None` when the session is over after all:
-/// this is the moment at which a machine learns what others have ended.
+/// Records that a session is used now. Returns the cookies for that, or `None` when the session has ended: at this
+/// point a machine learns of logouts on other machines.
 pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<String>>, Failure> {
     let (record, now) = (&session.record, env.now);
     let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
@@ -40,7 +40,8 @@ pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option
     Ok(Some(Vec::new()))
 }
 
-/// Saves a new record of a session, for a request that has the session's lease; answers its cookies, or `None` when the session has been ended meanwhile.
+/// Saves a new record of a session, for a request that has the session's lease; answers its cookies, or `None` when the
+/// session has been ended meanwhile.
 pub fn publish(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>, Failure> {
     let Some(record) = SessionRecord::read(bytes) else {
         return Ok(None);
@@ -84,7 +85,7 @@ pub(crate) fn adopted(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<S
     }
 }
 
-/// Whether this version of a session has been replaced, although nobody knows any more by what: its refresh token has
+/// Whether this version of a session has been replaced by one that is no longer known: its refresh token has
 /// been used, and must not be used again.
 pub(crate) fn is_replaced(env: &SessionEnv<'_>, session: &Opened<'_>) -> bool {
     let record = &session.record;

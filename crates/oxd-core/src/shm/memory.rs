@@ -255,7 +255,7 @@ impl<'m> Memory<'m> {
                 }
             }
         }
-        // The value is written first and claims the slot; a concurrent reader finds the old hash, whose entry has expired.
+        // The value is written first and claims the slot; a concurrent reader finds the old, expired hash.
         for (hash, value) in self.window(mark) {
             let old = value.load(Ordering::Acquire);
             if Fact::read(old).is_over(now)

@@ -16,7 +16,7 @@ pub struct AcrRule {
 impl Rule for AcrRule {
     const NAME: &'static CStr = c"oxd-acr";
 
-    /// Reads the words behind `oxd-acr`.
+    /// Parses the arguments of `oxd-acr`.
     fn parse(words: &[String]) -> Result<Self, String> {
         let fits = |word: &String| !word.is_empty() && !word.contains(char::is_whitespace);
         if words.is_empty() || !words.iter().all(fits) {

@@ -25,13 +25,13 @@ enum Test {
     Matches(Regex),
 }
 
-/// What the line of a rule must look like.
+/// The syntax of a rule's line.
 const CLAIM_SYNTAX: &str = "Require oxd-claim NAME VALUE..., or Require oxd-claim NAME ~ REGEX";
 
 impl Rule for ClaimRule {
     const NAME: &'static CStr = c"oxd-claim";
 
-    /// Reads the words behind `oxd-claim`; the error is the line that `configtest` prints.
+    /// Parses the arguments of `oxd-claim`; the error is the line that `configtest` prints.
     fn parse(words: &[String]) -> Result<Self, String> {
         let refuse = |why: String| format!("Require oxd-claim: {why}; allowed: {CLAIM_SYNTAX}");
         let test = match words {
@@ -62,7 +62,7 @@ impl Rule for ClaimRule {
 }
 
 impl ClaimRule {
-    /// Whether the claim is what the rule asks for: equal to a value or matching, or an array with such an item.
+    /// Whether the claim meets the rule: equal to a value, matching, or an array with such an item.
     pub fn holds(&self, record: &SessionRecord<'_>) -> bool {
         let fits = |text: &str| match &self.test {
             Test::OneOf(values) => values.iter().any(|value| value == text),

@@ -14,20 +14,20 @@ use crate::session::Opened;
 
 /// A rule behind `Require`. httpd asks it for each request of a place, once there is a user.
 pub trait Rule: Send + Sync + Sized + 'static {
-    /// The word behind `Require`, NUL-terminated because httpd reads it from here.
+    /// The name after `Require`, NUL-terminated because httpd reads it from here.
     const NAME: &'static CStr;
 
-    /// Reads the words behind the name; the error is the line that `configtest` prints.
+    /// Parses the arguments after the name; the error is the line that `configtest` prints.
     fn parse(words: &[String]) -> Result<Self, String>;
 
-    /// Whether a session may come in. A rule may ask oxd.
+    /// Whether a session meets the rule. A rule may call oxd.
     fn check<'s>(&'s self, ctx: &Ctx<'_>, session: &Opened<'_>) -> Verdict<'s>;
 }
 
-/// What a rule says of a session.
+/// The result of a rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict<'r> {
-    /// It may come in, as far as this rule goes.
+    /// The session meets the rule.
     Met,
     /// It may not.
     Unmet,

@@ -18,7 +18,8 @@ pub struct GetJwks<'a> {
 /// The answer of `get-jwks`.
 #[derive(Debug, Deserialize)]
 pub struct Jwks {
-    /// The keys (RFC 7517 section 4). oxd rebuilds them: a missing `alg` stays missing, an OKP key loses `kty` and `crv`.
+    /// The keys (RFC 7517 section 4). oxd rebuilds them: a missing `alg` stays missing, an OKP key loses `kty` and
+    /// `crv`.
     pub keys: Vec<Value>,
 }
 

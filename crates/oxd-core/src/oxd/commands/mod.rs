@@ -51,8 +51,8 @@ pub trait Call {
 
 /// What the rules of login, session and logout need of oxd: commands, and what requests share.
 pub trait Oxd: Call {
-    /// `get-access-token-by-refresh-token`. Requests with the same refresh token share one answer: the provider may take
-    /// each refresh token only once.
+    /// `get-access-token-by-refresh-token`. Requests with the same refresh token share one answer: the provider may
+    /// take each refresh token only once.
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Error>;
 
     /// `get-user-info` for a session that asked last at `since`; requests of the same session share one answer.

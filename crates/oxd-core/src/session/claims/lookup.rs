@@ -1,4 +1,4 @@
-//! One claim of a session, or what a path leads to within it (`address.country`).
+//! A claim of a session, or the value at a path within it (`address.country`).
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::claim_json;
 use crate::config::HeaderFormat;
 use crate::session::record::{ClaimView, SessionRecord};
 
-/// What `oxd_claim('NAME')` yields: the claim in the form that the environment has; `None` without the claim.
+/// The value of `oxd_claim('NAME')`: the claim as in the environment; `None` without the claim.
 pub fn claim_text<'r>(record: &SessionRecord<'r>, path: &str) -> Option<Cow<'r, [u8]>> {
     match find(record, path)? {
         Found::Claim(claim) => Some(Cow::Borrowed(claim.text_nul)),
@@ -36,7 +36,7 @@ pub fn header_value(record: &SessionRecord<'_>, path: &str, format: HeaderFormat
     })
 }
 
-/// What a path leads to.
+/// The value at a path.
 pub enum Found<'r> {
     /// A claim.
     Claim(ClaimView<'r>),

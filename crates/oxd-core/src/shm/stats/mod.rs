@@ -98,15 +98,15 @@ impl<'s> Stats<'s> {
         self.words[at].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Counts something in its minute. Each word knows which minute it is about, so that nobody has to clear an hour-old
-    /// one before others count in it.
+    /// Adds to a counter of a minute. Each word also holds its minute, so that words of an hour ago need not be cleared
+    /// first.
     fn in_minute(&self, now: Seconds, member: usize, count: u64) {
         let minute = now.0 / 60;
         let at = MINUTES_AT + (minute as usize % MINUTES) * MINUTE + member;
         let counted = |word: u64| match halves(word) {
             (of, had) if of == minute => Some(whole(minute, had + count)),
             (of, _) if of < minute => Some(whole(minute, count)),
-            // Somebody who comes an hour late.
+            // The count is an hour late.
             _ => None,
         };
         let _ = self.words[at].fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);

@@ -1,6 +1,7 @@
-//! What tells series apart: fixed lists, so that no label ever holds a user, a token, a path or a host.
+//! The labels of all series: fixed lists, so that no label ever holds a user, a token, a path or a host.
 //!
-//! An item's number is its place in the shared words, and is stored nowhere else: items may be added and moved.
+//! An item's number is its index in the shared memory of one server start, and is stored nowhere else: items may be
+//! added and moved.
 
 macro_rules! series {
     ($(#[$doc:meta])* $kind:ident { $( $(#[$item_doc:meta])* $item:ident = $name:literal, )* }) => {
@@ -25,25 +26,25 @@ series! {
         Begun = "begun",
         /// It came back, and has a session.
         Completed = "completed",
-        /// It was sent to begin once more, as it came back with a login that is not under way here.
+        /// Restarted, because the callback belonged to no pending login of this browser.
         Restarted = "restarted",
     }
 }
 
 series! {
-    /// What a request's session cookie turned out to be.
+    /// The result of reading a request's session cookie.
     Presented {
         /// A session that is alive.
         Alive = "alive",
         /// None: expired, ended, altered, of another site.
         Refused = "refused",
-        /// Nobody knows: the store could not be asked.
+        /// Unknown: the store is unavailable.
         Unknown = "unknown",
     }
 }
 
 series! {
-    /// Who ended sessions. One act may end several.
+    /// The cause of a session's end. One logout may end several sessions.
     End {
         /// The user, by signing out.
         User = "user",
@@ -113,7 +114,7 @@ series! {
 }
 
 series! {
-    /// What else happened to calls.
+    /// Other events of calls.
     Event {
         /// The breaker opened: oxd could not be reached several times in a row.
         BreakerOpened = "breaker_opened",
