@@ -18,7 +18,7 @@ const START_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/index.html"
 const STYLE: &str = include_str!("../../apache-conf/demo/htdocs/style.css");
 const PROTECTED_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/private/index.cgi");
 
-/// How much of a log is shown when something went wrong.
+/// The number of log lines shown after a failure.
 const LOG_LINES: usize = 15;
 
 /// The servers, running.
@@ -28,7 +28,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Starts both; what is wrong with one that does not start is the answer, with its log.
+    /// Starts both. The error is the fault of the one that does not start, with its log.
     pub fn start(ports: Ports, directory: TempDir) -> Result<Servers, String> {
         let log = directory.path().join("oxd-dev.log");
         let builder = Builder::in_directory("demo".to_owned(), directory, ports.httpd);
@@ -76,7 +76,7 @@ impl Servers {
         self.oxd.provider_url()
     }
 
-    /// Stops both and says what is wrong with how httpd ran. No file is left.
+    /// Stops both and returns the faults of httpd's run. No file is left.
     pub fn end(self) -> Result<(), String> {
         self.httpd.verdict()
     }

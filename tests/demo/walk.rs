@@ -1,4 +1,4 @@
-//! What a visitor of the demo does.
+//! The check of the demo: a visitor signs in and out.
 
 use oxd_tests::{Browser, Visitor};
 

@@ -1,4 +1,4 @@
-//! What came back for a request, and the questions a test asks about it.
+//! The answer to a request, and its checks.
 
 use std::collections::BTreeMap;
 

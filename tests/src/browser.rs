@@ -16,13 +16,13 @@ use url::{Url, form_urlencoded};
 
 use crate::answer::{Answer, Cookie};
 
-/// How many redirects in a row a browser follows before it calls them a loop.
+/// The number of redirects in a row that counts as a loop.
 const REDIRECTS: usize = 20;
 
 /// The largest cookie that browsers keep, name and value together.
 const COOKIE: usize = 4096;
 
-/// The header fields that Chromium sends when somebody types an address or follows a link.
+/// The header fields that Chromium sends for a typed address or a link.
 const NAVIGATION: [(&str, &str); 5] = [
     (
         "accept",
@@ -62,7 +62,7 @@ impl Browser {
         Browser::with_client(client(8, None))
     }
 
-    /// A browser that trusts this authority, in PEM, and nobody else.
+    /// A browser that trusts only this authority, in PEM.
     pub fn trusting(authority: &str) -> Browser {
         Browser::with_client(client(0, Some(authority)))
     }

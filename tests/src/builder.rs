@@ -52,11 +52,11 @@ pub struct Builder {
     pub(crate) fragments: Vec<String>,
 }
 
-/// What `httpd -t` said.
+/// The result of `httpd -t`.
 pub struct ConfigTest {
     /// Whether httpd would start.
     pub ok: bool,
-    /// What it printed.
+    /// The output.
     pub output: String,
 }
 
@@ -110,7 +110,7 @@ impl Builder {
         self.allow_log("AH00(161|484|286): server reached MaxRequestWorkers")
     }
 
-    /// What `LogLevel` is set to, instead of `warn oxd:debug`.
+    /// The value of `LogLevel`, instead of `warn oxd:debug`.
     pub fn log_level(mut self, log_level: &str) -> Builder {
         log_level.clone_into(&mut self.log_level);
         self
@@ -246,13 +246,13 @@ impl Builder {
         Httpd::launch(self)
     }
 
-    /// The same without a failed test: what is wrong is the answer.
+    /// The same without failing the test: the fault is returned.
     pub fn try_start(self) -> Result<Httpd, String> {
         self.write_all();
         Httpd::try_launch(self)
     }
 
-    /// Starts httpd, which must not succeed, and returns what it said.
+    /// Starts httpd, which must fail, and returns its output.
     #[track_caller]
     pub fn start_fails(self) -> String {
         self.write_all();
@@ -265,7 +265,7 @@ impl Builder {
         output.output
     }
 
-    /// Asks httpd what it thinks of the configuration, without starting it.
+    /// Runs `httpd -t` on the configuration.
     pub fn configtest(self) -> ConfigTest {
         self.write_all();
         self.run("-t")

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::module::target_dir;
 
-/// What is installed and run, from `tests/provider`.
+/// The provider's package, in `tests/provider`.
 const FILES: [(&str, &str); 3] = [
     ("package.json", include_str!("../provider/package.json")),
     (LOCK, include_str!("../provider/package-lock.json")),

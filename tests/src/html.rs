@@ -20,7 +20,7 @@ impl Element {
     }
 }
 
-/// A form with what it would send.
+/// A form and its data.
 #[derive(Clone, Debug, Default)]
 pub struct Form {
     /// Its `action`, empty for the page's own address.
@@ -42,7 +42,7 @@ impl Form {
         value.clone_into(&mut field.1);
     }
 
-    /// What is sent when this button is pressed.
+    /// The data sent by this button.
     pub fn press(&self, button: &Element) -> Vec<(String, String)> {
         let mut fields = self.fields.clone();
         if let Some(name) = button.attribute("name") {
@@ -144,7 +144,7 @@ impl Page {
         &self.forms
     }
 
-    /// Where the page's links lead.
+    /// The targets of the page's links.
     pub fn links(&self) -> Vec<&str> {
         self.all("a").filter_map(|link| link.attribute("href")).collect()
     }

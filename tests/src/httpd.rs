@@ -19,7 +19,7 @@ use crate::port::Port;
 use crate::process::{children, has_connections, resident_kib, runs, send};
 use crate::wait::{WAIT, wait_until, within};
 
-/// What httpd writes when it has started or restarted.
+/// The log line of a start or restart.
 const RUNNING: &str = "resuming normal operations";
 
 /// How long connections may take to end before a restart that is not graceful.
@@ -178,7 +178,7 @@ impl Httpd {
         }
     }
 
-    /// Stops httpd and says what is wrong with how it ran, for tests of the bed itself.
+    /// Stops httpd and returns the faults of its run, for tests of the bed itself.
     pub fn verdict(mut self) -> Result<(), String> {
         self.stop();
         let verdict = self.judge();
@@ -215,7 +215,7 @@ impl Httpd {
         self.children().into_iter().map(resident_kib).max().unwrap_or(0)
     }
 
-    /// What the error log holds now.
+    /// The current content of the error log.
     pub fn error_log(&self) -> String {
         fs::read(self.file("error.log"))
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -242,7 +242,7 @@ impl Httpd {
         });
     }
 
-    /// Where httpd listens.
+    /// The address of httpd.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
     }

@@ -8,7 +8,7 @@ use nix::unistd::{Group, User, geteuid};
 
 use crate::process::with_the_test;
 
-/// Where httpd is installed on this machine.
+/// The files of httpd on this machine.
 pub struct Install {
     /// The httpd binary.
     pub binary: PathBuf,

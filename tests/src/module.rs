@@ -1,4 +1,4 @@
-//! Where the module under test is.
+//! The module under test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ pub fn module() -> &'static Path {
     })
 }
 
-/// The directory for what is kept after a run: cargo's own, next to the built module.
+/// The directory for files of a finished run: cargo's own, next to the built module.
 pub(crate) fn target_dir() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     workspace().join(target)

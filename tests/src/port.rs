@@ -1,4 +1,4 @@
-//! A TCP port that nobody else takes between choosing it and httpd's `Listen`.
+//! A TCP port that stays reserved between its choice and httpd's `Listen`.
 //!
 //! The redirect URIs of a site name httpd's port, so it must be known before httpd starts. The
 //! system chooses the port for a socket that is bound with `SO_REUSEADDR` and never listens; while

@@ -11,7 +11,7 @@ pub(crate) struct Redis {
     stream: BufReader<TcpStream>,
 }
 
-/// What Redis answers.
+/// An answer of Redis.
 #[derive(Debug)]
 enum Reply {
     Text(String),

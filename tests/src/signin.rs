@@ -50,7 +50,7 @@ impl Approval {
 pub struct Walk {
     /// The redirect from the protected page to the provider.
     pub start: Answer,
-    /// What the provider's answer was brought to.
+    /// The address that got the provider's answer.
     pub approval: Approval,
     /// The site's answer to the callback.
     pub callback: Answer,
@@ -119,7 +119,7 @@ pub fn sign_in(browser: &Browser, url: impl AsRef<str>) -> Walk {
     sign_in_as(browser, url, "test_user", "secret")
 }
 
-/// Signs in as somebody, from the protected page to the protected page.
+/// Signs in as a user, from the protected page back to it.
 #[track_caller]
 pub fn sign_in_as(browser: &Browser, url: impl AsRef<str>, name: &str, password: &str) -> Walk {
     let start = begin(browser, url);

@@ -21,7 +21,7 @@ pub struct TestSite {
     pub httpd: Httpd,
     /// The development oxd server that it talks to.
     pub oxd: DevServer,
-    /// What `register-site` answered.
+    /// The answer of `register-site`.
     pub site: Site,
     /// The same for each [`SiteBuilder::another_site`].
     pub others: Vec<Site>,
@@ -46,7 +46,7 @@ pub struct SiteBuilder {
     credentials: Credentials,
 }
 
-/// How the provider tells the sites that somebody has signed out there.
+/// The provider's logout notices to the sites.
 #[derive(Clone, Copy, Default)]
 struct Logout {
     frontchannel: bool,
@@ -90,7 +90,7 @@ impl TestSite {
         self.httpd.url(path)
     }
 
-    /// A new browser of somebody who has signed in.
+    /// A new browser with a session.
     #[track_caller]
     pub fn signed_in(&self) -> Browser {
         let browser = Browser::new();
@@ -98,7 +98,7 @@ impl TestSite {
         browser
     }
 
-    /// Whom the site takes this browser for.
+    /// The user of this browser's session at the site.
     #[track_caller]
     pub fn user(&self, browser: &Browser) -> Option<String> {
         let answer = browser.get(self.url("/oxd/session"));
@@ -195,7 +195,7 @@ impl SiteBuilder {
         self.backchannel_logout()
     }
 
-    /// Who can sign in, instead of the demo user.
+    /// The users, instead of the demo user.
     pub fn users(self, users: Vec<User>) -> SiteBuilder {
         self.provider(|provider| provider.users = users)
     }
@@ -249,7 +249,7 @@ impl SiteBuilder {
         self
     }
 
-    /// Where the handler is, instead of `/oxd`.
+    /// The path of the handler, instead of `/oxd`.
     pub fn base(mut self, base: &str) -> SiteBuilder {
         base.clone_into(&mut self.base);
         self
@@ -381,7 +381,7 @@ Alias /NAME/app "${DOCROOT}/app"
 /// The demo user's `sub`.
 pub const DEMO_SUB: &str = "7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11";
 
-/// Somebody who can sign in, with more claims than `sub`; the password is `secret`.
+/// A user with more claims than `sub`; the password is `secret`.
 pub fn user(name: &str, mut claims: Value) -> User {
     claims["sub"] = json!(format!("sub-of-{name}"));
     User::new(name, "secret", claims)

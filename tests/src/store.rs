@@ -1,4 +1,4 @@
-//! Where sessions are kept: `OxdSessionStore` with what it needs, so that one suite runs with every store.
+//! Session stores: `OxdSessionStore` with its server and modules, so that one suite runs with every store.
 
 use crate::store_server::StoreServer;
 
@@ -65,7 +65,7 @@ impl Store {
         self.kind
     }
 
-    /// What stands behind `OxdSessionStore`.
+    /// The argument of `OxdSessionStore`.
     pub fn argument(&self) -> String {
         match (self.kind, &self.server) {
             (StoreKind::Cookie, _) => "cookie".to_owned(),

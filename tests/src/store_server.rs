@@ -30,7 +30,7 @@ pub struct StoreServer {
     process: Option<Child>,
 }
 
-/// What a server keeps under one key.
+/// An entry of a server.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The key.
@@ -134,7 +134,7 @@ impl StoreServer {
         self.kind
     }
 
-    /// Where it listens, or did.
+    /// Its address; it may have stopped.
     pub fn address(&self) -> SocketAddr {
         self.port.address()
     }
@@ -150,7 +150,7 @@ impl StoreServer {
         entries
     }
 
-    /// Puts another value under a key, as somebody could who has got hold of the server.
+    /// Replaces the value of a key, as an attacker with access to the server could.
     #[track_caller]
     pub fn put(&self, key: &[u8], value: &[u8]) {
         match self.kind {
@@ -175,7 +175,7 @@ impl StoreServer {
         Redis::connect(self.address()).set("maxmemory", if full { "1" } else { "0" });
     }
 
-    /// How often it was told to store something since it was started, by [`StoreServer::put`] too.
+    /// The number of writes since its start, those of [`StoreServer::put`] included.
     #[track_caller]
     pub fn writes(&self) -> u64 {
         match self.kind {
@@ -184,7 +184,7 @@ impl StoreServer {
         }
     }
 
-    /// How often it was asked for something since it was started, by [`StoreServer::entries`] too.
+    /// The number of reads since its start, those of [`StoreServer::entries`] included.
     #[track_caller]
     pub fn reads(&self) -> u64 {
         match self.kind {

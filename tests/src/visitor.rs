@@ -6,7 +6,7 @@ use url::Url;
 use crate::answer::Answer;
 use crate::browser::Browser;
 
-/// How many forms a provider may show before it sends the visitor back.
+/// The most forms that a provider may show before it redirects back.
 const FORMS: usize = 4;
 
 /// A browser and the page that it shows.
@@ -17,7 +17,7 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Somebody who has seen nothing yet.
+    /// A visitor without cookies.
     pub fn new(browser: Browser) -> Visitor {
         Visitor { browser, page: None }
     }

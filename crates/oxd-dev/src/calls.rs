@@ -33,7 +33,7 @@ struct Inner {
     generation: u64,
 }
 
-/// Where to note the status of a call that is under way.
+/// The slot for the status of a pending call.
 #[derive(Clone, Copy)]
 pub(crate) struct Ticket {
     generation: u64,

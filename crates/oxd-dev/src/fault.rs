@@ -57,7 +57,7 @@ pub enum Fault {
     Remove(String),
 }
 
-/// What one call meets, worked out from its fault.
+/// The effect of a fault on one call.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) delay: Duration,
@@ -67,7 +67,7 @@ pub(crate) struct Plan {
     headers: Vec<(String, String)>,
 }
 
-/// What is answered in place of the command's own answer.
+/// The answer in place of the command's own.
 #[derive(Debug)]
 pub(crate) enum Instead {
     Status {
@@ -169,7 +169,7 @@ impl Faults {
         lock(&self.queues).clear();
     }
 
-    /// What the next call of this command meets. Uses up one of a `Times`.
+    /// The effect on the next call of this command. Uses up one of a `Times`.
     pub(crate) fn take(&self, command: &str) -> Plan {
         let mut queues = lock(&self.queues);
         let mut plan = Plan::default();

@@ -5,7 +5,7 @@ use crate::{DevServer, LogoutNotice};
 use serde_json::Value;
 use std::fmt;
 
-/// Who signs a JWT for [`DevServer::jws`].
+/// The signer of a JWT for [`DevServer::jws`].
 pub enum Signer {
     /// The key that signs ID tokens, RS256.
     Current,
@@ -15,7 +15,7 @@ pub enum Signer {
     Stranger,
     /// HMAC with this secret: HS256 unless the header names HS384 or HS512.
     Hmac(Vec<u8>),
-    /// Nobody: `alg` is `none` and the signature empty.
+    /// No signature: `alg` is `none`.
     Nobody,
 }
 

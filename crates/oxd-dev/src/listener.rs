@@ -28,7 +28,7 @@ impl fmt::Display for HangUp {
 
 impl std::error::Error for HangUp {}
 
-/// Who calls, in a request's extensions.
+/// The peer's address, in a request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller(pub(crate) IpAddr);
 

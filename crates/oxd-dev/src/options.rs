@@ -1,4 +1,4 @@
-//! What a stand-in is started with. Plain data; checked in `DevServer::start`.
+//! The options of a stand-in. Plain data; checked in `DevServer::start`.
 
 use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -85,12 +85,12 @@ pub enum Provider {
     },
 }
 
-/// How the built-in provider behaves.
+/// The options of the built-in provider.
 #[derive(Clone)]
 pub struct ProviderOptions {
     /// Where it listens. Its issuer is `http://` and this address.
     pub listen: SocketAddr,
-    /// Who can sign in.
+    /// The users.
     pub users: Vec<User>,
     /// Whether users are asked before their claims are passed on.
     pub consent: bool,
@@ -128,7 +128,7 @@ impl Default for ProviderOptions {
 /// A person who can sign in at the built-in provider.
 #[derive(Clone)]
 pub struct User {
-    /// What goes into the form's `username`.
+    /// The value of the form's `username`.
     pub name: String,
     /// What goes into the form's `password`. Kept in plain text: demo users only.
     pub password: String,

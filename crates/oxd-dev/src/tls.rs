@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_rustls::TlsAcceptor;
 
-/// What a listener needs to speak TLS, and what a client needs to trust it.
+/// The server's TLS configuration, and the certificate that clients must trust.
 pub(crate) struct SelfSigned {
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) pem: String,

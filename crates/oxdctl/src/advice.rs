@@ -18,7 +18,7 @@ pub fn refusal(error: &Error) -> Option<&BadAnswer> {
     }
 }
 
-/// What went wrong on the way to oxd; `None` where oxd itself refused.
+/// The transport error; `None` for an error answer of oxd.
 fn cause(error: &Error) -> Option<Cause> {
     match error {
         Error::NoAnswer { trouble, .. } => Some(trouble.cause),
@@ -37,7 +37,7 @@ pub fn is_not_oxds(error: &Error) -> bool {
     cause(error) == Some(Cause::NotOxd)
 }
 
-/// What happened, on one line.
+/// The error on one line.
 pub fn found(error: &Error) -> String {
     match error {
         Error::NoAnswer { trouble, .. } => plain(&trouble.to_string()),
@@ -46,7 +46,7 @@ pub fn found(error: &Error) -> String {
     }
 }
 
-/// What oxd said, on one line.
+/// The error text of oxd on one line.
 pub fn said(bad: &BadAnswer) -> String {
     match bad.details.as_str() {
         "" => plain(&bad.to_string()),
@@ -64,7 +64,7 @@ pub fn problem(error: &Error, link: &Link) -> Problem {
     .advise(advice)
 }
 
-/// What to do about an error. `connected` is the address of oxd where it is known.
+/// Advice for an error. `connected` is the address of oxd where it is known.
 pub fn of_error(error: &Error, link: &Link, connected: Option<SocketAddr>) -> String {
     match (refusal(error), cause(error)) {
         (Some(bad), _) => of_refusal(bad, link, connected),
@@ -72,7 +72,7 @@ pub fn of_error(error: &Error, link: &Link, connected: Option<SocketAddr>) -> St
     }
 }
 
-/// What to do about a trouble on the way.
+/// Advice for a transport error.
 pub fn of_trouble(trouble: &Trouble, link: &Link) -> String {
     of_cause(trouble.cause, link)
 }
@@ -147,7 +147,7 @@ fn of_cause(cause: Cause, link: &Link) -> String {
     }
 }
 
-/// What to do when something else answers in oxd's place.
+/// Advice when another server answers in place of oxd.
 pub fn not_oxd() -> String {
     "something else than oxd listens there, or oxd's API is below another path: see the address, and the port in \
      oxd-server.yml (8443 by default)"
@@ -159,7 +159,7 @@ pub fn is_unknown_site(bad: &BadAnswer) -> bool {
     bad.error == "invalid_oxd_id" || (bad.error == "bad_request" && bad.description.contains("oxd_id"))
 }
 
-/// What to do about an error of oxd.
+/// Advice for an error of oxd.
 pub fn of_refusal(bad: &BadAnswer, link: &Link, connected: Option<SocketAddr>) -> String {
     let advice = match bad.error.as_str() {
         _ if is_unknown_site(bad) => {
@@ -213,11 +213,11 @@ pub fn of_refusal(bad: &BadAnswer, link: &Link, connected: Option<SocketAddr>) -
     advice.to_owned()
 }
 
-/// What to do when the client token lacks the scope `oxd`. Not `oxdctl update`: that, too, is a command that wants it.
+/// Advice for a client token without the scope `oxd`. `oxdctl update` cannot help, as it needs that scope as well.
 pub const GRANT_SCOPE: &str = "allow the client the scope oxd at the provider, or register the site again (oxdctl \
                                register --force), which asks for it";
 
-/// What to do when oxd does not answer callers at this machine's address.
+/// Advice when oxd rejects callers from this machine's address.
 fn allow_this_address(link: &Link, connected: Option<SocketAddr>) -> String {
     let own = link.own_address(connected);
     let address = own.map_or("the address of this machine".to_owned(), |own| own.to_string());
@@ -229,7 +229,7 @@ fn allow_this_address(link: &Link, connected: Option<SocketAddr>) -> String {
     advice
 }
 
-/// What to do when there is no client token for a client id and secret.
+/// Advice when oxd issues no client token for a client id and secret.
 pub fn wrong_credentials() -> String {
     format!(
         "compare client_id and client_secret with those of the client at the provider; the client may have been \

@@ -8,7 +8,7 @@ use url::{Host, Url};
 pub struct Base(Url);
 
 impl Base {
-    /// Reads an address; a complaint says what is wrong with it.
+    /// Parses an address; the error names the fault.
     pub fn parse(text: &str) -> Result<Self, String> {
         let url = http_url(text.trim_end_matches('/'))
             .map_err(|complaint| format!("must be {}", complaint.allowed))?;
@@ -29,7 +29,7 @@ impl Base {
         format!("{self}/{name}")
     }
 
-    /// Where a provider sends the browser with a code. The first is the one that oxd uses.
+    /// The redirect URIs. oxd uses the first one.
     pub fn redirect_uris(&self) -> Vec<String> {
         vec![self.below("login"), self.below("callback")]
     }

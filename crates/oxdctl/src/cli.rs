@@ -1,4 +1,4 @@
-//! What may be typed.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,7 +94,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The route to oxd: what is typed, and else what the site file remembers.
+    /// The route to oxd: the options, or else the site file.
     pub fn route(&self, file: Option<&SiteFile>) -> Outcome<Route> {
         let remembered = |name: &str| file.and_then(|file| file.remembered(name));
         let server = match (&self.server, remembered("server")) {
@@ -133,7 +133,7 @@ impl Connection {
     }
 }
 
-/// What a site is registered with.
+/// The registration of a site.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Site")]
 pub struct Profile {

@@ -1,4 +1,4 @@
-//! What is made from the definitions of the command line: completions and manual pages.
+//! Completions and manual pages, generated from the definitions of the command line.
 
 use std::fs;
 use std::path::Path;

@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::base::Base;
 use crate::route::Route;
 
-/// What the lines are about.
+/// The subject of the lines.
 pub struct Lines<'a> {
-    /// How httpd gets to oxd.
+    /// The route from httpd to oxd.
     pub route: &'a Route,
     /// The site file; absolute.
     pub site_file: &'a Path,
@@ -18,7 +18,7 @@ pub struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// Where the key is proposed to be: beside the site file.
+    /// The proposed path of the key: beside the site file.
     pub fn key_file(&self) -> std::path::PathBuf {
         self.site_file.with_file_name("oxd-key")
     }

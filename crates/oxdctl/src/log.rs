@@ -10,7 +10,7 @@ use oxd_core::base::Reason;
 use crate::reference::Reference;
 use crate::screen::plain;
 
-/// Where distributions put httpd's error log, the newest first.
+/// The paths of httpd's error log on common distributions, the newest first.
 pub const USUAL: &[&str] = &[
     "/var/log/apache2/error.log",
     "/var/log/apache2/error.log.1",
@@ -32,7 +32,7 @@ pub struct Entry {
     pub time: Option<String>,
     /// Why, where the line says it as the module does.
     pub reason: Option<Reason>,
-    /// What happened.
+    /// The detail of the line.
     pub detail: String,
 }
 

@@ -22,11 +22,11 @@ pub struct Credentials {
     pub op_configuration_endpoint: Option<String>,
 }
 
-/// oxd, with a screen to say on what is being waited for.
+/// The oxd client, and the screen that shows progress.
 pub struct Oxd<'a> {
     /// The way there.
     pub link: &'a Link,
-    /// Where progress is shown.
+    /// The screen for progress.
     pub screen: &'a Screen,
     /// The site that commands are about.
     pub oxd_id: Option<String>,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// What kind of problem it is; each kind has an exit status of its own, which scripts rely on.
+/// The kinds of problems. Each kind has its own exit status, which scripts rely on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A check failed, a reference was not found, a question was answered with no.
@@ -14,7 +14,7 @@ pub enum Kind {
     Unreachable,
     /// oxd answered that it will not.
     Refused,
-    /// A file could not be read or written, or does not hold what it should.
+    /// A file could not be read or written, or has unexpected content.
     File,
 }
 
@@ -31,7 +31,7 @@ impl Kind {
     }
 }
 
-/// What the exit statuses mean, for `--help` and the manual page.
+/// The exit statuses, for `--help` and the manual page.
 pub const EXIT_STATUSES: &[(u8, &str)] = &[
     (
         0,
@@ -57,13 +57,13 @@ pub const EXIT_STATUSES: &[(u8, &str)] = &[
 /// A problem: what happened, and what to do about it.
 #[derive(Debug)]
 pub struct Problem {
-    /// What kind it is.
+    /// The kind.
     pub kind: Kind,
     /// A stable word for scripts.
     pub cause: &'static str,
-    /// What happened.
+    /// The detail.
     pub message: String,
-    /// What to do; may be empty.
+    /// The advice; may be empty.
     pub advice: String,
 }
 
@@ -89,7 +89,7 @@ impl Problem {
         Self::new(Kind::Usage, "usage", message)
     }
 
-    /// A file is in the way or not what it should be.
+    /// A file exists already or has unexpected content.
     pub fn file(cause: &'static str, path: &std::path::Path, why: impl fmt::Display) -> Self {
         Self::new(Kind::File, cause, format!("{}: {why}", path.display()))
     }
@@ -100,7 +100,7 @@ impl Problem {
     }
 }
 
-/// What every command returns.
+/// The result of every command.
 pub type Outcome<T = ()> = Result<T, Problem>;
 
 #[cfg(test)]

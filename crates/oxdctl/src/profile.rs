@@ -7,7 +7,7 @@ use crate::base::Base;
 use crate::cli::Profile;
 use crate::problem::{Outcome, Problem};
 
-/// What a site asks for when nothing else is said: what `OxdScope` asks for by default, and oxd's own.
+/// The default scopes of a registration: those of `OxdScope` and `oxd`.
 pub const SCOPES: [&str; 4] = ["openid", "profile", "email", "oxd"];
 /// `oxd` is what client tokens need, `openid` what makes a login one of OpenID Connect.
 const NEEDED: [&str; 2] = ["openid", "oxd"];
@@ -47,7 +47,7 @@ impl Profile {
         together(own.into_iter().collect(), &self.post_logout_redirect_uri)
     }
 
-    /// What is named, without the addresses.
+    /// The given members, without the addresses.
     pub fn named(&self) -> Outcome<SiteProfile> {
         Ok(SiteProfile {
             scope: self.scopes()?.unwrap_or_default(),

@@ -118,7 +118,7 @@ fn complete(file: &mut SiteFile, args: &Register, secret: Option<&str>) {
     }
 }
 
-/// What the administrator should know besides.
+/// Further advice for the administrator.
 fn notes(args: &Register, file: &SiteFile) -> Vec<String> {
     let mut notes = Vec::new();
     if file.credentials().is_none() {

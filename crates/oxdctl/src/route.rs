@@ -1,4 +1,4 @@
-//! How oxd is reached, and the HTTP client that goes there: the module's own.
+//! The route to oxd, and the module's own HTTP client for it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::problem::{Kind, Outcome, Problem};
 
-/// How to get to oxd, as typed or remembered.
+/// The route to oxd from the command line and the site file.
 #[derive(Clone, Debug)]
 pub struct Route {
     /// `OxdServer`
@@ -58,7 +58,7 @@ impl Route {
 
 /// A route with the client for it.
 pub struct Link {
-    /// How it gets there.
+    /// The HTTP transport.
     pub route: Route,
     ca: Option<CaFile>,
     transport: HttpTransport,
@@ -92,7 +92,7 @@ impl Link {
         self.route.server(self.ca.as_ref())
     }
 
-    /// What is known of the server's certificate.
+    /// The server's certificate, if known.
     pub fn certificate(&self) -> Option<Certificate> {
         self.transport.certificate(&self.server())
     }

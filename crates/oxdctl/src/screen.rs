@@ -18,7 +18,7 @@ pub const GREEN: Style = AnsiColor::Green.on_default();
 pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// Words of failure.
 pub const RED: Style = AnsiColor::Red.on_default().bold();
-/// What matters less.
+/// Secondary text.
 pub const DIM: Style = Style::new().dimmed();
 /// Headings.
 pub const BOLD: Style = Style::new().bold();
@@ -26,7 +26,7 @@ pub const BOLD: Style = Style::new().bold();
 /// A shorter text is no secret, and taking it out would tear holes into the sentences around it.
 const SHORTEST_SECRET: usize = 4;
 
-/// Where a command prints.
+/// The output of a command.
 pub struct Screen {
     /// Whether results are JSON.
     pub json: bool,
@@ -104,7 +104,7 @@ impl Screen {
         }
     }
 
-    /// Says on a terminal what is being waited for, until the answer is dropped.
+    /// Shows on a terminal what is in progress, until the returned value is dropped.
     pub fn progress(&self, what: &str) -> Progress {
         let shown = std::io::stderr().is_terminal();
         if shown {

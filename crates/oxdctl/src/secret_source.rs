@@ -1,4 +1,4 @@
-//! Where a secret is read from. Never the command line itself, which every user of the machine can read.
+//! Sources of a secret. The command line itself is none, because every user of the machine can read it.
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
@@ -13,7 +13,7 @@ pub const FORMS: &str = "file:PATH, env:NAME, \"exec:PATH ARGUMENTS\", prompt, o
 
 /// Reads a secret from where a text says.
 ///
-/// The text is not repeated in any complaint: somebody may have typed the secret itself.
+/// Error messages do not repeat the text: it may be the secret itself.
 pub fn read(option: &str, source: &str) -> Outcome<Secret> {
     let bad = |why: &str| Problem::usage(format!("{option}: {why}"));
     let found = if let Some(path) = source.strip_prefix("file:") {
@@ -38,7 +38,7 @@ pub fn read(option: &str, source: &str) -> Outcome<Secret> {
     Ok(found)
 }
 
-/// Asks for a secret on the terminal, without showing what is typed.
+/// Prompts for a secret on the terminal, without echo.
 pub fn prompt(option: &str) -> Outcome<Secret> {
     if !std::io::stdin().is_terminal() {
         return Err(Problem::usage(format!(

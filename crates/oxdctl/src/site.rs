@@ -21,7 +21,7 @@ const SECRETS: [&str; 2] = ["client_secret", "client_registration_access_token"]
 /// A site file.
 #[derive(Clone, Debug)]
 pub struct SiteFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
     members: Map<String, Value>,
 }
@@ -78,7 +78,7 @@ impl SiteFile {
             .ok_or_else(|| Problem::file("site_file_invalid", &self.path, "has no oxd_id"))
     }
 
-    /// What `get-client-token` is told; `None` when something is missing.
+    /// The credentials for `get-client-token`; `None` when one is missing.
     pub fn credentials(&self) -> Option<Credentials> {
         Some(Credentials {
             client_id: self.text("client_id")?.to_owned(),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::root;
 
-/// Ports are handed on as they were written; the demo says what is wrong with them.
+/// Ports are passed on as written; the demo reports bad ones.
 #[derive(clap::Args)]
 pub struct Demo {
     /// Where httpd listens, on 127.0.0.1

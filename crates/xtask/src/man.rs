@@ -47,7 +47,7 @@ These are Debian's names. Fedora and its kin have */etc/httpd/conf.modules.d/10-
 */etc/httpd/conf.d/oxd.conf* and */etc/httpd/oxd/*.
 ";
 
-/// What asks `man` to run tbl has to be the first line.
+/// The line that makes `man` run tbl must be the first one.
 const HEAD: &str = "\
 '\\\" t
 .\\\" Made of the table in crates/oxd-core/src/config/directive: change it there.

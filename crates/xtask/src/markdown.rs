@@ -34,13 +34,13 @@ pub fn inline(markdown: &str) -> Vec<Inline> {
     text.take()
 }
 
-/// What has been read of a paragraph.
+/// The parsed part of a paragraph.
 #[derive(Default)]
 struct Text {
     done: Vec<Inline>,
     bold: bool,
     italic: bool,
-    /// Where the link around the text leads, when that can be followed on paper.
+    /// The target of the link around the text, if it makes sense on paper.
     link: Option<String>,
 }
 
@@ -72,7 +72,7 @@ impl Text {
     }
 }
 
-/// A table for `tbl`: the first column as wide as it needs, the last one with what is left.
+/// A table for `tbl`: the first column as wide as its content, the last one takes the rest.
 fn add_table(page: &mut Roff, rows: Vec<Vec<Vec<Inline>>>) {
     let between = rows.first().map_or(0, Vec::len).saturating_sub(2);
     let columns = format!("l{} lx.", " lw(14n)".repeat(between));

@@ -1,4 +1,4 @@
-//! What is installed beside the programs, laid out as below `/usr/share`.
+//! The files that are installed beside the programs, laid out as below `/usr/share`.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -41,7 +41,7 @@ fn place(file: &Path) -> Result<&Path, String> {
     Ok(file)
 }
 
-/// What oxdctl prints.
+/// The output of oxdctl.
 fn ask(oxdctl: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String, String> {
     let output = Command::new(oxdctl)
         .args(arguments)

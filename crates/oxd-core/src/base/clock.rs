@@ -57,7 +57,7 @@ impl Millis {
         Self(self.0.saturating_add(span.0))
     }
 
-    /// What is left beyond whole seconds, 0 to 999.
+    /// The rest beyond whole seconds, 0 to 999.
     #[must_use]
     pub const fn below_seconds(self) -> Self {
         Self(self.0 % 1_000)
@@ -74,7 +74,7 @@ impl Millis {
 pub trait LeBytes: Copy {
     /// The bytes to store.
     fn to_le_bytes(self) -> [u8; 8];
-    /// What stored bytes mean.
+    /// Reads stored bytes.
     fn from_le_bytes(bytes: [u8; 8]) -> Self;
 }
 

@@ -19,10 +19,10 @@ pub(crate) const OVERHEAD: usize = 1 + NONCE_LEN + 16;
 /// The shortest text that `OxdCryptoKey` takes, in bytes: a key that can be guessed protects nothing.
 pub(crate) const LEAST_KEY_TEXT: usize = 16;
 
-/// How many purposes there are.
+/// The number of purposes.
 const COUNT: usize = 6;
 
-/// What a sealed text is for. A text sealed for one purpose does not open for another.
+/// The purpose of a sealed text. A text sealed for one purpose does not open for another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Purpose {
     /// A session cookie.
@@ -33,7 +33,7 @@ pub enum Purpose {
     Retry,
     /// When a session was last used.
     Seen,
-    /// What is kept in a store or in shared memory.
+    /// Entries of a store or of shared memory.
     Entry,
     /// A form of the module's own pages.
     Form,
@@ -174,7 +174,7 @@ impl KeyRing {
         }
     }
 
-    /// Seals a text for a purpose; `aad` is the additional data: what it belongs to. The answer is cookie-safe ASCII.
+    /// Seals a text for a purpose; `aad` is the additional data. The result is cookie-safe ASCII.
     pub fn seal(
         &self,
         random: &dyn Random,
@@ -211,7 +211,7 @@ impl KeyRing {
         Ok(sealed)
     }
 
-    /// How large a buffer [`KeyRing::open`] needs for a sealed text of this length.
+    /// The buffer size in bytes that [`KeyRing::open`] needs for a sealed text of this length.
     pub fn buffer_len(sealed_len: usize) -> usize {
         // One decoded copy to open, and one that stays untouched for the next key of the ring.
         sealed_len / 4 * 3 + 3

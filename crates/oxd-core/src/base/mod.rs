@@ -1,4 +1,4 @@
-//! What every layer stands on: time, randomness, keys, secrets, reasons.
+//! The base of every layer: time, randomness, keys, secrets, reasons.
 
 mod arena;
 mod clock;

@@ -8,7 +8,7 @@ use super::clock::Seconds;
 /// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them.
 pub type Key = [u8; 32];
 
-/// Why a store did not do what it was asked for.
+/// The failure of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
     /// It cannot be reached, does not answer in time, or failed.

@@ -130,7 +130,7 @@ impl Providers {
         }
     }
 
-    /// What the provider says about itself, asked once.
+    /// The provider's discovery document, fetched once.
     pub(crate) async fn metadata(&self, op_host: &str) -> Result<Arc<Metadata>, Failure> {
         if let Some(known) = lock(&self.known).get(op_host) {
             return Ok(known.clone());

@@ -20,7 +20,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Nobody sends more than this; the bound keeps a runaway caller from eating the memory.
+/// No caller needs more than this; the limit protects the memory.
 const BODY_LIMIT: usize = 4 << 20;
 
 /// Commands that exist, for 404 against 405.

@@ -1,4 +1,4 @@
-//! What the stand-in remembers: sites, client tokens, states and nonces. In memory only.
+//! The stand-in's state: sites, client tokens, states and nonces. In memory only.
 
 use crate::util::{Clock, random_uuid};
 use serde::Serialize;
@@ -45,7 +45,7 @@ pub struct Addresses {
     pub backchannel_logout_session_required: bool,
 }
 
-/// A site with what it was registered for.
+/// A site and its registration.
 #[derive(Clone)]
 pub(crate) struct Registration {
     pub(crate) site: Site,

@@ -20,7 +20,7 @@ pub(super) async fn post(State(op): Shared, headers: HeaderMap, body: String) ->
     op.authorize(&headers, &body)
 }
 
-/// What the request wants of the user before it is answered.
+/// The prompts that the request needs before it is answered.
 struct Wishes {
     none: bool,
     sign_in: bool,

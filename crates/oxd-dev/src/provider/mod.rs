@@ -36,7 +36,7 @@ pub(crate) struct Op {
     clock: Clock,
     pub(crate) keys: Keyring,
     state: Mutex<state::State>,
-    /// What clients were told about sign-outs.
+    /// The logout notices that were sent to clients.
     notices: Mutex<Vec<LogoutNotice>>,
     /// For telling them; made at the first sign-out.
     http: OnceLock<reqwest::Client>,

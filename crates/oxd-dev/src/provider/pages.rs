@@ -1,4 +1,4 @@
-//! What people see. No scripts; one stylesheet; everything from outside is escaped by maud.
+//! The pages for people. No scripts; one stylesheet; maud escapes all external text.
 
 use super::Shared;
 use super::respond::page;
@@ -56,7 +56,7 @@ pub(super) fn sign_in(request: &str, client: &str, name: &str, wrong: bool) -> M
     )
 }
 
-/// What a scope means, in words.
+/// The description of a scope.
 fn meaning(scope: &str) -> &str {
     match scope {
         "openid" => "who you are here",

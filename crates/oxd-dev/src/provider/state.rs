@@ -1,4 +1,4 @@
-//! What the provider remembers: clients, browsers, sign-ins under way, codes, tokens.
+//! The provider's state: clients, browsers, pending sign-ins, codes, tokens.
 
 use crate::User;
 use crate::util::Clock;
@@ -60,12 +60,12 @@ pub(crate) struct AuthRequest {
 #[derive(Clone)]
 pub(crate) struct Pending {
     pub(crate) request: AuthRequest,
-    /// The browser it came from: nobody else may go on with it.
+    /// The browser that it came from; no other browser may continue it.
     pub(crate) browser: String,
     pub(crate) since: Instant,
 }
 
-/// What a code or token stands for.
+/// The grant behind a code or token.
 #[derive(Clone)]
 pub(crate) struct Grant {
     /// Shared by everything that comes from one code, so that all can be revoked at once.

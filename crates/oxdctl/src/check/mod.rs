@@ -39,7 +39,7 @@ const CHECKS: [&str; 13] = [
 /// A client that expires within this time should be seen to now.
 const EXPIRY_WORTH_A_WORD: Duration = Duration::from_secs(14 * 86_400);
 
-/// What is checked.
+/// The subject of the check.
 pub struct Target {
     /// The site file, where there is one.
     pub file: Option<SiteFile>,

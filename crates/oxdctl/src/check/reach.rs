@@ -14,12 +14,12 @@ use crate::advice;
 use crate::route::Link;
 use crate::screen::{Screen, plain};
 
-/// Where the clocks of two machines on one network should be at least.
+/// The largest accepted clock difference between two machines on one network.
 const CLOCK_WORTH_A_WORD: Duration = Duration::from_secs(5);
 /// A certificate that has less time left should be seen to now.
 const CERTIFICATE_WORTH_A_WORD: Duration = Duration::from_secs(30 * 86_400);
 
-/// What was reached.
+/// The result of the connection.
 pub struct Reached {
     /// The address that was connected: oxd's, or its proxy's.
     pub connected: SocketAddr,
@@ -233,7 +233,7 @@ fn clock(report: &mut Report<'_>, answer: &Answer, local: SystemTime) {
     }
 }
 
-/// How far one clock is off another.
+/// The difference between two clocks.
 struct Difference {
     size: Duration,
     ahead: bool,

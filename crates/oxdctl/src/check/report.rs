@@ -9,12 +9,12 @@ use crate::advice;
 use crate::route::Link;
 use crate::screen::{DIM, GREEN, RED, Screen, YELLOW};
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Nothing is wrong.
     Ok,
-    /// It works, but somebody should look at it.
+    /// It works, but an administrator should look at it.
     Warning,
     /// It does not work.
     Failed,
@@ -72,7 +72,7 @@ impl<'s> Report<'s> {
         self.add(check, Status::Ok, None, found.into(), None);
     }
 
-    /// Somebody should look at it.
+    /// A warning.
     pub fn warn(
         &mut self,
         check: &'static str,

@@ -18,11 +18,11 @@ use crate::screen::plain;
 
 /// One check of a site.
 pub struct Examination<'e, 's> {
-    /// Where findings go.
+    /// The report.
     pub report: &'e mut Report<'s>,
     /// oxd.
     pub oxd: Oxd<'e>,
-    /// What is checked.
+    /// The subject of the check.
     pub target: &'e Target,
     /// The address that was connected.
     pub connected: SocketAddr,
