@@ -1,29 +1,24 @@
 //! Test doubles for unit tests: a scripted oxd, a browser's cookies, a request.
 
+mod fake_oxd;
+mod host;
 mod past_vulnerabilities;
+mod request;
 
-use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
+pub(crate) use fake_oxd::FakeOxd;
+pub(crate) use host::{FakeStore, Log};
+pub(crate) use request::{Headers, TestRequest};
+
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
-
 use crate::access::{Admission, Visit, enter};
-use crate::base::{
-    Failure, Key, KeyRing, Level, Millis, NoRandomness, Random, Reason, Seconds, Secret, Store, StoreError,
-    SystemRandom,
-};
-use crate::config::{Expression, RawSettings, ServerDefaults, SessionStore, Settings, SiteFile};
+use crate::base::{KeyRing, Reason, Seconds, Store};
+use crate::config::{RawSettings, ServerDefaults, SessionStore, Settings, SiteFile};
 use crate::flow::Ctx;
-use crate::http::{Form, Header, Host, Method, Origin, Request, RequestEnv, Response};
+use crate::http::{Form, Host, Method, Request, RequestEnv, Response};
 use crate::login::{self, AuthRequestOverrides};
-use crate::oxd::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
-use crate::oxd::commands::tokens_by_code::GetTokensByCode;
-use crate::oxd::commands::user_info::GetUserInfo;
-use crate::oxd::{self, BadAnswer, Call, Cause, Oxd, Request as _, Trouble};
+use crate::oxd::Call;
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
 use crate::shm::{MEMORY_WORDS, Memory};
 
@@ -38,211 +33,6 @@ pub(crate) fn site(id: &str) -> SiteFile {
         client_secret: None,
         op_host: None,
         op_configuration_endpoint: None,
-    }
-}
-
-/// An oxd that answers what a test tells it to, and remembers what it was asked.
-pub(crate) struct FakeOxd {
-    pub asked: RefCell<Vec<(&'static str, Value)>>,
-    pub id_token_claims: Value,
-    pub user_info: Value,
-    pub authorization_url: Option<String>,
-    pub failure: Option<(&'static str, Reason)>,
-    pub keys: Vec<Value>,
-}
-
-impl Default for FakeOxd {
-    fn default() -> Self {
-        Self {
-            asked: RefCell::default(),
-            id_token_claims: json!({"sub": "alice", "iss": "https://op", "exp": NOW + 3600, "acr": "basic"}),
-            user_info: json!({"sub": "alice", "name": "Alice"}),
-            authorization_url: None,
-            failure: None,
-            keys: Vec::new(),
-        }
-    }
-}
-
-impl FakeOxd {
-    pub(crate) fn commands(&self) -> Vec<&'static str> {
-        self.asked.borrow().iter().map(|(command, _)| *command).collect()
-    }
-
-    fn ask(&self, command: &'static str, request: Value) -> Result<(), oxd::Error> {
-        self.asked.borrow_mut().push((command, request));
-        match self.failure {
-            Some((failing, reason)) if failing == command => Err(error_for(reason)),
-            _ => Ok(()),
-        }
-    }
-
-    fn last_nonce(&self) -> Option<Value> {
-        let asked = self.asked.borrow();
-        asked
-            .iter()
-            .rev()
-            .find(|(c, _)| *c == "get-authorization-url")
-            .map(|(_, r)| r["nonce"].clone())
-    }
-}
-
-/// An error of oxd that is refused for this reason.
-fn error_for(reason: Reason) -> oxd::Error {
-    let at = || "http://oxd/scripted".to_owned();
-    let trouble = |cause| oxd::Error::NoAnswer {
-        at: at(),
-        trouble: Trouble::new(cause, "scripted"),
-    };
-    let by_code = |said| BadAnswer::scripted(GetTokensByCode::COMMAND, 400, said);
-    let all = [
-        trouble(Cause::ConnectionRefused),
-        trouble(Cause::NoAnswer),
-        trouble(Cause::NotHttp),
-        by_code("'code' is invalid."),
-        by_code("'state' is not registered."),
-        BadAnswer::scripted(GetAccessTokenByRefreshToken::COMMAND, 400, ""),
-    ];
-    let is_meant = |error: &oxd::Error| Failure::from(error.clone()).reason == reason;
-    all.into_iter()
-        .find(is_meant)
-        .unwrap_or_else(|| panic!("{reason:?}"))
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    serde_json::from_value(value).unwrap()
-}
-
-impl Call for FakeOxd {
-    fn call(
-        &self,
-        command: oxd::Command,
-        request: Map<String, Value>,
-    ) -> Result<Map<String, Value>, oxd::Error> {
-        self.ask(command.name, Value::Object(request.clone()))?;
-        Ok(match command.name {
-            "get-authorization-url" => {
-                let url = self.authorization_url.clone().unwrap_or_else(|| {
-                    format!(
-                        "https://op/authorize?client_id=@!1&redirect_uri=https://app.example/oxd/login\
-                         &state={}&nonce={}",
-                        request["state"].as_str().unwrap(),
-                        request["nonce"].as_str().unwrap()
-                    )
-                });
-                object(json!({"authorization_url": url}))
-            }
-            "get-tokens-by-code" => {
-                let mut claims = self.id_token_claims.clone();
-                if let (None, Some(nonce)) = (claims.get("nonce"), self.last_nonce()) {
-                    claims["nonce"] = nonce;
-                }
-                object(json!({
-                    "access_token": "access", "refresh_token": "refresh", "expires_in": 300,
-                    "id_token": "e30.e30.sig", "id_token_claims": claims,
-                }))
-            }
-            "get-user-info" => object(self.user_info.clone()),
-            "get-logout-uri" => object(json!({"uri": "https://op/end_session"})),
-            other => panic!("nobody has scripted {other}"),
-        })
-    }
-}
-
-impl Oxd for FakeOxd {
-    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, oxd::Error> {
-        self.ask("refresh", json!({"refresh_token": refresh_token, "scope": scope}))?;
-        Ok(Refreshed {
-            access_token: Secret::new("new-access".into()),
-            expires_in: Some(300),
-            refresh_token: None,
-        })
-    }
-
-    fn user_info_again(
-        &self,
-        access_token: &str,
-        id_token: &str,
-        _: Seconds,
-    ) -> Result<Map<String, Value>, oxd::Error> {
-        let request = GetUserInfo {
-            access_token,
-            id_token,
-        };
-        request.send(self)
-    }
-
-    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, oxd::Error> {
-        self.ask("get-jwks", json!({"anew": anew}))?;
-        Ok(self.keys.clone())
-    }
-}
-
-/// Collects what is logged.
-#[derive(Default)]
-pub(crate) struct Log(pub RefCell<Vec<String>>);
-
-impl Random for Log {
-    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
-        SystemRandom.fill(buffer)
-    }
-}
-
-impl Host for Log {
-    fn evaluate(&self, expression: Expression<'_>) -> Result<String, String> {
-        match expression.0.downcast_ref() {
-            None | Some(0) => Err("scripted".into()),
-            Some(number) => Ok(format!("value{number}")),
-        }
-    }
-
-    fn logs(&self, _: Level) -> bool {
-        true
-    }
-
-    fn log(&self, _: Level, line: &str) {
-        self.0.borrow_mut().push(line.to_owned());
-    }
-}
-
-/// A store in this process, which can be out of order.
-#[derive(Debug, Default)]
-pub(crate) struct FakeStore {
-    pub entries: Mutex<HashMap<Key, Vec<u8>>>,
-    pub asked: AtomicUsize,
-    pub is_down: AtomicBool,
-}
-
-impl FakeStore {
-    fn ask(&self) -> Result<MutexGuard<'_, HashMap<Key, Vec<u8>>>, StoreError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.is_down.load(Ordering::SeqCst) {
-            return Err(StoreError::Unavailable("scripted".into()));
-        }
-        Ok(self.entries.lock().unwrap())
-    }
-}
-
-impl Store for FakeStore {
-    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.ask()?.get(key).cloned())
-    }
-
-    fn put(&self, key: &Key, value: &[u8], _: Seconds) -> Result<(), StoreError> {
-        if value.len() > 8_000 {
-            return Err(StoreError::TooLarge("scripted".into()));
-        }
-        self.ask()?.insert(*key, value.to_vec());
-        Ok(())
-    }
-
-    fn remove(&self, key: &Key) -> Result<(), StoreError> {
-        self.ask()?.remove(key);
-        Ok(())
-    }
-
-    fn is_shared(&self) -> bool {
-        false
     }
 }
 
@@ -267,107 +57,6 @@ pub(crate) fn everything(stats: &Stats<'_>) {
     for action in Action::ALL {
         for answered in Answered::ALL {
             stats.store(*action, *answered, Duration::from_millis(1));
-        }
-    }
-}
-
-/// The headers of a request.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Headers {
-    pub accept: Option<&'static str>,
-    pub content_type: Option<&'static str>,
-    pub sec_fetch_mode: Option<&'static str>,
-    pub sec_fetch_site: Option<&'static str>,
-    pub origin: Option<&'static str>,
-    pub x_requested_with: Option<&'static str>,
-    pub x_forwarded_proto: Option<&'static str>,
-    pub x_forwarded_host: Option<&'static str>,
-    pub x_forwarded_port: Option<&'static str>,
-    pub forwarded: Option<&'static str>,
-}
-
-/// A request as plain data.
-pub(crate) struct TestRequest {
-    pub now: Seconds,
-    pub method: Method,
-    pub target: String,
-    pub cookies: String,
-    pub headers: Headers,
-}
-
-impl TestRequest {
-    /// A plain navigation.
-    pub(crate) fn navigation(target: &str) -> Self {
-        Self {
-            now: NOW,
-            method: Method::Get,
-            target: target.to_owned(),
-            cookies: String::new(),
-            headers: Headers {
-                accept: Some("text/html,*/*;q=0.8"),
-                ..Headers::default()
-            },
-        }
-    }
-
-    fn parts(&self) -> (&str, Option<&str>) {
-        match self.target.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (&self.target, None),
-        }
-    }
-}
-
-impl Request for TestRequest {
-    fn millis(&self) -> Millis {
-        self.now.millis()
-    }
-
-    fn method(&self) -> Method {
-        self.method
-    }
-
-    fn path(&self) -> Cow<'_, str> {
-        self.parts().0.into()
-    }
-
-    fn query(&self) -> Option<&str> {
-        self.parts().1
-    }
-
-    fn target(&self) -> Cow<'_, str> {
-        self.target.as_str().into()
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::new("https", "app.example", None)
-    }
-
-    fn realm(&self) -> Option<&str> {
-        None
-    }
-
-    fn header_limit(&self) -> usize {
-        8190
-    }
-
-    fn cookies(&self) -> Option<&[u8]> {
-        (!self.cookies.is_empty()).then_some(self.cookies.as_bytes())
-    }
-
-    fn header(&self, header: Header) -> Option<&str> {
-        let headers = &self.headers;
-        match header {
-            Header::Accept => headers.accept,
-            Header::ContentType => headers.content_type,
-            Header::SecFetchMode => headers.sec_fetch_mode,
-            Header::SecFetchSite => headers.sec_fetch_site,
-            Header::Origin => headers.origin,
-            Header::RequestedWith => headers.x_requested_with,
-            Header::ForwardedProto => headers.x_forwarded_proto,
-            Header::ForwardedHost => headers.x_forwarded_host,
-            Header::ForwardedPort => headers.x_forwarded_port,
-            Header::Forwarded => headers.forwarded,
         }
     }
 }

@@ -1,0 +1,149 @@
+//! A scripted oxd.
+
+use std::cell::RefCell;
+
+use serde_json::{Map, Value, json};
+
+use super::NOW;
+use crate::base::{Failure, Reason, Seconds, Secret};
+use crate::oxd::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
+use crate::oxd::commands::tokens_by_code::GetTokensByCode;
+use crate::oxd::commands::user_info::GetUserInfo;
+use crate::oxd::{self, BadAnswer, Call, Cause, Oxd, Request as _, Trouble};
+
+/// An oxd that answers what a test tells it to, and remembers what it was asked.
+pub(crate) struct FakeOxd {
+    pub asked: RefCell<Vec<(&'static str, Value)>>,
+    pub id_token_claims: Value,
+    pub user_info: Value,
+    pub authorization_url: Option<String>,
+    pub failure: Option<(&'static str, Reason)>,
+    pub keys: Vec<Value>,
+}
+
+impl Default for FakeOxd {
+    fn default() -> Self {
+        Self {
+            asked: RefCell::default(),
+            id_token_claims: json!({"sub": "alice", "iss": "https://op", "exp": NOW + 3600, "acr": "basic"}),
+            user_info: json!({"sub": "alice", "name": "Alice"}),
+            authorization_url: None,
+            failure: None,
+            keys: Vec::new(),
+        }
+    }
+}
+
+impl FakeOxd {
+    pub(crate) fn commands(&self) -> Vec<&'static str> {
+        self.asked.borrow().iter().map(|(command, _)| *command).collect()
+    }
+
+    fn ask(&self, command: &'static str, request: Value) -> Result<(), oxd::Error> {
+        self.asked.borrow_mut().push((command, request));
+        match self.failure {
+            Some((failing, reason)) if failing == command => Err(error_for(reason)),
+            _ => Ok(()),
+        }
+    }
+
+    fn last_nonce(&self) -> Option<Value> {
+        let asked = self.asked.borrow();
+        asked
+            .iter()
+            .rev()
+            .find(|(c, _)| *c == "get-authorization-url")
+            .map(|(_, r)| r["nonce"].clone())
+    }
+}
+
+/// An error of oxd that is refused for this reason.
+fn error_for(reason: Reason) -> oxd::Error {
+    let at = || "http://oxd/scripted".to_owned();
+    let trouble = |cause| oxd::Error::NoAnswer {
+        at: at(),
+        trouble: Trouble::new(cause, "scripted"),
+    };
+    let by_code = |said| BadAnswer::scripted(GetTokensByCode::COMMAND, 400, said);
+    let all = [
+        trouble(Cause::ConnectionRefused),
+        trouble(Cause::NoAnswer),
+        trouble(Cause::NotHttp),
+        by_code("'code' is invalid."),
+        by_code("'state' is not registered."),
+        BadAnswer::scripted(GetAccessTokenByRefreshToken::COMMAND, 400, ""),
+    ];
+    let is_meant = |error: &oxd::Error| Failure::from(error.clone()).reason == reason;
+    all.into_iter()
+        .find(is_meant)
+        .unwrap_or_else(|| panic!("{reason:?}"))
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    serde_json::from_value(value).unwrap()
+}
+
+impl Call for FakeOxd {
+    fn call(
+        &self,
+        command: oxd::Command,
+        request: Map<String, Value>,
+    ) -> Result<Map<String, Value>, oxd::Error> {
+        self.ask(command.name, Value::Object(request.clone()))?;
+        Ok(match command.name {
+            "get-authorization-url" => {
+                let url = self.authorization_url.clone().unwrap_or_else(|| {
+                    format!(
+                        "https://op/authorize?client_id=@!1&redirect_uri=https://app.example/oxd/login\
+                         &state={}&nonce={}",
+                        request["state"].as_str().unwrap(),
+                        request["nonce"].as_str().unwrap()
+                    )
+                });
+                object(json!({"authorization_url": url}))
+            }
+            "get-tokens-by-code" => {
+                let mut claims = self.id_token_claims.clone();
+                if let (None, Some(nonce)) = (claims.get("nonce"), self.last_nonce()) {
+                    claims["nonce"] = nonce;
+                }
+                object(json!({
+                    "access_token": "access", "refresh_token": "refresh", "expires_in": 300,
+                    "id_token": "e30.e30.sig", "id_token_claims": claims,
+                }))
+            }
+            "get-user-info" => object(self.user_info.clone()),
+            "get-logout-uri" => object(json!({"uri": "https://op/end_session"})),
+            other => panic!("nobody has scripted {other}"),
+        })
+    }
+}
+
+impl Oxd for FakeOxd {
+    fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, oxd::Error> {
+        self.ask("refresh", json!({"refresh_token": refresh_token, "scope": scope}))?;
+        Ok(Refreshed {
+            access_token: Secret::new("new-access".into()),
+            expires_in: Some(300),
+            refresh_token: None,
+        })
+    }
+
+    fn user_info_again(
+        &self,
+        access_token: &str,
+        id_token: &str,
+        _: Seconds,
+    ) -> Result<Map<String, Value>, oxd::Error> {
+        let request = GetUserInfo {
+            access_token,
+            id_token,
+        };
+        request.send(self)
+    }
+
+    fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, oxd::Error> {
+        self.ask("get-jwks", json!({"anew": anew}))?;
+        Ok(self.keys.clone())
+    }
+}

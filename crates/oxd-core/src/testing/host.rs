@@ -1,0 +1,78 @@
+//! A log, and a store in this process.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::base::{Key, Level, NoRandomness, Random, Seconds, Store, StoreError, SystemRandom};
+use crate::config::Expression;
+use crate::http::Host;
+
+/// Collects what is logged.
+#[derive(Default)]
+pub(crate) struct Log(pub RefCell<Vec<String>>);
+
+impl Random for Log {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
+        SystemRandom.fill(buffer)
+    }
+}
+
+impl Host for Log {
+    fn evaluate(&self, expression: Expression<'_>) -> Result<String, String> {
+        match expression.0.downcast_ref() {
+            None | Some(0) => Err("scripted".into()),
+            Some(number) => Ok(format!("value{number}")),
+        }
+    }
+
+    fn logs(&self, _: Level) -> bool {
+        true
+    }
+
+    fn log(&self, _: Level, line: &str) {
+        self.0.borrow_mut().push(line.to_owned());
+    }
+}
+
+/// A store in this process, which can be out of order.
+#[derive(Debug, Default)]
+pub(crate) struct FakeStore {
+    pub entries: Mutex<HashMap<Key, Vec<u8>>>,
+    pub asked: AtomicUsize,
+    pub is_down: AtomicBool,
+}
+
+impl FakeStore {
+    fn ask(&self) -> Result<MutexGuard<'_, HashMap<Key, Vec<u8>>>, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("scripted".into()));
+        }
+        Ok(self.entries.lock().unwrap())
+    }
+}
+
+impl Store for FakeStore {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.ask()?.get(key).cloned())
+    }
+
+    fn put(&self, key: &Key, value: &[u8], _: Seconds) -> Result<(), StoreError> {
+        if value.len() > 8_000 {
+            return Err(StoreError::TooLarge("scripted".into()));
+        }
+        self.ask()?.insert(*key, value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        self.ask()?.remove(key);
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,108 @@
+//! A request as plain data.
+
+use std::borrow::Cow;
+
+use super::NOW;
+use crate::base::{Millis, Seconds};
+use crate::http::{Header, Method, Origin, Request};
+
+/// The headers of a request.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Headers {
+    pub accept: Option<&'static str>,
+    pub content_type: Option<&'static str>,
+    pub sec_fetch_mode: Option<&'static str>,
+    pub sec_fetch_site: Option<&'static str>,
+    pub origin: Option<&'static str>,
+    pub x_requested_with: Option<&'static str>,
+    pub x_forwarded_proto: Option<&'static str>,
+    pub x_forwarded_host: Option<&'static str>,
+    pub x_forwarded_port: Option<&'static str>,
+    pub forwarded: Option<&'static str>,
+}
+
+/// A request as plain data.
+pub(crate) struct TestRequest {
+    pub now: Seconds,
+    pub method: Method,
+    pub target: String,
+    pub cookies: String,
+    pub headers: Headers,
+}
+
+impl TestRequest {
+    /// A plain navigation.
+    pub(crate) fn navigation(target: &str) -> Self {
+        Self {
+            now: NOW,
+            method: Method::Get,
+            target: target.to_owned(),
+            cookies: String::new(),
+            headers: Headers {
+                accept: Some("text/html,*/*;q=0.8"),
+                ..Headers::default()
+            },
+        }
+    }
+
+    fn parts(&self) -> (&str, Option<&str>) {
+        match self.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&self.target, None),
+        }
+    }
+}
+
+impl Request for TestRequest {
+    fn millis(&self) -> Millis {
+        self.now.millis()
+    }
+
+    fn method(&self) -> Method {
+        self.method
+    }
+
+    fn path(&self) -> Cow<'_, str> {
+        self.parts().0.into()
+    }
+
+    fn query(&self) -> Option<&str> {
+        self.parts().1
+    }
+
+    fn target(&self) -> Cow<'_, str> {
+        self.target.as_str().into()
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::new("https", "app.example", None)
+    }
+
+    fn realm(&self) -> Option<&str> {
+        None
+    }
+
+    fn header_limit(&self) -> usize {
+        8190
+    }
+
+    fn cookies(&self) -> Option<&[u8]> {
+        (!self.cookies.is_empty()).then_some(self.cookies.as_bytes())
+    }
+
+    fn header(&self, header: Header) -> Option<&str> {
+        let headers = &self.headers;
+        match header {
+            Header::Accept => headers.accept,
+            Header::ContentType => headers.content_type,
+            Header::SecFetchMode => headers.sec_fetch_mode,
+            Header::SecFetchSite => headers.sec_fetch_site,
+            Header::Origin => headers.origin,
+            Header::RequestedWith => headers.x_requested_with,
+            Header::ForwardedProto => headers.x_forwarded_proto,
+            Header::ForwardedHost => headers.x_forwarded_host,
+            Header::ForwardedPort => headers.x_forwarded_port,
+            Header::Forwarded => headers.forwarded,
+        }
+    }
+}
