@@ -13,12 +13,11 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::access::{Admission, Visit, enter};
-use crate::base::{KeyRing, Reason, Seconds, Store};
+use crate::base::{KeyRing, Reason, Seconds};
 use crate::config::{RawSettings, ServerDefaults, SessionStore, Settings, SiteFile};
 use crate::flow::Ctx;
-use crate::http::{Form, Host, Method, Request, RequestEnv, Response};
+use crate::http::{Form, Method, RequestEnv, Response};
 use crate::login::{self, AuthRequestOverrides};
-use crate::oxd::Call;
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
 use crate::shm::{MEMORY_WORDS, Memory};
 
