@@ -1,5 +1,5 @@
-/* What only C can say of httpd's interface: variadic logging, macros with side effects, and the file and line that
- * the log macros take from the compiler. Everything else is called from Rust. */
+/* The parts of httpd's interface that need C: variadic logging, macros with side effects, and the file and line that
+ * the log macros take from the compiler. Rust calls everything else directly. */
 #ifndef OXD_SHIM_H
 #define OXD_SHIM_H
 
@@ -21,7 +21,7 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
-/* Write a finished line; nothing in it is taken for a format. */
+/* Write a complete line; it is not a format string. */
 void oxd_log_request(const request_rec *r, int level, const char *line);
 void oxd_log_server(const server_rec *s, int level, const char *line);
 

@@ -97,7 +97,7 @@ pub fn session_of(request: Request<'_>) -> Option<Opened<'_>> {
 }
 
 fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
-    request.update_state(|state| state.asked = true);
+    request.update_state(|state| state.claim_requested = true);
     let env = place.session_env()?;
     let found = place.visit(|visit| find(&env, visit.held, visit.memory));
     let session = found.unwrap_or_else(|failure| {
@@ -184,18 +184,21 @@ fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
 /// without setting the user name.
 pub fn before_rules(request: Request<'_>) -> Status {
     let ours = is_word(request.auth_type(), "oxd") && !request.has_user();
-    if !ours || !child::claims_in_expressions() || request.own_state().is_some_and(|state| state.deciding) {
+    if !ours
+        || !child::claims_in_expressions()
+        || request.own_state().is_some_and(|state| state.evaluating_rules)
+    {
         return Status::Declined;
     }
     if is_word(request.configured_handler(), "oxd") {
         return Status::Declined;
     }
-    request.update_state(|state| (state.deciding, state.asked) = (true, true));
+    request.update_state(|state| (state.evaluating_rules, state.claim_requested) = (true, true));
     // With a session at hand, the rules need only one evaluation, with the session's user.
     if session_of(request).is_none() {
-        request.update_state(|state| state.asked = false);
+        request.update_state(|state| state.claim_requested = false);
         let decision = request.rules_decide();
-        if !request.own_state().is_some_and(|state| state.asked) {
+        if !request.own_state().is_some_and(|state| state.claim_requested) {
             return decision;
         }
     }
@@ -205,8 +208,8 @@ pub fn before_rules(request: Request<'_>) -> Status {
     }
 }
 
-/// The access_checker_ex hook, last of all: the handler's own endpoints are open to everyone, otherwise nobody could
-/// log in where a whole site is protected. Rules that need no user (`Require ip`) have been evaluated before.
+/// The access_checker_ex hook, after all others: the handler's own endpoints are open to everyone. Otherwise no login
+/// would be possible where a whole site is protected. Rules that need no user (`Require ip`) have been evaluated before.
 pub fn open_handler(request: Request<'_>) -> Status {
     let is_ours = is_word(request.configured_handler(), "oxd") && is_word(request.auth_type(), "oxd");
     if is_ours { Status::Ok } else { Status::Declined }

@@ -17,9 +17,9 @@ use crate::ffi::socache::{Calls, Hints, LONGEST, NotOpened, Refusal, Socache};
 
 /// How long a request waits for a store on the network. The providers enforce no usable limit of their own: a stalled
 /// server would block a worker for minutes.
-const PATIENCE: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the module makes no calls to a store that timed out, except for one probing request, in milliseconds.
-const REST: u64 = 1_000;
+const RETRY_AFTER_MS: u64 = 1_000;
 /// Payload of one DBM entry, in bytes: an SDBM pair holds at most 1 KiB, and the provider adds to it.
 const DBM_PIECE: usize = 850;
 /// The most DBM entries that one session entry is split into.
@@ -50,7 +50,7 @@ struct ProviderStore {
     suspect: AtomicBool,
     /// Until when this child makes no calls to the store, in milliseconds since the child's start; 0: calls are
     /// allowed.
-    rests_until: AtomicU64,
+    retry_at: AtomicU64,
 }
 
 /// All stores that any configuration of this process has named. They are few and never freed, because a thread may
@@ -77,7 +77,7 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
             provider: provider.to_owned(),
             socache: Socache::new(),
             suspect: AtomicBool::new(false),
-            rests_until: AtomicU64::new(0),
+            retry_at: AtomicU64::new(0),
         }));
         let handle: &'static StoreHandle = Box::leak(Box::new(StoreHandle(store)));
         stores.push(handle);
@@ -184,7 +184,7 @@ impl ProviderStore {
         answer
     }
 
-    /// Calls the store directly or, where it may stall, in another thread with the time limit [`PATIENCE`].
+    /// Calls the store directly or, where it may stall, in another thread with the time limit [`CALL_TIMEOUT`].
     fn ask<A: Send + 'static>(
         &'static self,
         action: impl Fn(&ProviderStore) -> Result<A, Refusal> + Send + Sync + 'static,
@@ -192,14 +192,14 @@ impl ProviderStore {
         if !self.is_on_network() {
             return action(self);
         }
-        let resting = self.rests_until.load(Ordering::Acquire);
+        let resting = self.retry_at.load(Ordering::Acquire);
         let now = millis();
         if resting != 0 {
             // One request probes the store; the others fail immediately instead of waiting.
-            let next = now + REST;
+            let next = now + RETRY_AFTER_MS;
             let tries = now >= resting
                 && self
-                    .rests_until
+                    .retry_at
                     .compare_exchange(resting, next, Ordering::AcqRel, Ordering::Acquire)
                     .is_ok();
             if !tries {
@@ -217,15 +217,15 @@ impl ProviderStore {
         });
         worker_pool::run(job)
             .map_err(|error| Refusal::Failed(format!("no thread for its calls: {error}")))?;
-        match receiver.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(CALL_TIMEOUT) {
             Ok(answer) => {
-                self.rests_until.store(0, Ordering::Release);
+                self.retry_at.store(0, Ordering::Release);
                 answer
             }
             Err(_) => {
                 given_up.store(true, Ordering::Release);
-                self.rests_until.store(millis() + REST, Ordering::Release);
-                Err(Refusal::Failed(format!("no answer after {PATIENCE:?}")))
+                self.retry_at.store(millis() + RETRY_AFTER_MS, Ordering::Release);
+                Err(Refusal::Failed(format!("no answer after {CALL_TIMEOUT:?}")))
             }
         }
     }
@@ -267,7 +267,7 @@ fn piece(key: &Key, number: usize) -> Key {
     }
 }
 
-fn is_cut(store: &ProviderStore) -> bool {
+fn splits_entries(store: &ProviderStore) -> bool {
     store.provider == "dbm"
 }
 
@@ -290,7 +290,7 @@ fn expiry(until: Seconds) -> i64 {
 fn get(store: &ProviderStore, key: &Key) -> Result<Vec<u8>, Refusal> {
     let calls = store.socache.calls()?;
     let mut value = retrieve(store, &calls, key)?;
-    if is_cut(store) {
+    if splits_entries(store) {
         // The first byte of the first piece is the number of pieces.
         let count = usize::from(value.first().copied().unwrap_or(1));
         if !value.is_empty() {
@@ -308,7 +308,7 @@ fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result
         return Err(Refusal::TooLarge);
     }
     let (calls, until) = (store.socache.calls()?, expiry(until));
-    if !is_cut(store) {
+    if !splits_entries(store) {
         return calls.store(key, value, until);
     }
     let count = value.len().div_ceil(DBM_PIECE).max(1);
@@ -326,7 +326,7 @@ fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result
 
 fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
     let calls = store.socache.calls()?;
-    if is_cut(store)
+    if splits_entries(store)
         && let Ok(head) = retrieve(store, &calls, key)
     {
         for number in 1..usize::from(head.first().copied().unwrap_or(1)).min(DBM_PIECES) {
@@ -340,5 +340,5 @@ fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
 fn millis() -> u64 {
     static STARTED: Lazy<Instant> = Lazy::new(Instant::now);
     // Never 0, which means that calls are allowed.
-    u64::try_from(STARTED.elapsed().as_millis()).unwrap_or(u64::MAX - REST - 1) + 1
+    u64::try_from(STARTED.elapsed().as_millis()).unwrap_or(u64::MAX - RETRY_AFTER_MS - 1) + 1
 }

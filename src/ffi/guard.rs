@@ -11,8 +11,7 @@ thread_local! {
 
 /// Replaces Rust's panic hook, which writes several raw lines to standard error, by one that records the message.
 ///
-/// Panics outside of [`contained`] go to the previous hook, because other Rust code in the process (another module) may
-/// rely on it.
+/// Another httpd module in Rust is not affected: each has its own copy of the standard library, and its own hook.
 pub fn install_panic_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

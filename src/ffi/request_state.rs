@@ -16,9 +16,9 @@ pub struct RequestState<'r> {
     /// The values of a `Require oxd-acr` rule that was not met.
     pub wanted_acr: Option<&'r [String]>,
     /// Whether the rules are being evaluated before authentication.
-    pub deciding: bool,
+    pub evaluating_rules: bool,
     /// Whether a rule has asked for a claim during that evaluation.
-    pub asked: bool,
+    pub claim_requested: bool,
 }
 
 /// A NUL-terminated text that lives as long as the pool of the request with this `'r`.

@@ -1,5 +1,5 @@
-/* Preloaded into httpd by the test bed: memory that is given back is overwritten and not given out again for a while,
- * so that whoever goes on using it reads rubbish.
+/* Preloaded into httpd by the test bed: overwrites freed memory and delays its reuse, so that a use after
+ * free reads rubbish.
  *
  * Debian's APR takes the memory of pools straight from mmap(). With `MaxMemFree 1` it gives back each piece as soon as
  * its pool is destroyed, and the kernel hands out the same address at the next call: without this, freed text is often
@@ -13,11 +13,11 @@
 
 /* As MALLOC_PERTURB_ in tests/src/builder.rs. */
 #define FILL 0xa5
-/* Larger pieces are nobody's pool. */
+/* Larger mappings are not pools. */
 #define LARGEST (1 << 20)
-/* The last pieces that were given back stay mapped. */
+/* The last freed mappings stay mapped. */
 #define KEPT 1024
-/* The pieces in use, by address; what does not fit is not looked after. */
+/* The mappings in use, by address; when the table is full, further ones are not watched. */
 #define SLOTS 65536
 
 struct piece {
@@ -81,7 +81,7 @@ int munmap(void *at, size_t length)
     if (known->at == at && known->length == length) {
         known->at = NULL;
         memset(at, FILL, length);
-        /* A text that is read beyond its end ends here. */
+        /* A NUL, so that a text read beyond its end ends here. */
         ((char *)at)[length - 1] = 0;
         old = kept[next];
         kept[next] = (struct piece){ at, length };

@@ -97,7 +97,7 @@ impl Calls<'_> {
         };
         BUFFER.with_borrow_mut(|buffer| {
             if buffer.is_empty() {
-                // Zeroed by the kernel one page at a time, as entries need it: each thread keeps its buffer for ever.
+                // Zeroed by the kernel one page at a time, as entries need it: a thread never frees its buffer.
                 *buffer = vec![0; LONGEST];
             }
             // Bytes of an earlier call must not pass for a value that the provider never wrote.

@@ -1,4 +1,4 @@
-//! The fault of old: a subrequest's header kept with the main request.
+//! A former use after free: a subrequest's header in the main request's state.
 
 use oxd_edge::edge::Request;
 
