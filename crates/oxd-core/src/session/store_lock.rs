@@ -35,7 +35,8 @@ impl<'a> StoreLock<'a> {
         entries.put(env.host, &lock, &name, wall().saturating_add(STANDS))?;
         thread::sleep(SETTLES_IN);
         let is_ours = entries.get(&lock)?.as_deref() == Some(&name[..]);
-        Ok(is_ours.then_some(Self(Some((entries, lock)))))
+        // Built only when it is ours: dropping it removes the entry.
+        Ok(is_ours.then(|| Self(Some((entries, lock)))))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sessions in a store, and their end.
 
+use super::open::key_of;
 use super::store::Kind;
 use super::*;
 use crate::base::{Reason, Seconds, SiteId};
@@ -333,4 +334,32 @@ fn the_time_of_last_use_belongs_to_one_session() {
             "neither a foreign nor a made-up time counts"
         );
     }
+}
+
+#[test]
+fn a_machine_that_loses_the_refresh_lock_leaves_it_to_the_winner() {
+    let (file, store) = (site("s"), FakeStore::default());
+    store.is_shared.store(true, Ordering::SeqCst);
+    let mut browser = browser(&file, Some(&store), memory());
+    browser.log_in("/app");
+    browser.look("/", |ctx| {
+        with_own(ctx, |session| {
+            let session = session.unwrap();
+            let key = Kind::Lease.beside(&key_of(&session.record).unwrap());
+            let held = || store.entries.lock().unwrap().get(&key).cloned();
+            let winner = StoreLock::take(ctx, &session).unwrap();
+            assert!(winner.is_some());
+            let name_of_winner = held().unwrap();
+            assert!(StoreLock::take(ctx, &session).unwrap().is_none(), "taken");
+            assert_eq!(held(), Some(name_of_winner.clone()));
+            // Both machines found no lock; the winner's write came last.
+            store.entries.lock().unwrap().remove(&key);
+            *store.overwritten_with.lock().unwrap() = Some(name_of_winner.clone());
+            assert!(StoreLock::take(ctx, &session).unwrap().is_none(), "lost");
+            assert_eq!(held(), Some(name_of_winner));
+            drop(winner);
+            assert_eq!(held(), None);
+        })
+        .unwrap();
+    });
 }

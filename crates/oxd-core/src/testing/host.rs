@@ -42,6 +42,9 @@ pub(crate) struct FakeStore {
     pub entries: Mutex<HashMap<Key, Vec<u8>>>,
     pub asked: AtomicUsize,
     pub is_down: AtomicBool,
+    pub is_shared: AtomicBool,
+    /// The value that another machine writes under the same key right after the next write.
+    pub overwritten_with: Mutex<Option<Vec<u8>>>,
 }
 
 impl FakeStore {
@@ -63,7 +66,8 @@ impl Store for FakeStore {
         if value.len() > 8_000 {
             return Err(StoreError::TooLarge("scripted".into()));
         }
-        self.ask()?.insert(*key, value.to_vec());
+        let others = self.overwritten_with.lock().unwrap().take();
+        self.ask()?.insert(*key, others.unwrap_or_else(|| value.to_vec()));
         Ok(())
     }
 
@@ -73,6 +77,6 @@ impl Store for FakeStore {
     }
 
     fn is_shared(&self) -> bool {
-        false
+        self.is_shared.load(Ordering::SeqCst)
     }
 }
