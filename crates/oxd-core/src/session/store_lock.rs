@@ -12,7 +12,7 @@ use super::store::{Entries, Kind};
 use crate::base::{Failure, Key, Seconds, wall};
 
 /// Longer than any write that began before ours was to be read.
-const SETTLES_IN: Duration = Duration::from_millis(50);
+const SETTLES_IN: Duration = Duration::from_millis(100);
 /// How long the name stands when its owner dies.
 const STANDS: Seconds = Seconds(30);
 
