@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::base::Seconds;
+
 use url::{Host, Url};
 
 /// An error in a directive's value, as `configtest` prints it.
@@ -54,6 +56,11 @@ pub fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Parsed<T> {
                 ),
             )
         })
+}
+
+/// A time in whole seconds, with the bounds of [`time`].
+pub fn seconds(text: &str, least: Duration, most: Duration) -> Parsed<Seconds> {
+    time(text, least, most).map(Seconds::of)
 }
 
 /// A time in httpd's units: `500ms`, `30s`, `5min` (or `5mi`), `8h`; a bare number is seconds.

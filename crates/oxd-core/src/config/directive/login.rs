@@ -196,11 +196,7 @@ pub(super) const TABLE: &[Directive] = &[
         #[cfg(test)]
         bad: &[&["0"], &["soon"]],
         apply: |s, _, args| {
-            s.max_age = Some(Seconds::of(value::time(
-                args[0],
-                Duration::from_secs(1),
-                LONGEST,
-            )?));
+            s.max_age = Some(value::seconds(args[0], Duration::from_secs(1), LONGEST)?);
             Ok(())
         },
     },
@@ -357,11 +353,7 @@ pub(super) const TABLE: &[Directive] = &[
         #[cfg(test)]
         bad: &[&["0"], &["x"]],
         apply: |s, _, args| {
-            s.state_timeout = Some(Seconds::of(value::time(
-                args[0],
-                Duration::from_secs(1),
-                LONGEST,
-            )?));
+            s.state_timeout = Some(value::seconds(args[0], Duration::from_secs(1), LONGEST)?);
             Ok(())
         },
     },

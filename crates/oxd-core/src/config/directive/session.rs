@@ -106,11 +106,7 @@ pub(super) const TABLE: &[Directive] = &[
         #[cfg(test)]
         bad: &[&["0"], &["8x"], &["1e300"]],
         apply: |s, _, args| {
-            s.session_lifetime = Some(Seconds::of(value::time(
-                args[0],
-                Duration::from_secs(1),
-                LONGEST,
-            )?));
+            s.session_lifetime = Some(value::seconds(args[0], Duration::from_secs(1), LONGEST)?);
             Ok(())
         },
     },
@@ -130,11 +126,7 @@ pub(super) const TABLE: &[Directive] = &[
         #[cfg(test)]
         bad: &[&["-5"]],
         apply: |s, _, args| {
-            s.session_idle = Some(Seconds::of(value::time(
-                args[0],
-                Duration::from_secs(1),
-                LONGEST,
-            )?));
+            s.session_idle = Some(value::seconds(args[0], Duration::from_secs(1), LONGEST)?);
             Ok(())
         },
     },
