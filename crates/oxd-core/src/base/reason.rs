@@ -1,67 +1,7 @@
 //! The reasons for refusals: code, status, log level, text for the user, remedy for the administrator.
 
-use super::crypto::{NoRandomness, SealError};
-use super::store::StoreError;
-use crate::base::log::Level;
-
-/// A refusal, with a detail for the log. The detail holds no secret and no token.
-#[derive(Debug)]
-pub struct Failure {
-    /// The reason.
-    pub reason: Reason,
-    /// The detail, for the log only.
-    pub detail: String,
-}
-
-impl Failure {
-    /// A refusal for this reason.
-    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self {
-            reason,
-            detail: detail.into(),
-        }
-    }
-
-    /// The line for the error log: code, detail, remedy.
-    pub fn log_line(&self) -> String {
-        // Some details quote external input; a line break in it would forge a log line.
-        let detail: String = self
-            .detail
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(1_000)
-            .collect();
-        match self.reason.remedy() {
-            "" => format!("{}: {detail}", self.reason.code()),
-            remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        let reason = match error {
-            StoreError::Unavailable(_) => Reason::StoreUnavailable,
-            StoreError::TooLarge(_) => Reason::SessionTooLarge,
-        };
-        Self::new(reason, error.to_string())
-    }
-}
-
-impl From<NoRandomness> for Failure {
-    fn from(_: NoRandomness) -> Self {
-        Self::new(Reason::Internal, NoRandomness.to_string())
-    }
-}
-
-impl From<SealError> for Failure {
-    fn from(error: SealError) -> Self {
-        match error {
-            SealError::NoNonce(cause) => cause.into(),
-            SealError::TooLong => Self::new(Reason::SessionTooLarge, error.to_string()),
-        }
-    }
-}
+use super::clock::Seconds;
+use super::log::Level;
 
 macro_rules! reasons {
     ($( $(#[$doc:meta])* $name:ident {
@@ -373,8 +313,8 @@ impl Step {
 
 impl Reason {
     /// Seconds for `Retry-After`, where trying again soon makes sense.
-    pub fn retry_after(self) -> Option<u32> {
-        (self.status() == 503).then_some(5)
+    pub fn retry_after(self) -> Option<Seconds> {
+        (self.status() == 503).then_some(Seconds(5))
     }
 
     /// Whether the page offers to start the login over.
@@ -441,11 +381,5 @@ mod tests {
                 reason.code()
             );
         }
-    }
-
-    #[test]
-    fn a_log_line_stays_one_line() {
-        let line = Failure::new(Reason::ProviderError, "a\nb\r\nc").log_line();
-        assert!(!line.contains(['\n', '\r']), "{line}");
     }
 }

@@ -36,7 +36,7 @@ impl Missing {
     /// The line that `configtest` prints.
     pub fn line(&self) -> String {
         format!(
-            "{}: {} has {}, but no {} reaches it",
+            "{}: {} has {}, but no {}",
             self.at, self.place, self.because, self.directive
         )
     }

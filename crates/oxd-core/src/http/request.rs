@@ -31,7 +31,7 @@ pub trait Request {
     /// Another header; `None` also where its value is not UTF-8.
     fn header(&self, header: Header) -> Option<&str>;
 
-    /// Whether a script and not a person asks: a redirect to another site would only puzzle it.
+    /// Whether a script sent the request: it cannot follow a redirect to the provider.
     fn is_script(&self) -> bool {
         let fetches = |mode: &str| !mode.eq_ignore_ascii_case("navigate");
         let is_xhr = |value: &str| value.eq_ignore_ascii_case("XMLHttpRequest");

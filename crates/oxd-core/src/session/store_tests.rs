@@ -56,7 +56,7 @@ fn the_cookie_is_an_identifier_and_the_store_shows_nothing() {
 }
 
 #[test]
-fn an_entry_in_anothers_place_is_no_session() {
+fn an_entry_copied_to_another_key_is_rejected() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut alice = browser(&file, Some(&store), memory());
     let mut bob = browser(&file, Some(&store), memory());
@@ -149,7 +149,7 @@ fn a_store_that_is_down_lets_nobody_in_and_ends_nothing() {
 }
 
 #[test]
-fn a_session_that_does_not_fit_is_a_page_and_no_loop() {
+fn a_session_too_large_for_the_store_gives_an_error_page() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser = browser(&file, Some(&store), memory());
     browser.oxd.user_info = json!({"sub": "alice", "blob": "x".repeat(9_000)});
@@ -288,7 +288,7 @@ fn the_oldest_of_too_many_sessions_ends_and_dead_ones_do_not_count() {
 }
 
 #[test]
-fn a_copy_of_a_login_that_has_come_back_is_of_no_use() {
+fn a_copied_state_cookie_cannot_be_replayed() {
     let file = site("s");
     let machine = memory();
     let mut victim = browser(&file, None, machine);

@@ -1,8 +1,8 @@
-//! What all processes of one server remember together, in shared memory: sessions that have ended, when a session was
-//! last used, what must happen only once, who is refreshing a session, and what came of that.
+//! The shared memory of one server's processes: ended sessions, the last use of each session, used one-time values, the
+//! lease of the process that refreshes a session, and the refreshed session.
 //!
-//! The memory is a run of 64-bit words that are only touched by atomic operations, so that no reader ever waits and no
-//! process that dies leaves a lock behind. Marks are hashes: nothing in here can be read, and notes are sealed.
+//! The memory is an array of 64-bit words that are read and written by atomic operations only: no reader waits, and a
+//! process that dies leaves no lock behind. Marks are hashes and notes are encrypted, so nothing here is readable.
 //!
 //! ```text
 //! 8 words of header | marks: MARKS x (hash, value) | leases: LEASES x 1 | notes: NOTES x NOTE_WORDS
@@ -11,17 +11,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::base::{Millis, Seconds, SiteId, sha256_of};
+use super::Mark;
+use crate::base::{Millis, Seconds};
 
-/// Marks that fit, each good for one thing to remember until it runs out by itself.
+/// Capacity for marks. A mark expires by itself.
 const MARKS: usize = 1 << 17;
-/// How far from its place a mark is looked for.
+/// The slots that are searched for a mark, from its own slot on.
 const WINDOW: usize = 16;
-/// Leases; two sessions that meet in one only wait for each other.
+/// Capacity for leases. Two sessions with the same slot only wait for each other.
 const LEASES: usize = 1 << 12;
-/// Notes that fit.
+/// Capacity for notes.
 const NOTES: usize = 256;
-/// How many places a note may lie in.
+/// The slots that are searched for a note.
 const NOTE_WINDOW: usize = 4;
 /// A note: its mark, its end, its length, its version, and the bytes.
 const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
@@ -32,126 +33,28 @@ const HEADER: usize = 8;
 const MARKS_AT: usize = HEADER;
 const LEASES_AT: usize = MARKS_AT + 2 * MARKS;
 const NOTES_AT: usize = LEASES_AT + LEASES;
-/// How many words the memory has.
+/// The size of the memory, in 64-bit words.
 pub const WORDS: usize = NOTES_AT + NOTES * NOTE_WORDS;
 
-/// Says what the words are; another layout gets another number, and starts empty.
+/// Identifies the layout. Memory with another number is cleared.
 const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x02");
-/// Where the number of marks stands that were given up before their time.
+/// The index of the counter of marks that were evicted before they expired.
 const LOST: usize = 1;
 
-/// The hash under which something is remembered; never 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark(u64);
-
-/// What a mark is about. The numbers go into marks that stand in records, stores and a file: none may get another
-/// meaning.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(u8)]
-pub enum About {
-    /// The sessions of a user, by `sub`.
-    User = 1,
-    /// The sessions of a user, by the name that applications see.
-    Name = 2,
-    /// The sessions that came from one session at the provider, by `iss` and `sid`.
-    Sid = 3,
-    /// A logout token that was used (`jti`).
-    Token = 4,
-    /// A login in progress that has come back (`state`).
-    State = 5,
-    /// An issuer from which a login came.
-    Issuer = 6,
-    /// That a version of a session has been replaced.
-    Replaced = 7,
-}
-
-impl Mark {
-    /// The mark of something at a site.
-    pub fn of(about: About, site: SiteId<'_>, what: &[&str]) -> Mark {
-        let sum = Self::sum(about, site, what);
-        Mark(first_word(&sum).max(1))
-    }
-
-    fn sum(about: About, site: SiteId<'_>, what: &[&str]) -> [u8; 32] {
-        let kind = [about as u8];
-        let mut parts: Vec<&[u8]> = vec![b"mod_oxd mark", &kind, site.as_str().as_bytes()];
-        parts.extend(what.iter().map(|text| text.as_bytes()));
-        sha256_of(&parts)
-    }
-
-    /// The mark of what came from one session at a provider. Some write the issuer with a slash at its end, and some
-    /// without.
-    pub fn of_sid(site: SiteId<'_>, issuer: &str, sid: &str) -> Mark {
-        Self::of(About::Sid, site, &[issuer.trim_end_matches('/'), sid])
-    }
-
-    /// The mark of an issuer.
-    pub fn of_issuer(site: SiteId<'_>, issuer: &str) -> Mark {
-        Self::of(About::Issuer, site, &[issuer.trim_end_matches('/')])
-    }
-
-    /// A mark that a session's record holds; `None` for 0.
-    pub fn stored(word: u64) -> Option<Mark> {
-        (word != 0).then_some(Mark(word))
-    }
-
-    /// The number that a record holds.
-    pub fn word(self) -> u64 {
-        self.0
-    }
-
-    /// The mark of one session, by the first half of its id, which is random.
-    pub fn of_session(id: &[u8; 16]) -> Mark {
-        Mark(first_word(id).max(1))
-    }
-
-    /// The mark of a session's entry in a store, by the entry's key.
-    pub fn of_entry(key: &[u8; 32]) -> Mark {
-        Mark(first_word(key).max(1))
-    }
-
-    /// The mark of when that session was last used, by the other half.
-    fn of_use(id: &[u8; 16]) -> Mark {
-        Mark(first_word(&id[8..]).max(1))
-    }
-
-    /// The mark of a site, cheap enough for each request: FNV-1a, which nobody can choose the input of.
-    pub fn of_site(site: SiteId<'_>) -> Mark {
-        let sum = site
-            .as_str()
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-                (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        Mark(sum.max(1))
-    }
-
-    fn place(self) -> usize {
-        // The hash is good; FNV's low bits are not as good as its high ones.
-        (self.0 >> 24) as usize % MARKS
-    }
-}
-
-fn first_word(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[..8]);
-    u64::from_le_bytes(word)
-}
-
-/// What is remembered under a mark.
+/// The value of a mark.
 #[derive(Clone, Copy, PartialEq)]
 struct Fact {
-    /// [`NO_MOMENT`] where only the mark itself counts.
+    /// [`NO_MOMENT`] where only the mark's presence matters.
     moment: Millis,
-    /// In units of [`UNIT`].
+    /// Expiry, in units of [`UNIT`] since 1970.
     end: u64,
 }
 
 /// The moment of a fact without one.
 const NO_MOMENT: Millis = Millis(0);
-/// Bits of a fact's end.
+/// The bits of a fact's expiry.
 const END_BITS: u32 = 22;
-/// What a fact's end is counted in.
+/// The unit of a fact's expiry.
 const UNIT: Seconds = Seconds(1_024);
 
 impl Fact {
@@ -193,7 +96,7 @@ pub struct Memory<'m> {
 }
 
 impl<'m> Memory<'m> {
-    /// Takes words as the memory; `None` unless there are [`WORDS`]. What another layout has left in them is wiped.
+    /// The memory in these words; `None` for fewer than [`WORDS`]. Words of another layout are cleared.
     pub fn over(words: &'m [AtomicU64]) -> Option<Self> {
         let words = words.get(..WORDS)?;
         if words[0].load(Ordering::Acquire) != MAGIC {
@@ -205,7 +108,7 @@ impl<'m> Memory<'m> {
         Some(Self { words })
     }
 
-    /// How many marks were given up before their time because there was no room.
+    /// The number of marks that were evicted before they expired, for lack of room.
     pub fn lost(&self) -> u64 {
         self.words[LOST].load(Ordering::Relaxed)
     }
@@ -216,17 +119,17 @@ impl<'m> Memory<'m> {
     }
 
     fn window(&self, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, &'m AtomicU64)> {
-        let (memory, first) = (*self, mark.place());
+        let (memory, first) = (*self, mark.slot());
         (first..first + WINDOW).map(move |place| memory.slot(place))
     }
 
-    /// The values under a mark. Mostly there is one; two processes that began at once may have made two.
+    /// The values of a mark: usually one, two when two processes wrote it at the same time.
     #[inline]
     fn values(&self, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
         self.window(mark)
             .map(|(hash, value)| (hash.load(Ordering::Acquire), value))
             .take_while(|(hash, _)| *hash != 0)
-            .filter(move |(hash, _)| *hash == mark.0)
+            .filter(move |(hash, _)| *hash == mark.word())
             .map(|(_, value)| value)
     }
 
@@ -238,7 +141,7 @@ impl<'m> Memory<'m> {
             .reduce(Fact::with)
     }
 
-    /// Remembers a fact; answers whether nothing was remembered under the mark before.
+    /// Stores a fact. Returns whether the mark had no unexpired value before.
     fn remember(&self, mark: Mark, fact: Fact, now: Seconds) -> bool {
         if let Some(value) = self.values(mark).next() {
             let mut old = value.load(Ordering::Acquire);
@@ -263,11 +166,11 @@ impl<'m> Memory<'m> {
                     .compare_exchange(old, fact.word(), Ordering::AcqRel, Ordering::Acquire)
                     .is_ok()
             {
-                hash.store(mark.0, Ordering::Release);
+                hash.store(mark.word(), Ordering::Release);
                 return true;
             }
         }
-        // Nothing is free: what has no moment only helps to find something, and else the one that ends first goes.
+        // No slot is free: evict a mark without a moment, which is only a hint, or else the one that expires first.
         let rank = |value: &AtomicU64| {
             let fact = Fact::read(value.load(Ordering::Acquire));
             (fact.moment != NO_MOMENT, fact.end)
@@ -275,58 +178,58 @@ impl<'m> Memory<'m> {
         if let Some((hash, value)) = self.window(mark).min_by_key(|(_, value)| rank(value)) {
             self.words[LOST].fetch_add(1, Ordering::Relaxed);
             value.store(fact.word(), Ordering::Release);
-            hash.store(mark.0, Ordering::Release);
+            hash.store(mark.word(), Ordering::Release);
         }
         true
     }
 
-    /// Everything that bears the mark and began up to this moment is over; kept until `until`.
+    /// Ends everything with this mark that began up to `moment`. Stored until `until`.
     pub fn end(&self, mark: Mark, moment: Millis, until: Seconds) {
         self.remember(mark, Fact::new(moment.max(Millis(1)), until), moment.seconds());
     }
 
-    /// Whether something that bears the mark and began at a moment is over.
+    /// Whether something with this mark that began at `began` has been ended.
     #[inline]
     pub fn has_ended(&self, mark: Mark, began: Millis, now: Seconds) -> bool {
         self.fact(mark, now).is_some_and(|fact| began <= fact.moment)
     }
 
-    /// Remembers that something bears the mark.
+    /// Stores the mark's presence until `until`.
     pub fn know(&self, mark: Mark, now: Seconds, until: Seconds) {
         self.remember(mark, Fact::new(NO_MOMENT, until), now);
     }
 
-    /// Whether something bears the mark.
+    /// Whether the mark is present.
     pub fn knows(&self, mark: Mark, now: Seconds) -> bool {
         self.fact(mark, now).is_some()
     }
 
-    /// Remembers that something happened that may happen only once; answers whether it was the first time.
+    /// Stores a one-time event. Returns whether this was the first.
     pub fn first_time(&self, mark: Mark, now: Seconds, until: Seconds) -> bool {
         self.remember(mark, Fact::new(NO_MOMENT, until), now)
     }
 
-    /// Forgets a mark.
+    /// Removes a mark.
     pub fn forget(&self, mark: Mark) {
         for value in self.values(mark) {
             value.store(0, Ordering::Release);
         }
     }
 
-    /// Remembers when a session was used.
+    /// Stores the last use of a session.
     pub fn touch(&self, id: &[u8; 16], now: Seconds, until: Seconds) {
         self.remember(Mark::of_use(id), Fact::new(now.millis(), until), now);
     }
 
-    /// When a session was last used, as far as this machine knows.
+    /// The last use of a session on this machine.
     #[inline]
     pub fn touched(&self, id: &[u8; 16], now: Seconds) -> Option<Seconds> {
         self.fact(Mark::of_use(id), now).map(|fact| fact.moment.seconds())
     }
 
-    /// Takes the lease of a mark, unless somebody has it: then `None`. It runs out by itself at `until`.
+    /// Takes the lease of a mark; `None` when it is taken. It expires at `until`.
     pub fn lease(&self, mark: Mark, now: Seconds, until: Seconds) -> Option<Lease<'m>> {
-        let word = &self.words[LEASES_AT + mark.place() % LEASES];
+        let word = &self.words[LEASES_AT + mark.slot() % LEASES];
         let held = word.load(Ordering::Acquire);
         if Seconds(held) > now {
             return None;
@@ -336,24 +239,24 @@ impl<'m> Memory<'m> {
         Some(Lease { word, until })
     }
 
-    /// The places in which a note may lie.
+    /// The slots in which a note may be.
     fn note_places(&self, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64]> {
-        let (words, first) = (self.words, mark.place());
+        let (words, first) = (self.words, mark.slot());
         (first..first + NOTE_WINDOW).map(move |place| {
             let at = NOTES_AT + (place % NOTES) * NOTE_WORDS;
             &words[at..at + NOTE_WORDS]
         })
     }
 
-    /// Keeps a sealed note, in place of the one that ends first. Notes are a best-effort cache.
-    /// Only one process at a time may keep the note of a mark.
+    /// Stores an encrypted note in place of the one that expires first. Notes are a best-effort cache.
+    /// Only the process with the mark's lease may store its note.
     pub fn keep_note(&self, mark: Mark, sealed: &[u8], until: Seconds) {
         if sealed.len() > NOTE_BYTES {
             return;
         }
         let own = self
             .note_places(mark)
-            .find(|note| note[0].load(Ordering::Acquire) == mark.0);
+            .find(|note| note[0].load(Ordering::Acquire) == mark.word());
         let first_to_end = || {
             self.note_places(mark)
                 .min_by_key(|note| note[1].load(Ordering::Relaxed))
@@ -370,14 +273,14 @@ impl<'m> Memory<'m> {
         }
         note[1].store(until.0, Ordering::Relaxed);
         note[2].store(sealed.len() as u64, Ordering::Relaxed);
-        note[0].store(mark.0, Ordering::Release);
+        note[0].store(mark.word(), Ordering::Release);
     }
 
-    /// The note of a mark, still sealed.
+    /// The note of a mark, still encrypted.
     pub fn note(&self, mark: Mark, now: Seconds) -> Option<Vec<u8>> {
         let note = self
             .note_places(mark)
-            .find(|note| note[0].load(Ordering::Acquire) == mark.0)?;
+            .find(|note| note[0].load(Ordering::Acquire) == mark.word())?;
         if Seconds(note[1].load(Ordering::Relaxed)) <= now {
             return None;
         }
@@ -393,7 +296,7 @@ impl<'m> Memory<'m> {
     }
 }
 
-/// Leave to do what only one may do at a time; dropping it gives it back.
+/// The exclusive right to do something, such as to refresh a session. Dropping it returns it.
 #[derive(Debug)]
 pub struct Lease<'m> {
     word: &'m AtomicU64,
@@ -402,7 +305,7 @@ pub struct Lease<'m> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        // Another may have it by now, if this one has run out.
+        // The exchange fails if the lease has expired and another process has taken it.
         let _ = self
             .word
             .compare_exchange(self.until.0, 0, Ordering::AcqRel, Ordering::Relaxed);

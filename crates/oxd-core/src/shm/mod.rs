@@ -1,7 +1,10 @@
-//! What all processes of a server share: memory of what has ended, and counters.
+//! The memory that all processes of a server share: ended sessions and the like, and counters.
 
+mod mark;
 mod memory;
 pub mod stats;
 
-pub(crate) use memory::{About, Lease};
-pub use memory::{Mark, Memory, WORDS as MEMORY_WORDS};
+pub(crate) use mark::About;
+pub use mark::Mark;
+pub(crate) use memory::Lease;
+pub use memory::{Memory, WORDS as MEMORY_WORDS};

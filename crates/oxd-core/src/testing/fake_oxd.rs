@@ -11,7 +11,7 @@ use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
 use crate::oxd::{self, BadAnswer, Call, Cause, Oxd, Request as _, Trouble};
 
-/// An oxd that answers what a test tells it to, and remembers what it was asked.
+/// An oxd with scripted answers that records its calls.
 pub(crate) struct FakeOxd {
     pub asked: RefCell<Vec<(&'static str, Value)>>,
     pub id_token_claims: Value,
@@ -57,7 +57,7 @@ impl FakeOxd {
     }
 }
 
-/// An error of oxd that is refused for this reason.
+/// An oxd error that the module maps to this reason.
 fn error_for(reason: Reason) -> oxd::Error {
     let at = || "http://oxd/scripted".to_owned();
     let trouble = |cause| oxd::Error::NoAnswer {

@@ -36,7 +36,7 @@ impl Host for Log {
     }
 }
 
-/// A store in this process, which can be out of order.
+/// An in-process store that a test can make fail.
 #[derive(Debug, Default)]
 pub(crate) struct FakeStore {
     pub entries: Mutex<HashMap<Key, Vec<u8>>>,

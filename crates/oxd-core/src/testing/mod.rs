@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::access::{Admission, Visit, enter};
 use crate::base::{KeyRing, Reason, Seconds};
-use crate::config::{RawSettings, ServerDefaults, SessionStore, Settings, SiteFile};
+use crate::config::{RawSettings, ServerDefaults, SessionStore, Settings, SiteFile, TokenRefresh};
 use crate::flow::Ctx;
 use crate::http::{Form, Method, RequestEnv, Response};
 use crate::login::{self, AuthRequestOverrides};
@@ -24,7 +24,7 @@ use crate::shm::{MEMORY_WORDS, Memory};
 /// The time at which the tests begin.
 pub(crate) const NOW: Seconds = Seconds(1_800_000_000);
 
-/// A site of that `oxd_id`, without anything that only calls need.
+/// A site with this `oxd_id`, without the settings that only calls need.
 pub(crate) fn site(id: &str) -> SiteFile {
     SiteFile {
         oxd_id: Some(id.into()),
@@ -60,7 +60,7 @@ pub(crate) fn everything(stats: &Stats<'_>) {
     }
 }
 
-/// A browser in front of one place: it keeps cookies and asks rules for answers.
+/// A browser at one location: it keeps cookies and sends requests to rules.
 pub(crate) struct Browser<'s> {
     pub settings: RawSettings<'s>,
     pub oxd: FakeOxd,
@@ -93,7 +93,23 @@ pub(crate) fn keys() -> KeyRing {
     KeyRing::derive([&b"a key for the tests"[..]]).unwrap()
 }
 
+/// Settings that refresh tokens in their last minute.
+pub(crate) fn refresh_ahead<'s>() -> RawSettings<'s> {
+    RawSettings {
+        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
+        ..RawSettings::default()
+    }
+}
+
 impl<'s> Browser<'s> {
+    /// A browser at a location whose tokens are refreshed in their last minute.
+    pub(crate) fn that_refreshes(site: &'s SiteFile) -> Self {
+        Self::at(RawSettings {
+            site: Some(site),
+            ..refresh_ahead()
+        })
+    }
+
     pub(crate) fn at(settings: RawSettings<'s>) -> Self {
         Self {
             settings,
@@ -121,7 +137,7 @@ impl<'s> Browser<'s> {
             .join("; ")
     }
 
-    /// Lets a rule look at a request for a target, without taking its cookies over.
+    /// Runs a rule on a request for a target, and ignores the answer's cookies.
     pub(crate) fn look<A>(&self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> A) -> A {
         let request = TestRequest {
             now: self.now,
@@ -143,7 +159,7 @@ impl<'s> Browser<'s> {
         rule(&Ctx::new(env, self.memory, &self.oxd).expect("a site"))
     }
 
-    /// Lets a rule answer, and keeps the cookies of the answer.
+    /// Runs a rule, and keeps the answer's cookies.
     pub(crate) fn ask(&mut self, target: &str, rule: impl FnOnce(&Ctx<'_>) -> Response) -> Response {
         let answer = self.look(target, rule);
         self.take_cookies(&answer.cookies);

@@ -1,4 +1,4 @@
-//! What went wrong in comparable software and no other test covers (docs/SECURITY-NOTES.md).
+//! Vulnerabilities of comparable software that no other test covers (docs/SECURITY-NOTES.md).
 
 use crate::config::{PostPreserve, RawSettings};
 use crate::http::{Body, Form, Method};

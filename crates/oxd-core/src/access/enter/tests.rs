@@ -1,4 +1,4 @@
-//! One row for each thing that a request at a protected place can meet.
+//! Table tests of the decision at a protected location, one row per case.
 
 use crate::base::{Reason, Seconds};
 use std::sync::atomic::Ordering;
@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use serde_json::json;
 
 use super::*;
-use crate::config::{PostPreserve, RawSettings, RemoteUser, TokenRefresh, UserInfo};
+use crate::config::{PostPreserve, RawSettings, RemoteUser, UserInfo};
 use crate::http::Method;
 use crate::testing::{Browser, FakeStore, NOW, header, memory, site};
 
-/// What a decision comes to, as a table can say it.
+/// A decision, in a form that a table can compare.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     /// Let in as `alice`; the number of cookies that the answer carries, and whether the session was renewed.
@@ -232,108 +232,6 @@ fn a_session_that_another_machine_has_ended_is_cleared_when_its_use_is_written()
 }
 
 #[test]
-fn tokens_and_claims_are_refreshed_where_that_is_due() {
-    let site = site("s");
-    for (name, settings, failure, asked, expected, commands) in [
-        (
-            "tokens",
-            RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-                ..RawSettings::default()
-            },
-            None,
-            MAIN,
-            Admit(1, true),
-            &["refresh"][..],
-        ),
-        (
-            "tokens, in a subrequest too: its content may need them",
-            RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-                ..RawSettings::default()
-            },
-            None,
-            SUBREQUEST,
-            Admit(1, true),
-            &["refresh"],
-        ),
-        (
-            "an oxd that fails",
-            RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-                ..RawSettings::default()
-            },
-            Some(Reason::OxdTimeout),
-            MAIN,
-            Admit(1, true),
-            &["refresh"],
-        ),
-        (
-            "a provider that refuses",
-            RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-                ..RawSettings::default()
-            },
-            Some(Reason::RefreshRefused),
-            MAIN,
-            Respond(302),
-            &["refresh", "get-authorization-url"],
-        ),
-        (
-            "a provider that refuses, in a subrequest",
-            RawSettings {
-                token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-                ..RawSettings::default()
-            },
-            Some(Reason::RefreshRefused),
-            SUBREQUEST,
-            Status(401),
-            &["refresh"],
-        ),
-        (
-            "claims",
-            RawSettings {
-                user_info: Some(UserInfo::Every(Seconds(100))),
-                ..RawSettings::default()
-            },
-            None,
-            MAIN,
-            Admit(1, true),
-            &["get-user-info"],
-        ),
-    ] {
-        let mut browser = Browser::at(RawSettings {
-            site: Some(&site),
-            ..settings
-        });
-        browser.log_in("/app");
-        browser.now = NOW + 250;
-        browser.oxd.asked.borrow_mut().clear();
-        browser.oxd.failure = failure.map(|reason| ("refresh", reason));
-        assert_eq!(asked.enter(&browser), expected, "{name}");
-        assert_eq!(browser.oxd.commands(), commands, "{name}");
-    }
-}
-
-#[test]
-fn a_refreshed_session_is_the_one_that_is_handed_on() {
-    let site = site("s");
-    let mut browser = Browser::at(RawSettings {
-        site: Some(&site),
-        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-        ..RawSettings::default()
-    });
-    browser.log_in("/app");
-    browser.now = NOW + 250;
-    MAIN.decide(&browser, |ctx, visit| match enter(ctx, visit) {
-        Admission::Admit(admitted) => {
-            assert_eq!(admitted.session.record.strings.access_token, b"new-access");
-        }
-        other => panic!("{other:?}"),
-    });
-}
-
-#[test]
 fn a_session_that_is_known_already_is_not_opened_again() {
     let (site, other, store) = (site("s"), site("other"), FakeStore::default());
     let mut browser = Browser::at(RawSettings {
@@ -487,3 +385,5 @@ fn whom_the_rules_refuse_gets_403_a_step_up_or_a_sign_in() {
         "`pass` with a rule that needs a user"
     );
 }
+
+mod refresh;

@@ -20,11 +20,7 @@ fn refreshed(browser: &Browser<'_>) -> Refresh {
 #[test]
 fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
     let file = site("s");
-    let mut browser = Browser::at(RawSettings {
-        site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-        ..RawSettings::default()
-    });
+    let mut browser = Browser::that_refreshes(&file);
     browser.log_in("/app");
     assert_eq!(refreshed(&browser), Refresh::Unchanged);
     browser.now = NOW + 241;
@@ -46,11 +42,7 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
 #[test]
 fn a_request_with_the_old_cookie_gets_what_another_has_refreshed() {
     let file = site("s");
-    let mut browser = Browser::at(RawSettings {
-        site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-        ..RawSettings::default()
-    });
+    let mut browser = Browser::that_refreshes(&file);
     browser.log_in("/app");
     browser.now = NOW + 241;
     let Refresh::Changed(first, _) = refreshed(&browser) else {
@@ -68,11 +60,7 @@ fn a_request_with_the_old_cookie_gets_what_another_has_refreshed() {
 #[test]
 fn while_one_request_refreshes_the_others_go_on_with_a_token_that_still_works() {
     let file = site("s");
-    let mut browser = Browser::at(RawSettings {
-        site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-        ..RawSettings::default()
-    });
+    let mut browser = Browser::that_refreshes(&file);
     browser.log_in("/app");
     browser.now = NOW + 241;
     let mark = browser.look("/", |ctx| {
@@ -88,11 +76,7 @@ fn while_one_request_refreshes_the_others_go_on_with_a_token_that_still_works() 
 #[test]
 fn a_refused_refresh_ends_the_session() {
     let file = site("s");
-    let mut browser = Browser::at(RawSettings {
-        site: Some(&file),
-        token_refresh: Some(TokenRefresh::Ahead(Seconds(60))),
-        ..RawSettings::default()
-    });
+    let mut browser = Browser::that_refreshes(&file);
     browser.log_in("/app");
     browser.now = NOW + 241;
     browser.oxd.failure = Some(("refresh", Reason::RefreshRefused));

@@ -56,7 +56,7 @@ fn what_is_missing_is_named_with_its_place() {
     assert_eq!(all.len(), 1);
     assert_eq!(
         all[0].line(),
-        "httpd.conf:3: <Location /app> has AuthType oxd, but no OxdServer reaches it"
+        "httpd.conf:3: <Location /app> has AuthType oxd, but no OxdServer"
     );
     assert_eq!(
         lacking("OxdServer u\nOxdId i\nOxdClientId c\n<Location /a>\nSetHandler oxd\n</Location>").len(),

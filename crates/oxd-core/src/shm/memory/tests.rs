@@ -1,5 +1,6 @@
 use super::*;
-use crate::base::Seconds;
+use crate::base::{Seconds, SiteId};
+use crate::shm::About;
 
 const NOW: Seconds = Seconds(1_800_000_000);
 
@@ -29,7 +30,7 @@ fn what_has_ended_stays_ended_and_what_began_later_does_not() {
 }
 
 #[test]
-fn to_know_something_again_does_not_bring_it_back_to_life() {
+fn a_repeated_mark_does_not_undo_an_end() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
     memory.know(user("alice"), NOW, NOW + 100);
@@ -58,7 +59,7 @@ fn marks_of_other_things_and_sites_differ() {
 }
 
 #[test]
-fn what_may_happen_once_happens_once_among_many() {
+fn one_of_many_threads_is_the_first() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
     for round in 0..50 {
@@ -73,11 +74,11 @@ fn what_may_happen_once_happens_once_among_many() {
 }
 
 #[test]
-fn a_full_memory_gives_up_what_matters_least_and_counts_it() {
+fn full_memory_evicts_hints_first_and_counts_it() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
-    // Marks that all have the same place.
-    let mark = |n: u64| Mark(7 << 24 | (n + 1));
+    // Marks that share a slot.
+    let mark = |n: u64| Mark::stored(7 << 24 | (n + 1)).unwrap();
     for n in 0..WINDOW as u64 - 1 {
         memory.end(mark(n), NOW.millis(), NOW + 10_000 + n * 1_000);
     }
@@ -85,7 +86,7 @@ fn a_full_memory_gives_up_what_matters_least_and_counts_it() {
     assert_eq!(memory.lost(), 0);
     memory.end(mark(200), NOW.millis(), NOW + 50_000);
     assert_eq!(memory.lost(), 1);
-    assert!(!memory.knows(mark(100), NOW), "what was only known goes first");
+    assert!(!memory.knows(mark(100), NOW), "a hint is evicted first");
     memory.end(mark(201), NOW.millis(), NOW + 50_000);
     assert!(!memory.knows(mark(0), NOW), "then what ends first");
     assert!(memory.has_ended(mark(201), NOW.millis(), NOW) && memory.has_ended(mark(200), NOW.millis(), NOW));
@@ -95,7 +96,7 @@ fn a_full_memory_gives_up_what_matters_least_and_counts_it() {
 }
 
 #[test]
-fn a_lease_is_for_one_and_comes_back() {
+fn a_lease_is_exclusive_and_returned_on_drop() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
     let lease = memory.lease(user("alice"), NOW, NOW + 10).unwrap();

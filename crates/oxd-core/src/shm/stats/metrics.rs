@@ -8,11 +8,11 @@ use super::{
 };
 use crate::base::Reason;
 
-/// What is known besides the counters.
+/// Values that are not counters.
 pub struct Gauges {
-    /// Calls to oxd that are under way.
+    /// Open calls to oxd.
     pub under_way: u64,
-    /// Marks that shared memory gave up before their time.
+    /// Marks that shared memory evicted before they expired.
     pub lost_marks: u64,
 }
 

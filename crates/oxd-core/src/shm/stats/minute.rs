@@ -1,18 +1,18 @@
-//! What happened in one minute, for the plots and the sentence above them.
+//! The counters of one minute, for the status page's plots and summary.
 
 use super::Login;
 use crate::base::Reason;
 
-/// What happened in one minute.
+/// The counters of one minute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Minute {
     pub(crate) logins: [u64; Login::ALL.len()],
     pub(crate) failures: [u64; Reason::ALL.len()],
     /// Calls to oxd that got an answer.
     pub answered: u64,
-    /// Calls to oxd that got none, or were not even sent.
+    /// Calls to oxd without an answer, or not sent.
     pub unanswered: u64,
-    /// The time that the answers took together, in microseconds.
+    /// The total time of the answers, in microseconds.
     pub micros: u64,
 }
 
@@ -29,7 +29,7 @@ impl Default for Minute {
 }
 
 impl Minute {
-    /// Logins that came so far.
+    /// Logins that reached this step.
     pub fn logins(&self, how_far: Login) -> u64 {
         self.logins[how_far as usize]
     }
@@ -44,7 +44,7 @@ impl Minute {
         self.failures.iter().sum()
     }
 
-    /// Several minutes together.
+    /// The sum of several minutes.
     pub fn sum(minutes: &[Self]) -> Self {
         let mut all = Self::default();
         for minute in minutes {
@@ -58,7 +58,7 @@ impl Minute {
         all
     }
 
-    /// How long an answer took on average, in milliseconds.
+    /// The mean time of an answer, in milliseconds.
     pub fn mean_millis(&self) -> Option<f64> {
         (self.answered > 0).then(|| self.micros as f64 / self.answered as f64 / 1e3)
     }

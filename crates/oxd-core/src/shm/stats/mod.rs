@@ -1,11 +1,9 @@
-//! What has happened so far, counted over all processes in shared memory: by plain atomic additions, so that counting
-//! costs a request next to nothing and waits for nobody.
+//! The counters of all processes, in shared memory. Counting is one atomic addition: it is cheap and never waits.
 //!
-//! Every series has its place in a run of words; what tells series apart are fixed lists, never a user or a token.
-//! The places are the numbers of the enums: the words are anonymous shared memory, which only processes of one build of
-//! the module ever see, and nothing else stores them.
+//! Each series has a fixed index in an array of words. Its labels are enums, never a user or a token. An index is the
+//! number of an enum's item: only processes of one build see these words, and they are stored nowhere else.
 //!
-//! [`metrics`] writes it all for Prometheus, [`crate::pages::status`] for people.
+//! [`metrics`] writes them for Prometheus, [`crate::pages::status`] for people.
 
 pub mod metrics;
 mod minute;
@@ -25,18 +23,18 @@ const BUCKETS: usize = BOUNDS.len() + 1;
 /// A histogram: its buckets, and the sum of all times in microseconds.
 const HISTOGRAM: usize = BUCKETS + 1;
 
-/// How many minutes are remembered one by one; an hour is shown.
+/// The minutes that are counted one by one. The page shows an hour.
 const MINUTES: usize = 64;
-/// Where the members of [`Minute`] are in its words: first each [`Login`], then these, then each [`Reason`].
+/// The order of [`Minute`]'s members in its words: each [`Login`], then these, then each [`Reason`].
 const ANSWERED_IN: usize = Login::ALL.len();
 const UNANSWERED_IN: usize = ANSWERED_IN + 1;
 const TIME_IN: usize = UNANSWERED_IN + 1;
 const FAILED_IN: usize = TIME_IN + 1;
 /// The words of a minute.
 const MINUTE: usize = FAILED_IN + Reason::ALL.len();
-/// In what a minute's time is counted, in microseconds: it has to fit into half a word.
+/// The unit of a minute's total time, in microseconds: the total has to fit into half a word.
 const TICK: u64 = 10;
-/// Child processes whose calls under way are known; the place is chosen by the process's number.
+/// Child processes whose open calls are counted; the process id chooses the slot.
 const CHILDREN: usize = 512;
 
 const LOGINS_AT: usize = 0;
@@ -54,10 +52,10 @@ const STORE_TIME_AT: usize = STORE_AT + Action::ALL.len() * Answered::ALL.len();
 const SINCE_AT: usize = STORE_TIME_AT + Action::ALL.len();
 const CHILDREN_AT: usize = SINCE_AT + 1;
 const MINUTES_AT: usize = CHILDREN_AT + CHILDREN;
-/// How many words there are.
+/// The size of the counters, in 64-bit words.
 pub const WORDS: usize = MINUTES_AT + MINUTES * MINUTE;
 
-/// Two halves in one word, which are therefore always of the same moment.
+/// Two halves of one word, so that both are read at the same time.
 fn halves(word: u64) -> (u64, u64) {
     (word >> 32, word & u64::from(u32::MAX))
 }
@@ -73,13 +71,13 @@ pub struct Stats<'s> {
 }
 
 impl<'s> Stats<'s> {
-    /// Takes words as the counters; `None` unless there are [`WORDS`]. Fresh ones are all 0.
+    /// The counters in these words; `None` for fewer than [`WORDS`]. New words are all 0.
     pub fn over(words: &'s [AtomicU64]) -> Option<Self> {
         let words = words.get(..WORDS)?;
         Some(Self { words })
     }
 
-    /// Notes when counting began, unless that is known.
+    /// Stores when counting began, unless it is stored.
     pub fn begin(&self, now: Seconds) {
         let _ = self.words[SINCE_AT].compare_exchange(0, now.0, Ordering::AcqRel, Ordering::Relaxed);
     }
@@ -112,40 +110,40 @@ impl<'s> Stats<'s> {
         let _ = self.words[at].fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
     }
 
-    /// A login came so far.
+    /// Counts a login's step.
     pub fn login(&self, how_far: Login, now: Seconds) {
         self.add(LOGINS_AT + how_far as usize, 1);
         self.in_minute(now, how_far as usize, 1);
     }
 
-    /// A login failed, at its start or when it came back.
+    /// Counts a failed login, at its start or at its callback.
     pub fn login_failed(&self, reason: Reason, now: Seconds) {
         self.add(FAILED_AT + reason as usize, 1);
         self.in_minute(now, FAILED_IN + reason as usize, 1);
     }
 
-    /// A request was refused.
+    /// Counts a refused request.
     pub fn refused(&self, reason: Reason) {
         self.add(REFUSALS_AT + reason as usize, 1);
     }
 
-    /// A request brought a session cookie.
+    /// Counts a request with a session cookie.
     #[inline]
     pub fn presented(&self, what: Presented) {
         self.add(PRESENTED_AT + what as usize, 1);
     }
 
-    /// A session was made.
+    /// Counts a new session.
     pub fn made(&self) {
         self.add(MADE_AT, 1);
     }
 
-    /// Sessions were ended.
+    /// Counts the end of sessions.
     pub fn ended(&self, by: End) {
         self.add(ENDS_AT + by as usize, 1);
     }
 
-    /// A call to oxd is over, or was not made.
+    /// Counts a call to oxd that has ended or was not sent.
     pub fn call(&self, command: Command, outcome: Outcome, took: Duration, now: Seconds) {
         self.add(
             CALLS_AT + command as usize * Outcome::ALL.len() + outcome as usize,
@@ -166,17 +164,17 @@ impl<'s> Stats<'s> {
         }
     }
 
-    /// Something else happened to calls.
+    /// Counts another event of calls.
     pub fn event(&self, event: Event) {
         self.add(EVENTS_AT + event as usize, 1);
     }
 
-    /// A session's tokens or claims were renewed, or not.
+    /// Counts a renewal of a session's tokens or claims.
     pub fn renewal(&self, what: Renewal) {
         self.add(RENEWALS_AT + what as usize, 1);
     }
 
-    /// A session store was asked.
+    /// Counts an operation of a session store.
     pub fn store(&self, action: Action, answered: Answered, took: Duration) {
         self.add(
             STORE_AT + action as usize * Answered::ALL.len() + answered as usize,
@@ -192,8 +190,8 @@ impl<'s> Stats<'s> {
             .store(whole(u64::from(process), 0), Ordering::Relaxed);
     }
 
-    /// A call of a process begins. The place of a process that died is taken by the next one; of two that share a place
-    /// one is not counted.
+    /// A call of a process begins. The next process takes the slot of one that died; of two in one slot, one is not
+    /// counted.
     pub fn call_begins(&self, process: u32) {
         let begun = |word: u64| match halves(word) {
             (of, count) if of == u64::from(process) => Some(whole(of, count + 1)),
@@ -204,7 +202,7 @@ impl<'s> Stats<'s> {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, begun);
     }
 
-    /// A call of a process is over.
+    /// A call of a process ends.
     pub fn call_ends(&self, process: u32) {
         let ended = |word: u64| match halves(word) {
             (of, count) if of == u64::from(process) && count > 0 => Some(whole(of, count - 1)),
@@ -219,7 +217,7 @@ impl<'s> Stats<'s> {
         &self.words[CHILDREN_AT + process as usize % CHILDREN]
     }
 
-    /// The calls that are under way in processes that live.
+    /// The open calls of live processes.
     pub fn all_under_way(&self, lives: impl Fn(u32) -> bool) -> u64 {
         (0..CHILDREN)
             .map(|child| halves(self.read(CHILDREN_AT + child)))
@@ -250,62 +248,62 @@ impl<'s> Stats<'s> {
             .collect()
     }
 
-    /// How many logins came so far.
+    /// The logins that reached this step.
     pub fn logins(&self, how_far: Login) -> u64 {
         self.read(LOGINS_AT + how_far as usize)
     }
 
-    /// How many logins failed for a reason.
+    /// The logins that failed for a reason.
     pub fn failures(&self, reason: Reason) -> u64 {
         self.read(FAILED_AT + reason as usize)
     }
 
-    /// How many requests were refused for a reason.
+    /// The requests that were refused for a reason.
     pub fn refusals(&self, reason: Reason) -> u64 {
         self.read(REFUSALS_AT + reason as usize)
     }
 
-    /// How many sessions were made.
+    /// The new sessions.
     pub fn sessions_made(&self) -> u64 {
         self.read(MADE_AT)
     }
 
-    /// How many acts of this kind ended sessions.
+    /// The logouts and the like with this cause.
     pub fn sessions_ended(&self, by: End) -> u64 {
         self.read(ENDS_AT + by as usize)
     }
 
-    /// How many session cookies turned out to be this.
+    /// The session cookies with this result.
     pub fn cookies_presented(&self, what: Presented) -> u64 {
         self.read(PRESENTED_AT + what as usize)
     }
 
-    /// How many renewals of tokens and claims went so.
+    /// The renewals with this result.
     pub fn renewals(&self, what: Renewal) -> u64 {
         self.read(RENEWALS_AT + what as usize)
     }
 
-    /// How often this happened to calls.
+    /// The events of this kind.
     pub fn events(&self, event: Event) -> u64 {
         self.read(EVENTS_AT + event as usize)
     }
 
-    /// How many operations of a session store were answered so.
+    /// The operations of a session store with this result.
     pub fn store_calls(&self, action: Action, answered: Answered) -> u64 {
         self.read(STORE_AT + action as usize * Answered::ALL.len() + answered as usize)
     }
 
-    /// How long operations of a session store took together, in microseconds.
+    /// The total time of a session store's operations, in microseconds.
     pub fn store_time(&self, action: Action) -> u64 {
         self.read(STORE_TIME_AT + action as usize)
     }
 
-    /// How many calls of a command went so.
+    /// The calls of a command with this result.
     pub fn calls(&self, command: Command, outcome: Outcome) -> u64 {
         self.read(CALLS_AT + command as usize * Outcome::ALL.len() + outcome as usize)
     }
 
-    /// How many calls of a command were sent, and how long they took together, in microseconds.
+    /// The calls of a command that were sent, and their total time in microseconds.
     pub fn time(&self, command: Command) -> (u64, u64) {
         let at = TIMES_AT + command as usize * HISTOGRAM;
         let sent = (0..BUCKETS).map(|bucket| self.read(at + bucket)).sum();

@@ -10,7 +10,7 @@ macro_rules! series {
         pub enum $kind { $( $(#[$item_doc])* $item, )* }
 
         impl $kind {
-            /// All of them, in the order of their places.
+            /// All items, in the order of their indices.
             pub const ALL: &[$kind] = &[ $( $kind::$item, )* ];
 
             /// The value of its label.
@@ -20,11 +20,11 @@ macro_rules! series {
 }
 
 series! {
-    /// How far logins came.
+    /// The steps of a login.
     Login {
         /// The browser was sent to the provider.
         Begun = "begun",
-        /// It came back, and has a session.
+        /// The callback was accepted and a session created.
         Completed = "completed",
         /// Restarted, because the callback belonged to no pending login of this browser.
         Restarted = "restarted",
@@ -36,7 +36,7 @@ series! {
     Presented {
         /// A session that is alive.
         Alive = "alive",
-        /// None: expired, ended, altered, of another site.
+        /// No valid session: expired, ended, altered, of another site.
         Refused = "refused",
         /// Unknown: the store is unavailable.
         Unknown = "unknown",
@@ -94,7 +94,7 @@ impl Command {
 }
 
 series! {
-    /// How a call to oxd went.
+    /// The result of a call to oxd.
     Outcome {
         /// Status 200, and HTTP worked.
         Ok = "ok",
@@ -138,25 +138,25 @@ series! {
 }
 
 series! {
-    /// What a session store was asked for.
+    /// The operations of a session store.
     Action {
-        /// To read an entry.
+        /// Read an entry.
         Get = "get",
-        /// To write one.
+        /// Write an entry.
         Put = "put",
-        /// To take one away.
+        /// Delete an entry.
         Remove = "remove",
     }
 }
 
 series! {
-    /// What a session store answered.
+    /// The result of a session store's operation.
     Answered {
-        /// It did it.
+        /// Done.
         Ok = "ok",
-        /// There was no such entry.
+        /// No such entry.
         Absent = "absent",
-        /// It failed, or did not answer in time.
+        /// An error, or no answer in time.
         Failed = "failed",
     }
 }

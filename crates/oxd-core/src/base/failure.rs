@@ -1,0 +1,75 @@
+//! A refusal, and the errors of the lower files that become one.
+
+use super::crypto::{NoRandomness, SealError};
+use super::reason::Reason;
+use super::store::StoreError;
+
+/// A refusal, with a detail for the log. The detail holds no secret and no token.
+#[derive(Debug)]
+pub struct Failure {
+    /// The reason.
+    pub reason: Reason,
+    /// The detail, for the log only.
+    pub detail: String,
+}
+
+impl Failure {
+    /// A refusal for this reason.
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    /// The line for the error log: code, detail, remedy.
+    pub fn log_line(&self) -> String {
+        // Some details quote external input; a line break in it would forge a log line.
+        let detail: String = self
+            .detail
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(1_000)
+            .collect();
+        match self.reason.remedy() {
+            "" => format!("{}: {detail}", self.reason.code()),
+            remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let reason = match error {
+            StoreError::Unavailable(_) => Reason::StoreUnavailable,
+            StoreError::TooLarge(_) => Reason::SessionTooLarge,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<NoRandomness> for Failure {
+    fn from(_: NoRandomness) -> Self {
+        Self::new(Reason::Internal, NoRandomness.to_string())
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::NoNonce(cause) => cause.into(),
+            SealError::TooLong => Self::new(Reason::SessionTooLarge, error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_stays_one_line() {
+        let line = Failure::new(Reason::ProviderError, "a\nb\r\nc").log_line();
+        assert!(!line.contains(['\n', '\r']), "{line}");
+    }
+}

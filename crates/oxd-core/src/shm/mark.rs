@@ -1,0 +1,100 @@
+//! The hashes under which shared memory, session records and stores keep what they know.
+
+use crate::base::{SiteId, sha256_of};
+
+/// The hash under which something is stored; never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u64);
+
+/// What a mark stands for. The numbers are part of marks in records, stores and a file: none may change its meaning.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
+pub enum About {
+    /// The sessions of a user, by `sub`.
+    User = 1,
+    /// The sessions of a user, by the name that applications see.
+    Name = 2,
+    /// The sessions of one session at the provider, by `iss` and `sid`.
+    Sid = 3,
+    /// A used logout token (`jti`).
+    Token = 4,
+    /// A login whose callback was accepted (`state`).
+    State = 5,
+    /// An issuer of a completed login.
+    Issuer = 6,
+    /// A version of a session that has been replaced.
+    Replaced = 7,
+}
+
+impl Mark {
+    /// The mark of something at a site, by its names.
+    pub fn of(about: About, site: SiteId<'_>, what: &[&str]) -> Mark {
+        let sum = Self::sum(about, site, what);
+        Mark(first_word(&sum).max(1))
+    }
+
+    fn sum(about: About, site: SiteId<'_>, what: &[&str]) -> [u8; 32] {
+        let kind = [about as u8];
+        let mut parts: Vec<&[u8]> = vec![b"mod_oxd mark", &kind, site.as_str().as_bytes()];
+        parts.extend(what.iter().map(|text| text.as_bytes()));
+        sha256_of(&parts)
+    }
+
+    /// The mark of one session at a provider. A trailing slash of the issuer is ignored: providers differ in it.
+    pub fn of_sid(site: SiteId<'_>, issuer: &str, sid: &str) -> Mark {
+        Self::of(About::Sid, site, &[issuer.trim_end_matches('/'), sid])
+    }
+
+    /// The mark of an issuer.
+    pub fn of_issuer(site: SiteId<'_>, issuer: &str) -> Mark {
+        Self::of(About::Issuer, site, &[issuer.trim_end_matches('/')])
+    }
+
+    /// A mark from a session's record; `None` for 0.
+    pub fn stored(word: u64) -> Option<Mark> {
+        (word != 0).then_some(Mark(word))
+    }
+
+    /// The number in a session's record.
+    pub fn word(self) -> u64 {
+        self.0
+    }
+
+    /// The mark of one session: the first half of its random id.
+    pub fn of_session(id: &[u8; 16]) -> Mark {
+        Mark(first_word(id).max(1))
+    }
+
+    /// The mark of a session's entry in a store, by the entry's key.
+    pub fn of_entry(key: &[u8; 32]) -> Mark {
+        Mark(first_word(key).max(1))
+    }
+
+    /// The mark of the session's last use: the other half of its id.
+    pub(super) fn of_use(id: &[u8; 16]) -> Mark {
+        Mark(first_word(&id[8..]).max(1))
+    }
+
+    /// The mark of a site. FNV-1a is cheap enough for each request; its input comes from the configuration only.
+    pub fn of_site(site: SiteId<'_>) -> Mark {
+        let sum = site
+            .as_str()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+                (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        Mark(sum.max(1))
+    }
+
+    /// The first slot to search, modulo the capacity.
+    pub(super) fn slot(self) -> usize {
+        // FNV's high bits are spread better than its low ones.
+        (self.0 >> 24) as usize
+    }
+}
+
+fn first_word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[..8]);
+    u64::from_le_bytes(word)
+}
