@@ -76,8 +76,9 @@ fn a_thousand_logins_are_counted_to_the_last_one() {
     let site = crowd.site.into_inner().expect("a site");
     let tally = crowd.tally.into_inner().expect("a tally");
     let late: BTreeSet<_> = processes(&site).difference(&early).cloned().collect();
+    // How many of the new children get a request before the last login is a matter of luck.
     assert!(
-        early.len() > 1 && late.len() > 1,
+        early.len() > 1 && !late.is_empty(),
         "several children: {early:?}, {late:?}"
     );
     let after = Scrape::of(&site);
