@@ -8,7 +8,7 @@ use oxd_core::base::{Reason, Seconds};
 use oxd_core::pages::status::shown;
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{
-    Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, WORDS,
+    Action, Answered, Command, End, Login, Outcome, Presented, Renewal, Stats, WORDS,
 };
 
 const NOW: Seconds = Seconds(1_800_000_000);
@@ -66,7 +66,6 @@ fn main() {
         .into_iter()
         .for_each(|by| stats.ended(by));
     stats.presented(Presented::Refused);
-    stats.event(Event::Queued);
     stats.renewal(Renewal::Tokens);
     stats.store(Action::Get, Answered::Ok, Duration::from_micros(140));
     let gauges = Gauges {

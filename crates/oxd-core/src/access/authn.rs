@@ -8,18 +8,19 @@ use crate::login::{self, AuthRequestOverrides};
 use crate::session;
 use crate::session::SessionRecord;
 
-/// Whether a session's user authenticated longer ago than the place allows (`OxdMaxAge`).
+/// The least time for which a login that asked for `max_age` satisfies the location that it was made for.
+const SATISFIES_FOR: Seconds = Seconds(5);
+
+/// Whether a session's user authenticated longer ago than the location allows (`OxdMaxAge`), or at an unknown time.
 ///
-/// A login counts as fresh for a while after its end, whatever `auth_time` says. Otherwise a provider with a slow clock
-/// would cause a login loop.
+/// A login that asked for this `max_age`, and whose answer met it, satisfies the location for a moment in any case:
+/// otherwise a provider with another clock, or an answer at the last second, would cause a login loop.
 pub(super) fn is_aged(settings: &AccessSettings, record: &SessionRecord<'_>, now: Seconds) -> bool {
     settings.max_age.is_some_and(|age| {
-        let since = if record.auth_time.is_zero() {
-            record.issued
-        } else {
-            record.auth_time
-        };
-        now > since.saturating_add(age) && now >= record.issued.saturating_add(age.min(CLOCK_LEEWAY))
+        let is_young = !record.auth_time.is_zero() && now <= record.auth_time.saturating_add(age);
+        let asked = record.asked_age.is_some_and(|asked| asked <= age);
+        let moment = age.clamp(SATISFIES_FOR, CLOCK_LEEWAY);
+        !is_young && !(asked && now < record.issued.saturating_add(moment))
     })
 }
 

@@ -83,7 +83,7 @@ pub fn enter<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
 /// The same where no rule asks for a user (`Require all granted` with `OxdUnauthAction pass`): with a session at hand,
 /// its user is known there too.
 pub fn greet<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Result<Admission<'r>, Failure> {
-    let session = find(ctx, visit.held, visit.memory)?.filter(|session| is_fresh(ctx, session));
+    let session = known(ctx, visit.held, visit.memory)?;
     Ok(session.map_or(Admission::Pass, |session| admit(ctx, visit, session)))
 }
 
@@ -96,11 +96,21 @@ pub fn enter_without_site<'r>(env: &RequestEnv<'_>, is_subrequest: bool, missing
     }
 }
 
-/// The session of a request: the one that is known already, or that of its cookies.
-pub fn find<'r>(
+/// The session of a request for a rule or an expression: the one that this location would accept (`OxdMaxAge`).
+pub fn known<'r>(
     env: &SessionEnv<'_>,
     held: Option<Held<'r>>,
-    memory: impl FnOnce(usize) -> &'r mut [u8],
+    memory: impl Fn(usize) -> &'r mut [u8],
+) -> Result<Option<Opened<'r>>, Failure> {
+    let session = find(env, held, memory)?;
+    Ok(session.filter(|session| is_fresh(env, session)))
+}
+
+/// The session of a request: the one that is known already, or that of its cookies.
+fn find<'r>(
+    env: &SessionEnv<'_>,
+    held: Option<Held<'r>>,
+    memory: impl Fn(usize) -> &'r mut [u8],
 ) -> Result<Option<Opened<'r>>, Failure> {
     match held {
         Some(held) if held.site == env.site => Ok(session::reopen(
@@ -125,8 +135,8 @@ pub fn refuse(ctx: &Ctx<'_>, session: Option<&Opened<'_>>, wanted: Option<&[Stri
 }
 
 /// Whether a session is young enough for the place (`OxdMaxAge`).
-fn is_fresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> bool {
-    !authn::is_aged(&ctx.settings.access, &session.record, ctx.now)
+fn is_fresh(env: &RequestEnv<'_>, session: &Opened<'_>) -> bool {
+    !authn::is_aged(&env.settings.access, &session.record, env.now)
 }
 
 /// Whether this place admits anonymous requests.
@@ -156,7 +166,9 @@ fn sign_in<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, answer: fn(&Ctx<'_>) -> Res
 /// Lets the request in with the session's identity, renewed where that is due.
 fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admission<'r> {
     let is_due = !visit.is_subrequest && session.is_due(&ctx.settings.session, ctx.now);
-    let wants_refresh = refresh::may_refresh(ctx.settings, &session, ctx.now);
+    // A subrequest's cookies never reach the browser: a refreshed session could be kept in a store only.
+    let can_keep = !visit.is_subrequest || ctx.settings.session.store.is_some();
+    let wants_refresh = can_keep && refresh::may_refresh(ctx.settings, &session, ctx.now);
     let is_renewed = (is_due || wants_refresh) && !visit.is_renewed;
     let (session, cookies) = if is_renewed {
         match renew(ctx, visit, session) {

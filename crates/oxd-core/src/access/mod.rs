@@ -5,4 +5,4 @@ mod enter;
 mod refresh;
 pub mod rule;
 
-pub use enter::{Admission, Admitted, Held, Visit, enter, enter_without_site, find, greet, refuse};
+pub use enter::{Admission, Admitted, Held, Visit, enter, enter_without_site, greet, known, refuse};

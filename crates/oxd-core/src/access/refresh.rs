@@ -1,11 +1,10 @@
 //! Refreshes a session's tokens and claims; one request does it for all requests with the session.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::base::{Failure, Reason, Seconds, Secret, wall};
+use crate::base::{Failure, Reason, Seconds, Secret, Signal, wall};
 use crate::config::{Settings, TokenRefresh, UserInfo};
 use crate::flow::Ctx;
 use crate::login;
@@ -48,59 +47,85 @@ pub(super) enum Refresh {
     Ended,
 }
 
-/// How long a request waits for another one's refresh although its own access token still works: longer than a refresh
-/// takes, and too short for a slow oxd to fill the server with waiting requests.
-const WAITS_AT_MOST: Duration = Duration::from_secs(1);
-/// How often a request looks whether another has refreshed its session.
-const LOOKS_EVERY: Duration = Duration::from_millis(10);
+/// How often a request whose access token has run out looks for the result of another process's refresh. A refresh in its
+/// own process wakes it.
+const LOOKS_EVERY: Duration = Duration::from_millis(200);
+
+/// Wakes the requests of this process that wait for a refresh when one has ended.
+static REFRESHED: Signal = Signal::new();
 
 /// Brings a session's tokens and claims up to date, as far as that is wanted now.
 ///
 /// One request does it for all that carry the session, in all processes and on all machines that share a store: a
-/// refresh token may be good for one use only. The others wait for it, and only for a moment while the access token
-/// still works.
+/// refresh token may be good for one use only. The others go on at once with the session that they have; where its access
+/// token has run out, they wait for the new one, `OxdServerTimeout`'s connect time at the most.
 pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
-    let now = ctx.now;
-    if !may_refresh(ctx.settings, session, now) {
+    if !may_refresh(ctx.settings, session, ctx.now) {
         return Ok(Refresh::Unchanged);
     }
-    let works = session.record.access_expires.is_zero()
-        || now.saturating_add(Seconds(1)) < session.record.access_expires;
-    // As long as the one that is at it may take: a token for us, the refresh, user info.
-    let patience = if works {
-        WAITS_AT_MOST
-    } else {
-        ctx.settings.server().timeouts.total.saturating_mul(3)
-    };
-    let mark = Mark::of_session(&session.record.id);
-    let began = Instant::now();
-    loop {
-        if let Some(record) = session::newer(ctx, session)? {
-            return adopt(ctx, record);
-        }
-        if session::is_replaced(ctx, session) {
-            return Ok(Refresh::Unchanged);
-        }
-        let until = wall()
-            .saturating_add(Seconds::of(
-                ctx.settings.server().timeouts.total.saturating_mul(4),
-            ))
-            .saturating_add(Seconds(5));
-        if let Some(_lease) = ctx.memory.lease(mark, wall(), until)
-            && let Some(_lock) = StoreLock::take(ctx, session)?
-        {
-            // Another request may have refreshed between the check and the lock.
-            return match session::newer(ctx, session)? {
-                Some(record) => adopt(ctx, record),
-                None if session::is_replaced(ctx, session) => Ok(Refresh::Unchanged),
-                None => refresh_now(ctx, session),
-            };
-        }
-        if began.elapsed() >= patience {
-            return Ok(Refresh::Unchanged);
-        }
-        thread::sleep(LOOKS_EVERY);
+    if let Some(done) = try_refresh(ctx, session)? {
+        return Ok(done);
     }
+    let expires = session.record.access_expires;
+    let works = expires.is_zero() || ctx.now < expires;
+    if works {
+        return Ok(Refresh::Unchanged);
+    }
+    // Those who wait are limited like those who call.
+    let Ok(_place) = ctx.oxd.wait_place() else {
+        return Ok(Refresh::Unchanged);
+    };
+    let deadline = Instant::now() + ctx.settings.server().timeouts.connect;
+    loop {
+        let seen = REFRESHED.count();
+        if let Some(done) = try_refresh(ctx, session)? {
+            return Ok(done);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(Refresh::Unchanged);
+        }
+        REFRESHED.wait(seen, left.min(LOOKS_EVERY));
+    }
+}
+
+/// Takes over a refresh that has been done, or does it; `None` while another request is at it.
+fn try_refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, Failure> {
+    if let Some(done) = done_by_another(ctx, session)? {
+        return Ok(Some(done));
+    }
+    let mark = Mark::of_session(&session.record.id);
+    let total = ctx.settings.server().timeouts.total;
+    let until = wall()
+        .saturating_add(Seconds::of(total.saturating_mul(4)))
+        .saturating_add(Seconds(5));
+    let Some(lease) = ctx.memory.lease(mark, wall(), until) else {
+        return Ok(None);
+    };
+    let done = match StoreLock::take(ctx, session) {
+        Ok(Some(lock)) => {
+            // Another request may have refreshed between the check and the lock.
+            let done = match done_by_another(ctx, session) {
+                Ok(None) => refresh_now(ctx, session).map(Some),
+                done => done,
+            };
+            drop(lock);
+            done
+        }
+        Ok(None) => Ok(None),
+        Err(failure) => Err(failure),
+    };
+    drop(lease);
+    REFRESHED.notify();
+    done
+}
+
+/// The result of a refresh that another request has done, if there is one.
+fn done_by_another(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, Failure> {
+    if let Some(record) = session::newer(ctx, session)? {
+        return adopt(ctx, record).map(Some);
+    }
+    Ok(session::is_replaced(ctx, session).then_some(Refresh::Unchanged))
 }
 
 /// Takes over the result of another request's refresh.

@@ -8,6 +8,7 @@ mod log;
 mod reason;
 mod reference;
 mod secret;
+mod signal;
 mod site;
 mod store;
 
@@ -22,5 +23,6 @@ pub use reason::Reason;
 pub(crate) use reason::Step;
 pub use reference::Reference;
 pub use secret::Secret;
+pub(crate) use signal::Signal;
 pub(crate) use site::SiteId;
 pub use store::{Key, Store, StoreError};

@@ -162,6 +162,28 @@ reasons! {
         text: "The answer of the sign-in service is no longer valid.",
         remedy: "compare the clocks of this machine and of the provider",
     }
+    /// The provider did not confirm a recent authentication.
+    AuthenticationTooOld {
+        code: "authentication_too_old", status: 502, level: Error,
+        title: "A recent sign-in could not be confirmed",
+        text: "This page needs a recent sign-in, and the sign-in service did not say that yours is recent enough.",
+        remedy: "the provider must honour max_age and send auth_time in the ID token (OxdMaxAge); compare its clock \
+                 with this machine's",
+    }
+    /// The callback names another issuer than the site's provider (RFC 9207).
+    IssuerMismatch {
+        code: "issuer_mismatch", status: 400, level: Warning,
+        title: "This sign-in is not valid",
+        text: "The answer came from another sign-in service than the one of this site.",
+        remedy: "the callback's iss is not the issuer of the site's provider: an attempt to mix up two providers, or a \
+                 provider whose issuer differs from its discovery document",
+    }
+    /// A browser fetched the address in advance.
+    Prefetch {
+        code: "prefetch", status: 503, level: Debug,
+        title: "Please open this page again",
+        text: "The browser fetched this page in advance. Open it to continue.", remedy: "",
+    }
     /// The session does not fit into cookies that httpd would accept.
     SessionTooLarge {
         code: "session_too_large", status: 500, level: Error,

@@ -11,6 +11,9 @@ const CHUNK: usize = 3_700;
 /// The most cookies that one session is read from: a number from the client must not decide how much work is done.
 const MAX_CHUNKS: usize = 9;
 
+/// The most cookies of one name that are tried: those that a browser sends are two or three.
+const MOST_CANDIDATES: usize = 4;
+
 /// Prefix of the names of all cookies of pending logins.
 pub const LOGIN_PREFIX: &str = "oxd_state.";
 
@@ -29,6 +32,13 @@ pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
         let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
         Some(value.trim_ascii_end())
     })
+}
+
+/// The cookies of that name, in order: an old cookie with another path or domain may come with the current one.
+pub fn find_all<'h>(header: &'h [u8], name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
+    pairs(header)
+        .filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix(b"="))
+        .map(<[u8]>::trim_ascii_end)
 }
 
 /// The header without the cookies that `unwanted` matches by name; `None` when none matches. Parts without `=` stay:
@@ -63,17 +73,36 @@ fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// A value that [`cut`] may have cut, put together again. `None` when it is absent or a piece is missing.
-pub fn join<'h>(header: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
-    let first = find(header, name.as_bytes())?;
-    let [count @ b'2'..=b'9', b'.', start @ ..] = first else {
-        return Some(Cow::Borrowed(first));
-    };
-    let mut joined = start.to_vec();
-    for index in 1..usize::from(count - b'0') {
-        joined.extend_from_slice(find(header, format!("{name}.{index}").as_bytes())?);
-    }
-    Some(Cow::Owned(joined))
+/// The values of that name that [`cut`] may have cut, put together again; at most [`MOST_CANDIDATES`]. One of which a
+/// piece is missing is left out.
+///
+/// Cookies of one path and domain come in the same order, so the pieces of the first value are the first of their names,
+/// or, where another value has fewer pieces, the last.
+pub fn join<'h>(header: &'h [u8], name: &str) -> impl Iterator<Item = Cow<'h, [u8]>> {
+    let firsts = find_all(header, name.as_bytes())
+        .take(MOST_CANDIDATES)
+        .enumerate();
+    firsts.flat_map(move |(at, first)| {
+        let [count @ b'2'..=b'9', b'.', start @ ..] = first else {
+            return vec![Cow::Borrowed(first)];
+        };
+        let count = usize::from(count - b'0');
+        let mut joined = vec![Some(start.to_vec()), Some(start.to_vec())];
+        let mut differ = false;
+        for index in 1..count {
+            let name = format!("{name}.{index}");
+            let pieces: Vec<_> = find_all(header, name.as_bytes()).take(MOST_CANDIDATES).collect();
+            differ |= pieces.len() > 1;
+            for (whole, piece) in joined.iter_mut().zip([pieces.get(at), pieces.last()]) {
+                match (whole.as_mut(), piece) {
+                    (Some(text), Some(piece)) => text.extend_from_slice(piece),
+                    _ => *whole = None,
+                }
+            }
+        }
+        joined.truncate(if differ || joined[0].is_none() { 2 } else { 1 });
+        joined.into_iter().flatten().map(Cow::Owned).collect()
+    })
 }
 
 /// Cuts a value into cookies that a browser takes: (name, value). `None` when it would take too many.
@@ -140,6 +169,14 @@ impl<'a> Attributes<'a> {
             SameSite::Lax
         };
         Self { same_site, ..session }
+    }
+
+    /// The same for a cookie of this host alone where `OxdCookieDomain` is set, and of the host as a domain where not.
+    pub fn of_other_domain(self, host: &'a str) -> Self {
+        Self {
+            domain: if self.domain.is_some() { None } else { Some(host) },
+            ..self
+        }
     }
 
     /// A `Set-Cookie` value; without `max_age` the cookie lasts until the browser closes.
@@ -225,17 +262,39 @@ mod tests {
                 .map(|(n, v)| format!("{n}={v}"))
                 .collect::<Vec<_>>()
                 .join("; ");
-            assert_eq!(join(header.as_bytes(), "s").unwrap().as_ref(), value.as_bytes());
+            assert_eq!(first_joined(&header).unwrap(), value.as_bytes());
         }
         assert!(cut("s", &"x".repeat(CHUNK * (MAX_CHUNKS + 1))).is_none());
     }
 
+    fn first_joined(header: &str) -> Option<Vec<u8>> {
+        join(header.as_bytes(), "s").next().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn every_value_of_a_name_is_a_candidate_with_its_own_pieces() {
+        for header in [
+            "s=2.old; s.1=old; s=2.new; s.1=new",
+            "s=2.new; s.1=new; s=2.old; s.1=old",
+            "s=old; s=2.new; s.1=new",
+            "s=2.new; s.1=new; s=old",
+            "s=3.old; s.1=old; s=2.new; s.1=new",
+        ] {
+            let all: Vec<_> = join(header.as_bytes(), "s").map(Cow::into_owned).collect();
+            assert!(all.contains(&b"newnew".to_vec()), "{header}");
+        }
+    }
+
     #[test]
     fn a_missing_piece_is_no_value_and_a_hostile_count_is_bounded() {
-        assert!(join(b"s=3.aa; s.1=bb", "s").is_none());
-        assert!(join(b"s.1=bb; s.2=cc", "s").is_none());
-        assert_eq!(join(b"s=999999.aa; s.1=b", "s").unwrap().as_ref(), b"999999.aa");
-        assert_eq!(join(b"s=1.aa", "s").unwrap().as_ref(), b"1.aa");
+        assert!(first_joined("s=3.aa; s.1=bb").is_none());
+        assert!(first_joined("s.1=bb; s.2=cc").is_none());
+        assert_eq!(first_joined("s=999999.aa; s.1=b").unwrap(), b"999999.aa");
+        assert_eq!(first_joined("s=1.aa").unwrap(), b"1.aa");
+        assert_eq!(
+            join("s=x; ".repeat(1_000).as_bytes(), "s").count(),
+            MOST_CANDIDATES
+        );
     }
 
     #[test]

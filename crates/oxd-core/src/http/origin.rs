@@ -36,6 +36,11 @@ impl Origin {
         format!("{}://{}{path}", self.scheme, self.authority())
     }
 
+    /// The host, without the port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// `host` or `host:port`.
     pub fn authority(&self) -> String {
         match self.port {

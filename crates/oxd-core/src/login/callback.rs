@@ -1,6 +1,7 @@
 //! The callback of a login: steps 4 and 5 of the tutorial (`get-tokens-by-code`, `get-user-info`), and the response to
 //! a callback that belongs to no login of this browser.
 
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::pending::{self, Pending};
@@ -16,7 +17,7 @@ use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
 use crate::pages;
 use crate::session::{self, NewSession, claims};
-use crate::shm::stats;
+use crate::shm::{Mark, stats};
 
 /// The provider's answer, from the query or a form.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub(crate) struct Returned {
     state: Vec<String>,
     error: Vec<String>,
     description: Option<String>,
+    /// The issuer of the answer (RFC 9207 section 2).
+    iss: Vec<String>,
 }
 
 impl Returned {
@@ -37,6 +40,7 @@ impl Returned {
                 "code" => returned.code.push(value),
                 "state" => returned.state.push(value),
                 "error" => returned.error.push(value),
+                "iss" => returned.iss.push(value),
                 "error_description" => returned.description = Some(value),
                 _ => {}
             }
@@ -60,8 +64,9 @@ pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
             start_over(ctx, None).as_deref(),
         )
     };
-    if returned.code.len() > 1 || returned.state.len() > 1 || returned.error.len() > 1 {
-        return malformed("code, state or error came twice");
+    let parameters = [&returned.code, &returned.state, &returned.error, &returned.iss];
+    if parameters.iter().any(|values| values.len() > 1) {
+        return malformed("code, state, error or iss came twice");
     }
     let one = |values: &'_ [String]| values.first().filter(|v| !v.is_empty()).cloned();
     let state = one(&returned.state);
@@ -79,7 +84,10 @@ pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     if !pending::take(ctx, &pending) {
         return stale(ctx, &state);
     }
-    match finish(ctx, &code, &pending) {
+    let iss = one(&returned.iss);
+    let finished =
+        check_issuer(ctx, iss.as_deref()).and_then(|()| finish(ctx, &code, &pending, iss.as_deref()));
+    match finished {
         Ok(response) => response,
         Err(failure) => {
             ctx.stats.login_failed(failure.reason, ctx.now);
@@ -198,11 +206,43 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     }
 }
 
-/// Exchanges the code and makes the session.
-fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Failure> {
+/// Refuses an answer that names another issuer than the site's provider, before oxd sends the code to it (RFC 9207
+/// section 2.4).
+fn check_issuer(ctx: &Ctx<'_>, named: Option<&str>) -> Result<(), Failure> {
+    let Some(named) = named else {
+        return Ok(());
+    };
+    // An issuer of an earlier login needs no call.
+    if ctx.memory.knows(Mark::of_issuer(ctx.site, named), ctx.now) {
+        return Ok(());
+    }
+    match ctx.oxd.issuer() {
+        Ok(Some(own)) if own.trim_end_matches('/') != named.trim_end_matches('/') => {
+            Err(foreign_issuer(named, &own))
+        }
+        // Where oxd does not tell, the ID token's issuer is compared.
+        _ => Ok(()),
+    }
+}
+
+fn foreign_issuer(named: &str, own: &str) -> Failure {
+    Failure::new(
+        Reason::IssuerMismatch,
+        format!("the callback's iss is {named:?}, the provider's issuer {own:?}"),
+    )
+}
+
+/// Exchanges the code and makes the session. `iss` is the issuer that the callback named.
+fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Result<Response, Failure> {
     let state = &pending.state;
     let tokens = GetTokensByCode { code, state }.send(ctx.oxd)?;
     let subject = check_id_token(ctx.now, &tokens, pending)?;
+    let own = tokens.id_token_claims.get("iss").and_then(Value::as_str);
+    if let (Some(named), Some(own)) = (iss, own)
+        && named.trim_end_matches('/') != own.trim_end_matches('/')
+    {
+        return Err(foreign_issuer(named, own));
+    }
     let user_info = match ctx.settings.session.user_info {
         UserInfo::Off => None,
         UserInfo::AtLogin | UserInfo::Every(_) => {
@@ -222,6 +262,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending) -> Result<Response, Fail
         id_token: tokens.id_token.expose(),
         claims: &claims::merge(&tokens.id_token_claims, user_info),
         target: &pending.target,
+        asked_age: pending.max_age,
         requested_acr: &pending.step_up,
     };
     let mut cookies = session::create(ctx, &new)?;

@@ -17,6 +17,8 @@ const RETRY_SECONDS: Seconds = Seconds(60);
 /// All state cookies of a browser together, in bytes: httpd refuses a `Cookie` header over 8190 bytes by default, and
 /// the session needs most of that.
 const TOTAL_LIMIT: usize = 3_000;
+/// The least time for which a used state is stored.
+const USED_LASTS: Seconds = Seconds(3_600);
 /// Bytes of the `Cookie` header that are reserved for the application's cookies.
 const SLACK: usize = 128;
 
@@ -26,9 +28,9 @@ pub(super) struct Pending {
     /// The state in the authorization URL.
     #[serde(rename = "s")]
     pub state: String,
-    /// The nonce in the authorization URL, if it has one.
+    /// The nonce in the authorization URL.
     #[serde(rename = "n")]
-    pub nonce: Option<String>,
+    pub nonce: String,
     /// Where the login ends.
     #[serde(rename = "r")]
     pub target: String,
@@ -112,7 +114,9 @@ pub(super) fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
 
 /// Marks a pending login as used; `false` when it was already used, with a copy of its cookie.
 pub(super) fn take(env: &SessionEnv<'_>, pending: &Pending) -> bool {
-    let until = pending.since.saturating_add(env.settings.login().state_timeout);
+    // At least as long as any handler of the site accepts the cookie.
+    let lasts = env.settings.login().state_timeout.max(USED_LASTS);
+    let until = pending.since.saturating_add(lasts);
     env.memory.first_time(used(env, pending), env.now, until)
 }
 

@@ -95,7 +95,9 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
         state: of_url("state")
             .filter(|s| !s.is_empty())
             .ok_or_else(|| broken("without a state"))?,
-        nonce: of_url("nonce"),
+        nonce: of_url("nonce")
+            .filter(|n| !n.is_empty())
+            .ok_or_else(|| broken("without a nonce"))?,
         target: target.to_owned(),
         since: ctx.now,
         form_post,

@@ -11,7 +11,7 @@ use crate::oxd::commands::tokens_by_code::Tokens;
 pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -> Result<String, Failure> {
     let claims = &tokens.id_token_claims;
     let nonce = claims.get("nonce").and_then(Value::as_str);
-    if pending.nonce.is_some() && nonce != pending.nonce.as_deref() {
+    if nonce != Some(pending.nonce.as_str()) {
         return Err(Failure::new(
             Reason::NonceMismatch,
             "the id token's nonce is not the one that was sent",
@@ -34,8 +34,8 @@ pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -
         let since = claims.get("auth_time").and_then(numeric_date);
         let since = since.ok_or_else(|| {
             Failure::new(
-                Reason::IdTokenInvalid,
-                "OxdMaxAge was asked for, but the id token has no auth_time",
+                Reason::AuthenticationTooOld,
+                "max_age was sent (OxdMaxAge), but the ID token has no auth_time",
             )
         })?;
         if since.saturating_add(age).saturating_add(CLOCK_LEEWAY) < now {
@@ -43,7 +43,7 @@ pub(super) fn check_id_token(now: Seconds, tokens: &Tokens, pending: &Pending) -
                 "the user authenticated {} s ago, OxdMaxAge allows {age}",
                 now.saturating_sub(since)
             );
-            return Err(Failure::new(Reason::IdTokenInvalid, detail));
+            return Err(Failure::new(Reason::AuthenticationTooOld, detail));
         }
     }
     Ok(subject.to_owned())

@@ -1,87 +1,46 @@
-//! The circuit breaker for the calls to one oxd server, with a limit of concurrent calls.
-//!
-//! Both exist so that a slow or dead oxd costs the threads of httpd as little as possible: requests that need no oxd
-//! must not wait behind requests that do.
+//! The circuit breaker for the calls to one oxd server: while oxd is down, requests that need it are refused at once
+//! instead of waiting for it one by one.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::lock;
 
-/// Calls in a row that must fail to connect before the breaker opens.
+/// Calls in a row that must fail to connect, or bring no answer in time, before the breaker opens.
 const FAILURES_TO_OPEN: u32 = 5;
-/// How long the open breaker rejects all calls. Short, so that it protects threads without delaying the recovery.
+/// How long the open breaker rejects all calls but one. Short, so that it protects threads without delaying the recovery.
 const OPEN_FOR: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 struct Condition {
-    under_way: u32,
     failures: u32,
     open_until: Option<Instant>,
 }
 
 /// The circuit breaker of one oxd server in one process.
 #[derive(Default)]
-pub(super) struct CircuitBreaker {
-    condition: Mutex<Condition>,
-    freed: Condvar,
-}
-
-/// The reason for a rejected call.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Denied {
-    /// The limit of concurrent calls is reached, and none ended in time.
-    Busy,
-    /// The breaker is open.
-    Open,
-}
-
-/// Permission for one call; dropping it admits the next one.
-pub(super) struct Permit<'b>(&'b CircuitBreaker);
+pub(super) struct CircuitBreaker(Mutex<Condition>);
 
 impl CircuitBreaker {
-    /// Waits for permission to make a call, at most `patience`.
-    ///
-    /// The flag says whether the call had to wait at all.
-    pub(super) fn enter(&self, most: u32, patience: Duration) -> (Result<Permit<'_>, Denied>, bool) {
-        let mut queued = false;
-        (self.wait(most, patience, &mut queued), queued)
-    }
-
-    fn wait(&self, most: u32, patience: Duration, queued: &mut bool) -> Result<Permit<'_>, Denied> {
-        let deadline = Instant::now() + patience;
-        let mut condition = lock(&self.condition);
-        loop {
-            let now = Instant::now();
-            match condition.open_until {
-                Some(until) if now < until => return Err(Denied::Open),
-                // Half-open: one caller probes; the others are rejected until it succeeds or the time is over again.
-                Some(_) => condition.open_until = Some(now + OPEN_FOR),
-                None => {}
+    /// Whether a call may be made now. While the breaker is open, one caller each [`OPEN_FOR`] may try (half-open).
+    pub(super) fn admits(&self) -> bool {
+        let mut condition = lock(&self.0);
+        let now = Instant::now();
+        match condition.open_until {
+            Some(until) if now < until => false,
+            Some(_) => {
+                condition.open_until = Some(now + OPEN_FOR);
+                true
             }
-            if condition.under_way < most {
-                condition.under_way += 1;
-                return Ok(Permit(self));
-            }
-            let left = deadline.saturating_duration_since(now);
-            if left.is_zero() {
-                return Err(Denied::Busy);
-            }
-            *queued = true;
-            condition = self
-                .freed
-                .wait_timeout(condition, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            None => true,
         }
     }
 
-    /// Tells how connecting went; answers whether the breaker has opened with it.
-    pub(super) fn report(&self, connected: bool) -> bool {
-        let mut condition = lock(&self.condition);
-        if connected {
-            condition.failures = 0;
-            condition.open_until = None;
+    /// Takes the result of a call: whether oxd answered. Returns whether the breaker has opened with it.
+    pub(super) fn report(&self, answered: bool) -> bool {
+        let mut condition = lock(&self.0);
+        if answered {
+            *condition = Condition::default();
             return false;
         }
         condition.failures = condition.failures.saturating_add(1);
@@ -92,42 +51,30 @@ impl CircuitBreaker {
     }
 }
 
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.condition).under_way -= 1;
-        self.0.freed.notify_one();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn no_more_calls_than_allowed_and_the_next_one_when_one_ends() {
+    fn it_opens_after_failures_in_a_row_and_closes_on_an_answer() {
         let breaker = CircuitBreaker::default();
-        let first = breaker.enter(1, Duration::ZERO).0.unwrap();
-        assert_eq!(
-            breaker.enter(1, Duration::from_millis(5)).0.err().unwrap(),
-            Denied::Busy
-        );
-        std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| breaker.enter(1, Duration::from_secs(60)).0.is_ok());
-            drop(first);
-            assert!(waiter.join().unwrap());
-        });
+        for _ in 0..FAILURES_TO_OPEN - 1 {
+            assert!(!breaker.report(false));
+        }
+        assert!(breaker.admits());
+        assert!(breaker.report(false));
+        assert!(!breaker.admits());
+        breaker.report(true);
+        assert!(breaker.admits());
     }
 
     #[test]
-    fn the_breaker_opens_after_failures_in_a_row_and_closes_on_success() {
+    fn while_it_is_open_one_call_at_a_time_probes() {
         let breaker = CircuitBreaker::default();
-        for _ in 0..FAILURES_TO_OPEN - 1 {
+        for _ in 0..FAILURES_TO_OPEN {
             breaker.report(false);
         }
-        assert!(breaker.enter(1, Duration::ZERO).0.is_ok());
-        breaker.report(false);
-        assert_eq!(breaker.enter(1, Duration::ZERO).0.err().unwrap(), Denied::Open);
-        breaker.report(true);
-        assert!(breaker.enter(1, Duration::ZERO).0.is_ok());
+        lock(&breaker.0).open_until = Some(Instant::now());
+        assert!(breaker.admits() && !breaker.admits());
     }
 }

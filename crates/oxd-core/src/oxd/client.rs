@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use super::breaker::{CircuitBreaker, Denied};
+use super::breaker::CircuitBreaker;
+use super::budget::{Budget, Place};
 use super::commands::client_token::GetClientToken;
+use super::commands::discovery::GetDiscovery;
 use super::commands::jwks::GetJwks;
 use super::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
 use super::commands::user_info::GetUserInfo;
-use super::keys::KeyCell;
+use super::keys::ProviderCell;
 use super::single_flight::SingleFlight;
 use super::token::{Fetched, TokenCell};
 use super::{Call, Cause, Command, Error, Oxd, Request, Server, Site, Stage, Transport, lock};
@@ -32,7 +34,11 @@ pub struct Client<T> {
     refreshes: SingleFlight<Refreshed>,
     user_infos: SingleFlight<Members>,
     /// The keys of each provider.
-    keys: Mutex<HashMap<String, Arc<KeyCell>>>,
+    keys: Mutex<HashMap<String, Arc<ProviderCell<Vec<Value>>>>>,
+    /// The issuer of each provider.
+    issuers: Mutex<HashMap<String, Arc<ProviderCell<Option<String>>>>>,
+    /// The threads that wait for oxd.
+    budget: Budget,
 }
 
 impl<T: Transport> Client<T> {
@@ -47,6 +53,8 @@ impl<T: Transport> Client<T> {
             refreshes: SingleFlight::default(),
             user_infos: SingleFlight::default(),
             keys: Mutex::default(),
+            issuers: Mutex::default(),
+            budget: Budget::default(),
         }
     }
 
@@ -71,23 +79,10 @@ impl<T: Transport> Client<T> {
             .entry(server.url.to_string())
             .or_default()
             .clone();
-        let (permit, queued) = breaker.enter(server.max_calls, server.timeouts.connect);
-        if queued {
-            self.stats.event(Event::Queued);
+        if !breaker.admits() {
+            count(Outcome::BreakerOpen, Duration::ZERO);
+            return Err(Error::BreakerOpen { at: at() });
         }
-        let _permit = permit.map_err(|denied| match denied {
-            Denied::Busy => {
-                count(Outcome::Busy, Duration::ZERO);
-                Error::Busy {
-                    at: at(),
-                    max_calls: server.max_calls,
-                }
-            }
-            Denied::Open => {
-                count(Outcome::BreakerOpen, Duration::ZERO);
-                Error::BreakerOpen { at: at() }
-            }
-        })?;
         let _counted = UnderWay::enter(self.stats);
         let began = Instant::now();
         let result = self.transport.send(server, command, token, members);
@@ -101,7 +96,7 @@ impl<T: Transport> Client<T> {
             },
         };
         count(outcome, began.elapsed());
-        if breaker.report(outcome != Outcome::Unreachable) {
+        if breaker.report(!matches!(outcome, Outcome::Unreachable | Outcome::Timeout)) {
             self.stats.event(Event::BreakerOpened);
         }
         match result {
@@ -134,15 +129,26 @@ pub struct SiteClient<'c, T> {
 }
 
 impl<T: Transport> Call for SiteClient<'_, T> {
+    fn call(&self, command: Command, members: Members) -> Result<Members, Error> {
+        let _place = self.enter(command)?;
+        Inside(self).call(command, members)
+    }
+}
+
+/// Calls of a thread that has its place in the budget.
+struct Inside<'s, 'c, T>(&'s SiteClient<'c, T>);
+
+impl<T: Transport> Call for Inside<'_, '_, T> {
     fn call(&self, command: Command, mut members: Members) -> Result<Members, Error> {
+        let SiteClient { client, site } = self.0;
         if command.of_site {
-            members.insert("oxd_id".into(), self.site.id.as_str().into());
+            members.insert("oxd_id".into(), site.id.as_str().into());
         }
-        let send = |token: Option<&Secret>| self.client.send(&self.site.server, command, token, &members);
-        let Some(credentials) = self.site.credentials.as_ref().filter(|_| command.of_site) else {
+        let send = |token: Option<&Secret>| client.send(&site.server, command, token, &members);
+        let Some(credentials) = site.credentials.as_ref().filter(|_| command.of_site) else {
             return send(None);
         };
-        let cell = self.token_cell(credentials);
+        let cell = self.0.token_cell(credentials);
         let token = self.client_token(&cell, credentials)?;
         match send(Some(&token)) {
             Err(error) if error.status() == Some(403) => {
@@ -157,31 +163,76 @@ impl<T: Transport> Call for SiteClient<'_, T> {
 
 impl<T: Transport> Oxd for SiteClient<'_, T> {
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Error> {
+        let _place = self.enter(GetAccessTokenByRefreshToken::COMMAND)?;
         let request = GetAccessTokenByRefreshToken { refresh_token, scope };
-        self.client.refreshes.share(refresh_token, || request.send(self))
+        let send = || request.send(&Inside(self));
+        self.client.refreshes.share(refresh_token, self.patience(), send)
     }
 
     fn user_info_again(&self, access_token: &str, id_token: &str, since: Seconds) -> Result<Members, Error> {
+        let _place = self.enter(GetUserInfo::COMMAND)?;
         let request = GetUserInfo {
             access_token,
             id_token,
         };
         let once = format!("{since} {access_token}");
-        self.client.user_infos.share(&once, || request.send(self))
+        let send = || request.send(&Inside(self));
+        self.client.user_infos.share(&once, self.patience(), send)
     }
 
     fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Error> {
+        let _place = self.enter(GetJwks::COMMAND)?;
         let provider = self.site.provider;
-        let name = provider.map(Provider::name).unwrap_or_default();
-        let cell = lock(&self.client.keys)
-            .entry(format!("{} {name}", self.site.server.url))
-            .or_default()
-            .clone();
-        cell.get(anew, || Ok(GetJwks { provider }.send(self)?.keys))
+        let fetch = || Ok(GetJwks { provider }.send(&Inside(self))?.keys);
+        self.of_provider(&self.client.keys)
+            .get(anew, self.patience(), fetch)
+    }
+
+    fn issuer(&self) -> Result<Option<String>, Error> {
+        let _place = self.enter(GetDiscovery::COMMAND)?;
+        let provider = self.site.provider;
+        let fetch = || Ok(GetDiscovery { provider }.send(&Inside(self))?.issuer);
+        self.of_provider(&self.client.issuers)
+            .get(false, self.patience(), fetch)
+    }
+
+    fn wait_place(&self) -> Result<Place<'_>, Error> {
+        self.enter(GetAccessTokenByRefreshToken::COMMAND)
     }
 }
 
-impl<T: Transport> SiteClient<'_, T> {
+impl<T> SiteClient<'_, T> {
+    /// How long a thread waits for another one's call.
+    fn patience(&self) -> Duration {
+        self.site.server.timeouts.connect
+    }
+
+    /// The cell of the site's provider at this oxd.
+    fn of_provider<V: Clone>(
+        &self,
+        cells: &Mutex<HashMap<String, Arc<ProviderCell<V>>>>,
+    ) -> Arc<ProviderCell<V>> {
+        let name = self.site.provider.map(Provider::name).unwrap_or_default();
+        lock(cells)
+            .entry(format!("{} {name}", self.site.server.url))
+            .or_default()
+            .clone()
+    }
+
+    /// A place among the threads that wait for oxd.
+    fn enter(&self, command: Command) -> Result<Place<'_>, Error> {
+        let Server { max_calls, .. } = self.site.server;
+        self.client.budget.enter(max_calls).ok_or_else(|| {
+            let counted = stats::Command::of(command.name);
+            let stats = self.client.stats;
+            stats.call(counted, Outcome::Busy, Duration::ZERO, wall());
+            Error::Busy {
+                at: self.site.server.command_url(command.name),
+                max_calls,
+            }
+        })
+    }
+
     fn token_cell(&self, credentials: &GetClientToken<'_>) -> Arc<TokenCell> {
         let key = [
             self.site.server.url.as_str(),
@@ -194,9 +245,11 @@ impl<T: Transport> SiteClient<'_, T> {
             .or_default()
             .clone()
     }
+}
 
+impl<T: Transport> Inside<'_, '_, T> {
     fn client_token(&self, cell: &TokenCell, request: &GetClientToken<'_>) -> Result<Arc<Secret>, Error> {
-        cell.get(|| {
+        cell.get(self.0.patience(), || {
             let token = request.send(self)?;
             let lifetime = token
                 .expires_in

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::command::{BadAnswer, Command};
 use super::trouble::{Cause, Stage, Trouble};
@@ -27,12 +28,17 @@ pub enum Error {
         /// The fault.
         what: String,
     },
-    /// Not sent: the limit of concurrent calls is reached, and none ended in time.
+    /// Not sent: as many threads as allowed wait for oxd.
     Busy {
         /// The address of the command.
         at: String,
         /// `OxdServerMaxCalls`
         max_calls: u32,
+    },
+    /// Not sent: another thread's call for the same thing has not ended in time.
+    Waited {
+        /// How long this thread has waited.
+        patience: Duration,
     },
     /// Not sent: the circuit breaker is open.
     BreakerOpen {
@@ -88,7 +94,7 @@ impl Error {
                 (None, _) => Reason::OxdAnswer,
             },
             Error::Unusable { .. } => Reason::OxdAnswer,
-            Error::Busy { .. } => Reason::OxdBusy,
+            Error::Busy { .. } | Error::Waited { .. } => Reason::OxdBusy,
             Error::BreakerOpen { .. } => Reason::BreakerOpen,
             Error::NotConfigured(_) => Reason::NotConfigured,
             Error::NotStarted(_) => Reason::Internal,
@@ -110,7 +116,18 @@ impl fmt::Display for Error {
             Error::Unusable { command, what } => {
                 write!(f, "{} answered 200, but {what}", command.name)
             }
-            Error::Busy { at, max_calls } => write!(f, "{at}: {max_calls} calls are under way already"),
+            Error::Busy { at, max_calls } => {
+                write!(
+                    f,
+                    "{at}: {max_calls} threads of this child process wait for oxd already"
+                )
+            }
+            Error::Waited { patience } => {
+                write!(
+                    f,
+                    "another request's call to oxd for the same has not ended after {patience:?}"
+                )
+            }
             Error::BreakerOpen { at } => {
                 write!(f, "{at}: not called, it could not be reached a moment ago")
             }

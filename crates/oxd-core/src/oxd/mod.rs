@@ -7,10 +7,12 @@
 
 mod answer;
 mod breaker;
+mod budget;
 mod client;
 mod command;
 pub mod commands;
 mod error;
+mod flight;
 mod http;
 mod keys;
 mod server;
@@ -23,6 +25,7 @@ mod trouble;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use answer::Answer;
+pub use budget::Place;
 pub use client::{Client, SiteClient};
 pub use command::{BadAnswer, Command};
 pub use commands::{Call, Oxd, Request};

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::flight::{Flight, Found};
 use super::{Error, lock};
 use crate::base::sha256_text;
 
@@ -17,13 +18,9 @@ const FAILED_FOR: Duration = Duration::from_secs(10);
 
 type Known<A> = (Instant, Result<A, Error>);
 
-struct Flight<A> {
-    outcome: Mutex<Option<Known<A>>>,
-}
-
 /// The calls of one kind in one process, by the token that each uses up.
 pub(super) struct SingleFlight<A> {
-    by_token: Mutex<HashMap<String, Arc<Flight<A>>>>,
+    by_token: Mutex<HashMap<String, Arc<Flight<Option<Known<A>>>>>>,
 }
 
 impl<A> Default for SingleFlight<A> {
@@ -35,31 +32,30 @@ impl<A> Default for SingleFlight<A> {
 }
 
 impl<A: Clone> SingleFlight<A> {
-    /// The answer for a token: that of an earlier request, or the one that `send` gets now.
-    pub(super) fn share(&self, token: &str, send: impl FnOnce() -> Result<A, Error>) -> Result<A, Error> {
+    /// The answer for a token: that of an earlier request, or the one that `send` gets now. A request that finds another
+    /// one's call under way waits for it, `patience` at the most.
+    pub(super) fn share(
+        &self,
+        token: &str,
+        patience: Duration,
+        send: impl FnOnce() -> Result<A, Error>,
+    ) -> Result<A, Error> {
         let flight = {
             let mut flights = lock(&self.by_token);
-            flights.retain(|_, flight| match flight.outcome.try_lock() {
-                Ok(outcome) => outcome.as_ref().is_none_or(is_fresh),
-                // Under way just now.
-                Err(_) => true,
+            flights.retain(|_, flight| {
+                flight.is_under_way() || flight.with(|known| known.as_ref().is_none_or(is_fresh))
             });
-            flights
-                .entry(sha256_text(token.as_bytes()))
-                .or_insert_with(|| {
-                    Arc::new(Flight {
-                        outcome: Mutex::new(None),
-                    })
-                })
-                .clone()
+            flights.entry(sha256_text(token.as_bytes())).or_default().clone()
         };
-        let mut place = lock(&flight.outcome);
-        if let Some((_, outcome)) = place.as_ref().filter(|known| is_fresh(known)) {
-            return outcome.clone();
-        }
-        let outcome = send();
-        *place = Some((Instant::now(), outcome.clone()));
-        outcome
+        let find = |known: &Option<Known<A>>| match known.as_ref().filter(|known| is_fresh(known)) {
+            Some((_, outcome)) => Found::Known(outcome.clone()),
+            None => Found::Nothing,
+        };
+        let keep = |known: &mut Option<Known<A>>, outcome: Result<A, Error>| {
+            *known = Some((Instant::now(), outcome.clone()));
+            outcome
+        };
+        flight.get(patience, find, || Ok(send()), keep)?
     }
 }
 
@@ -72,13 +68,15 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    const LONG: Duration = Duration::from_secs(60);
+
     #[test]
     fn many_requests_refresh_once_and_another_session_on_its_own() {
         let (flights, count) = (SingleFlight::default(), AtomicUsize::new(0));
         std::thread::scope(|scope| {
             for _ in 0..50 {
                 scope.spawn(|| {
-                    let answer = flights.share("old", || {
+                    let answer = flights.share("old", LONG, || {
                         count.fetch_add(1, Ordering::SeqCst);
                         Ok("new")
                     });
@@ -87,14 +85,14 @@ mod tests {
             }
         });
         assert_eq!(count.load(Ordering::SeqCst), 1);
-        assert_eq!(flights.share("other", || Ok("other")).unwrap(), "other");
+        assert_eq!(flights.share("other", LONG, || Ok("other")).unwrap(), "other");
     }
 
     #[test]
     fn a_failure_is_shared_too() {
         let flights = SingleFlight::default();
         let fail = || Err(Error::NotConfigured("why".into()));
-        assert!(flights.share("t", fail).is_err());
-        assert!(flights.share("t", || Ok("x")).is_err());
+        assert!(flights.share("t", LONG, fail).is_err());
+        assert!(flights.share("t", LONG, || Ok("x")).is_err());
     }
 }

@@ -13,6 +13,9 @@ pub(crate) const LAST_USED_SUFFIX: &str = ".seen";
 /// cookies of the current request.
 const HEADER_SLACK: usize = 1_152;
 
+/// The most last-used cookies that are looked at.
+const MOST_USES: usize = 4;
+
 /// A new identifier for a session in a store.
 pub(super) fn identifier(env: &SessionEnv<'_>) -> Result<String, NoRandomness> {
     random_text(env.host, IDENTIFIER / 4 * 3)
@@ -24,9 +27,14 @@ fn name_of_use(env: &SessionEnv<'_>) -> String {
 
 /// The last use of the session from the cookie's plain digits: enough to decide whether to write the cookie again.
 pub(super) fn claimed_use(env: &SessionEnv<'_>, cookies: &[u8]) -> Option<Seconds> {
-    let value = cookie::find(cookies, name_of_use(env).as_bytes())?;
-    let digits = value.split(|b| *b == b'.').next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let digits = |value: &[u8]| -> Option<Seconds> {
+        let digits = value.split(|b| *b == b'.').next()?;
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    };
+    cookie::find_all(cookies, name_of_use(env).as_bytes())
+        .take(MOST_USES)
+        .filter_map(digits)
+        .max()
 }
 
 /// When the session was last used, from the sealed half of that cookie, which belongs to this session only.
@@ -35,13 +43,17 @@ pub(super) fn proven_use(
     record: &SessionRecord<'_>,
     cookies: &[u8],
 ) -> Option<Seconds> {
-    let value = cookie::find(cookies, name_of_use(env).as_bytes())?;
-    let dot = value.iter().position(|b| *b == b'.')?;
-    let text = env
-        .settings
-        .keys
-        .open_owned(Purpose::Seen, &use_aad(env, record), &value[dot + 1..])?;
-    Some(Seconds::from_le_bytes(text.try_into().ok()?))
+    let open = |value: &[u8]| {
+        let dot = value.iter().position(|b| *b == b'.')?;
+        let text = env
+            .settings
+            .keys
+            .open_owned(Purpose::Seen, &use_aad(env, record), &value[dot + 1..])?;
+        Some(Seconds::from_le_bytes(text.try_into().ok()?))
+    };
+    cookie::find_all(cookies, name_of_use(env).as_bytes())
+        .take(MOST_USES)
+        .find_map(open)
 }
 
 /// The additional data of the sealed time: it belongs to one session of one site.
@@ -61,6 +73,18 @@ pub(super) fn of_use(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Result
     Ok(attributes.set(&name_of_use(env), &format!("{now}.{sealed}"), None))
 }
 
+/// The cookies that delete a second session cookie of the same name, which the browser keeps beside the current one
+/// since `OxdCookieDomain` was added or removed. A cookie of another path cannot be told from another site's.
+pub(super) fn of_other_domain(env: &SessionEnv<'_>) -> Vec<String> {
+    let name = env.settings.cookie.name;
+    if cookie::find_all(env.cookies(), name.as_bytes()).count() < 2 {
+        return Vec::new();
+    }
+    let origin = env.origin();
+    let attributes = Attributes::for_session(env).of_other_domain(origin.host());
+    present(env).iter().map(|name| attributes.clear(name)).collect()
+}
+
 /// The cookies of a session in a store: the identifier; pieces and times of an earlier one go.
 pub(super) fn of_identifier(env: &SessionEnv<'_>, identifier: &str) -> Vec<String> {
     let name = env.settings.cookie.name;
@@ -72,6 +96,7 @@ pub(super) fn of_identifier(env: &SessionEnv<'_>, identifier: &str) -> Vec<Strin
             .filter(|existing| existing != name)
             .map(|existing| attributes.clear(&existing)),
     );
+    lines.extend(of_other_domain(env));
     lines
 }
 
@@ -129,6 +154,7 @@ pub(super) fn of_record(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Vec<String
     if ours + others + in_logins + HEADER_SLACK > env.request.header_limit() {
         lines.extend(logins.iter().map(|login| attributes.clear(login)));
     }
+    lines.extend(of_other_domain(env));
     Ok(lines)
 }
 

@@ -3,20 +3,19 @@
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
+use typed_arena::Arena;
 
 use super::env::SessionEnv;
-use super::open::{Opened, open, user_name};
+use super::open::{Opened, marks_of, open, user_name};
 use super::record::{Marks, SessionRecord, Strings, expiry};
-use super::store::{Entries, Kind};
-use super::{claims, cookies, index, revoke};
-use crate::base::{Failure, Key, Level, Seconds, numeric_date};
+use super::store::{Entries, Kind, TimeKey};
+use super::{acr, claims, cookies, index, revoke};
+use crate::base::{Failure, Key, Level, Millis, Seconds, numeric_date};
 use crate::shm::stats::End;
 use crate::shm::{About, Mark};
 
 /// How long an issuer is remembered after a login from it.
 const ISSUER_KNOWN_FOR: Seconds = Seconds(90 * 86_400);
-/// Authentications that a session remembers: as many as any provider has ways of authenticating.
-const MOST_ACRS: usize = 8;
 
 /// The data of a new session.
 pub struct NewSession<'n> {
@@ -32,6 +31,8 @@ pub struct NewSession<'n> {
     pub claims: &'n Map<String, Value>,
     /// Where the login ends.
     pub target: &'n str,
+    /// The `max_age` that the login asked for, if the answer met it.
+    pub asked_age: Option<Seconds>,
     /// The acr values that a step-up requested.
     pub requested_acr: &'n [String],
 }
@@ -40,16 +41,16 @@ pub struct NewSession<'n> {
 ///
 /// The session that the browser had until now is over; with `OxdSessionMax`, so are the user's oldest ones.
 pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>, Failure> {
-    let mut buffer = Vec::new();
-    let earlier = open(env, |len| {
-        buffer.resize(len, 0);
-        &mut buffer
-    })?;
-    let acr = claim_text(new.claims, "acr").unwrap_or_default();
+    let memory = Arena::new();
+    let earlier = open(env, |len| memory.alloc_extend(std::iter::repeat_n(0, len)))?;
+    let current = claim_text(new.claims, "acr").unwrap_or_default();
+    // A provider's clock that is ahead must not keep a session fresh for longer.
+    let auth_time = new.claims.get("auth_time").and_then(numeric_date);
+    let auth_time = auth_time.map(|time| time.min(env.now));
     let strings = OwnedStrings {
-        acr: without_nul(acr),
-        acrs: authentications(env, new.claims, acr, earlier.as_ref()),
-        refused: not_delivered(new.requested_acr, acr),
+        acr: without_nul(current),
+        acrs: acrs_with(env, new.claims, current, auth_time, earlier.as_ref()),
+        refused: not_delivered(new.requested_acr, current),
         target: without_nul(new.target),
         access_token: without_nul(new.access_token),
         refresh_token: without_nul(new.refresh_token.unwrap_or_default()),
@@ -68,19 +69,18 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
         marks: Marks::default(),
         version: 0,
         issued: env.now,
-        issued_millis: env.millis.below_seconds(),
+        began: env.millis,
         ends: env.now.saturating_add(env.settings.session.lifetime),
-        auth_time: new
-            .claims
-            .get("auth_time")
-            .and_then(numeric_date)
-            .unwrap_or_default(),
+        auth_time: auth_time.unwrap_or_default(),
+        asked_age: new.asked_age,
         access_expires: expiry(env.now, new.expires_in),
         informed: env.now,
         strings: strings.borrowed(place.as_ref().map(|place| &place.key)),
         claims: &encoded,
     };
     record.marks = marks(env, new.claims, &record);
+    record.began = after_all_ends(env, &record)?;
+    env.memory.cover(env.settings.session.lifetime);
     let lines = write(env, &record, place.as_ref(), earlier.as_ref())?;
     env.stats.made();
     remember(env, new.claims, &record);
@@ -207,12 +207,13 @@ fn marks(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionReco
     }
 }
 
-/// Every acr that this user has authenticated with, each with its time: those of the session that the browser has, if
-/// it is the same user's, and the new one. Lines of `acr seconds`.
-fn authentications(
+/// The acr history of a new session: that of the session that the browser has, if it is the same user's, and the new
+/// login's.
+fn acrs_with(
     env: &SessionEnv<'_>,
     claims: &Map<String, Value>,
-    acr: &str,
+    current: &str,
+    auth_time: Option<Seconds>,
     earlier: Option<&Opened<'_>>,
 ) -> String {
     let same_user = |session: &&Opened<'_>| {
@@ -222,16 +223,29 @@ fn authentications(
     };
     let history = earlier
         .filter(same_user)
-        .map(|session| String::from_utf8_lossy(session.record.strings.acrs))
-        .unwrap_or_default();
-    let mut lines: Vec<String> = history.lines().map(str::to_owned).collect();
-    if !acr.is_empty() && !acr.contains(char::is_whitespace) {
-        lines.retain(|line| line.split(' ').next() != Some(acr));
-        lines.push(format!("{acr} {}", env.now));
+        .map(|session| session.record.strings.acrs);
+    acr::with_login(
+        history.unwrap_or_default(),
+        acr::Authentication {
+            acr: current,
+            login: env.now,
+            auth_time,
+        },
+        env.settings.session.lifetime,
+    )
+}
+
+/// The moment at which a new session begins: later than every end that is known of its user, its provider session and its
+/// site. An end that another machine's clock has stamped ahead of this one would otherwise end every new session too.
+fn after_all_ends(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Result<Millis, Failure> {
+    if let Some(entries) = env.entries() {
+        for mark in marks_of(env, record) {
+            if let Some(moment) = entries.get_time(&TimeKey::ended(entries.site, mark))? {
+                env.memory.observe(moment);
+            }
+        }
     }
-    // The cookie must not grow with every login.
-    let surplus = lines.len().saturating_sub(MOST_ACRS);
-    lines.split_off(surplus).join("\n").replace('\0', "")
+    Ok(env.memory.moment(env.millis))
 }
 
 /// The acr values that a login requested and the provider did not use; another login for them would loop.

@@ -7,6 +7,7 @@
 //!
 //! This layer knows neither oxd nor logins; all it needs is a [`SessionEnv`].
 
+pub(crate) mod acr;
 pub mod claims;
 mod cookies;
 mod create;
@@ -25,7 +26,6 @@ pub use create::create;
 pub use env::SessionEnv;
 pub(crate) use open::{NewTokens, with_own};
 pub use open::{Opened, open, reopen, user_name};
-#[cfg(test)]
 pub(crate) use record::Strings;
 pub use record::{ClaimView, Kind, SessionRecord};
 pub(crate) use revoke::{Ended, end_marked, end_own, first_time, is_known};

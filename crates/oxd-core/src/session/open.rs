@@ -1,7 +1,9 @@
 //! A session is found again in a request's cookies, alive or not.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::{fmt, iter};
+
+use typed_arena::Arena;
 
 use super::cookies::IDENTIFIER;
 use super::env::SessionEnv;
@@ -16,6 +18,9 @@ use crate::shm::stats::Presented;
 
 /// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
 const LONGEST: usize = cookie::most_chunks() * 4096;
+
+/// The most entries of a store that one request is looked for in.
+const MOST_ENTRIES: usize = 4;
 
 /// A session that a request brought along.
 #[derive(Clone, Copy)]
@@ -48,13 +53,14 @@ pub struct NewTokens<'t> {
     pub refresh_token: Option<&'t str>,
 }
 
-/// Finds and opens the session of a request. The record lands in a buffer that the caller provides.
+/// Finds and opens the session of a request. The record is written into memory that the caller provides, once for each
+/// cookie that is tried.
 ///
 /// `Ok(None)` for every cookie that is not a live session of this site: absent, altered, cut, foreign, expired, ended.
 /// An error when the store is unavailable.
 pub fn open<'b>(
     env: &SessionEnv<'_>,
-    buffer: impl FnOnce(usize) -> &'b mut [u8],
+    buffer: impl Fn(usize) -> &'b mut [u8],
 ) -> Result<Option<Opened<'b>>, Failure> {
     let Some(header) = env.request.cookies() else {
         return Ok(None);
@@ -75,53 +81,60 @@ pub fn open<'b>(
 fn look<'b>(
     env: &SessionEnv<'_>,
     header: &[u8],
-    buffer: impl FnOnce(usize) -> &'b mut [u8],
+    buffer: impl Fn(usize) -> &'b mut [u8],
 ) -> Result<Option<Opened<'b>>, Failure> {
-    let Some(bytes) = find(env, header, buffer)? else {
-        return Ok(None);
-    };
-    let Some(record) = SessionRecord::read(bytes) else {
-        return Ok(None);
-    };
-    let used = last_use(env, &record, header)?;
-    Ok(used.map(|used| Opened { record, used, bytes }))
-}
-
-fn find<'b>(
-    env: &SessionEnv<'_>,
-    header: &[u8],
-    buffer: impl FnOnce(usize) -> &'b mut [u8],
-) -> Result<Option<&'b [u8]>, Failure> {
-    if let Some(entries) = env.entries() {
-        let Some(key) = entry_of(env, header) else {
+    let alive = |bytes: &'b [u8]| -> Result<Option<Opened<'b>>, Failure> {
+        let Some(record) = SessionRecord::read(bytes) else {
             return Ok(None);
         };
-        // Ended on this machine, whatever the store says: the logout may not have reached the store.
-        if env.memory.knows(Mark::of_entry(&key), env.now) {
-            return Ok(None);
-        }
-        return Ok(entries.get_into(&key, buffer)?.map(|bytes| &*bytes));
-    }
-    let sealed = cookie::join(header, env.settings.cookie.name);
-    let Some(sealed) = sealed.filter(|sealed| sealed.len() <= LONGEST) else {
-        return Ok(None);
+        let used = last_use(env, &record, header)?;
+        Ok(used.map(|used| Opened { record, used, bytes }))
     };
-    let buffer = buffer(KeyRing::buffer_len(sealed.len()));
-    let opened = env
-        .settings
-        .keys
-        .open(Purpose::Session, env.site.as_str(), &sealed, buffer);
-    Ok(opened.map(|bytes| &*bytes))
+    // A dead cookie of an old path or domain must not hide the current one: each candidate is tried.
+    if let Some(entries) = env.entries() {
+        for key in entries_of(env, header) {
+            // Ended on this machine, whatever the store says: the logout may not have reached the store.
+            if env.memory.knows(Mark::of_entry(&key), env.now) {
+                continue;
+            }
+            if let Some(bytes) = entries.get_into(&key, &buffer)?
+                && let Some(opened) = alive(bytes)?
+            {
+                return Ok(Some(opened));
+            }
+        }
+        return Ok(None);
+    }
+    for sealed in cookie::join(header, env.settings.cookie.name) {
+        if sealed.len() > LONGEST {
+            continue;
+        }
+        let buffer = buffer(KeyRing::buffer_len(sealed.len()));
+        let opened = env
+            .settings
+            .keys
+            .open(Purpose::Session, env.site.as_str(), &sealed, buffer);
+        if let Some(bytes) = opened
+            && let Some(opened) = alive(bytes)?
+        {
+            return Ok(Some(opened));
+        }
+    }
+    Ok(None)
 }
 
-/// The key of the entry that a request's cookie names, if the cookie looks like one of ours.
-pub(super) fn entry_of(env: &SessionEnv<'_>, header: &[u8]) -> Option<Key> {
-    let identifier = cookie::find(header, env.settings.cookie.name.as_bytes())?;
-    let is_ours = identifier.len() == IDENTIFIER
-        && identifier
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    is_ours.then(|| Kind::of_cookie(env.site, identifier))
+/// The keys of the entries that a request's cookies name, of those that look like ours; a bounded number.
+pub(super) fn entries_of<'h>(env: &SessionEnv<'h>, header: &'h [u8]) -> impl Iterator<Item = Key> {
+    let site = env.site;
+    cookie::find_all(header, env.settings.cookie.name.as_bytes())
+        .filter(|identifier| {
+            identifier.len() == IDENTIFIER
+                && identifier
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        })
+        .take(MOST_ENTRIES)
+        .map(move |identifier| Kind::of_cookie(site, identifier))
 }
 
 /// When a session was last used; `None` when it is over.
@@ -167,22 +180,27 @@ fn ends(record: &SessionRecord<'_>, settings: &SessionSettings<'_>) -> Seconds {
 
 /// When a session began.
 pub(super) fn began(record: &SessionRecord<'_>) -> Millis {
-    record.issued.millis().saturating_add(record.issued_millis)
+    record.began
+}
+
+/// The marks that sessions are ended by together: of its user, of the provider's session, of the site.
+pub(super) fn marks_of(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> impl Iterator<Item = Mark> {
+    [
+        Mark::stored(record.marks.user),
+        Mark::stored(record.marks.name),
+        Mark::stored(record.marks.sid),
+        Some(Mark::of_site(env.site)),
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Whether this machine knows that a session is over before its time.
 pub(super) fn has_ended(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> bool {
     let moment = began(record);
-    let marks = [
-        Some(Mark::of_session(&record.id)),
-        Mark::stored(record.marks.user),
-        Mark::stored(record.marks.name),
-        Mark::stored(record.marks.sid),
-        Some(Mark::of_site(env.site)),
-    ];
-    marks
-        .into_iter()
-        .flatten()
+    env.memory.observe(moment);
+    iter::once(Mark::of_session(&record.id))
+        .chain(marks_of(env, record))
         .any(|mark| env.memory.has_ended(mark, moment, env.now))
 }
 
@@ -191,11 +209,8 @@ pub(crate) fn with_own<A>(
     env: &SessionEnv<'_>,
     look: impl FnOnce(Option<Opened<'_>>) -> A,
 ) -> Result<A, Failure> {
-    let mut buffer = Vec::new();
-    let opened = open(env, |len| {
-        buffer.resize(len, 0);
-        &mut buffer
-    })?;
+    let memory = Arena::new();
+    let opened = open(env, |len| memory.alloc_extend(iter::repeat_n(0, len)))?;
     Ok(look(opened))
 }
 

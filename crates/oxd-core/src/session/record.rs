@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! seen: u64 LE | id: 16 bytes | marks: 3 u64 LE
-//! version, issued, milliseconds of issued, ends, auth_time, access_expires (0: unknown), informed: varint
+//! version, issued, began in milliseconds, ends, auth_time, asked max_age + 1, access_expires, informed: varint (0: unknown)
 //! 8 strings | claims to the end
 //! string: length varint | bytes | NUL
 //! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
@@ -20,7 +20,7 @@ use crate::base::{Millis, Seconds};
 pub struct Strings<'r> {
     /// The `acr` of the id token, or empty.
     pub acr: &'r [u8],
-    /// Every `acr` that the user authenticated with, each with its time: lines of `acr seconds`.
+    /// Every `acr` that the user authenticated with: lines of `acr login auth_time` ([`super::acr`]).
     pub acrs: &'r [u8],
     /// Values that a step-up requested and the provider did not use; `*` for any.
     pub refused: &'r [u8],
@@ -73,12 +73,15 @@ pub struct SessionRecord<'r> {
     pub version: u64,
     /// When the login ended.
     pub issued: Seconds,
-    /// The milliseconds of that moment, 0 to 999.
-    pub issued_millis: Millis,
+    /// The moment that marks of ends are compared with: that of the login, or just after the last end that is known for
+    /// this user, where a clock was ahead then.
+    pub began: Millis,
     /// When the session ends whatever happens.
     pub ends: Seconds,
-    /// When the user authenticated at the provider; 0: unknown.
+    /// When the user authenticated at the provider, not later than `issued`; 0: unknown.
     pub auth_time: Seconds,
+    /// The `max_age` that the login asked for and the provider's answer met.
+    pub asked_age: Option<Seconds>,
     /// When the access token runs out; 0: unknown.
     pub access_expires: Seconds,
     /// The time of the last `get-user-info`.
@@ -223,9 +226,10 @@ impl<'r> SessionRecord<'r> {
             },
             version: reader.varint()?,
             issued: Seconds(reader.varint()?),
-            issued_millis: Millis(reader.varint()?),
+            began: Millis(reader.varint()?),
             ends: Seconds(reader.varint()?),
             auth_time: Seconds(reader.varint()?),
+            asked_age: reader.varint()?.checked_sub(1).map(Seconds),
             access_expires: Seconds(reader.varint()?),
             informed: Seconds(reader.varint()?),
             strings: Strings {
@@ -253,9 +257,10 @@ impl<'r> SessionRecord<'r> {
         for number in [
             self.version,
             self.issued.0,
-            self.issued_millis.0,
+            self.began.0,
             self.ends.0,
             self.auth_time.0,
+            self.asked_age.map_or(0, |age| age.0.saturating_add(1)),
             self.access_expires.0,
             self.informed.0,
         ] {

@@ -5,12 +5,14 @@
 
 use super::env::SessionEnv;
 use super::index;
-use super::open::{Opened, began, entry_of, has_ended, key_of, with_own};
+use super::open::{Opened, began, entries_of, has_ended, key_of, with_own};
 use super::record::SessionRecord;
 use super::store::{Entries, Kind, TimeKey};
-use crate::base::{Failure, Key, Seconds};
+use crate::base::{Failure, Key, Level, Millis, Seconds};
 use crate::shm::Mark;
 
+/// The most sessions of one browser that a logout ends.
+const MOST_SESSIONS: usize = 4;
 /// How long a tombstone stands: longer than any request that could still write the session.
 const TOMBSTONE_STANDS: Seconds = Seconds(3_600);
 
@@ -25,6 +27,17 @@ pub(crate) struct Ended {
 ///
 /// When the store is unavailable, this machine still rejects the session's cookie.
 pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
+    let first = end_one(env)?;
+    // A second cookie of the same name would keep the user signed in.
+    for _ in 0..MOST_SESSIONS {
+        if first.is_none() || end_one(env)?.is_none() {
+            break;
+        }
+    }
+    Ok(first)
+}
+
+fn end_one(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
     let ended = with_own(env, |session| {
         session.map(|session| {
             let id_token = String::from_utf8_lossy(session.record.strings.id_token).into_owned();
@@ -36,9 +49,8 @@ pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
     match ended {
         Ok(ended) => ended.transpose(),
         Err(failure) => {
-            let cookies = env.cookies();
-            if let Some(key) = entry_of(env, cookies) {
-                bury_here(env, &key, env.now.saturating_add(env.settings.session.lifetime));
+            for key in entries_of(env, env.cookies()) {
+                bury_here(env, &key, covers_all(env));
             }
             Err(failure)
         }
@@ -50,7 +62,7 @@ pub(super) fn end_opened(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<(
     let record = &session.record;
     // Its own beginning, not now: the clock of the machine that made it may be ahead.
     let moment = env.millis.max(began(record));
-    env.memory.end(Mark::of_session(&record.id), moment, record.ends);
+    end_here(env, Mark::of_session(&record.id), moment, record.ends);
     match (env.entries(), key_of(record)) {
         (Some(entries), Some(key)) => {
             end_entry(env, &entries, &key, record.ends)?;
@@ -61,7 +73,27 @@ pub(super) fn end_opened(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<(
 }
 
 fn bury_here(env: &SessionEnv<'_>, key: &Key, until: Seconds) {
-    env.memory.know(Mark::of_entry(key), env.now, until);
+    end_here(env, Mark::of_entry(key), env.millis, until);
+}
+
+/// Marks an end on this machine, and reports when the memory for such marks is full.
+pub(super) fn end_here(env: &SessionEnv<'_>, mark: Mark, moment: Millis, until: Seconds) {
+    env.memory.end(mark, moment, env.now, until);
+    if let Some(lost) = env.memory.lost_to_report(env.now) {
+        env.log(Level::Warning, || {
+            format!(
+                "shared memory for ended sessions is full: {lost} marks were given up before they expired, so a copied \
+                 cookie of such a session may work again; a shorter OxdSessionLifetime needs fewer marks"
+            )
+        });
+    }
+}
+
+/// When the last session that exists now will have expired: the mark of an end lasts as long as any session that it
+/// covers, wherever it was ordered.
+fn covers_all(env: &SessionEnv<'_>) -> Seconds {
+    let longest = env.memory.longest_lifetime().max(env.settings.session.lifetime);
+    env.now.saturating_add(longest)
 }
 
 /// Ends a session by its key.
@@ -101,22 +133,17 @@ pub(super) fn is_buried(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Res
 
 /// Ends all sessions with a mark that began until now.
 pub(crate) fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure> {
-    let until = end_all_here(env, mark);
+    let (moment, until) = (env.memory.moment(env.millis), covers_all(env));
+    end_here(env, mark, moment, until);
     let Some(entries) = env.entries() else {
         return Ok(());
     };
     let key = TimeKey::ended(entries.site, mark);
-    entries.put_time(env.host, &key, env.millis, until)?;
+    entries.put_time(env.host, &key, moment, until)?;
     for (session, ends) in index::take(env, &entries, mark)? {
         end_entry(env, &entries, &session, ends)?;
     }
     Ok(())
-}
-
-fn end_all_here(env: &SessionEnv<'_>, mark: Mark) -> Seconds {
-    let until = env.now.saturating_add(env.settings.session.lifetime);
-    env.memory.end(mark, env.millis, until);
-    until
 }
 
 /// Whether any session may have a mark.

@@ -1,7 +1,8 @@
 use super::*;
 use crate::base::Seconds;
-use crate::config::RawSettings;
-use crate::testing::{Browser, NOW, site};
+use crate::config::{RawSettings, SessionStore};
+use crate::shm::{About, Mark};
+use crate::testing::{Browser, FakeStore, NOW, site};
 use serde_json::{Value, json};
 
 fn is_signed_in(browser: &Browser<'_>) -> bool {
@@ -166,5 +167,112 @@ fn the_user_name_follows_its_rule() {
         });
         browser_with.cookies = browser.cookies.clone();
         assert_eq!(name(&browser_with), expected, "{rule:?}");
+    }
+}
+
+#[test]
+fn a_dead_cookie_of_the_same_name_does_not_hide_the_session() {
+    let file = site("s");
+    let store = FakeStore::default();
+    for store in [None, Some(&store)] {
+        let mut browser = Browser::at(RawSettings {
+            site: Some(&file),
+            session_store: store.map(|store| SessionStore::Shared(store)),
+            ..RawSettings::default()
+        });
+        browser.store = store;
+        browser.log_in("/app");
+        let old = browser.cookies.clone();
+        browser.get("/oxd/logoutme");
+        browser.log_in("/app");
+        let current = browser.cookies.clone();
+        for dead in [
+            old.clone(),
+            vec![("oxd_session".into(), "A".repeat(32))],
+            vec![("oxd_session".into(), "garbage".into()); 3],
+            vec![("oxd_session".into(), String::new())],
+        ] {
+            for cookies in [
+                [dead.clone(), current.clone()].concat(),
+                [current.clone(), dead.clone()].concat(),
+            ] {
+                browser.cookies = cookies;
+                assert!(is_signed_in(&browser), "{dead:?}");
+            }
+        }
+        browser.cookies = [old.clone(), current.clone()].concat();
+        browser.settings.cookie_domain = Some(Box::leak(Box::new("example".to_owned())));
+        browser.now += 60;
+        let lines = browser.get("/oxd").cookies;
+        let cleared = |line: &String| line.starts_with("oxd_session=;") && !line.contains("Domain");
+        assert!(
+            lines.iter().any(cleared),
+            "the one from before OxdCookieDomain goes: {lines:?}"
+        );
+        // A bounded number is tried.
+        browser.cookies = [
+            vec![("oxd_session".into(), "A".repeat(32)); 50],
+            browser.cookies.clone(),
+        ]
+        .concat();
+        assert!(!is_signed_in(&browser));
+    }
+}
+
+#[test]
+fn a_mark_lasts_as_long_as_any_session_that_it_covers() {
+    let file = site("s");
+    let mut browser = Browser::at(RawSettings {
+        site: Some(&file),
+        session_lifetime: Some(Seconds(86_400)),
+        session_idle: Some(Seconds(86_400)),
+        ..RawSettings::default()
+    });
+    browser.log_in("/app");
+    // Ordered at a place with a shorter lifetime, as oxd-status has it.
+    browser.settings.session_lifetime = Some(Seconds(3_600));
+    browser.look("/oxd-status", |ctx| {
+        end_marked(ctx, Mark::of(About::User, ctx.site, &["alice"])).unwrap();
+    });
+    browser.settings.session_lifetime = Some(Seconds(86_400));
+    for hours in [0, 2, 8, 23] {
+        browser.now = NOW + hours * 3_600;
+        assert!(!is_signed_in(&browser), "after {hours} hours");
+    }
+}
+
+#[test]
+fn an_end_by_a_clock_that_was_ahead_locks_nobody_out() {
+    let file = site("s");
+    let store = FakeStore::default();
+    for store in [None, Some(&store)] {
+        let mut browser = Browser::at(RawSettings {
+            site: Some(&file),
+            session_store: store.map(|store| SessionStore::Shared(store)),
+            ..RawSettings::default()
+        });
+        browser.now = NOW + 7_200;
+        browser.look("/oxd-status", |ctx| {
+            end_marked(ctx, Mark::of(About::User, ctx.site, &["alice"])).unwrap();
+            end_all(ctx).unwrap();
+        });
+        // The clock is set back; with a store, the other machine's was right all the time and knows the end from there.
+        browser.now = NOW;
+        if store.is_some() {
+            browser.memory = crate::testing::memory();
+        }
+        browser.log_in("/app");
+        for seconds in [0, 60] {
+            browser.now = NOW + seconds;
+            browser.get("/oxd");
+            assert!(is_signed_in(&browser), "{}", store.is_some());
+        }
+        // The next end is one again.
+        browser.look("/oxd-status", |ctx| {
+            end_marked(ctx, Mark::of(About::User, ctx.site, &["alice"])).unwrap();
+        });
+        assert!(!is_signed_in(&browser));
+        browser.log_in("/app");
+        assert!(is_signed_in(&browser));
     }
 }

@@ -1,7 +1,7 @@
 //! Changes to a session after its creation: last use, new tokens, new claims.
 
 use super::env::SessionEnv;
-use super::open::{Opened, began, key_of};
+use super::open::{Opened, began, key_of, marks_of};
 use super::record::SessionRecord;
 use super::store::TimeKey;
 use super::{cookies, revoke};
@@ -18,18 +18,14 @@ const USE_LASTS: Seconds = Seconds(3_600);
 pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<String>>, Failure> {
     let (record, now) = (&session.record, env.now);
     let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
-        return Ok(Some(vec![cookies::of_use(env, record)?]));
+        let mut lines = cookies::of_other_domain(env);
+        lines.push(cookies::of_use(env, record)?);
+        return Ok(Some(lines));
     };
-    let marks = [
-        Mark::stored(record.marks.user),
-        Mark::stored(record.marks.name),
-        Mark::stored(record.marks.sid),
-        Some(Mark::of_site(entries.site)),
-    ];
-    for mark in marks.into_iter().flatten() {
+    for mark in marks_of(env, record) {
         let ended = entries.get_time(&TimeKey::ended(entries.site, mark))?;
         if let Some(moment) = ended.filter(|moment| began(record) <= *moment) {
-            env.memory.end(mark, moment, record.ends);
+            revoke::end_here(env, mark, moment, record.ends);
             revoke::end_entry(env, &entries, &key, record.ends)?;
             return Ok(None);
         }
@@ -37,7 +33,7 @@ pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option
     entries.put_time(env.host, &TimeKey::seen(&key), now, record.ends)?;
     let until = now.saturating_add(env.settings.session.idle.max(USE_LASTS));
     env.memory.touch(&record.id, now, until.min(record.ends));
-    Ok(Some(Vec::new()))
+    Ok(Some(cookies::of_other_domain(env)))
 }
 
 /// Saves a new record of a session, for a request that has the session's lease; answers its cookies, or `None` when the

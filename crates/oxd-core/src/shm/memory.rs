@@ -5,19 +5,26 @@
 //! process that dies leaves no lock behind. Marks are hashes and notes are encrypted, so nothing here is readable.
 //!
 //! ```text
-//! 8 words of header | marks: MARKS x (hash, value) | leases: LEASES x 1 | notes: NOTES x NOTE_WORDS
+//! 8 words of header | marks: MARKS x (hash, value) | uses: USES x (hash, value) | locks: LOCKS x 1 |
+//! leases: LEASES x 1 | notes: NOTES x NOTE_WORDS
 //! value: moment in milliseconds, 42 bits | end in units of 1024 seconds, 22 bits
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use super::Mark;
-use crate::base::{Millis, Seconds};
+use crate::base::{Millis, Seconds, wall};
 
 /// Capacity for marks. A mark expires by itself.
-const MARKS: usize = 1 << 17;
+const MARKS: usize = 1 << 18;
+/// Capacity for last uses, apart from the marks: each session has one, and none may displace the mark of an end.
+const USES: usize = 1 << 17;
 /// The slots that are searched for a mark, from its own slot on.
 const WINDOW: usize = 16;
+/// Locks of one-time values. Two values with the same slot only wait for each other.
+const LOCKS: usize = 1 << 8;
 /// Capacity for leases. Two sessions with the same slot only wait for each other.
 const LEASES: usize = 1 << 12;
 /// Capacity for notes.
@@ -31,15 +38,55 @@ pub(super) const NOTE_BYTES: usize = 6 * 1024;
 
 const HEADER: usize = 8;
 const MARKS_AT: usize = HEADER;
-const LEASES_AT: usize = MARKS_AT + 2 * MARKS;
+const USES_AT: usize = MARKS_AT + 2 * MARKS;
+const LOCKS_AT: usize = USES_AT + 2 * USES;
+const LEASES_AT: usize = LOCKS_AT + LOCKS;
 const NOTES_AT: usize = LEASES_AT + LEASES;
 /// The size of the memory, in 64-bit words.
 pub const WORDS: usize = NOTES_AT + NOTES * NOTE_WORDS;
 
 /// Identifies the layout. Memory with another number is cleared.
-const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x02");
+const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x03");
 /// The index of the counter of marks that were evicted before they expired.
 const LOST: usize = 1;
+/// The index of the longest lifetime of a session, in seconds.
+const LONGEST: usize = 2;
+/// The index of the time of the last report about evicted marks, in seconds since 1970.
+const REPORTED: usize = 3;
+/// The index of the counter's value at that report.
+const REPORTED_LOST: usize = 4;
+
+/// The index of the latest moment of this machine, in milliseconds since 1970 ([`Memory::moment`]).
+const LATEST: usize = 5;
+
+/// The least time between two reports about evicted marks.
+const REPORT_EVERY: Seconds = Seconds(60);
+/// How long the holder of a lock has it at the most: it needs microseconds, unless it was killed.
+const LOCK_LASTS: Seconds = Seconds(2);
+/// How often a lock is tried, a millisecond apart.
+const LOCK_ATTEMPTS: u32 = 200;
+/// The longest lease. One that seems to last longer was taken by a clock that was ahead, and counts as expired.
+const LEASE_LASTS: Seconds = Seconds(3_600);
+
+/// A table of hashes and values.
+#[derive(Clone, Copy)]
+struct Table {
+    /// Its first word.
+    at: usize,
+    /// Its capacity.
+    slots: usize,
+}
+
+/// Ends, one-time values and the like.
+const OF_MARKS: Table = Table {
+    at: MARKS_AT,
+    slots: MARKS,
+};
+/// Last uses of sessions.
+const OF_USES: Table = Table {
+    at: USES_AT,
+    slots: USES,
+};
 
 /// The value of a mark.
 #[derive(Clone, Copy, PartialEq)]
@@ -101,7 +148,10 @@ impl<'m> Memory<'m> {
         let words = words.get(..WORDS)?;
         if words[0].load(Ordering::Acquire) != MAGIC {
             for word in words {
-                word.store(0, Ordering::Relaxed);
+                // Pages that were never written cost no memory as long as they are only read.
+                if word.load(Ordering::Relaxed) != 0 {
+                    word.store(0, Ordering::Relaxed);
+                }
             }
             words[0].store(MAGIC, Ordering::Release);
         }
@@ -113,20 +163,48 @@ impl<'m> Memory<'m> {
         self.words[LOST].load(Ordering::Relaxed)
     }
 
-    fn slot(&self, place: usize) -> (&'m AtomicU64, &'m AtomicU64) {
-        let at = MARKS_AT + 2 * (place % MARKS);
+    /// Announces sessions with this lifetime, so that the marks of ends last as long as any of them.
+    pub fn cover(&self, lifetime: Seconds) {
+        self.words[LONGEST].fetch_max(lifetime.0, Ordering::AcqRel);
+    }
+
+    /// The longest lifetime of a session at this server, of any location.
+    pub fn longest_lifetime(&self) -> Seconds {
+        Seconds(self.words[LONGEST].load(Ordering::Acquire))
+    }
+
+    /// The number of evicted marks, if it has grown since the last report; at most once a minute.
+    pub fn lost_to_report(&self, now: Seconds) -> Option<u64> {
+        let lost = self.lost();
+        if lost == self.words[REPORTED_LOST].load(Ordering::Relaxed) {
+            return None;
+        }
+        let last = self.words[REPORTED].load(Ordering::Relaxed);
+        let is_recent = Seconds(last) <= now && now < Seconds(last).saturating_add(REPORT_EVERY);
+        let won = !is_recent
+            && self.words[REPORTED]
+                .compare_exchange(last, now.0, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        won.then(|| {
+            self.words[REPORTED_LOST].store(lost, Ordering::Relaxed);
+            lost
+        })
+    }
+
+    fn slot(&self, table: Table, place: usize) -> (&'m AtomicU64, &'m AtomicU64) {
+        let at = table.at + 2 * (place % table.slots);
         (&self.words[at], &self.words[at + 1])
     }
 
-    fn window(&self, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, &'m AtomicU64)> {
+    fn window(&self, table: Table, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, &'m AtomicU64)> {
         let (memory, first) = (*self, mark.slot());
-        (first..first + WINDOW).map(move |place| memory.slot(place))
+        (first..first + WINDOW).map(move |place| memory.slot(table, place))
     }
 
     /// The values of a mark: usually one, two when two processes wrote it at the same time.
     #[inline]
-    fn values(&self, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
-        self.window(mark)
+    fn values(&self, table: Table, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
+        self.window(table, mark)
             .map(|(hash, value)| (hash.load(Ordering::Acquire), value))
             .take_while(|(hash, _)| *hash != 0)
             .filter(move |(hash, _)| *hash == mark.word())
@@ -134,16 +212,16 @@ impl<'m> Memory<'m> {
     }
 
     #[inline]
-    fn fact(&self, mark: Mark, now: Seconds) -> Option<Fact> {
-        self.values(mark)
+    fn fact(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
+        self.values(table, mark)
             .map(|value| Fact::read(value.load(Ordering::Acquire)))
             .filter(|fact| !fact.is_over(now))
             .reduce(Fact::with)
     }
 
     /// Stores a fact. Returns whether the mark had no unexpired value before.
-    fn remember(&self, mark: Mark, fact: Fact, now: Seconds) -> bool {
-        if let Some(value) = self.values(mark).next() {
+    fn remember(&self, table: Table, mark: Mark, fact: Fact, now: Seconds) -> bool {
+        if let Some(value) = self.values(table, mark).next() {
             let mut old = value.load(Ordering::Acquire);
             loop {
                 let known = Fact::read(old);
@@ -159,7 +237,7 @@ impl<'m> Memory<'m> {
             }
         }
         // The value is written first and claims the slot; a concurrent reader finds the old, expired hash.
-        for (hash, value) in self.window(mark) {
+        for (hash, value) in self.window(table, mark) {
             let old = value.load(Ordering::Acquire);
             if Fact::read(old).is_over(now)
                 && value
@@ -175,8 +253,10 @@ impl<'m> Memory<'m> {
             let fact = Fact::read(value.load(Ordering::Acquire));
             (fact.moment != NO_MOMENT, fact.end)
         };
-        if let Some((hash, value)) = self.window(mark).min_by_key(|(_, value)| rank(value)) {
-            self.words[LOST].fetch_add(1, Ordering::Relaxed);
+        if let Some((hash, value)) = self.window(table, mark).min_by_key(|(_, value)| rank(value)) {
+            if table.at == MARKS_AT {
+                self.words[LOST].fetch_add(1, Ordering::Relaxed);
+            }
             value.store(fact.word(), Ordering::Release);
             hash.store(mark.word(), Ordering::Release);
         }
@@ -184,59 +264,89 @@ impl<'m> Memory<'m> {
     }
 
     /// Ends everything with this mark that began up to `moment`. Stored until `until`.
-    pub fn end(&self, mark: Mark, moment: Millis, until: Seconds) {
-        self.remember(mark, Fact::new(moment.max(Millis(1)), until), moment.seconds());
+    pub fn end(&self, mark: Mark, moment: Millis, now: Seconds, until: Seconds) {
+        self.remember(OF_MARKS, mark, Fact::new(moment.max(Millis(1)), until), now);
+    }
+
+    /// A moment for a session that begins or an end that is ordered: now, but later than all moments before it. So an end
+    /// covers exactly the sessions that began before it, also after a clock that was ahead has been set back (a hybrid
+    /// logical clock).
+    pub fn moment(&self, now: Millis) -> Millis {
+        let next = |latest: u64| now.0.max(latest.saturating_add(1));
+        let before =
+            self.words[LATEST].fetch_update(Ordering::AcqRel, Ordering::Acquire, |latest| Some(next(latest)));
+        Millis(next(before.unwrap_or_else(|latest| latest)))
+    }
+
+    /// Takes note of a moment of another machine: those of this one will be later.
+    #[inline]
+    pub fn observe(&self, moment: Millis) {
+        if moment.0 > self.words[LATEST].load(Ordering::Relaxed) {
+            self.words[LATEST].fetch_max(moment.0, Ordering::AcqRel);
+        }
     }
 
     /// Whether something with this mark that began at `began` has been ended.
     #[inline]
     pub fn has_ended(&self, mark: Mark, began: Millis, now: Seconds) -> bool {
-        self.fact(mark, now).is_some_and(|fact| began <= fact.moment)
+        self.fact(OF_MARKS, mark, now)
+            .is_some_and(|fact| began <= fact.moment)
     }
 
     /// Stores the mark's presence until `until`.
     pub fn know(&self, mark: Mark, now: Seconds, until: Seconds) {
-        self.remember(mark, Fact::new(NO_MOMENT, until), now);
+        self.remember(OF_MARKS, mark, Fact::new(NO_MOMENT, until), now);
     }
 
     /// Whether the mark is present.
     pub fn knows(&self, mark: Mark, now: Seconds) -> bool {
-        self.fact(mark, now).is_some()
+        self.fact(OF_MARKS, mark, now).is_some()
     }
 
-    /// Stores a one-time event. Returns whether this was the first.
+    /// Stores a one-time event. Returns whether this was the first: `true` for exactly one of many callers in all
+    /// processes, `false` for all where the lock cannot be had.
     pub fn first_time(&self, mark: Mark, now: Seconds, until: Seconds) -> bool {
-        self.remember(mark, Fact::new(NO_MOMENT, until), now)
+        match self.lock(mark) {
+            Some(_lock) => self.remember(OF_MARKS, mark, Fact::new(NO_MOMENT, until), now),
+            None => false,
+        }
+    }
+
+    /// Takes the lock of a mark. One whose holder was killed, or whose clock has been set, is taken from it.
+    fn lock(&self, mark: Mark) -> Option<Lease<'m>> {
+        let word = &self.words[LOCKS_AT + mark.slot() % LOCKS];
+        for _ in 0..LOCK_ATTEMPTS {
+            if let Some(lock) = take(word, wall(), LOCK_LASTS, LOCK_LASTS) {
+                return Some(lock);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        None
     }
 
     /// Removes a mark.
     pub fn forget(&self, mark: Mark) {
-        for value in self.values(mark) {
+        for value in self.values(OF_MARKS, mark) {
             value.store(0, Ordering::Release);
         }
     }
 
     /// Stores the last use of a session.
     pub fn touch(&self, id: &[u8; 16], now: Seconds, until: Seconds) {
-        self.remember(Mark::of_use(id), Fact::new(now.millis(), until), now);
+        self.remember(OF_USES, Mark::of_use(id), Fact::new(now.millis(), until), now);
     }
 
     /// The last use of a session on this machine.
     #[inline]
     pub fn touched(&self, id: &[u8; 16], now: Seconds) -> Option<Seconds> {
-        self.fact(Mark::of_use(id), now).map(|fact| fact.moment.seconds())
+        self.fact(OF_USES, Mark::of_use(id), now)
+            .map(|fact| fact.moment.seconds())
     }
 
     /// Takes the lease of a mark; `None` when it is taken. It expires at `until`.
     pub fn lease(&self, mark: Mark, now: Seconds, until: Seconds) -> Option<Lease<'m>> {
         let word = &self.words[LEASES_AT + mark.slot() % LEASES];
-        let held = word.load(Ordering::Acquire);
-        if Seconds(held) > now {
-            return None;
-        }
-        word.compare_exchange(held, until.0, Ordering::AcqRel, Ordering::Acquire)
-            .ok()?;
-        Some(Lease { word, until })
+        take(word, now, until.saturating_sub(now), LEASE_LASTS)
     }
 
     /// The slots in which a note may be.
@@ -294,6 +404,19 @@ impl<'m> Memory<'m> {
         bytes.truncate(length);
         Some(bytes)
     }
+}
+
+/// Takes a word that holds the time at which its holder loses it; `None` while another has it. `longest` bounds how far
+/// ahead that time can lie: a later one was written by a clock that has been set back since.
+fn take(word: &AtomicU64, now: Seconds, lasts: Seconds, longest: Seconds) -> Option<Lease<'_>> {
+    let held = word.load(Ordering::Acquire);
+    let is_held = Seconds(held) > now && Seconds(held) <= now.saturating_add(longest);
+    let until = now.saturating_add(lasts.min(longest));
+    let took = !is_held
+        && word
+            .compare_exchange(held, until.0, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+    took.then_some(Lease { word, until })
 }
 
 /// The exclusive right to do something, such as to refresh a session. Dropping it returns it.

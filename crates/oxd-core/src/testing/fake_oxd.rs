@@ -19,6 +19,7 @@ pub(crate) struct FakeOxd {
     pub authorization_url: Option<String>,
     pub failure: Option<(&'static str, Reason)>,
     pub keys: Vec<Value>,
+    pub issuer: Option<String>,
 }
 
 impl Default for FakeOxd {
@@ -30,6 +31,7 @@ impl Default for FakeOxd {
             authorization_url: None,
             failure: None,
             keys: Vec::new(),
+            issuer: None,
         }
     }
 }
@@ -120,6 +122,15 @@ impl Call for FakeOxd {
 }
 
 impl Oxd for FakeOxd {
+    fn issuer(&self) -> Result<Option<String>, oxd::Error> {
+        self.ask("get-discovery", Value::Null)?;
+        Ok(self.issuer.clone())
+    }
+
+    fn wait_place(&self) -> Result<oxd::Place<'_>, oxd::Error> {
+        Ok(oxd::Place::unlimited())
+    }
+
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, oxd::Error> {
         self.ask("refresh", json!({"refresh_token": refresh_token, "scope": scope}))?;
         Ok(Refreshed {

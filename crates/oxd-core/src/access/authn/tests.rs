@@ -15,7 +15,7 @@ fn browser(site: &SiteFile) -> Browser<'_> {
     browser
 }
 
-fn is_aged(auth_time: Seconds, issued: Seconds, now: Seconds) -> bool {
+fn is_aged(auth_time: Seconds, asked_age: Option<Seconds>, now: Seconds) -> bool {
     let keys = crate::testing::keys();
     let raw = RawSettings {
         max_age: Some(Seconds(600)),
@@ -30,7 +30,8 @@ fn is_aged(auth_time: Seconds, issued: Seconds, now: Seconds) -> bool {
     );
     let record = crate::session::SessionRecord {
         auth_time,
-        issued,
+        asked_age,
+        issued: NOW,
         ..Default::default()
     };
     authn::is_aged(&settings.access, &record, now)
@@ -38,21 +39,94 @@ fn is_aged(auth_time: Seconds, issued: Seconds, now: Seconds) -> bool {
 
 #[test]
 fn a_session_ages_from_the_time_of_authentication() {
-    assert!(!is_aged(NOW, NOW, NOW + 600));
-    assert!(is_aged(NOW, NOW, NOW + 601));
-    assert!(
-        is_aged(NOW - 300, NOW, NOW + 301),
-        "the provider knew the user before this login"
-    );
-    assert!(
-        is_aged(Seconds::ZERO, NOW, NOW + 601) && !is_aged(Seconds::ZERO, NOW, NOW + 600),
-        "without auth_time the login counts"
-    );
-    assert!(
-        !is_aged(NOW - 700, NOW, NOW + 29),
-        "a login that has just ended is not asked for again at once"
-    );
-    assert!(is_aged(NOW - 700, NOW, NOW + 30));
+    let unknown = Seconds::ZERO;
+    for (why, auth_time, asked, now, expected) in [
+        ("at its limit", NOW, None, NOW + 600, false),
+        ("past it", NOW, None, NOW + 601, true),
+        (
+            "signed in at the provider before",
+            NOW - 300,
+            None,
+            NOW + 301,
+            true,
+        ),
+        ("too old already at the login", NOW - 601, None, NOW, true),
+        ("unknown is too old", unknown, None, NOW, true),
+        (
+            "asked for more than this place allows",
+            NOW - 601,
+            Some(Seconds(601)),
+            NOW,
+            true,
+        ),
+        (
+            "unknown, and asked for more",
+            unknown,
+            Some(Seconds(601)),
+            NOW,
+            true,
+        ),
+        (
+            "asked and met, by a clock behind ours",
+            NOW - 620,
+            Some(Seconds(600)),
+            NOW + 29,
+            false,
+        ),
+        (
+            "which counts for a moment only",
+            NOW - 620,
+            Some(Seconds(600)),
+            NOW + 30,
+            true,
+        ),
+        ("asked for less", NOW - 620, Some(Seconds(60)), NOW + 29, false),
+    ] {
+        assert_eq!(is_aged(auth_time, asked, now), expected, "{why}");
+    }
+}
+
+#[test]
+fn a_place_with_a_maximum_age_asks_for_it_once_and_never_in_a_loop() {
+    let site = site("s");
+    // The provider honours max_age, answers with an old authentication, or never says when it was.
+    for (auth_time, status) in [(json!(NOW), 303), (json!(NOW - 700), 502), (json!(null), 502)] {
+        let mut browser = browser(&site);
+        browser.settings.max_age = None;
+        browser.oxd.id_token_claims["auth_time"] = json!(null);
+        browser.log_in("/open");
+        browser.settings.max_age = Some(Seconds(600));
+        browser.oxd.id_token_claims["auth_time"] = auth_time.clone();
+        assert_eq!(browser.enter("/strict").status, 302, "an unknown age is too old");
+        let state = browser.last_state();
+        let answer = browser.get(&format!("/oxd/callback?code=c&state={state}"));
+        assert_eq!(answer.status, status, "{auth_time}");
+        let page = String::from_utf8_lossy(answer.body_bytes()).into_owned();
+        assert_eq!(page.contains("recent"), status == 502, "{page}");
+        if status == 303 {
+            browser.look("/strict", |ctx| {
+                let known = crate::access::known(ctx, None, |len| vec![0; len].leak()).unwrap();
+                assert!(known.is_some());
+            });
+        }
+    }
+}
+
+#[test]
+fn a_session_that_the_place_refuses_is_unknown_to_its_expressions() {
+    let site = site("s");
+    let mut browser = browser(&site);
+    browser.log_in("/app");
+    let known = |browser: &Browser<'_>| {
+        browser.look("/app", |ctx| {
+            crate::access::known(ctx, None, |len| vec![0; len].leak())
+                .unwrap()
+                .is_some()
+        })
+    };
+    assert!(known(&browser));
+    browser.now = NOW + 601;
+    assert!(!known(&browser));
 }
 
 #[test]

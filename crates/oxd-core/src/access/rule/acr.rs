@@ -3,10 +3,13 @@
 use std::ffi::CStr;
 
 use super::{Rule, Verdict};
+use crate::base::Seconds;
+use crate::config::Settings;
 use crate::flow::Ctx;
-use crate::session::{Opened, SessionRecord};
+use crate::session::{Opened, Strings, acr};
 
-/// `Require oxd-acr`: a session remembers every authentication of its user, and one of them is enough.
+/// `Require oxd-acr`: a session stores every acr that its user authenticated with and when. One of the values is enough,
+/// if that authentication is recent enough for the location.
 #[derive(Debug)]
 pub struct AcrRule {
     /// The session must have been authenticated with one of these.
@@ -31,8 +34,8 @@ impl Rule for AcrRule {
         })
     }
 
-    fn check<'s>(&'s self, _: &Ctx<'_>, session: &Opened<'_>) -> Verdict<'s> {
-        if self.holds(&session.record) {
+    fn check<'s>(&'s self, ctx: &Ctx<'_>, session: &Opened<'_>) -> Verdict<'s> {
+        if self.is_met(&session.record.strings, ctx.settings, ctx.now) {
             Verdict::Met
         } else {
             Verdict::StepUp(&self.values)
@@ -41,14 +44,12 @@ impl Rule for AcrRule {
 }
 
 impl AcrRule {
-    /// Whether the session was authenticated with one of the values.
-    pub fn holds(&self, record: &SessionRecord<'_>) -> bool {
-        let texts = &record.strings;
-        let history = texts
-            .acrs
-            .split(|b| *b == b'\n')
-            .filter_map(|line| line.split(|b| *b == b' ').next());
-        let mut met = std::iter::once(texts.acr).chain(history);
-        met.any(|acr| self.values.iter().any(|value| value.as_bytes() == acr))
+    /// Whether the user has authenticated with one of the values, recently enough for a location.
+    pub(super) fn is_met(&self, texts: &Strings<'_>, settings: &Settings<'_>, now: Seconds) -> bool {
+        let (access, lifetime) = (&settings.access, settings.session.lifetime);
+        self.values.iter().any(|value| {
+            // The current acr is as old as the session, which the location has accepted.
+            value.as_bytes() == texts.acr || acr::holds(texts.acrs, value, access, lifetime, now)
+        })
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::base::Seconds;
+use crate::config::{RawSettings, ServerDefaults, Settings};
 use crate::session::claims::lookup::claim_text;
 use crate::session::{SessionRecord, Strings};
 use serde_json::{Value, json};
@@ -77,32 +79,52 @@ fn rules_that_cannot_be_read_say_why() {
 }
 
 #[test]
-fn an_acr_is_one_of_the_values() {
-    let parts = SessionRecord {
-        strings: Strings {
-            acr: b"u2f",
-            ..Strings::default()
-        },
-        ..SessionRecord::default()
-    };
-    assert!(AcrRule::parse(&words("basic u2f")).unwrap().holds(&parts));
-    assert!(!AcrRule::parse(&words("basic")).unwrap().holds(&parts));
-    assert!(
-        !AcrRule::parse(&words("basic"))
-            .unwrap()
-            .holds(&SessionRecord::default())
+fn an_acr_is_one_of_the_values_and_recent_enough() {
+    const NOW: Seconds = crate::testing::NOW;
+    let history = format!(
+        "pin {} {}\nu2f {} {}\ncard {} 0\n",
+        NOW - 100,
+        NOW - 100,
+        NOW - 3_600,
+        NOW - 4_000,
+        NOW - 50,
     );
-    let strings = Strings {
-        acr: b"u2f",
-        acrs: b"basic 1800000000\nu2f 1800000100",
+    let texts = Strings {
+        acr: b"basic",
+        acrs: history.as_bytes(),
         ..Strings::default()
     };
-    let remembered = SessionRecord {
-        strings,
-        ..SessionRecord::default()
-    };
-    assert!(AcrRule::parse(&words("basic")).unwrap().holds(&remembered));
-    assert!(!AcrRule::parse(&words("1800000000")).unwrap().holds(&remembered));
+    let (day, hour) = (Seconds(86_400), Seconds(3_600));
+    for (wanted, lifetime, max_age, expected) in [
+        ("basic", day, None, true),
+        ("other basic", day, None, true),
+        ("other", day, None, false),
+        ("1800000000", day, None, false),
+        // The login that used it lies an hour back.
+        ("u2f", day, None, true),
+        ("u2f", hour, None, false),
+        // OxdMaxAge counts from the authentication, which must be known.
+        ("u2f", day, Some(Seconds(4_000)), true),
+        ("u2f", day, Some(Seconds(3_999)), false),
+        ("pin", day, Some(Seconds(100)), true),
+        ("card", day, Some(hour), false),
+        ("card", day, None, true),
+        ("basic", hour, Some(Seconds(1)), true),
+    ] {
+        let keys = crate::testing::keys();
+        let raw = RawSettings {
+            session_lifetime: Some(lifetime),
+            max_age,
+            ..RawSettings::default()
+        };
+        let server = ServerDefaults {
+            keys: &keys,
+            max_calls: 1,
+        };
+        let rule = AcrRule::parse(&words(wanted)).unwrap();
+        let is_met = rule.is_met(&texts, &Settings::of(&raw, server), NOW);
+        assert_eq!(is_met, expected, "{wanted} {lifetime:?} {max_age:?}");
+    }
 }
 
 #[test]

@@ -414,3 +414,60 @@ fn logging_out_ends_the_session_even_when_oxd_fails() {
         }
     }
 }
+
+#[test]
+fn a_callback_from_another_issuer_is_refused_before_oxd_sees_the_code() {
+    let site = site("s");
+    for (named, own, token, status, exchanged) in [
+        ("https://op", Some("https://op"), "https://op", 303, true),
+        ("https://op/", Some("https://op"), "https://op", 303, true),
+        ("https://evil", Some("https://op"), "https://op", 400, false),
+        // oxd does not tell: the ID token does.
+        ("https://op", None, "https://op", 303, true),
+        ("https://evil", None, "https://op", 400, true),
+    ] {
+        let mut browser = browser(&site);
+        browser.oxd.issuer = own.map(str::to_owned);
+        browser.oxd.id_token_claims["iss"] = json!(token);
+        browser.start_login("/app");
+        let state = browser.last_state();
+        let answer = browser.get(&format!("/oxd/callback?code=c&state={state}&iss={named}"));
+        assert_eq!(answer.status, status, "{named} {own:?}");
+        let asked = browser.oxd.commands().contains(&"get-tokens-by-code");
+        assert_eq!(asked, exchanged, "{named} {own:?}");
+        assert_eq!(
+            browser.cookies.iter().any(|(n, _)| n == "oxd_session"),
+            status == 303
+        );
+    }
+    let mut browser = browser(&site);
+    browser.log_in("/app");
+    browser.oxd.asked.borrow_mut().clear();
+    browser.start_login("/app");
+    let state = browser.last_state();
+    browser.get(&format!("/oxd/callback?code=c&state={state}&iss=https://op"));
+    assert!(
+        !browser.oxd.commands().contains(&"get-discovery"),
+        "the issuer of an earlier login is known"
+    );
+    browser.start_login("/app");
+    let state = browser.last_state();
+    let twice = format!("/oxd/callback?code=c&state={state}&iss=https://op&iss=https://op");
+    assert_eq!(browser.get(&twice).status, 400);
+}
+
+#[test]
+fn an_authorization_url_needs_state_and_nonce() {
+    let site = site("s");
+    for url in [
+        "https://op/authorize?state=s",
+        "https://op/authorize?state=s&nonce=",
+        "https://op/authorize?nonce=n",
+    ] {
+        let mut browser = browser(&site);
+        browser.oxd.authorization_url = Some(url.to_owned());
+        let answer = browser.start_login("/app");
+        assert_eq!(answer.status, 502, "{url}");
+        assert!(browser.cookies.is_empty());
+    }
+}

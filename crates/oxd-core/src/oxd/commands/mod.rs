@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use self::refresh::Refreshed;
+use super::budget::Place;
 use super::command::Command;
 use super::error::Error;
 use crate::base::{Seconds, Secret};
@@ -66,6 +67,12 @@ pub trait Oxd: Call {
     /// `get-jwks`: the provider's keys (RFC 7517 section 4). They are kept for a while; `anew` asks for fresh ones,
     /// which oxd is asked for at a bounded rate.
     fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Error>;
+
+    /// `get-discovery`: the provider's issuer, kept for a while. `None` where oxd does not name it.
+    fn issuer(&self) -> Result<Option<String>, Error>;
+
+    /// A place among the threads that wait for oxd, for one that waits without a call of its own.
+    fn wait_place(&self) -> Result<Place<'_>, Error>;
 }
 
 /// The request of one command.

@@ -153,7 +153,6 @@ fn gate(stats: &Stats<'_>) -> Table {
     let named = |event: &Event| {
         let name = match event {
             Event::BreakerOpened => "circuit breaker opened",
-            Event::Queued => "call queued",
         };
         let count = stats.events(*event);
         (count > 0).then(|| row(name, &[count]))

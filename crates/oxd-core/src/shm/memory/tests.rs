@@ -18,7 +18,7 @@ fn what_has_ended_stays_ended_and_what_began_later_does_not() {
     let memory = Memory::over(&words).unwrap();
     let moment = NOW.millis() + 500;
     assert!(!memory.has_ended(user("alice"), moment, NOW));
-    memory.end(user("alice"), moment, NOW + 3_600);
+    memory.end(user("alice"), moment, NOW, NOW + 3_600);
     assert!(memory.has_ended(user("alice"), moment, NOW));
     assert!(memory.has_ended(user("alice"), moment - 10_000, NOW + 3_600));
     assert!(!memory.has_ended(user("alice"), moment + 1, NOW));
@@ -35,7 +35,7 @@ fn a_repeated_mark_does_not_undo_an_end() {
     let memory = Memory::over(&words).unwrap();
     memory.know(user("alice"), NOW, NOW + 100);
     assert!(memory.knows(user("alice"), NOW) && !memory.has_ended(user("alice"), NOW.millis(), NOW));
-    memory.end(user("alice"), NOW.millis(), NOW + 100);
+    memory.end(user("alice"), NOW.millis(), NOW, NOW + 100);
     memory.know(user("alice"), NOW, NOW + 5_000);
     assert!(memory.has_ended(user("alice"), NOW.millis(), NOW));
     assert!(
@@ -64,7 +64,15 @@ fn one_of_many_threads_is_the_first() {
     let memory = Memory::over(&words).unwrap();
     for round in 0..50 {
         let mark = Mark::of(About::Token, SiteId("site"), &[&round.to_string()]);
-        assert!(memory.first_time(mark, NOW, NOW + 600));
+        let firsts = thread::scope(|scope| {
+            let ask = || memory.first_time(mark, NOW, NOW + 600);
+            let asking: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+            asking
+                .into_iter()
+                .map(|t| usize::from(t.join().unwrap()))
+                .sum::<usize>()
+        });
+        assert_eq!(firsts, 1);
         assert!(!memory.first_time(mark, NOW, NOW + 600));
         assert!(
             memory.first_time(mark, NOW + 3_000, NOW + 3_600),
@@ -80,19 +88,60 @@ fn full_memory_evicts_hints_first_and_counts_it() {
     // Marks that share a slot.
     let mark = |n: u64| Mark::stored(7 << 24 | (n + 1)).unwrap();
     for n in 0..WINDOW as u64 - 1 {
-        memory.end(mark(n), NOW.millis(), NOW + 10_000 + n * 1_000);
+        memory.end(mark(n), NOW.millis(), NOW, NOW + 10_000 + n * 1_000);
     }
     memory.know(mark(100), NOW, NOW + 900_000);
     assert_eq!(memory.lost(), 0);
-    memory.end(mark(200), NOW.millis(), NOW + 50_000);
+    memory.end(mark(200), NOW.millis(), NOW, NOW + 50_000);
     assert_eq!(memory.lost(), 1);
     assert!(!memory.knows(mark(100), NOW), "a hint is evicted first");
-    memory.end(mark(201), NOW.millis(), NOW + 50_000);
+    memory.end(mark(201), NOW.millis(), NOW, NOW + 50_000);
     assert!(!memory.knows(mark(0), NOW), "then what ends first");
     assert!(memory.has_ended(mark(201), NOW.millis(), NOW) && memory.has_ended(mark(200), NOW.millis(), NOW));
     // What is over makes room without a loss.
-    memory.end(mark(300), (NOW + 500_000).millis(), NOW + 600_000);
+    memory.end(mark(300), (NOW + 500_000).millis(), NOW + 500_000, NOW + 600_000);
     assert_eq!(memory.lost(), 2);
+}
+
+#[test]
+fn evicted_marks_are_reported_once_a_minute() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    let mark = |n: u64| Mark::stored(7 << 24 | (n + 1)).unwrap();
+    assert_eq!(memory.lost_to_report(NOW), None);
+    for n in 0..WINDOW as u64 + 1 {
+        memory.end(mark(n), NOW.millis(), NOW, NOW + 10_000);
+    }
+    assert_eq!(memory.lost_to_report(NOW), Some(1));
+    memory.end(mark(100), NOW.millis(), NOW, NOW + 10_000);
+    assert_eq!(memory.lost_to_report(NOW + 59), None);
+    assert_eq!(memory.lost_to_report(NOW + 60), Some(2));
+    assert_eq!(memory.lost_to_report(NOW + 600), None, "nothing new");
+}
+
+#[test]
+fn uses_of_sessions_evict_no_end() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    let id = |n: u8| [7, 7, 7, 7, 7, 7, 7, n, 7, 7, 7, 7, 7, 7, 7, n];
+    let ended = Mark::of_session(&id(1));
+    memory.end(ended, NOW.millis(), NOW, NOW + 5_000);
+    for n in 0..=255 {
+        memory.touch(&id(n), NOW, NOW + 100_000);
+    }
+    assert!(memory.has_ended(ended, NOW.millis(), NOW));
+    assert_eq!(memory.lost(), 0);
+}
+
+#[test]
+fn a_clock_that_was_ahead_holds_no_lease_and_no_lock() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    let ahead = NOW + 1_000_000;
+    let _held = memory.lease(user("alice"), ahead, ahead + 60).unwrap();
+    assert!(memory.lease(user("alice"), NOW, NOW + 10).is_some());
+    words[LOCKS_AT + user("alice").slot() % LOCKS].store(u64::MAX, Ordering::Release);
+    assert!(memory.first_time(user("alice"), NOW, NOW + 600));
 }
 
 #[test]
@@ -114,12 +163,12 @@ fn a_lease_is_exclusive_and_returned_on_drop() {
 fn many_threads_mark_and_none_is_lost() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for thread in 0..8 {
             scope.spawn(move || {
                 for n in 0..2_000 {
-                    memory.end(user(&format!("{thread}-{n}")), NOW.millis(), NOW + 3_600);
-                    memory.end(user(&format!("all-{n}")), NOW.millis(), NOW + 3_600);
+                    memory.end(user(&format!("{thread}-{n}")), NOW.millis(), NOW, NOW + 3_600);
+                    memory.end(user(&format!("all-{n}")), NOW.millis(), NOW, NOW + 3_600);
                 }
             });
         }
@@ -157,7 +206,7 @@ fn words_of_another_layout_are_wiped_and_a_known_one_is_kept() {
     words[5_000].store(99, Ordering::Relaxed);
     Memory::over(&words)
         .unwrap()
-        .end(user("alice"), NOW.millis(), NOW + 100);
+        .end(user("alice"), NOW.millis(), NOW, NOW + 100);
     assert_eq!(words[5_000].load(Ordering::Relaxed), 0);
     assert!(
         Memory::over(&words)

@@ -118,8 +118,6 @@ series! {
     Event {
         /// The breaker opened: oxd could not be reached several times in a row.
         BreakerOpened = "breaker_opened",
-        /// A call waited in the queue.
-        Queued = "queued",
     }
 }
 
