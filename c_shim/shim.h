@@ -17,6 +17,7 @@
 #include <ap_socache.h>
 #include <apr_optional_hooks.h>
 #include <mod_status.h>
+#include <util_filter.h>
 #include <util_mutex.h>
 #include <apr_strings.h>
 #include <apr_tables.h>

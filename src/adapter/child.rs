@@ -14,7 +14,8 @@ use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
 use oxd_core::shm::{MEMORY_WORDS, Memory};
 
-use crate::ffi::server::Servers;
+use crate::ffi::request::Request;
+use crate::ffi::server::{HandlerId, Servers};
 use crate::ffi::{process, shared};
 
 /// The oxd client of one child process.
@@ -25,8 +26,8 @@ pub struct Child {
 
 /// Created at the first call to oxd in a child; the parent never calls oxd.
 static CHILD: OnceCell<Child> = OnceCell::new();
-/// Half of ThreadsPerChild, at least 1.
-static MAX_CALLS: OnceLock<u32> = OnceLock::new();
+/// ThreadsPerChild
+static THREADS: OnceLock<u32> = OnceLock::new();
 /// Set by the parent at each start and restart, read by its children.
 static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
 /// The shared memory of all processes of the server; mapped by the parent at its first start.
@@ -35,6 +36,10 @@ static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
 static STATS: OnceLock<Stats<'static>> = OnceLock::new();
 /// The names of all session cookies of the configuration.
 static COOKIE_NAMES: RwLock<Vec<String>> = RwLock::new(Vec::new());
+/// Every `SetHandler` of the server's configuration.
+static HANDLERS: RwLock<Vec<HandlerId>> = RwLock::new(Vec::new());
+/// Whether a `Require not` of the configuration asks for a claim.
+static NEGATED_CLAIMS: AtomicBool = AtomicBool::new(false);
 /// The key for servers without `OxdCryptoKey`; it stays the same for the life of the parent process.
 static RANDOM_KEYS: OnceLock<KeyRing> = OnceLock::new();
 
@@ -102,6 +107,20 @@ pub fn memory() -> Memory<'static> {
     }
 }
 
+/// Records the handlers that the server's configuration names, in the parent.
+pub fn note_handlers(handlers: Vec<HandlerId>) {
+    if let Ok(mut place) = HANDLERS.write() {
+        *place = handlers;
+    }
+}
+
+/// Whether the server's own configuration has chosen the handler of a request, and not a `.htaccess` file.
+pub fn is_handler_of_server(request: Request<'_>) -> bool {
+    HANDLERS
+        .read()
+        .is_ok_and(|handlers| request.handler_of_server(&handlers))
+}
+
 /// Records the names of all session cookies of the configuration, in the parent.
 pub fn name_cookies(names: Vec<String>) {
     if let Ok(mut place) = COOKIE_NAMES.write() {
@@ -149,7 +168,7 @@ pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
 pub fn defaults() -> ServerDefaults<'static> {
     ServerDefaults {
         keys: random_keys(),
-        max_calls: *MAX_CALLS.get_or_init(|| (process::threads_per_child() / 2).max(1)),
+        threads: *THREADS.get_or_init(process::threads_per_child),
     }
 }
 
@@ -168,6 +187,16 @@ static CLAIMS_IN_EXPRESSIONS: AtomicBool = AtomicBool::new(false);
 /// Records that an expression of the configuration uses `oxd_claim`.
 pub fn note_claims_in_expressions() {
     CLAIMS_IN_EXPRESSIONS.store(true, Ordering::Relaxed);
+}
+
+/// Records whether a `Require not` asks for a claim, in the parent.
+pub fn note_negated_claims(are_negated: bool) {
+    NEGATED_CLAIMS.store(are_negated, Ordering::Relaxed);
+}
+
+/// Whether the absence of a claim may let a visitor in.
+pub fn claims_are_negated() -> bool {
+    NEGATED_CLAIMS.load(Ordering::Relaxed)
 }
 
 /// Whether any expression of the configuration uses `oxd_claim`.

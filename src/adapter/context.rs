@@ -144,6 +144,16 @@ impl Oxd for LazyCommands<'_> {
         self.at_site(|site| site.user_info_again(access_token, id_token, since))
     }
 
+    fn issuer(&self) -> Result<Option<String>, Error> {
+        self.at_site(|site| site.issuer())
+    }
+
+    fn wait_place(&self) -> Result<oxd_core::oxd::Place<'_>, Error> {
+        child::current()?
+            .client
+            .wait_place(self.settings.server().max_calls)
+    }
+
     fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Error> {
         self.at_site(|site| site.signing_keys(anew))
     }

@@ -1,5 +1,6 @@
 //! The handlers `oxd`, `oxd-status` and `oxd-metrics`.
 
+use oxd_core::base::Level;
 use oxd_core::handler::{routes, status};
 use oxd_core::http::{Form, Method};
 use oxd_core::pages::status as page;
@@ -26,6 +27,14 @@ pub fn handle(request: Request<'_>) -> Status {
     let Some(config) = request.config() else {
         return Status::Declined;
     };
+    if !named("oxd") && !child::is_handler_of_server(request) {
+        request.log(
+            Level::Error,
+            "forbidden: oxd-status and oxd-metrics are served only where the server's configuration has their SetHandler, \
+             not a .htaccess file, AddHandler or a rewrite rule",
+        );
+        return Status::Http(403);
+    }
     match answer(request, config) {
         // A handler must return OK, not DONE, after it has sent a response.
         Ok(Status::Done) => Status::Ok,

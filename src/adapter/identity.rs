@@ -3,11 +3,10 @@
 
 use std::ffi::CStr;
 
-use oxd_core::config::{IdentitySettings, PassTokens, Settings};
+use oxd_core::config::{ClaimHeader, IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
 use oxd_core::session::{ClaimView, Opened, SessionRecord};
 
-use crate::ffi::Status;
 use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
 use crate::ffi::table::Table;
@@ -23,15 +22,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     if identity.claims_as.in_env() {
         claims_into(request, identity, record, Table::Environment, ENV, b'_');
     }
-    if identity.claims_as.in_headers() {
-        claims_into(request, identity, record, Table::HeadersIn, HEADER, b'-');
-    }
-    for header in identity.claim_headers {
-        if let Some(value) = lookup::header_value(record, &header.claim, header.format) {
-            let name = request.pool().text(header.name.as_bytes());
-            request.set(Table::HeadersIn, name, request.pool().text(&value));
-        }
-    }
+    publish_headers(request, identity, record);
     let strings = &record.strings;
     let add = |name: &'static CStr, value: &[u8]| {
         if !value.is_empty() {
@@ -66,6 +57,33 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     }
 }
 
+/// Sets the identity headers for the application, in place of any that the request has already.
+fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, record: &SessionRecord<'r>) {
+    if !identity.claims_as.in_headers() && identity.claim_headers.is_empty() {
+        return;
+    }
+    let is_ours = |name: &[u8]| is_look_alike(name, identity.claim_headers);
+    for (name, _) in request.headers_that(is_ours) {
+        request.unset(Table::HeadersIn, name);
+    }
+    if identity.claims_as.in_headers() {
+        claims_into(request, identity, record, Table::HeadersIn, HEADER, b'-');
+    }
+    for header in identity.claim_headers {
+        if let Some(value) = lookup::header_value(record, &header.claim, header.format) {
+            let name = request.pool().text(header.name.as_bytes());
+            request.set(Table::HeadersIn, name, request.pool().text(&value));
+        }
+    }
+    let values: Vec<_> = request
+        .headers_that(is_ours)
+        .into_iter()
+        .map(|(_, value)| value)
+        .collect();
+    let values = request.pool().list(&values);
+    request.update_state(|state| state.published = values);
+}
+
 /// Adds the claims to a table. Values are not copied; only the names are built.
 fn claims_into<'r>(
     request: Request<'r>,
@@ -97,18 +115,40 @@ fn claims_into<'r>(
     }
 }
 
-/// The header_parser hook: removes identity headers that the client sent before anything reads them, with or without a
-/// session.
-pub fn remove_look_alikes(request: Request<'_>) -> Status {
-    let Some(config) = request.config().filter(|config| config.configured) else {
-        return Status::Declined;
-    };
-    let own = config.settings.claim_headers();
-    let is_own = |name: &[u8]| own.iter().any(|header| look_alike(name, header.name.as_bytes()));
-    for name in request.headers_that(|name| is_claim_header(name) || is_own(name)) {
-        request.unset(Table::HeadersIn, name);
+/// Removes identity headers that the client sent itself, before anything reads them, with or without a session. What the
+/// module has set for this request or one that it came from stays.
+///
+/// `Oxd-Claim-...` is removed everywhere; the headers of `OxdClaimHeader` where that applies.
+pub fn remove_look_alikes(request: Request<'_>) {
+    let config = request.config().filter(|config| config.configured);
+    let own = config.map_or(&[][..], |config| config.settings.claim_headers());
+    let found = request.headers_that(|name| is_look_alike(name, own));
+    if !found.is_empty() {
+        let published = request.state().published;
+        for (name, value) in found {
+            if !published.contains(&value) {
+                request.unset(Table::HeadersIn, name);
+            }
+        }
     }
-    Status::Declined
+    if config.is_some() {
+        let id = request.config_id();
+        request.update_state(|state| state.cleaned_for = Some(id));
+    }
+}
+
+/// Passes the identity on again after httpd has replaced the request's location: it carries the environment of its own
+/// request for the new location over, but not the headers.
+pub fn publish_again<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
+    if request.has(Table::Environment, c"OXD_SESSION_EXPIRES") {
+        publish_headers(request, &settings.identity, &session.record);
+    } else {
+        publish(request, settings, session);
+    }
+}
+
+fn is_look_alike(name: &[u8], own: &[ClaimHeader]) -> bool {
+    is_claim_header(name) || own.iter().any(|header| look_alike(name, header.name.as_bytes()))
 }
 
 /// Whether a header is named `Oxd-Claim-...`, in any spelling.

@@ -2,10 +2,9 @@
 //! httpd's request.
 
 use std::borrow::Cow;
-use std::ffi::CStr;
 
 use oxd_core::access::rule::{Rule, Verdict};
-use oxd_core::access::{Admission, Admitted, Held, enter, enter_without_site, find, greet, refuse};
+use oxd_core::access::{Admission, Admitted, Held, enter, enter_without_site, greet, known, refuse};
 use oxd_core::base::Failure;
 use oxd_core::config::UnauthAction;
 use oxd_core::http::cookie;
@@ -14,7 +13,7 @@ use oxd_core::session::{self, Opened};
 use super::child;
 use super::context::Place;
 use super::identity;
-use super::respond::{send, send_cookies};
+use super::respond::{make_private, send_cookies, send_early};
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::request::{Request, is_word};
@@ -48,7 +47,7 @@ fn carry_out<'r>(request: Request<'r>, place: &Place<'r>, admission: Admission<'
     match admission {
         Admission::Admit(admitted) => admit(request, place, admitted),
         Admission::Pass => Status::Ok,
-        Admission::Respond(answer) => send(request, &answer),
+        Admission::Respond(answer) => send_early(request, &answer),
         Admission::Status(status) => Status::Http(status),
     }
 }
@@ -70,6 +69,7 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
         // A cache that served this response to others would give them the session cookie.
         request.add(Table::ErrHeadersOut, c"Cache-Control", c"private");
     }
+    make_private(request);
     keep(request, place, &admitted.session, admitted.is_renewed);
     request.set_user(user);
     request.set_auth_type(c"oxd");
@@ -96,10 +96,19 @@ pub fn session_of(request: Request<'_>) -> Option<Opened<'_>> {
     session_at(request, &place)
 }
 
+/// The session that an expression asks for; `None` inside means that there is none, outside that the rules are being
+/// evaluated before anybody has signed in, so that the expression has to fail.
+pub fn session_for_expression(request: Request<'_>) -> Option<Option<Opened<'_>>> {
+    if request.own_state().is_some_and(|state| state.evaluating_rules) {
+        request.update_state(|state| state.claim_requested = true);
+        return None;
+    }
+    Some(session_of(request))
+}
+
 fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
-    request.update_state(|state| state.claim_requested = true);
     let env = place.session_env()?;
-    let found = place.visit(|visit| find(&env, visit.held, visit.memory));
+    let found = place.visit(|visit| known(&env, visit.held, visit.memory));
     let session = found.unwrap_or_else(|failure| {
         // Where the location requires a login, its own check responds; a rule only sees that there is no session.
         log(request, &failure);
@@ -186,22 +195,29 @@ pub fn before_rules(request: Request<'_>) -> Status {
     let ours = is_word(request.auth_type(), "oxd") && !request.has_user();
     if !ours
         || !child::claims_in_expressions()
-        || request.own_state().is_some_and(|state| state.evaluating_rules)
+        || request
+            .own_state()
+            .is_some_and(|state| state.evaluating_rules || state.is_decided)
     {
         return Status::Declined;
     }
     if is_word(request.configured_handler(), "oxd") {
         return Status::Declined;
     }
-    request.update_state(|state| (state.evaluating_rules, state.claim_requested) = (true, true));
     // With a session at hand, the rules need only one evaluation, with the session's user.
     if session_of(request).is_none() {
-        request.update_state(|state| state.claim_requested = false);
-        let decision = request.rules_decide();
-        if !request.own_state().is_some_and(|state| state.claim_requested) {
+        request.update_state(|state| (state.evaluating_rules, state.claim_requested) = (true, false));
+        // A rule that asks for a claim fails now, which httpd would log as an error.
+        let decision = request.without_log(|| request.rules_decide());
+        let asked = request.own_state().is_some_and(|state| state.claim_requested);
+        request.update_state(|state| state.evaluating_rules = false);
+        // Let in without a claim (`RequireAny` with `Require ip`), unless the absence of a claim is what let in.
+        let is_granted = decision == Status::Ok && !child::claims_are_negated();
+        if !asked || is_granted {
             return decision;
         }
     }
+    request.update_state(|state| state.is_decided = true);
     match authenticate(request) {
         Status::Ok => authorize(request),
         other => other,
@@ -215,12 +231,74 @@ pub fn open_handler(request: Request<'_>) -> Status {
     if is_ours { Status::Ok } else { Status::Declined }
 }
 
+/// The header_parser hook, first of all: removes forged identity headers of a request that the client sent, or that
+/// another request was redirected to.
+pub fn clean(request: Request<'_>) -> Status {
+    identity::remove_look_alikes(request);
+    Status::Declined
+}
+
+/// The access_checker hook, first of all: the same for subrequests, which have no header_parser phase.
+pub fn clean_subrequest(request: Request<'_>) -> Status {
+    if request.is_subrequest() {
+        identity::remove_look_alikes(request);
+    }
+    Status::Declined
+}
+
+/// The fixups hook, first of all: remembers the query string of a request to the handler, which rewrite rules of a
+/// directory may change.
+pub fn guard_handler(request: Request<'_>) -> Status {
+    if is_word(request.configured_handler(), "oxd") {
+        request.update_state(|state| state.handler_query = Some(request.query()));
+    }
+    Status::Declined
+}
+
 /// The fixups hook, last of all: the final steps before the content is generated.
 pub fn finish(request: Request<'_>) -> Status {
-    match known_anyway(request) {
-        None | Some(Status::Ok) => hide_cookies(request),
-        Some(other) => other,
+    keep_handler(request);
+    follow_fast_redirect(request);
+    known_anyway(request).unwrap_or(Status::Declined)
+}
+
+/// The handler's own addresses stay the handler's: a front controller's rewrite rules in a directory or a `.htaccess`
+/// file (mod_rewrite) would take every address that names no file.
+fn keep_handler(request: Request<'_>) {
+    let query = request.own_state().and_then(|state| state.handler_query);
+    let is_taken = is_word(request.handler(), "redirect-handler");
+    if let Some(query) = query.filter(|_| is_taken) {
+        request.take_back(c"oxd", query);
     }
+}
+
+/// Where httpd has replaced the request's location after its headers were cleaned (`DirectoryIndex`,
+/// `FallbackResource`, MultiViews), the new location decides which headers are ours, and gets the identity.
+fn follow_fast_redirect(request: Request<'_>) {
+    let Some(config) = request.config().filter(|config| config.configured) else {
+        return;
+    };
+    if request.state().cleaned_for == Some(request.config_id()) {
+        return;
+    }
+    identity::remove_look_alikes(request);
+    if protected(request).is_none() {
+        return;
+    }
+    let place = Place::of(request, config);
+    let Some(session) = session_at(request, &place) else {
+        return;
+    };
+    if !request.has_user() {
+        let user = session.user(&place.settings.identity);
+        let user = user.map(|user| request.pool().text(&user));
+        if let Some(user) = user {
+            request.set_user(user.into());
+            request.set_auth_type(c"oxd");
+        }
+    }
+    make_private(request);
+    identity::publish_again(request, &place.settings, &session);
 }
 
 /// `OxdUnauthAction pass`: removes the empty user name. Where no rule needed a user (`Require all granted`), httpd
@@ -250,39 +328,23 @@ fn known_anyway(request: Request<'_>) -> Option<Status> {
     }
 }
 
-/// The last step of all: removes the module's own cookies, so that no backend, CGI script or proxied server sees them.
-fn hide_cookies(request: Request<'_>) -> Status {
+/// The post_read_request hook: takes the module's own cookies out of the request, before anything that a directory
+/// configures can read them, and before any backend, CGI script or proxied server sees them.
+pub fn hide_cookies(request: Request<'_>) -> Status {
     let Some(header) = request.header(c"Cookie") else {
         return Status::Declined;
     };
-    if is_word(request.handler(), "oxd") {
-        return Status::Declined;
-    }
     let is_own =
         |name: &[u8]| name.starts_with(cookie::LOGIN_PREFIX.as_bytes()) || child::is_session_cookie(name);
-    let Some(others) = cookie::without(header.to_bytes(), is_own) else {
+    let Some(split) = cookie::split(header.to_bytes(), is_own) else {
         return Status::Declined;
     };
-    // Related requests (subrequests, internal redirects) may still need the cookies that are removed here, so the
-    // original header is stored where all of them find it.
-    if request.is_first() {
-        request.update_state(|state| state.cookies = Some(header));
-    } else {
-        request.with_first(|first| keep_cookies(first, header));
-    }
-    if others.is_empty() {
+    let whole = split.whole.map_or(header, |whole| request.pool().text(&whole));
+    request.update_state(|state| state.cookies = Some(whole));
+    if split.others.is_empty() {
         request.unset(Table::HeadersIn, c"Cookie");
     } else {
-        request.set(Table::HeadersIn, c"Cookie", request.pool().text(&others));
+        request.set(Table::HeadersIn, c"Cookie", request.pool().text(&split.others));
     }
     Status::Declined
-}
-
-/// Copies the `Cookie` header of a related request, which may end before this one does.
-fn keep_cookies(first: Request<'_>, header: &CStr) {
-    let known = first.own_state().and_then(|state| state.cookies);
-    if known != Some(header) {
-        let copy = first.pool().text(header.to_bytes());
-        first.update_state(|state| state.cookies = Some(copy));
-    }
 }

@@ -17,10 +17,40 @@ pub fn before_the_log(request: Request<'_>) -> Status {
     Status::Declined
 }
 
-/// Sends a response. `Done` when its body was sent; otherwise the status for which httpd writes a body.
+/// Marks what a signed-in user gets as private, unless the application says otherwise: httpd's own cache (mod_cache) and
+/// others would give it to everybody (RFC 9111 section 5.2.2.7).
+pub fn make_private(request: Request<'_>) {
+    if !request.state().is_private {
+        request.filter_response();
+        request.update_state(|state| state.is_private = true);
+    }
+}
+
+/// The output filter: the response's headers are complete.
+pub fn before_headers(request: Request<'_>) {
+    let is_set = |table| request.has(table, c"Cache-Control");
+    if !is_set(Table::HeadersOut) && !is_set(Table::ErrHeadersOut) {
+        request.set(Table::HeadersOut, c"Cache-Control", c"private");
+    }
+}
+
+/// Sends a response from a hook, before httpd calls a handler.
+pub fn send_early(request: Request<'_>, answer: &Response) -> Status {
+    send_with(request, answer, || request.insert_error_filters())
+}
+
+/// Sends a response of the handler. `Done` when its body was sent; otherwise the status for which httpd writes a body.
 pub fn send(request: Request<'_>, answer: &Response) -> Status {
+    send_with(request, answer, || ())
+}
+
+fn send_with(request: Request<'_>, answer: &Response, insert_filters: impl FnOnce()) -> Status {
     let pool = request.pool();
-    for (name, value) in answer.common_headers() {
+    let own_page = matches!(answer.body, Body::Page(_)) && answer.status >= 400;
+    // An empty success response is complete; for any other empty response, httpd writes the body.
+    let is_bare = answer.body == Body::Empty && answer.status >= 300;
+    let is_of_httpd = is_bare || (own_page && request.has_error_document(answer.status));
+    for (name, value) in answer.common_headers(!is_of_httpd) {
         request.set(
             Table::ErrHeadersOut,
             pool.text(name.as_bytes()),
@@ -44,10 +74,7 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
     if let Some(reference) = &answer.reference {
         request.set(Table::Notes, number, pool.text(reference.in_log().as_bytes()));
     }
-    let own_page = matches!(answer.body, Body::Page(_)) && answer.status >= 400;
-    // An empty success response is complete; for any other empty response, httpd writes the body.
-    let is_bare = answer.body == Body::Empty && answer.status >= 300;
-    if is_bare || (own_page && request.has_error_document(answer.status)) {
+    if is_of_httpd {
         return Status::Http(answer.status);
     }
     let content_type = match answer.body {
@@ -55,8 +82,17 @@ pub fn send(request: Request<'_>, answer: &Response) -> Status {
         Body::Plain(kind, _) => pool.text(kind.as_bytes()),
         _ => c"text/html; charset=utf-8",
     };
-    request.discard_body();
-    request.set_status(answer.status);
+    // As an ErrorDocument, a page of ours has the status of the error.
+    if !request.is_error_document() {
+        request.set_status(answer.status);
+    }
+    if answer.status >= 400 && request.expects_continue() {
+        // The client keeps its body when it sees the status, so the connection cannot be used again.
+        request.close_connection();
+    } else {
+        request.discard_body();
+    }
+    insert_filters();
     request.send_body(content_type, answer.body_bytes());
     Status::Done
 }

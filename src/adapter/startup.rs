@@ -39,6 +39,8 @@ pub fn prepare(servers: Servers<'_>) -> Status {
     }
     let (log, tree) = (servers.log(), servers.tree());
     child::name_cookies(check::cookie_names(&tree));
+    child::note_negated_claims(check::negates_claims(&tree));
+    child::note_handlers(servers.all().flat_map(|server| server.handlers()).collect());
     mark_handlers(servers, &check::handler_paths(&tree));
     for place in check::unverified(&tree) {
         log.line(

@@ -134,7 +134,8 @@ pub unsafe extern "C" fn find_function(parameters: *mut sys::ap_expr_lookup_parm
     sys::OK
 }
 
-/// `oxd_claim('NAME')`; empty where there is no session or no such claim.
+/// `oxd_claim('NAME')`; empty where there is no session or no such claim. While the rules are evaluated before anybody has
+/// signed in, the expression fails instead.
 unsafe extern "C" fn claim_function(
     context: *mut sys::ap_expr_eval_ctx_t,
     _: *const c_void,
@@ -149,20 +150,39 @@ unsafe extern "C" fn claim_function(
         return NOTHING.as_ptr();
     };
     // SAFETY: httpd evaluates expressions in the thread of the request.
-    let found = unsafe { Request::during(raw, |request| claim(request, name)) };
-    found.flatten().unwrap_or(NOTHING.as_ptr())
+    match unsafe { Request::during(raw, |request| claim(request, name)) } {
+        Some(Claim::Text(text)) => text,
+        Some(Claim::NeedsLogin) => {
+            // SAFETY: a live context has a place for an error message.
+            unsafe { *(*context).err = c"oxd_claim: nobody has signed in yet".as_ptr() };
+            NOTHING.as_ptr()
+        }
+        Some(Claim::Missing) | None => NOTHING.as_ptr(),
+    }
 }
 
-/// The text of a claim, from the session or copied into the request's pool.
-fn claim(request: Request<'_>, name: &str) -> Option<*const c_char> {
+/// What an expression gets for a claim.
+enum Claim {
+    /// Its text, from the session or copied into the request's pool.
+    Text(*const c_char),
+    /// There is no session or no such claim.
+    Missing,
+    /// Nobody has signed in yet.
+    NeedsLogin,
+}
+
+fn claim(request: Request<'_>, name: &str) -> Claim {
     guard::contained(
         || {
-            let session = protect::session_of(request)?;
-            lookup::claim_text(&session.record, name).map(|text| match text {
-                Cow::Borrowed(terminated) => terminated.as_ptr().cast::<c_char>(),
+            let Some(session) = protect::session_for_expression(request) else {
+                return Claim::NeedsLogin;
+            };
+            let text = session.and_then(|session| lookup::claim_text(&session.record, name));
+            text.map_or(Claim::Missing, |text| match text {
+                Cow::Borrowed(terminated) => Claim::Text(terminated.as_ptr().cast::<c_char>()),
                 Cow::Owned(text) => {
                     let text = CString::new(text).unwrap_or_default();
-                    request.pool().text(text.as_bytes()).as_ptr()
+                    Claim::Text(request.pool().text(text.as_bytes()).as_ptr())
                 }
             })
         },
@@ -171,7 +191,7 @@ fn claim(request: Request<'_>, name: &str) -> Option<*const c_char> {
                 Level::Error,
                 &format!("internal: mod_oxd failed in oxd_claim: {message}"),
             );
-            None
+            Claim::Missing
         },
     )
 }

@@ -6,18 +6,18 @@ use std::ptr;
 use oxd_core::base::Level;
 
 use super::authz;
-use crate::adapter::{handler, identity, protect, respond, startup};
+use crate::adapter::{handler, protect, respond, startup};
 use crate::ffi::log::ServerLog;
 use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
 use crate::ffi::server::Servers;
-use crate::ffi::{Status, guard, socache, sys};
+use crate::ffi::{Status, filter, guard, socache, sys};
 
 /// Registers all hooks; httpd calls it each time it loads the module.
 pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
     guard::install_panic_hook();
-    // Our cookies and forged headers must be removed before any module copies headers for a backend, but after every
-    // module that may still choose the handler.
+    // Our cookies and forged headers must be gone before anything of a directory reads them; the handler is ours again
+    // after every module that may have chosen another.
     let last = sys::APR_HOOK_REALLY_LAST as c_int;
     let (middle, first) = (sys::APR_HOOK_MIDDLE as c_int, sys::APR_HOOK_REALLY_FIRST as c_int);
     // SAFETY: httpd's registration functions, called when httpd asks for it; the functions live as long as the process
@@ -27,7 +27,15 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
         sys::ap_hook_child_init(Some(child_init), ptr::null(), ptr::null(), middle);
         sys::ap_hook_check_config(Some(check_config), ptr::null(), ptr::null(), middle);
         sys::ap_hook_post_config(Some(post_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_post_read_request(Some(post_read_request), ptr::null(), ptr::null(), last);
         sys::ap_hook_header_parser(Some(header_parser), ptr::null(), ptr::null(), first);
+        sys::ap_hook_check_access(
+            Some(check_access),
+            ptr::null(),
+            ptr::null(),
+            first,
+            sys::AP_AUTH_INTERNAL_PER_CONF as c_int,
+        );
         sys::ap_hook_access_checker_ex(Some(access_checker), ptr::null(), ptr::null(), last);
         sys::ap_hook_access_checker_ex(Some(before_rules), ptr::null(), ptr::null(), middle);
         sys::ap_hook_check_authn(
@@ -46,7 +54,9 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
         );
         sys::ap_hook_expr_lookup(Some(authz::find_function), ptr::null(), ptr::null(), middle);
         authz::register(pool);
+        sys::ap_hook_fixups(Some(first_fixups), ptr::null(), ptr::null(), first);
         sys::ap_hook_fixups(Some(fixups), ptr::null(), ptr::null(), last);
+        filter::register(c"OXD_PRIVATE", private_filter);
         // Before mod_log_config's hook.
         sys::ap_hook_log_transaction(Some(log_transaction), ptr::null(), ptr::null(), first);
         sys::ap_hook_handler(Some(content_handler), ptr::null(), ptr::null(), middle);
@@ -88,7 +98,33 @@ unsafe fn on_request(raw: *mut sys::request_rec, body: impl for<'r> FnOnce(Reque
 
 unsafe extern "C" fn header_parser(r: *mut sys::request_rec) -> c_int {
     // SAFETY: httpd calls a request's hooks in the thread that owns the request.
-    unsafe { on_request(r, identity::remove_look_alikes) }
+    unsafe { on_request(r, protect::clean) }
+}
+
+unsafe extern "C" fn post_read_request(r: *mut sys::request_rec) -> c_int {
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::hide_cookies) }
+}
+
+unsafe extern "C" fn check_access(r: *mut sys::request_rec) -> c_int {
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::clean_subrequest) }
+}
+
+unsafe extern "C" fn first_fixups(r: *mut sys::request_rec) -> c_int {
+    // SAFETY: httpd calls a request's hooks in the thread that owns the request.
+    unsafe { on_request(r, protect::guard_handler) }
+}
+
+unsafe extern "C" fn private_filter(
+    filter: *mut sys::ap_filter_t,
+    data: *mut sys::apr_bucket_brigade,
+) -> sys::apr_status_t {
+    let body = |request: Request<'_>| {
+        guard::contained(|| respond::before_headers(request), |_| ());
+    };
+    // SAFETY: httpd passes both, in the thread of the request.
+    unsafe { filter::once(filter, data, body) }
 }
 
 unsafe extern "C" fn access_checker(r: *mut sys::request_rec) -> c_int {

@@ -27,7 +27,8 @@ pub static oxd_module: Module = Module(UnsafeCell::new(sys::module {
     version: sys::MODULE_MAGIC_NUMBER_MAJOR as c_int,
     minor_version: sys::MODULE_MAGIC_NUMBER_MINOR as c_int,
     module_index: -1,
-    name: c"mod_oxd.rs".as_ptr(),
+    // What `<IfModule mod_oxd.c>` compares: every module of httpd is named after a C file.
+    name: c"mod_oxd.c".as_ptr(),
     dynamic_load_handle: ptr::null_mut(),
     next: ptr::null_mut(),
     magic: sys::MODULE_MAGIC_COOKIE as std::ffi::c_ulong,

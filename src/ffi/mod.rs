@@ -10,6 +10,7 @@ mod body;
 pub mod command;
 pub mod dir_config;
 mod expression;
+pub mod filter;
 pub mod guard;
 pub mod log;
 pub mod pool;

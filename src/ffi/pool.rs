@@ -58,6 +58,20 @@ impl<'p> Pool<'p> {
         unsafe { NonNull::new_unchecked(memory) }
     }
 
+    /// A copy of a list.
+    pub fn list<T: Copy>(self, items: &[T]) -> &'p [T] {
+        const { assert!(align_of::<T>() <= 8, "apr_palloc aligns to 8 bytes") };
+        if items.is_empty() {
+            return &[];
+        }
+        // SAFETY: the pool is live by the contract of `from_raw`.
+        let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), size_of_val(items)) }.cast::<T>();
+        // SAFETY: apr_palloc returns fresh memory of that size, aligned to 8 bytes, or ends the process.
+        unsafe { memory.copy_from_nonoverlapping(items.as_ptr(), items.len()) };
+        // SAFETY: the memory is initialised now, nobody writes to it, and it lives as long as the pool.
+        unsafe { std::slice::from_raw_parts(memory, items.len()) }
+    }
+
     /// The arena for the directive values that are read into this pool; it is dropped with the pool.
     pub fn arena(self) -> &'p Arena<AuthParam<'p>> {
         const KEY: &CStr = c"mod_oxd arena";

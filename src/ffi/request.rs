@@ -8,9 +8,10 @@ use oxd_core::base::{Level, Millis};
 use oxd_core::http::Method;
 
 use super::dir_config::{DirConfig, slot};
-use super::log::{line_text, raw_level};
+use super::log::{self, line_text, raw_level};
 use super::pool::{Pool, c_text};
-use super::request_state::{PoolText, RequestState};
+use super::request_state::{ConfigId, PoolText, RequestState};
+use super::server::HandlerId;
 use super::{Status, sys};
 
 /// A request during one hook.
@@ -89,6 +90,10 @@ impl<'r> Request<'r> {
                 state.session = state.session.or(own.session);
                 state.cookies = state.cookies.or(own.cookies);
                 state.renewed |= own.renewed;
+                state.cleaned_for = state.cleaned_for.or(own.cleaned_for);
+                if state.published.is_empty() {
+                    state.published = own.published;
+                }
             }
             at = request.origin();
         }
@@ -106,14 +111,28 @@ impl<'r> Request<'r> {
 
     /// Changes the state of this request alone.
     pub fn update_state(self, change: impl FnOnce(&mut RequestState<'r>)) {
-        let mut state = self.own_state().unwrap_or_default();
-        change(&mut state);
-        if let Some(vector) = NonNull::new(self.rec().request_config) {
-            // SAFETY: httpd's vector for data of the request is live.
-            let slot = unsafe { slot(vector.as_ptr().cast()) };
-            // SAFETY: as above; the value lives in the request's pool like everything that it refers to.
-            unsafe { *slot = self.pool().place(state).as_ptr().cast() }
+        let Some(vector) = NonNull::new(self.rec().request_config) else {
+            return;
+        };
+        // SAFETY: httpd's vector for data of the request is live.
+        let slot = unsafe { slot(vector.as_ptr().cast()) };
+        // SAFETY: the slot is NULL or holds what this function put there. Only this thread uses the request, and no
+        // reference into the state is kept: `own_state` copies it.
+        match unsafe { (*slot).cast::<RequestState<'r>>().as_mut() } {
+            Some(state) => change(state),
+            None => {
+                let mut state = RequestState::default();
+                change(&mut state);
+                // SAFETY: as above; the value lives in the request's pool like everything that it refers to.
+                unsafe { *slot = self.pool().place(state).as_ptr().cast() }
+            }
         }
+    }
+
+    /// Which merged configuration the request has now. An internal fast redirect (`DirectoryIndex`, `FallbackResource`,
+    /// MultiViews) replaces it.
+    pub fn config_id(self) -> ConfigId {
+        ConfigId(self.rec().per_dir_config.cast_const().cast())
     }
 
     /// The request that this one came from: the main request of a subrequest, the one before an internal redirect.
@@ -282,6 +301,80 @@ impl<'r> Request<'r> {
     pub fn set_auth_type(mut self, name: &'static CStr) {
         // SAFETY: as for `set_user`.
         unsafe { self.raw.as_mut().ap_auth_type = name.as_ptr().cast_mut() }
+    }
+
+    /// The status of the response so far.
+    pub fn status(self) -> u16 {
+        u16::try_from(self.rec().status).unwrap_or(500)
+    }
+
+    /// Whether httpd serves this request as the `ErrorDocument` of another one; its status is that of the error.
+    pub fn is_error_document(self) -> bool {
+        !self.rec().prev.is_null() && self.status() >= 400
+    }
+
+    /// Whether the client waits for `100 Continue` before it sends its body.
+    pub fn expects_continue(self) -> bool {
+        self.rec().expecting_100 != 0
+    }
+
+    /// Closes the connection after the response.
+    pub fn close_connection(self) {
+        // SAFETY: a request has its connection, which only this thread uses.
+        unsafe { (*self.rec().connection).keepalive = sys::ap_conn_keepalive_e_AP_CONN_CLOSE }
+    }
+
+    /// Lets mod_headers and others see a response that a hook sends before httpd inserts the filters of the handler's
+    /// responses (`Header always`).
+    pub fn insert_error_filters(self) {
+        // SAFETY: the request is live; httpd does the same for the responses that it writes itself.
+        unsafe { sys::ap_run_insert_error_filter(self.raw.as_ptr()) }
+    }
+
+    /// Makes the request one for this handler again, with the query string that it came with.
+    pub fn take_back(mut self, handler: &'static CStr, query: Option<&'r CStr>) {
+        // SAFETY: only this thread uses the request; httpd only reads the texts.
+        let rec = unsafe { self.raw.as_mut() };
+        rec.handler = handler.as_ptr();
+        rec.args = query.map_or(ptr::null_mut(), |text| text.as_ptr().cast_mut());
+    }
+
+    /// Runs `body` while httpd logs nothing about this request.
+    pub fn without_log<A>(mut self, body: impl FnOnce() -> A) -> A {
+        let before = self.rec().log;
+        // SAFETY: only this thread uses the request; the log configuration is static.
+        unsafe { self.raw.as_mut().log = log::silent() };
+        let answer = body();
+        // SAFETY: as above; it was the request's before.
+        unsafe { self.raw.as_mut().log = before };
+        answer
+    }
+
+    /// Runs `body` with a request for another address of this server, as far as httpd has looked it up; it is not
+    /// served. `None` where httpd does not look it up.
+    pub fn with_lookup<A>(self, address: &CStr, body: impl for<'o> FnOnce(Request<'o>) -> A) -> Option<A> {
+        // SAFETY: the request is live; httpd copies what it keeps of the address.
+        let found =
+            unsafe { sys::ap_sub_req_lookup_uri(address.as_ptr(), self.raw.as_ptr(), ptr::null_mut()) };
+        // SAFETY: NULL, or a request that this thread has just made.
+        let answer = unsafe { Request::during(found, body) };
+        if !found.is_null() {
+            // SAFETY: it was made above, and `body` cannot have kept anything of it.
+            unsafe { sys::ap_destroy_sub_req(found) }
+        }
+        answer
+    }
+
+    /// The `SetHandler` that applies, if it stands in the server's configuration and not in a `.htaccess` file.
+    pub fn handler_of_server(self, known: &[HandlerId]) -> bool {
+        let vector = self.rec().per_dir_config;
+        // SAFETY: the core module's per-directory configuration is a core_dir_config, and outlives the request.
+        let core = unsafe {
+            sys::ap_get_core_module_config(vector)
+                .cast::<sys::core_dir_config>()
+                .as_ref()
+        };
+        core.is_some_and(|core| known.contains(&HandlerId::of(core)))
     }
 
     /// Sets the status of the response.

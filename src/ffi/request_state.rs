@@ -1,6 +1,6 @@
 //! The module's state of a request, and texts that live in a request's pool.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 
 use oxd_core::access::Held;
 
@@ -17,9 +17,27 @@ pub struct RequestState<'r> {
     pub wanted_acr: Option<&'r [String]>,
     /// Whether the rules are being evaluated before authentication.
     pub evaluating_rules: bool,
+    /// The values of the identity headers that the module has set.
+    pub published: &'r [PublishedValue],
+    /// The location's configuration for which forged headers were removed.
+    pub cleaned_for: Option<ConfigId>,
+    /// The query string before another module's fixups could rewrite it, for a request to the handler.
+    pub handler_query: Option<Option<&'r CStr>>,
+    /// Whether the response is marked as private already.
+    pub is_private: bool,
+    /// Whether that evaluation is over, and the module decides.
+    pub is_decided: bool,
     /// Whether a rule has asked for a claim during that evaluation.
     pub claim_requested: bool,
 }
+
+/// The address of a header's value, to tell the module's own values from a client's. It is only compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PublishedValue(pub(super) *const c_char);
+
+/// The address of a request's merged configuration, to notice that httpd has replaced it. It is only compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConfigId(pub(super) *const c_void);
 
 /// A NUL-terminated text that lives as long as the pool of the request with this `'r`.
 ///

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 
 use super::request::Request;
-use super::request_state::PoolText;
+use super::request_state::{PoolText, PublishedValue};
 use super::sys;
 
 /// The tables of a request.
@@ -37,6 +37,11 @@ impl<'r> Request<'r> {
     /// A request header.
     pub fn header(self, name: &CStr) -> Option<&'r CStr> {
         self.entry(Table::HeadersIn, name)
+    }
+
+    /// Whether a table has an entry of this name.
+    pub fn has(self, table: Table, name: &CStr) -> bool {
+        self.entry(table, name).is_some()
     }
 
     fn entry(self, table: Table, name: &CStr) -> Option<&'r CStr> {
@@ -73,8 +78,8 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// The names of the request headers that match. Allocates nothing where none matches.
-    pub fn headers_that(self, fit: impl Fn(&[u8]) -> bool) -> Vec<&'r CStr> {
+    /// The request headers whose name matches, with the identity of each value. Allocates nothing where none matches.
+    pub fn headers_that(self, fit: impl Fn(&[u8]) -> bool) -> Vec<(&'r CStr, PublishedValue)> {
         let array = array_of(self.table(Table::HeadersIn));
         // SAFETY: a request has its tables, which only this thread uses.
         let array = unsafe { array.read() };
@@ -82,11 +87,12 @@ impl<'r> Request<'r> {
         (0..usize::try_from(array.nelts).unwrap_or(0))
             .filter_map(|at| {
                 // SAFETY: the array has `nelts` entries.
-                let key = unsafe { (*entries.add(at)).key };
+                let entry = unsafe { entries.add(at).read() };
                 // SAFETY: a C string that lives at least as long as the request's pool.
-                unsafe { self.text(key) }
+                let name = unsafe { self.text(entry.key) }?;
+                Some((name, PublishedValue(entry.val)))
             })
-            .filter(|name| fit(name.to_bytes()))
+            .filter(|(name, _)| fit(name.to_bytes()))
             .collect()
     }
 

@@ -84,7 +84,7 @@ impl Builder {
             allowed: Vec::new(),
             mpm: Mpm::Event,
             processes: None,
-            threads: 16,
+            threads: 32,
             log_level: "warn oxd:debug".to_owned(),
             load_module: true,
             wipe: true,

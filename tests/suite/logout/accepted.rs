@@ -228,7 +228,7 @@ fn every_child_knows_under_prefork() {
 
 #[test]
 fn every_child_knows_under_event() {
-    in_every_child(TestSite::builder().httpd(|httpd| httpd.processes(4, 4)));
+    in_every_child(TestSite::builder().httpd(|httpd| httpd.processes(4, 16)));
 }
 
 #[test]

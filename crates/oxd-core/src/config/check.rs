@@ -137,6 +137,20 @@ pub fn cookie_names(tree: &[Node]) -> Vec<String> {
     names
 }
 
+/// Whether a `Require not` asks for a claim: where the claim is missing, it lets a visitor in.
+pub fn negates_claims(tree: &[Node]) -> bool {
+    let is_negated = |node: &Node| {
+        let args = node.args.trim().to_ascii_lowercase();
+        is(node, "Require") && args.starts_with("not") && args.contains("oxd_claim")
+    };
+    let is_none = |node: &Node| node.name.eq_ignore_ascii_case("<RequireNone");
+    fn any(nodes: &[Node], test: &dyn Fn(&Node) -> bool) -> bool {
+        nodes.iter().any(|node| test(node) || any(&node.children, test))
+    }
+    let asks = |node: &Node| is(node, "Require") && node.args.to_ascii_lowercase().contains("oxd_claim");
+    any(tree, &is_negated) || any(tree, &|node| is_none(node) && any(&node.children, &asks))
+}
+
 /// Whether a location that uses the module has no `OxdCryptoKey`.
 pub fn lacks_crypto_key(tree: &[Node]) -> bool {
     let found = all(tree);

@@ -12,7 +12,8 @@ pub use raw::RawSettings;
 pub(crate) use settings::{AccessSettings, SessionSettings};
 pub use settings::{IdentitySettings, ServerDefaults, Settings};
 pub use types::{
-    AuthParam, CaFile, Expression, PassTokens, Provider, Proxy, SameSite, SiteFile, Timeouts, UnauthAction,
+    AuthParam, CaFile, ClaimHeader, Expression, PassTokens, Provider, Proxy, SameSite, SiteFile, Timeouts,
+    UnauthAction,
 };
 pub(crate) use types::{
     CookieSecure, HeaderFormat, PostPreserve, TokenRefresh, TrustForwarded, UnautzAction, UserInfo,

@@ -18,8 +18,9 @@ use crate::base::{KeyRing, Seconds, Secret, SiteId, Store};
 pub struct ServerDefaults<'a> {
     /// In place of `OxdCryptoKey`: the random keys of this server.
     pub keys: &'a KeyRing,
-    /// In place of `OxdServerMaxCalls`: half of ThreadsPerChild, at least 1.
-    pub max_calls: u32,
+    /// ThreadsPerChild. Half of them may wait for oxd, or as many as `OxdServerMaxCalls` says, but not more than three
+    /// quarters.
+    pub threads: u32,
 }
 
 /// The settings of one location.
@@ -40,7 +41,7 @@ pub struct Settings<'a> {
     /// The identity passed to the application.
     pub identity: IdentitySettings<'a>,
     raw: &'a RawSettings<'a>,
-    max_calls: u32,
+    threads: u32,
 }
 
 /// The connection to oxd, and the site's registration there. Missing settings are found when oxd is called:
@@ -219,13 +220,13 @@ impl<'a> Settings<'a> {
                 pass_tokens: raw.pass_tokens.unwrap_or(defaults::PASS_TOKENS),
             },
             raw,
-            max_calls: server.max_calls,
+            threads: server.threads,
         }
     }
 
     /// The connection to oxd, and the site's registration there; resolved on demand, as few requests call oxd.
     pub fn server(&self) -> ServerSettings<'a> {
-        server_settings(self.raw, self.max_calls)
+        server_settings(self.raw, self.threads)
     }
 
     /// Signing in and out; resolved on demand.
@@ -266,9 +267,15 @@ impl<'a> RawSettings<'a> {
     }
 }
 
+/// How many threads of a child process may wait for oxd: a quarter always stays free.
+fn max_calls(configured: Option<u32>, threads: u32) -> u32 {
+    let most = threads.saturating_sub(threads.div_ceil(4));
+    configured.unwrap_or(threads / 2).min(most).max(1)
+}
+
 /// Single directives override the members of the site file. Either provider directive overrides both provider members:
 /// the administrator named another provider.
-fn server_settings<'a>(raw: &RawSettings<'a>, max_calls: u32) -> ServerSettings<'a> {
+fn server_settings<'a>(raw: &RawSettings<'a>, threads: u32) -> ServerSettings<'a> {
     let named = Provider::of(text(raw.op_host), text(raw.op_configuration_endpoint));
     let of_file = || {
         Provider::of(
@@ -282,7 +289,7 @@ fn server_settings<'a>(raw: &RawSettings<'a>, max_calls: u32) -> ServerSettings<
         verify: raw.server_verify.unwrap_or(defaults::SERVER_VERIFY),
         ca: raw.server_ca,
         proxy: raw.server_proxy.unwrap_or(defaults::SERVER_PROXY),
-        max_calls: raw.server_max_calls.unwrap_or(max_calls).max(1),
+        max_calls: max_calls(raw.server_max_calls, threads),
         protected_commands: raw.protected_commands.unwrap_or(defaults::PROTECTED_COMMANDS),
         client_id: text(raw.client_id).or_else(|| raw.site?.client_id.as_deref()),
         client_secret: raw.client_secret.or_else(|| raw.site?.client_secret.as_ref()),

@@ -102,6 +102,22 @@ impl<'a> Provider<'a> {
         }
     }
 
+    /// Whether an issuer is the provider's address as it is configured (OpenID Connect Discovery section 4.1).
+    pub fn is_issuer(&self, issuer: &str) -> bool {
+        let plain = |text: &str| text.trim_end_matches('/').to_owned();
+        let of_endpoint = |endpoint: &str| {
+            endpoint
+                .strip_suffix("/.well-known/openid-configuration")
+                .is_some_and(|base| plain(base) == plain(issuer))
+        };
+        match self {
+            Provider::Host(host) => plain(host) == plain(issuer),
+            Provider::ConfigurationEndpoint(endpoint) | Provider::Both { endpoint, .. } => {
+                of_endpoint(endpoint)
+            }
+        }
+    }
+
     /// Its members in a command of oxd, by name.
     pub fn members(self) -> impl Iterator<Item = (&'static str, &'a str)> {
         const HOST: &str = "op_host";

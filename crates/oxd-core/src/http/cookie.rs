@@ -59,6 +59,47 @@ pub fn without(header: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8
     Some(kept)
 }
 
+/// A `Cookie` header, taken apart.
+#[derive(Debug, PartialEq)]
+pub struct Split {
+    /// All cookies, where the header as it came would not be read so.
+    pub whole: Option<Vec<u8>>,
+    /// Those of others.
+    pub others: Vec<u8>,
+}
+
+/// Takes a header apart into the module's own cookies and others; `None` when none is the module's.
+///
+/// httpd joins two `Cookie` fields of one request with a comma, which also stands in cookies of other applications: it
+/// ends a cookie of the module, and begins one where the module's name follows.
+pub fn split(header: &[u8], is_own: impl Fn(&[u8]) -> bool) -> Option<Split> {
+    let own_pair =
+        |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|equals| is_own(pair[..equals].trim_ascii()));
+    if memchr::memchr(b',', header).is_none() {
+        return without(header, is_own).map(|others| Split { whole: None, others });
+    }
+    let mut fields: Vec<&[u8]> = Vec::new();
+    for pair in pairs(header).filter(|pair| !pair.is_empty()) {
+        let mut start = 0;
+        for comma in memchr::memchr_iter(b',', pair) {
+            if own_pair(&pair[start..comma]) || own_pair(&pair[comma + 1..]) {
+                fields.push(pair[start..comma].trim_ascii());
+                start = comma + 1;
+            }
+        }
+        fields.push(pair[start..].trim_ascii());
+    }
+    if !fields.iter().any(|field| own_pair(field)) {
+        return None;
+    }
+    let joined = |fields: &[&[u8]]| fields.join(&b"; "[..]);
+    let others: Vec<_> = fields.iter().copied().filter(|field| !own_pair(field)).collect();
+    Some(Split {
+        whole: Some(joined(&fields)),
+        others: joined(&others),
+    })
+}
+
 /// The text between semicolons, without leading white space.
 fn pairs(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(header);
@@ -249,6 +290,35 @@ mod tests {
         );
         assert_eq!(without("a=1; oxd"), None);
         assert_eq!(without("oxd_s=x"), Some(String::new()));
+    }
+
+    #[test]
+    fn two_cookie_fields_are_taken_apart_and_commas_of_others_stay() {
+        let own = |name: &[u8]| name.starts_with(b"oxd");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let split = |header: &str| {
+            split(header.as_bytes(), own).map(|split| (split.whole.map(text), text(split.others)))
+        };
+        let whole = |text: &str| Some(text.to_owned());
+        for (header, expected) in [
+            ("a=1; b=x,y", None),
+            ("a=1; oxd_s=v", Some((None, "a=1".into()))),
+            ("a=1, oxd_s=v", Some((whole("a=1; oxd_s=v"), "a=1".into()))),
+            ("oxd_s=v, a=1", Some((whole("oxd_s=v; a=1"), "a=1".into()))),
+            (
+                "a=x,y; oxd_s=v, b=\"p, q\"; c=1",
+                Some((
+                    whole("a=x,y; oxd_s=v; b=\"p, q\"; c=1"),
+                    "a=x,y; b=\"p, q\"; c=1".into(),
+                )),
+            ),
+            (
+                "a=oxd_s, oxd_s=v, oxd_t=w",
+                Some((whole("a=oxd_s; oxd_s=v; oxd_t=w"), "a=oxd_s".into())),
+            ),
+        ] {
+            assert_eq!(split(header), expected, "{header}");
+        }
     }
 
     #[test]

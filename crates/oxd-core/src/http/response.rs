@@ -145,14 +145,15 @@ impl Response {
         answer
     }
 
-    /// The headers that every answer of the module carries.
-    pub fn common_headers(&self) -> Vec<(&'static str, &str)> {
+    /// The headers that every answer of the module carries. `with_policy` adds the policy for its own body, which would
+    /// break a page of httpd's or the administrator's.
+    pub fn common_headers(&self, with_policy: bool) -> Vec<(&'static str, &str)> {
         let mut headers = vec![
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
         ];
-        if self.body != Body::Empty {
+        if with_policy && self.body != Body::Empty {
             headers.push((
                 "Content-Security-Policy",
                 pages::content_security_policy(self.framed),

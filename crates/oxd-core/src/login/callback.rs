@@ -212,7 +212,15 @@ fn check_issuer(ctx: &Ctx<'_>, named: Option<&str>) -> Result<(), Failure> {
     let Some(named) = named else {
         return Ok(());
     };
-    // An issuer of an earlier login needs no call.
+    // The provider's own address, and an issuer of an earlier login, need no call.
+    if ctx
+        .settings
+        .server()
+        .provider
+        .is_some_and(|provider| provider.is_issuer(named))
+    {
+        return Ok(());
+    }
     if ctx.memory.knows(Mark::of_issuer(ctx.site, named), ctx.now) {
         return Ok(());
     }

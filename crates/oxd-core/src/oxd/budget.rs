@@ -20,7 +20,8 @@ impl Budget {
         let taken = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |taken| {
             (taken < most).then_some(taken + 1)
         });
-        taken.is_ok().then_some(Place(Some(self)))
+        // Made only when it is taken: dropping it frees it.
+        taken.is_ok().then(|| Place(Some(self)))
     }
 }
 
@@ -49,7 +50,12 @@ mod tests {
         let budget = Budget::default();
         let first = budget.enter(2).unwrap();
         let _second = budget.enter(2).unwrap();
-        assert!(budget.enter(2).is_none(), "refused at once");
+        for _ in 0..3 {
+            assert!(
+                budget.enter(2).is_none(),
+                "refused at once, and nobody else's place with it"
+            );
+        }
         drop(first);
         assert!(budget.enter(2).is_some());
     }

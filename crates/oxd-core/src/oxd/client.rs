@@ -58,6 +58,14 @@ impl<T: Transport> Client<T> {
         }
     }
 
+    /// A place among the threads that wait for oxd, for one that waits without a call of its own.
+    pub fn wait_place(&self, max_calls: u32) -> Result<Place<'_>, Error> {
+        self.budget.enter(max_calls).ok_or(Error::Busy {
+            at: GetAccessTokenByRefreshToken::COMMAND.name.to_owned(),
+            max_calls,
+        })
+    }
+
     /// The commands for one site.
     pub fn at<'c>(&'c self, site: Site<'c>) -> SiteClient<'c, T> {
         SiteClient { client: self, site }
@@ -163,6 +171,9 @@ impl<T: Transport> Call for Inside<'_, '_, T> {
 
 impl<T: Transport> Oxd for SiteClient<'_, T> {
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, Error> {
+        if let Some(known) = self.client.refreshes.known(refresh_token) {
+            return known;
+        }
         let _place = self.enter(GetAccessTokenByRefreshToken::COMMAND)?;
         let request = GetAccessTokenByRefreshToken { refresh_token, scope };
         let send = || request.send(&Inside(self));
@@ -170,38 +181,47 @@ impl<T: Transport> Oxd for SiteClient<'_, T> {
     }
 
     fn user_info_again(&self, access_token: &str, id_token: &str, since: Seconds) -> Result<Members, Error> {
+        let once = format!("{since} {access_token}");
+        if let Some(known) = self.client.user_infos.known(&once) {
+            return known;
+        }
         let _place = self.enter(GetUserInfo::COMMAND)?;
         let request = GetUserInfo {
             access_token,
             id_token,
         };
-        let once = format!("{since} {access_token}");
         let send = || request.send(&Inside(self));
         self.client.user_infos.share(&once, self.patience(), send)
     }
 
     fn signing_keys(&self, anew: bool) -> Result<Vec<Value>, Error> {
+        let cell = self.of_provider(&self.client.keys);
+        if let Some(known) = cell.known(anew) {
+            return known;
+        }
         let _place = self.enter(GetJwks::COMMAND)?;
         let provider = self.site.provider;
         let fetch = || Ok(GetJwks { provider }.send(&Inside(self))?.keys);
-        self.of_provider(&self.client.keys)
-            .get(anew, self.patience(), fetch)
+        cell.get(anew, self.patience(), fetch)
     }
 
     fn issuer(&self) -> Result<Option<String>, Error> {
+        let cell = self.of_provider(&self.client.issuers);
+        if let Some(known) = cell.known(false) {
+            return known;
+        }
         let _place = self.enter(GetDiscovery::COMMAND)?;
         let provider = self.site.provider;
         let fetch = || Ok(GetDiscovery { provider }.send(&Inside(self))?.issuer);
-        self.of_provider(&self.client.issuers)
-            .get(false, self.patience(), fetch)
+        cell.get(false, self.patience(), fetch)
     }
 
     fn wait_place(&self) -> Result<Place<'_>, Error> {
-        self.enter(GetAccessTokenByRefreshToken::COMMAND)
+        self.client.wait_place(self.site.server.max_calls)
     }
 }
 
-impl<T> SiteClient<'_, T> {
+impl<T: Transport> SiteClient<'_, T> {
     /// How long a thread waits for another one's call.
     fn patience(&self) -> Duration {
         self.site.server.timeouts.connect

@@ -60,6 +60,14 @@ impl<V> Default for ProviderCell<V> {
 }
 
 impl<V: Clone> ProviderCell<V> {
+    /// The value, if it needs no fetch.
+    pub(super) fn known(&self, anew: bool) -> Option<Result<V, Error>> {
+        self.0.with(|known| match known.wants_fetch(anew) {
+            true => None,
+            false => known.answer(anew),
+        })
+    }
+
     /// The value; `anew` when the known one lacks what is wanted. Concurrent threads share one fetch and wait for it,
     /// `patience` at the most. An expired value remains in use while oxd is unreachable.
     pub(super) fn get(

@@ -32,6 +32,15 @@ impl<A> Default for SingleFlight<A> {
 }
 
 impl<A: Clone> SingleFlight<A> {
+    /// The answer for a token, if an earlier request has got one.
+    pub(super) fn known(&self, token: &str) -> Option<Result<A, Error>> {
+        let flight = lock(&self.by_token).get(&sha256_text(token.as_bytes()))?.clone();
+        flight.with(|known| {
+            let known = known.as_ref().filter(|known| is_fresh(known));
+            known.map(|(_, outcome)| outcome.clone())
+        })
+    }
+
     /// The answer for a token: that of an earlier request, or the one that `send` gets now. A request that finds another
     /// one's call under way waits for it, `patience` at the most.
     pub(super) fn share(

@@ -9,6 +9,7 @@ use super::open::{Opened, began, entries_of, has_ended, key_of, with_own};
 use super::record::SessionRecord;
 use super::store::{Entries, Kind, TimeKey};
 use crate::base::{Failure, Key, Level, Millis, Seconds};
+use crate::http::cookie;
 use crate::shm::Mark;
 
 /// The most sessions of one browser that a logout ends.
@@ -27,12 +28,12 @@ pub(crate) struct Ended {
 ///
 /// When the store is unavailable, this machine still rejects the session's cookie.
 pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
+    let name = env.settings.cookie.name.as_bytes();
+    let others = cookie::find_all(env.cookies(), name).skip(1).take(MOST_SESSIONS);
     let first = end_one(env)?;
     // A second cookie of the same name would keep the user signed in.
-    for _ in 0..MOST_SESSIONS {
-        if first.is_none() || end_one(env)?.is_none() {
-            break;
-        }
+    for _ in others {
+        end_one(env)?;
     }
     Ok(first)
 }

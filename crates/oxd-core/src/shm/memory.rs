@@ -416,7 +416,8 @@ fn take(word: &AtomicU64, now: Seconds, lasts: Seconds, longest: Seconds) -> Opt
         && word
             .compare_exchange(held, until.0, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
-    took.then_some(Lease { word, until })
+    // Made only when it is ours: dropping it returns it.
+    took.then(|| Lease { word, until })
 }
 
 /// The exclusive right to do something, such as to refresh a session. Dropping it returns it.

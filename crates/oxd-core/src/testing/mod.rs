@@ -152,7 +152,7 @@ impl<'s> Browser<'s> {
         }
         let defaults = ServerDefaults {
             keys: &self.keys,
-            max_calls: 8,
+            threads: 16,
         };
         let settings = Settings::of(&raw, defaults);
         let env = RequestEnv::new(&settings, &request, &self.log, self.stats, Some("/oxd"));

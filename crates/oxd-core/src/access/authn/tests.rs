@@ -25,7 +25,7 @@ fn is_aged(auth_time: Seconds, asked_age: Option<Seconds>, now: Seconds) -> bool
         &raw,
         ServerDefaults {
             keys: &keys,
-            max_calls: 1,
+            threads: 4,
         },
     );
     let record = crate::session::SessionRecord {

@@ -119,7 +119,7 @@ fn an_acr_is_one_of_the_values_and_recent_enough() {
         };
         let server = ServerDefaults {
             keys: &keys,
-            max_calls: 1,
+            threads: 4,
         };
         let rule = AcrRule::parse(&words(wanted)).unwrap();
         let is_met = rule.is_met(&texts, &Settings::of(&raw, server), NOW);

@@ -178,7 +178,7 @@ fn a_documented_default_is_what_holds_without_the_directive() {
     let resolved = |raw: &RawSettings<'_>| {
         let server = ServerDefaults {
             keys: &keys,
-            max_calls: 1,
+            threads: 4,
         };
         format!("{:?}", Settings::of(raw, server))
     };

@@ -6,7 +6,7 @@ fn keys() -> KeyRing {
 }
 
 fn resolved<'a>(raw: &'a RawSettings<'a>, keys: &'a KeyRing) -> Settings<'a> {
-    Settings::of(raw, ServerDefaults { keys, max_calls: 8 })
+    Settings::of(raw, ServerDefaults { keys, threads: 16 })
 }
 
 #[test]

@@ -149,7 +149,9 @@ fn a_lease_is_exclusive_and_returned_on_drop() {
     let words = words();
     let memory = Memory::over(&words).unwrap();
     let lease = memory.lease(user("alice"), NOW, NOW + 10).unwrap();
-    assert!(memory.lease(user("alice"), NOW, NOW + 10).is_none());
+    for _ in 0..3 {
+        assert!(memory.lease(user("alice"), NOW, NOW + 10).is_none());
+    }
     drop(lease);
     let kept = memory.lease(user("alice"), NOW, NOW + 10).unwrap();
     // Its holder is gone; after its time somebody else gets it, and the old one does not give it back a second time.
