@@ -39,6 +39,7 @@ const FUNCTIONS: &[&str] = &[
     "ap_pass_brigade",
     "ap_register_auth_provider",
     "ap_register_output_filter",
+    "ap_register_provider",
     "ap_remove_output_filter",
     "ap_response_code_string",
     "ap_retained_data_create",
@@ -86,7 +87,6 @@ const TYPES: &[&str] = &[
     "ap_expr_string_func_t",
     "ap_filter_rec_t",
     "ap_filter_t",
-    "ap_logconf",
     "ap_socache_hints",
     "ap_socache_provider_t",
     "apr_global_mutex_t",
@@ -100,7 +100,7 @@ const TYPES: &[&str] = &[
 
 const CONSTANTS: &[&str] = &[
     "ACCESS_CONF",
-    "APLOG_(EMERG|ERR|WARNING|NOTICE|INFO|DEBUG)",
+    "APLOG_(ERR|WARNING|NOTICE|INFO|DEBUG)",
     "APR_EGENERAL",
     "APR_EINVAL",
     "APR_ENOMEM",

@@ -180,15 +180,6 @@ fn random_keys() -> &'static KeyRing {
     }
 }
 
-/// Set when an expression with `oxd_claim` was read, and never cleared. It is only an optimisation: without it, rules
-/// need not be evaluated twice.
-static CLAIMS_IN_EXPRESSIONS: AtomicBool = AtomicBool::new(false);
-
-/// Records that an expression of the configuration uses `oxd_claim`.
-pub fn note_claims_in_expressions() {
-    CLAIMS_IN_EXPRESSIONS.store(true, Ordering::Relaxed);
-}
-
 /// Records whether a `Require not` asks for a claim, in the parent.
 pub fn note_negated_claims(are_negated: bool) {
     NEGATED_CLAIMS.store(are_negated, Ordering::Relaxed);
@@ -197,9 +188,4 @@ pub fn note_negated_claims(are_negated: bool) {
 /// Whether the absence of a claim may let a visitor in.
 pub fn claims_are_negated() -> bool {
     NEGATED_CLAIMS.load(Ordering::Relaxed)
-}
-
-/// Whether any expression of the configuration uses `oxd_claim`.
-pub fn claims_in_expressions() -> bool {
-    CLAIMS_IN_EXPRESSIONS.load(Ordering::Relaxed)
 }

@@ -15,7 +15,6 @@ use serde_json::{Map, Value};
 
 use super::child;
 use super::request::RequestView;
-use super::respond;
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::request::Request;
@@ -79,11 +78,15 @@ impl<'r> Place<'r> {
         Ctx::new(self.env(), child::memory(), &oxd).map(|ctx| decision(&ctx))
     }
 
-    /// Runs a decision that produces a response, and sends the response.
-    pub fn answer(&self, decision: impl FnOnce(&Ctx<'_>) -> Response) -> Status {
+    /// Runs a decision that produces a response, and sends the response with `send`.
+    pub fn answer(
+        &self,
+        send: fn(Request<'_>, &Response) -> Status,
+        decision: impl FnOnce(&Ctx<'_>) -> Response,
+    ) -> Status {
         let answer = self.decide(decision);
         let answer = answer.unwrap_or_else(|missing| self.env().refuse(&missing, None, None));
-        respond::send(self.request, &answer)
+        send(self.request, &answer)
     }
 
     /// Runs an access decision.

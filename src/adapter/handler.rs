@@ -55,7 +55,7 @@ fn login_and_logout<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Resu
         Form::None
     };
     let place = Place::of(request, config).with_base(base.to_owned());
-    Ok(place.answer(|ctx| routes::answer(ctx, endpoint, &form)))
+    Ok(place.answer(send, |ctx| routes::answer(ctx, endpoint, &form)))
 }
 
 /// `SetHandler oxd-status`

@@ -63,7 +63,7 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
         return;
     }
     let is_ours = |name: &[u8]| is_look_alike(name, identity.claim_headers);
-    for (name, _) in request.headers_that(is_ours) {
+    for (name, _) in request.entries_that(Table::HeadersIn, is_ours) {
         request.unset(Table::HeadersIn, name);
     }
     if identity.claims_as.in_headers() {
@@ -76,7 +76,7 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
         }
     }
     let values: Vec<_> = request
-        .headers_that(is_ours)
+        .entries_that(Table::HeadersIn, is_ours)
         .into_iter()
         .map(|(_, value)| value)
         .collect();
@@ -122,13 +122,23 @@ fn claims_into<'r>(
 pub fn remove_look_alikes(request: Request<'_>) {
     let config = request.config().filter(|config| config.configured);
     let own = config.map_or(&[][..], |config| config.settings.claim_headers());
-    let found = request.headers_that(|name| is_look_alike(name, own));
+    let found = request.entries_that(Table::HeadersIn, |name| is_look_alike(name, own));
     if !found.is_empty() {
         let published = request.state().published;
         for (name, value) in found {
             if !published.contains(&value) {
                 request.unset(Table::HeadersIn, name);
             }
+        }
+    }
+    if request.is_subrequest() {
+        // mod_include has put the main request's headers into the environment that a subrequest inherits.
+        let of_header = |name: &[u8]| {
+            name.strip_prefix(b"HTTP_")
+                .is_some_and(|name| is_look_alike(name, own))
+        };
+        for (name, _) in request.entries_that(Table::Environment, of_header) {
+            request.unset(Table::Environment, name);
         }
     }
     if config.is_some() {

@@ -96,14 +96,12 @@ pub fn session_of(request: Request<'_>) -> Option<Opened<'_>> {
     session_at(request, &place)
 }
 
-/// The session that an expression asks for; `None` inside means that there is none, outside that the rules are being
-/// evaluated before anybody has signed in, so that the expression has to fail.
-pub fn session_for_expression(request: Request<'_>) -> Option<Option<Opened<'_>>> {
-    if request.own_state().is_some_and(|state| state.evaluating_rules) {
+/// The session for `oxd_claim()`.
+pub fn session_for_expression(request: Request<'_>) -> Option<Opened<'_>> {
+    if !request.has_user() {
         request.update_state(|state| state.claim_requested = true);
-        return None;
     }
-    Some(session_of(request))
+    session_of(request)
 }
 
 fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
@@ -179,49 +177,50 @@ pub fn authorize(request: Request<'_>) -> Status {
 fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
     let wanted = request.own_state().and_then(|state| state.wanted_acr);
     let held = request.state().session;
-    Place::of(request, config).answer(|ctx| {
+    Place::of(request, config).answer(send_early, |ctx| {
         let reopen = |held: Held<'r>| session::reopen(&ctx.settings.session, ctx.now, held.bytes, held.used);
         refuse(ctx, held.and_then(reopen).as_ref(), wanted)
     })
 }
 
-/// The access_checker_ex hook, before mod_authz_core's, for rules that ask for a claim but not for a user (`Require
-/// expr "oxd_claim(...)"`).
-///
-/// httpd evaluates the rules once before authentication. mod_authz_core knows which of its own expressions need a user,
-/// but not that `oxd_claim` does. Without this hook, it would reject a visitor who only has to sign in, or admit a user
-/// without setting the user name.
+/// The access_checker_ex hook, before mod_authz_core's, where a `Require not` asks for a claim: the absence of the claim
+/// would let a visitor in who has not signed in yet.
 pub fn before_rules(request: Request<'_>) -> Status {
-    let ours = is_word(request.auth_type(), "oxd") && !request.has_user();
-    if !ours
-        || !child::claims_in_expressions()
-        || request
-            .own_state()
-            .is_some_and(|state| state.evaluating_rules || state.is_decided)
-    {
+    let is_evaluating = || request.own_state().is_some_and(|state| state.evaluating_rules);
+    if !child::claims_are_negated() || is_evaluating() || !needs_user_for_claims(request) {
         return Status::Declined;
     }
-    if is_word(request.configured_handler(), "oxd") {
-        return Status::Declined;
+    request.update_state(|state| (state.evaluating_rules, state.claim_requested) = (true, false));
+    let decision = request.rules_decide();
+    let asked = request.own_state().is_some_and(|state| state.claim_requested);
+    if decision != Status::Ok || !asked {
+        return decision;
     }
-    // With a session at hand, the rules need only one evaluation, with the session's user.
-    if session_of(request).is_none() {
-        request.update_state(|state| (state.evaluating_rules, state.claim_requested) = (true, false));
-        // A rule that asks for a claim fails now, which httpd would log as an error.
-        let decision = request.without_log(|| request.rules_decide());
-        let asked = request.own_state().is_some_and(|state| state.claim_requested);
-        request.update_state(|state| state.evaluating_rules = false);
-        // Let in without a claim (`RequireAny` with `Require ip`), unless the absence of a claim is what let in.
-        let is_granted = decision == Status::Ok && !child::claims_are_negated();
-        if !asked || is_granted {
-            return decision;
-        }
-    }
-    request.update_state(|state| state.is_decided = true);
     match authenticate(request) {
         Status::Ok => authorize(request),
         other => other,
     }
+}
+
+/// Whether a rule of the location that asks for a claim needs a user, and there is none yet.
+fn needs_user_for_claims(request: Request<'_>) -> bool {
+    is_word(request.auth_type(), "oxd")
+        && !request.has_user()
+        && !is_word(request.configured_handler(), "oxd")
+}
+
+/// Evaluates a `Require expr`, which `evaluate` does. mod_authz_core knows of its own variables that they need a user, but
+/// not of `oxd_claim`: without a user, a rule that asks for a claim is neither met nor unmet.
+pub fn check_expression<A>(request: Request<'_>, evaluate: impl FnOnce() -> A) -> Option<A> {
+    if !needs_user_for_claims(request) {
+        return Some(evaluate());
+    }
+    let asked_before = request.own_state().is_some_and(|state| state.claim_requested);
+    request.update_state(|state| state.claim_requested = false);
+    let answer = evaluate();
+    let asks = request.own_state().is_some_and(|state| state.claim_requested);
+    request.update_state(|state| state.claim_requested = asks || asked_before);
+    (!asks).then_some(answer)
 }
 
 /// The access_checker_ex hook, after all others: the handler's own endpoints are open to everyone. Otherwise no login

@@ -20,13 +20,16 @@ pub fn before_the_log(request: Request<'_>) -> Status {
 /// Marks what a signed-in user gets as private, unless the application says otherwise: httpd's own cache (mod_cache) and
 /// others would give it to everybody (RFC 9111 section 5.2.2.7).
 pub fn make_private(request: Request<'_>) {
-    if !request.state().is_private {
+    if request.is_subrequest() {
+        // The page that the subrequest becomes a part of; its headers may be sent before a filter of its own could run.
+        request.with_main(before_headers);
+    } else if !request.own_state().is_some_and(|state| state.is_private) {
         request.filter_response();
         request.update_state(|state| state.is_private = true);
     }
 }
 
-/// The output filter: the response's headers are complete.
+/// The response's headers are complete.
 pub fn before_headers(request: Request<'_>) {
     let is_set = |table| request.has(table, c"Cache-Control");
     if !is_set(Table::HeadersOut) && !is_set(Table::ErrHeadersOut) {

@@ -4,15 +4,16 @@ use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use oxd_core::access::rule::{AcrRule, ClaimRule, Rule};
 use oxd_core::base::Level;
 use oxd_core::session::claims::lookup;
 
+use crate::adapter::protect;
 use crate::adapter::protect::Answer;
-use crate::adapter::{child, protect};
 use crate::ffi::command::Command;
-use crate::ffi::pool::c_text;
+use crate::ffi::pool::{Pool, c_text};
 use crate::ffi::request::Request;
 use crate::ffi::{guard, sys};
 
@@ -126,7 +127,6 @@ pub unsafe extern "C" fn find_function(parameters: *mut sys::ap_expr_lookup_parm
         if !is_ours {
             return sys::DECLINED;
         }
-        child::note_claims_in_expressions();
         let function: sys::ap_expr_string_func_t = Some(claim_function);
         *(*parameters).func = function.map_or(ptr::null(), |f| f as *const c_void);
         *(*parameters).data = ptr::null();
@@ -134,8 +134,7 @@ pub unsafe extern "C" fn find_function(parameters: *mut sys::ap_expr_lookup_parm
     sys::OK
 }
 
-/// `oxd_claim('NAME')`; empty where there is no session or no such claim. While the rules are evaluated before anybody has
-/// signed in, the expression fails instead.
+/// `oxd_claim('NAME')`; empty where there is no session or no such claim.
 unsafe extern "C" fn claim_function(
     context: *mut sys::ap_expr_eval_ctx_t,
     _: *const c_void,
@@ -150,39 +149,20 @@ unsafe extern "C" fn claim_function(
         return NOTHING.as_ptr();
     };
     // SAFETY: httpd evaluates expressions in the thread of the request.
-    match unsafe { Request::during(raw, |request| claim(request, name)) } {
-        Some(Claim::Text(text)) => text,
-        Some(Claim::NeedsLogin) => {
-            // SAFETY: a live context has a place for an error message.
-            unsafe { *(*context).err = c"oxd_claim: nobody has signed in yet".as_ptr() };
-            NOTHING.as_ptr()
-        }
-        Some(Claim::Missing) | None => NOTHING.as_ptr(),
-    }
+    let found = unsafe { Request::during(raw, |request| claim(request, name)) };
+    found.flatten().unwrap_or(NOTHING.as_ptr())
 }
 
-/// What an expression gets for a claim.
-enum Claim {
-    /// Its text, from the session or copied into the request's pool.
-    Text(*const c_char),
-    /// There is no session or no such claim.
-    Missing,
-    /// Nobody has signed in yet.
-    NeedsLogin,
-}
-
-fn claim(request: Request<'_>, name: &str) -> Claim {
+/// The text of a claim, from the session or copied into the request's pool.
+fn claim(request: Request<'_>, name: &str) -> Option<*const c_char> {
     guard::contained(
         || {
-            let Some(session) = protect::session_for_expression(request) else {
-                return Claim::NeedsLogin;
-            };
-            let text = session.and_then(|session| lookup::claim_text(&session.record, name));
-            text.map_or(Claim::Missing, |text| match text {
-                Cow::Borrowed(terminated) => Claim::Text(terminated.as_ptr().cast::<c_char>()),
+            let session = protect::session_for_expression(request)?;
+            lookup::claim_text(&session.record, name).map(|text| match text {
+                Cow::Borrowed(terminated) => terminated.as_ptr().cast::<c_char>(),
                 Cow::Owned(text) => {
                     let text = CString::new(text).unwrap_or_default();
-                    Claim::Text(request.pool().text(text.as_bytes()).as_ptr())
+                    request.pool().text(text.as_bytes()).as_ptr()
                 }
             })
         },
@@ -191,7 +171,79 @@ fn claim(request: Request<'_>, name: &str) -> Claim {
                 Level::Error,
                 &format!("internal: mod_oxd failed in oxd_claim: {message}"),
             );
-            Claim::Missing
+            None
         },
     )
+}
+
+/// mod_authz_core's own provider of `Require expr`.
+static EXPRESSION: AtomicPtr<sys::authz_provider> = AtomicPtr::new(ptr::null_mut());
+
+/// The provider in front of it; it lives as long as the configuration.
+static WRAPPED: AtomicPtr<sys::authz_provider> = AtomicPtr::new(ptr::null_mut());
+
+const EXPRESSION_NAME: &CStr = c"expr";
+
+/// Puts a provider of `Require expr` in front of mod_authz_core's, which knows that a claim needs a user.
+///
+/// # Safety
+/// `pool` must be the pool of the configuration that httpd is about to read.
+pub unsafe fn wrap_expressions(pool: *mut sys::apr_pool_t) {
+    let (group, version) = (
+        sys::AUTHZ_PROVIDER_GROUP.as_ptr().cast::<c_char>(),
+        sys::AUTHZ_PROVIDER_VERSION.as_ptr().cast::<c_char>(),
+    );
+    // SAFETY: the texts are constants.
+    let own = unsafe { sys::ap_lookup_provider(group, EXPRESSION_NAME.as_ptr(), version) };
+    let own = own.cast::<sys::authz_provider>();
+    // SAFETY: NULL, or a provider of authorization, which is static data of its module.
+    let Some(original) = (unsafe { own.as_ref() }) else {
+        return;
+    };
+    if own == WRAPPED.load(Ordering::Acquire) {
+        return;
+    }
+    EXPRESSION.store(own, Ordering::Release);
+    let wrapped = sys::authz_provider {
+        check_authorization: Some(check_expression),
+        parse_require_line: original.parse_require_line,
+    };
+    // SAFETY: by this function's contract.
+    let Some(pool_of) = (unsafe { Pool::from_raw(pool) }) else {
+        return;
+    };
+    let wrapped = pool_of.keep(wrapped);
+    WRAPPED.store(ptr::from_ref(wrapped).cast_mut(), Ordering::Release);
+    // SAFETY: the texts are constants; the provider lives as long as the configuration, as the registration does.
+    unsafe {
+        sys::ap_register_provider(
+            pool,
+            group,
+            EXPRESSION_NAME.as_ptr(),
+            version,
+            ptr::from_ref(wrapped).cast(),
+        );
+    }
+}
+
+/// Checks a `Require expr`.
+unsafe extern "C" fn check_expression(
+    r: *mut sys::request_rec,
+    line: *const c_char,
+    parsed: *const c_void,
+) -> sys::authz_status {
+    // SAFETY: NULL, or mod_authz_core's provider.
+    let original = unsafe { EXPRESSION.load(Ordering::Acquire).as_ref() };
+    let Some(check) = original.and_then(|provider| provider.check_authorization) else {
+        return sys::authz_status_AUTHZ_GENERAL_ERROR;
+    };
+    // SAFETY: httpd passes what this provider's function expects, as `parse_require_line` is its own.
+    let evaluate = || unsafe { check(r, line, parsed) };
+    let ask = |request: Request<'_>| protect::check_expression(request, evaluate);
+    // SAFETY: httpd calls this in the thread of the request.
+    match unsafe { Request::during(r, ask) } {
+        Some(Some(status)) => status,
+        Some(None) => sys::authz_status_AUTHZ_DENIED_NO_USER,
+        None => sys::authz_status_AUTHZ_GENERAL_ERROR,
+    }
 }

@@ -176,7 +176,9 @@ unsafe extern "C" fn pre_config(
     _: *mut sys::apr_pool_t,
     _: *mut sys::apr_pool_t,
 ) -> c_int {
-    // SAFETY: httpd passes the pool of the configuration that it is about to read.
+    // SAFETY: httpd passes the pool of the configuration that it is about to read, all modules are loaded.
+    guard::contained(|| unsafe { authz::wrap_expressions(pool) }, |_| ());
+    // SAFETY: as above.
     if let Some(pool) = unsafe { Pool::from_raw(pool) } {
         // SAFETY: as above.
         guard::contained(|| unsafe { socache::register_mutex(pool) }, |_| ());

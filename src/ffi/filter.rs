@@ -1,7 +1,7 @@
 //! The output filter that sees a response before its headers are sent.
 
 use std::ffi::CStr;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::request::Request;
@@ -52,20 +52,15 @@ pub unsafe fn once(
 }
 
 impl Request<'_> {
-    /// Lets the filter see the response that this request is part of: the main request's, for a subrequest.
+    /// Lets the filter see the response.
     pub fn filter_response(self) {
         let record = RECORD.load(Ordering::Acquire);
-        let mut outer = self.raw;
-        // SAFETY: a main request outlives its subrequest.
-        while let Some(main) = NonNull::new(unsafe { outer.as_ref() }.main) {
-            outer = main;
+        if !record.is_null() {
+            let connection = self.rec().connection;
+            // SAFETY: the record is registered; request and connection are live.
+            unsafe {
+                sys::ap_add_output_filter_handle(record, ptr::null_mut(), self.raw.as_ptr(), connection)
+            };
         }
-        if record.is_null() {
-            return;
-        }
-        // SAFETY: as above.
-        let connection = unsafe { outer.as_ref() }.connection;
-        // SAFETY: the record is registered; request and connection are live.
-        unsafe { sys::ap_add_output_filter_handle(record, ptr::null_mut(), outer.as_ptr(), connection) };
     }
 }

@@ -18,22 +18,6 @@ pub fn raw_level(level: Level) -> c_int {
     }
 }
 
-/// A log configuration under which nothing but emergencies is logged.
-struct Silent(sys::ap_logconf);
-
-// SAFETY: it is never written.
-unsafe impl Sync for Silent {}
-
-static SILENT: Silent = Silent(sys::ap_logconf {
-    module_levels: std::ptr::null_mut(),
-    level: sys::APLOG_EMERG,
-});
-
-/// That configuration, for a request.
-pub(super) fn silent() -> *const sys::ap_logconf {
-    &raw const SILENT.0
-}
-
 /// Converts a log line to a C string; an embedded NUL truncates it.
 pub fn line_text(line: &str) -> CString {
     let end = line.find('\0').unwrap_or(line.len());

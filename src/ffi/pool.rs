@@ -72,6 +72,12 @@ impl<'p> Pool<'p> {
         unsafe { std::slice::from_raw_parts(memory, items.len()) }
     }
 
+    /// Keeps a value in the pool.
+    pub fn keep<T: Copy>(self, value: T) -> &'p T {
+        // SAFETY: the value was just placed, nobody writes to it, and it lives as long as the pool.
+        unsafe { self.place(value).as_ref() }
+    }
+
     /// The arena for the directive values that are read into this pool; it is dropped with the pool.
     pub fn arena(self) -> &'p Arena<AuthParam<'p>> {
         const KEY: &CStr = c"mod_oxd arena";

@@ -8,7 +8,7 @@ use oxd_core::base::{Level, Millis};
 use oxd_core::http::Method;
 
 use super::dir_config::{DirConfig, slot};
-use super::log::{self, line_text, raw_level};
+use super::log::{line_text, raw_level};
 use super::pool::{Pool, c_text};
 use super::request_state::{ConfigId, PoolText, RequestState};
 use super::server::HandlerId;
@@ -161,6 +161,18 @@ impl<'r> Request<'r> {
         }
         // SAFETY: as above; `body` takes any lifetime and so cannot mix this one with 'r.
         body(unsafe { Request::branded(first) })
+    }
+
+    /// Runs `body` with the request whose response a subrequest is a part of. That request may outlive this one, so it
+    /// can only store values of its own.
+    pub fn with_main<A>(self, body: impl for<'o> FnOnce(Request<'o>) -> A) -> A {
+        let mut outer = self.raw;
+        // SAFETY: a main request outlives its subrequest.
+        while let Some(main) = NonNull::new(unsafe { outer.as_ref() }.main) {
+            outer = main;
+        }
+        // SAFETY: as above; `body` takes any lifetime and so cannot mix this one with 'r.
+        body(unsafe { Request::branded(outer) })
     }
 
     /// When the request came.
@@ -337,17 +349,6 @@ impl<'r> Request<'r> {
         let rec = unsafe { self.raw.as_mut() };
         rec.handler = handler.as_ptr();
         rec.args = query.map_or(ptr::null_mut(), |text| text.as_ptr().cast_mut());
-    }
-
-    /// Runs `body` while httpd logs nothing about this request.
-    pub fn without_log<A>(mut self, body: impl FnOnce() -> A) -> A {
-        let before = self.rec().log;
-        // SAFETY: only this thread uses the request; the log configuration is static.
-        unsafe { self.raw.as_mut().log = log::silent() };
-        let answer = body();
-        // SAFETY: as above; it was the request's before.
-        unsafe { self.raw.as_mut().log = before };
-        answer
     }
 
     /// Runs `body` with a request for another address of this server, as far as httpd has looked it up; it is not

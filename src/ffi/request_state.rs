@@ -25,9 +25,7 @@ pub struct RequestState<'r> {
     pub handler_query: Option<Option<&'r CStr>>,
     /// Whether the response is marked as private already.
     pub is_private: bool,
-    /// Whether that evaluation is over, and the module decides.
-    pub is_decided: bool,
-    /// Whether a rule has asked for a claim during that evaluation.
+    /// Whether an expression has asked for a claim while nobody was signed in.
     pub claim_requested: bool,
 }
 

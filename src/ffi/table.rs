@@ -78,9 +78,9 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// The request headers whose name matches, with the identity of each value. Allocates nothing where none matches.
-    pub fn headers_that(self, fit: impl Fn(&[u8]) -> bool) -> Vec<(&'r CStr, PublishedValue)> {
-        let array = array_of(self.table(Table::HeadersIn));
+    /// The entries of a table whose name matches, with the identity of each value. Allocates nothing where none matches.
+    pub fn entries_that(self, table: Table, fit: impl Fn(&[u8]) -> bool) -> Vec<(&'r CStr, PublishedValue)> {
+        let array = array_of(self.table(table));
         // SAFETY: a request has its tables, which only this thread uses.
         let array = unsafe { array.read() };
         let entries = array.elts.cast::<sys::apr_table_entry_t>();

@@ -11,6 +11,7 @@ fn headers_that_are_always_set_are_on_every_answer() {
              <Location /app/closed>\nOxdUnauthAction 403\n</Location>\n\
              <Location /app/rule>\nRequire oxd-claim sub nobody\n</Location>",
         )
+        .httpd(|httpd| httpd.allow_log("AH01630"))
         .start();
     let inside = site.signed_in();
     let script = |path: &str| {
@@ -90,10 +91,11 @@ fn a_policy_for_our_pages_is_not_put_on_the_administrators() {
 fn a_body_that_nobody_wants_is_refused_before_it_is_sent() {
     let site = TestSite::builder()
         .config("<Location /app/rule>\nRequire oxd-claim sub nobody\n</Location>")
+        .httpd(|httpd| httpd.allow_log("AH01630"))
         .start();
     let browser = site.signed_in();
     let cookies: Vec<String> = browser
-        .cookies_named("oxd_", site.url("/"))
+        .cookies_named("oxd_session", site.url("/"))
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();

@@ -16,7 +16,7 @@ fn two_cookie_fields_keep_the_session_and_hide_it() {
     let site = TestSite::start();
     let browser = site.signed_in();
     let own: Vec<String> = browser
-        .cookies_named("oxd_", site.url("/"))
+        .cookies_named("oxd_session", site.url("/"))
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
@@ -32,7 +32,7 @@ fn two_cookie_fields_keep_the_session_and_hide_it() {
         assert_eq!(environment["REMOTE_USER"], DEMO_SUB, "{fields:?}");
         let handed_on = answer.cookies_handed_on();
         assert!(
-            !handed_on.contains("oxd_") && handed_on.contains("a=1"),
+            !handed_on.contains("oxd_session") && handed_on.contains("a=1"),
             "{fields:?}: {handed_on}"
         );
         assert_eq!(

@@ -6,10 +6,10 @@ const SPY: &str = r#"
     SetEnvIf Cookie "oxd_session[^=]*=([^;,]*)" STOLEN=$1
     <IfModule mod_rewrite.c>
         RewriteEngine On
-        RewriteCond %{HTTP_COOKIE} oxd_([^;]*)
+        RewriteCond %{HTTP_COOKIE} oxd_((session|state)[^;]*)
         RewriteRule ^ - [E=STOLEN:%1]
     </IfModule>
-    <If "%{HTTP_COOKIE} =~ /oxd_/">
+    <If "%{HTTP_COOKIE} =~ /oxd_s/">
         Header set X-Spied yes
     </If>
     Header set X-Stolen "%{STOLEN}e"
@@ -53,9 +53,14 @@ fn an_author_does_not_see_the_modules_cookies() {
         answer.expect(200);
         for header in ["x-stolen", "x-spied", "x-cookie"] {
             let seen = answer.header(header).unwrap_or_default();
-            assert!(!seen.contains("oxd") && seen.len() < 10, "{header}: {seen}");
+            assert!(!seen.contains("oxd_s"), "{header}: {seen}");
         }
-        assert_eq!(answer.header("x-cookie"), Some("theirs=1"));
+        assert!(matches!(answer.header("x-stolen"), None | Some("(null)")));
+        assert!(
+            answer
+                .header("x-cookie")
+                .is_some_and(|cookie| cookie.contains("theirs=1"))
+        );
     }
 }
 

@@ -14,6 +14,7 @@ const WAYS: &str = r#"
     AddHandler cgi-script .cgi
     <Directory "${DOCROOT}">
         Options +ExecCGI +Includes +MultiViews
+        MultiviewsMatch Handlers
         AllowOverride None
     </Directory>
     <FilesMatch "\.cgi$">
@@ -64,9 +65,8 @@ fn site(rules: &str) -> TestSite {
             for directory in ["index", "fallback", "rewritten", "missing"] {
                 std::fs::create_dir_all(root.join(directory)).expect("a directory");
             }
-            let program = std::fs::read(httpd.path("cgi-bin/env")).expect("the program");
-            let target = root.join("index/program.cgi");
-            std::fs::write(&target, program).expect("a program");
+            let program = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n";
+            let target = httpd.file("docroot/index/program.cgi", program);
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             std::fs::set_permissions(&target, mode).expect("a program that runs");
             httpd.file(
@@ -96,7 +96,7 @@ fn the_place_that_answers_decides_which_headers_are_ours() {
         let answer = forged(&browser, site.url(path));
         let text = answer.text();
         assert!(
-            !text.contains("root") && !text.contains("admin"),
+            !text.contains("=root\n") && !text.contains("=admin\n"),
             "{path}: {text}"
         );
         assert!(
@@ -115,7 +115,7 @@ fn the_place_that_answers_decides_which_headers_are_ours() {
             text.contains(&format!("REMOTE_USER={DEMO_SUB}")),
             "{path}: {text}"
         );
-        assert!(!text.contains("oxd_session"), "{path}: {text}");
+        assert!(!text.contains("oxd_session="), "{path}: {text}");
     }
 }
 
@@ -127,7 +127,7 @@ fn without_a_session_nobody_is_anybody() {
         let text = answer.text();
         assert!(text.contains("REQUEST_METHOD=GET"), "{path}: {text}");
         assert!(
-            !text.contains("root") && !text.contains("admin"),
+            !text.contains("=root\n") && !text.contains("=admin\n"),
             "{path}: {text}"
         );
         assert!(
@@ -143,7 +143,7 @@ fn without_a_session_nobody_is_anybody() {
 fn a_place_that_is_not_ours_keeps_a_header_of_that_name_but_no_claim() {
     let site = site("Require valid-user");
     let answer = forged(&Browser::new(), site.url("/public/env"));
-    let environment = answer.environment();
+    let environment = answer.expect(200).environment();
     assert_eq!(environment["HTTP_X_USER"], "root");
     let claims: Vec<_> = environment
         .keys()

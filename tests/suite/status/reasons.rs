@@ -245,7 +245,11 @@ fn a_store_that_is_away_is_named() {
     let nobody = oxd_tests::Port::reserve();
     let store = format!("OxdSessionStore redis:127.0.0.1:{}", nobody.number());
     let site = watched()
-        .httpd(|httpd| httpd.load("socache_redis").allow_log(r"\[socache_redis:crit\]"))
+        .httpd(|httpd| {
+            httpd
+                .load("socache_redis")
+                .allow_log(r"\[socache_redis:(crit|error)\]")
+        })
         .directives(&store)
         .start();
     let browser = Browser::new();
