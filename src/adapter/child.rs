@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
 use oxd_core::base::{KeyRing, Random, SystemRandom, wall};
@@ -36,6 +36,8 @@ static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
 static STATS: OnceLock<Stats<'static>> = OnceLock::new();
 /// The names of all session cookies of the configuration.
 static COOKIE_NAMES: RwLock<Vec<String>> = RwLock::new(Vec::new());
+/// Warnings about the configuration that is being read.
+static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// Every `SetHandler` of the server's configuration.
 static HANDLERS: RwLock<Vec<HandlerId>> = RwLock::new(Vec::new());
 /// Whether a `Require not` of the configuration asks for a claim.
@@ -136,6 +138,23 @@ pub fn is_session_cookie(cookie: &[u8]) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"."))
     };
     COOKIE_NAMES.read().is_ok_and(|names| names.iter().any(is_piece))
+}
+
+/// Keeps a warning about the configuration that is being read, until it can be logged.
+pub fn warn_later(line: String) {
+    if let Ok(mut lines) = WARNINGS.lock()
+        && !lines.contains(&line)
+    {
+        lines.push(line);
+    }
+}
+
+/// Takes the warnings that were kept.
+pub fn take_warnings() -> Vec<String> {
+    WARNINGS
+        .lock()
+        .map(|mut lines| std::mem::take(&mut *lines))
+        .unwrap_or_default()
 }
 
 /// The counters.

@@ -39,7 +39,7 @@ impl<'r> Place<'r> {
             view: RequestView::of(request, state.cookies),
             held: state.session,
             is_renewed: state.renewed,
-            base: config.handler_base.map(Into::into),
+            base: config.login_base().map(Into::into),
             settings: Settings::of(&config.settings, child::defaults()),
         }
     }

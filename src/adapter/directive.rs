@@ -1,5 +1,6 @@
 //! Parses directives with access to httpd and the operating system.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command as Program, Stdio};
 
@@ -7,7 +8,7 @@ use oxd_core::base::Store;
 use oxd_core::config::Expression;
 use oxd_core::config::directive::{self, ParseEnv, Place};
 
-use crate::adapter::store;
+use crate::adapter::{child, store};
 use crate::ffi::command::Command;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::process;
@@ -41,6 +42,15 @@ struct Env<'c>(Command<'c>);
 impl<'c> ParseEnv<'c> for Env<'c> {
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>> {
         std::fs::read(self.0.absolute(path))
+    }
+
+    fn others_may_read(&self, path: &str) -> bool {
+        let mode = std::fs::metadata(self.0.absolute(path)).map(|file| file.permissions().mode());
+        mode.is_ok_and(|mode| mode & 0o004 != 0)
+    }
+
+    fn warn(&self, line: String) {
+        child::warn_later(line);
     }
 
     fn variable(&self, name: &str) -> Option<String> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::CStr;
 
-use oxd_core::base::{Level, Millis, NoRandomness, Random, SystemRandom};
+use oxd_core::base::{Level, Millis, NoRandomness, Random, Seconds, SystemRandom};
 use oxd_core::config::Expression;
 use oxd_core::http::Request as CoreRequest;
 use oxd_core::http::{Header, Host, Method, Origin};
@@ -65,6 +65,15 @@ impl CoreRequest for RequestView<'_> {
 
     fn header_limit(&self) -> usize {
         self.request.header_limit()
+    }
+
+    fn max_age_at(&self, address: &str) -> Option<Seconds> {
+        if !address.starts_with('/') {
+            return None;
+        }
+        let address = self.request.pool().text(address.as_bytes());
+        let of_place = |place: Request<'_>| place.config().and_then(|config| config.settings.max_age);
+        self.request.with_lookup(address, of_place).flatten()
     }
 
     fn cookies(&self) -> Option<&[u8]> {

@@ -1,12 +1,14 @@
 //! Steps at start and restart: the checks of `configtest`, and what is created once for all children.
 
 use oxd_core::base::Level;
-use oxd_core::config::check;
+use oxd_core::config::check::mistakes::{self, SiteFacts};
+use oxd_core::config::{RawSettings, check};
 
 use crate::adapter::{child, store};
 use crate::ffi::Status;
+use crate::ffi::dir_config::Handler;
 use crate::ffi::process;
-use crate::ffi::server::Servers;
+use crate::ffi::server::{Server, Servers};
 
 /// The checks of `configtest`; httpd also runs them at each start.
 pub fn check(servers: Servers<'_>) -> Status {
@@ -19,16 +21,38 @@ pub fn check(servers: Servers<'_>) -> Status {
     let tree = servers.tree();
     let mut wrong = check::uncounted(&tree);
     wrong.extend(check::unshared(&tree));
+    let read_site = |path: &str| read_site(servers, path);
+    wrong.extend(mistakes::certain(&tree, &read_site));
     for line in &wrong {
         servers
             .log()
             .line(Level::Error, &format!("not_configured: {line}"));
+    }
+    // httpd checks twice at a start; once is enough for a warning.
+    if !process::is_dry_run() || process::is_config_test() {
+        let mut doubtful = child::take_warnings();
+        doubtful.extend(mistakes::doubtful(&tree, &read_site));
+        for line in doubtful {
+            servers.log().line(Level::Warning, &line);
+        }
     }
     if missing.is_empty() && wrong.is_empty() {
         Status::Ok
     } else {
         Status::Http(500)
     }
+}
+
+/// What a site file says; `None` when it cannot be read, which its directive has reported.
+fn read_site(servers: Servers<'_>, path: &str) -> Option<SiteFacts> {
+    let bytes = std::fs::read(servers.absolute(path)).ok()?;
+    let file: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+    Some(SiteFacts {
+        has_secret: file["client_secret"]
+            .as_str()
+            .is_some_and(|secret| !secret.is_empty()),
+        redirect_uri: file["redirect_uris"][0].as_str().map(str::to_owned),
+    })
 }
 
 /// Prepares the state that the children share.
@@ -103,24 +127,43 @@ pub fn prepare(servers: Servers<'_>) -> Status {
     }
 }
 
-/// Tells each location with `SetHandler oxd` its own path, and every other location of the server such a path, so that
-/// it knows where to start a login. If there are several, the last one wins: a virtual host's own follow those of the
-/// main server.
+/// Tells each location with `SetHandler oxd` its own path, and every other location of the server the paths and sites of
+/// its handlers, so that it knows where to start a login: at the last one with its site, as a virtual host's own follow
+/// those of the main server.
 ///
 /// `handlers` are the paths of those locations, taken from the configuration tree. The merged configuration holds the
 /// handler as an expression, and httpd does not expose whether that is a plain word.
 fn mark_handlers(servers: Servers<'_>, handlers: &[String]) {
     for server in servers.all() {
-        let mut last = None;
+        let Some(defaults) = server.defaults() else {
+            continue;
+        };
+        let outer = defaults.settings();
+        let mut found = Vec::new();
         for place in server.locations() {
             let own = place.path().filter(|path| handlers.iter().any(|h| h == path));
             if let Some(path) = own {
                 place.change(|config| config.handler_base = Some(path));
-                last = Some(path);
+                found.push(Handler {
+                    path,
+                    site: settings_at(server, outer, path).site_id(),
+                });
             }
         }
-        if let (Some(path), Some(defaults)) = (last, server.defaults()) {
-            defaults.change(|config| config.handler_base = Some(path));
-        }
+        let found = servers.pool().list(&found);
+        defaults.change(|config| config.handlers = found);
     }
+}
+
+/// The settings at the path of a `<Location>`, from the sections without a pattern.
+fn settings_at<'c>(server: Server<'c>, outer: RawSettings<'c>, path: &str) -> RawSettings<'c> {
+    let encloses = |base: &str| {
+        let rest = path.strip_prefix(base.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    server
+        .locations()
+        .into_iter()
+        .filter(|place| place.path().is_some_and(encloses))
+        .fold(outer, |settings, place| settings.overlaid_with(&place.settings()))
 }

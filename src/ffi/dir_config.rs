@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 use std::ptr;
 
+use oxd_core::base::SiteId;
 use oxd_core::config::RawSettings;
 
 use super::pool::Pool;
@@ -14,10 +15,31 @@ use super::sys;
 pub struct DirConfig<'c> {
     /// The values of the directives.
     pub settings: RawSettings<'c>,
-    /// Not a directive: the path of the innermost `<Location>` with `SetHandler oxd`, or of the server's last one.
+    /// Not a directive: the path of the innermost `<Location>` with `SetHandler oxd`.
     pub handler_base: Option<&'c str>,
+    /// Not a directive: the handlers of the server.
+    pub handlers: &'c [Handler<'c>],
     /// Whether any directive was given, here or in an enclosing section.
     pub configured: bool,
+}
+
+/// A `<Location>` with `SetHandler oxd`.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler<'c> {
+    /// Its path.
+    pub path: &'c str,
+    /// The site of its logins.
+    pub site: Option<SiteId<'c>>,
+}
+
+impl<'c> DirConfig<'c> {
+    /// Where a login of this location begins: the own handler, or the server's last one of the same site, or the last.
+    pub fn login_base(&self) -> Option<&'c str> {
+        let site = self.settings.site_id();
+        let mut of_site = self.handlers.iter().rev().filter(|handler| handler.site == site);
+        let other = of_site.next().or(self.handlers.last());
+        self.handler_base.or(other.map(|handler| handler.path))
+    }
 }
 
 unsafe extern "C" {
@@ -67,6 +89,11 @@ pub unsafe fn merge(pool: *mut sys::apr_pool_t, outer: *mut c_void, inner: *mut 
     let merged = DirConfig {
         settings: outer.settings.overlaid_with(&inner.settings),
         handler_base: inner.handler_base.or(outer.handler_base),
+        handlers: if inner.handlers.is_empty() {
+            outer.handlers
+        } else {
+            inner.handlers
+        },
         configured: outer.configured || inner.configured,
     };
     pool.map_or(ptr::null_mut(), |pool| pool.place(merged).as_ptr().cast())

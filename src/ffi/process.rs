@@ -47,6 +47,13 @@ pub fn retained_key(_: Servers<'_>, fill: impl FnOnce(&mut [u8; 32]) -> bool) ->
     Some((unsafe { *data }, fresh))
 }
 
+/// Whether httpd only checks its configuration (`configtest`).
+pub fn is_config_test() -> bool {
+    // SAFETY: a plain query.
+    let mode = unsafe { sys::ap_state_query(sys::AP_SQ_RUN_MODE as c_int) };
+    mode == sys::AP_SQ_RM_CONFIG_TEST as c_int
+}
+
 /// Whether httpd reads its configuration only to check it, or for the first of the two passes at startup.
 pub fn is_dry_run() -> bool {
     // SAFETY: a plain query.

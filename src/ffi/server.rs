@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::ptr::NonNull;
 
+use oxd_core::config::RawSettings;
 use oxd_core::config::check::Node;
 
 use super::dir_config::{DirConfig, slot};
@@ -79,6 +80,18 @@ impl<'c> Servers<'c> {
         // SAFETY: NULL, or a C string in the pool.
         let path = unsafe { c_text(path) };
         path.and_then(|path| path.to_str().ok()).map(PathBuf::from)
+    }
+
+    /// Makes a path absolute, relative to ServerRoot.
+    pub fn absolute(self, path: &str) -> PathBuf {
+        let text = self.pool.text(path.as_bytes());
+        // SAFETY: the pool is live; the text lives in it.
+        let absolute = unsafe { sys::ap_server_root_relative(self.pool.as_ptr(), text.as_ptr()) };
+        // SAFETY: NULL, or a C string in the pool.
+        let absolute = unsafe { c_text(absolute) };
+        absolute
+            .and_then(|p| p.to_str().ok())
+            .map_or_else(|| PathBuf::from(path), PathBuf::from)
     }
 
     /// The configuration tree.
@@ -219,6 +232,15 @@ unsafe fn add_handlers(vector: *mut c_void, found: &mut Vec<HandlerId>) {
 }
 
 impl<'c> Section<'c> {
+    /// The module's settings of this section alone.
+    pub fn settings(self) -> RawSettings<'c> {
+        // SAFETY: the vector is live by the contract of `Servers::during`.
+        let slot = unsafe { slot(self.vector.as_ptr()) };
+        // SAFETY: the slot is NULL or holds what the module made for this configuration.
+        let config = unsafe { (*slot).cast::<DirConfig<'c>>().as_ref() };
+        config.map_or_else(RawSettings::default, |config| config.settings)
+    }
+
     /// The path of a `<Location>`, unless it is a pattern.
     pub fn path(self) -> Option<&'c str> {
         let vector = self.vector.as_ptr().cast();

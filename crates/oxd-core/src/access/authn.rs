@@ -44,6 +44,16 @@ fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
         UnauthAction::Status(_) | UnauthAction::Pass => false,
     };
     let target = login::own_address(ctx);
+    if log_in && ctx.request.is_prefetch() {
+        let failure = Failure::new(Reason::Prefetch, ctx.request.path());
+        return ctx.refuse(&failure, None, None);
+    }
+    if log_in && ctx.request.is_framed() {
+        // A provider refuses to be shown in a frame; the link opens the whole window.
+        let link = login::login_link(ctx, &target).unwrap_or(target);
+        let failure = Failure::new(Reason::LoginRequired, "no session, in a frame");
+        return ctx.refuse(&failure, None, Some(&link)).framed();
+    }
     if log_in {
         return login::start_with(
             ctx,

@@ -24,5 +24,5 @@ pub(crate) use reason::Step;
 pub use reference::Reference;
 pub use secret::Secret;
 pub(crate) use signal::Signal;
-pub(crate) use site::SiteId;
+pub use site::SiteId;
 pub use store::{Key, Store, StoreError};

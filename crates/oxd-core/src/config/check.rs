@@ -2,6 +2,8 @@
 //! a user gets a 500. Only certain problems are reported: where another section might apply to the same request,
 //! nothing is.
 
+pub mod mistakes;
+
 use super::raw::defaults;
 
 /// A directive or section of the configuration.

@@ -90,6 +90,8 @@ settings! {
     cookie_same_site: SameSite,
     /// `OxdCookieSecure`
     cookie_secure: CookieSecure,
+    /// `OxdCookieAttributes`
+    cookie_attributes: &'a Vec<String>,
     /// `OxdTrustForwarded`
     trust_forwarded: TrustForwarded,
     /// `OxdSessionStore`

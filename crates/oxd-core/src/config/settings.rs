@@ -140,6 +140,8 @@ pub struct CookieSettings<'a> {
     pub same_site: SameSite,
     /// `OxdCookieSecure`
     pub secure: CookieSecure,
+    /// `OxdCookieAttributes`
+    pub attributes: &'a [String],
 }
 
 /// The identity passed to the application.
@@ -211,6 +213,7 @@ impl<'a> Settings<'a> {
                 domain: text(raw.cookie_domain),
                 same_site: raw.cookie_same_site.unwrap_or(defaults::COOKIE_SAME_SITE),
                 secure: raw.cookie_secure.unwrap_or(defaults::COOKIE_SECURE),
+                attributes: list(raw.cookie_attributes),
             },
             identity: IdentitySettings {
                 remote_user: raw.remote_user.unwrap_or(&*defaults::REMOTE_USER),
@@ -227,6 +230,11 @@ impl<'a> Settings<'a> {
     /// The connection to oxd, and the site's registration there; resolved on demand, as few requests call oxd.
     pub fn server(&self) -> ServerSettings<'a> {
         server_settings(self.raw, self.threads)
+    }
+
+    /// The address to which the provider sends the browser, as far as it is known here.
+    pub fn registered_redirect_uri(&self) -> Option<&'a str> {
+        text(self.raw.redirect_uri).or_else(|| self.raw.site?.redirect_uri.as_deref())
     }
 
     /// Signing in and out; resolved on demand.

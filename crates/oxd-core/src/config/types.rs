@@ -73,6 +73,8 @@ pub struct SiteFile {
     pub op_host: Option<String>,
     /// `op_configuration_endpoint` (oxd 4.3 and later)
     pub op_configuration_endpoint: Option<String>,
+    /// The first of `redirect_uris`, to which oxd has the provider send the browser; `oxdctl register` writes them.
+    pub redirect_uri: Option<String>,
 }
 
 /// The OpenID Provider, as named to oxd.

@@ -1,12 +1,11 @@
 //! The handler's addresses: the responses of `SetHandler oxd` below its `<Location>`.
 
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use crate::base::{Failure, Reason};
 use crate::flow::Ctx;
 use crate::http::{Form, Header, Method, Response, is_form};
-use crate::login::{self, Returned, below};
+use crate::login::{self, LoginRequest, Returned, below};
 use crate::logout;
 use crate::pages;
 use crate::session::{self, Opened, claims};
@@ -102,14 +101,19 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
         let failure = Failure::new(Reason::MethodNotAllowed, ctx.request.path());
         return ctx.refuse(&failure, None, None).with_header("Allow", allow);
     }
+    let acts = matches!(endpoint, Endpoint::Login | Endpoint::Callback | Endpoint::LogOut);
+    if acts && ctx.request.is_prefetch() {
+        let failure = Failure::new(Reason::Prefetch, ctx.request.path());
+        return ctx.refuse(&failure, None, None);
+    }
     match endpoint {
         Endpoint::Home => home(ctx),
         Endpoint::Login | Endpoint::Callback => login_or_callback(ctx, endpoint, form),
         Endpoint::Session => session_state(ctx),
-        Endpoint::LogOut => logout::by_user(ctx),
+        Endpoint::LogOut => log_out(ctx),
         Endpoint::FrontChannel => logout::by_front_channel(ctx),
         Endpoint::BackChannel => logout::by_back_channel(ctx, form),
-        Endpoint::LoggedOut => Response::page(200, pages::logged_out(&below(ctx, "login"), None)),
+        Endpoint::LoggedOut => logged_out(ctx),
     }
 }
 
@@ -138,6 +142,28 @@ fn with_session(
             }
         }
     })?
+}
+
+/// `BASE/logoutme`. A link of another site must not sign anybody out: its page asks first (login CSRF, the other way
+/// round).
+fn log_out(ctx: &Ctx<'_>) -> Response {
+    let is_alive = || session::with_own(ctx, |session| session.is_some()).unwrap_or(true);
+    if ctx.request.is_cross_site() && is_alive() {
+        return Response::page(200, pages::ask_to_sign_out(&below(ctx, "logoutme")));
+    }
+    logout::by_user(ctx)
+}
+
+/// `BASE/logout`: where the provider sends the user after a logout.
+fn logged_out(ctx: &Ctx<'_>) -> Response {
+    let page = with_session(ctx, |session| {
+        let page = match session {
+            None => pages::logged_out(&below(ctx, "login"), None),
+            Some(_) => pages::still_signed_in(&below(ctx, "logoutme")),
+        };
+        Response::page(200, page)
+    });
+    page.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
 }
 
 fn home(ctx: &Ctx<'_>) -> Response {
@@ -195,14 +221,12 @@ fn login_or_callback(ctx: &Ctx<'_>, endpoint: Endpoint, form: &Form) -> Response
         _ => ctx.request.query().unwrap_or_default().as_bytes(),
     };
     let returned = Returned::parse(encoded);
-    if endpoint == Endpoint::Callback || ctx.request.method() == Method::Post || returned.is_callback() {
+    let request = LoginRequest::parse(encoded);
+    let is_form = ctx.request.method() == Method::Post && !request.is_initiated();
+    if endpoint == Endpoint::Callback || is_form || returned.is_callback() {
         return login::answer(ctx, &returned);
     }
-    let return_to: Vec<String> = form_urlencoded::parse(encoded)
-        .filter(|(name, _)| name == "return_to")
-        .map(|(_, value)| value.into_owned())
-        .collect();
-    login::from_link(ctx, &return_to)
+    login::from_link(ctx, &request)
 }
 
 #[cfg(test)]

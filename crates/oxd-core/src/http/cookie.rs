@@ -178,6 +178,7 @@ pub struct Attributes<'a> {
     domain: Option<&'a str>,
     same_site: SameSite,
     secure: bool,
+    further: &'a [String],
 }
 
 impl<'a> Attributes<'a> {
@@ -194,6 +195,7 @@ impl<'a> Attributes<'a> {
             domain: cookie.domain,
             same_site: cookie.same_site,
             secure,
+            further: cookie.attributes,
         }
     }
 
@@ -238,6 +240,10 @@ impl<'a> Attributes<'a> {
         });
         if self.secure {
             line.push_str("; Secure");
+        }
+        for attribute in self.further {
+            line.push_str("; ");
+            line.push_str(attribute);
         }
         line
     }
@@ -374,10 +380,11 @@ mod tests {
             domain: None,
             same_site: SameSite::Lax,
             secure: true,
+            further: &["Partitioned".to_owned(), "Priority=High".to_owned()],
         };
         assert_eq!(
             attributes.set("n", "v", None),
-            "n=v; Path=/; HttpOnly; SameSite=Lax; Secure"
+            "n=v; Path=/; HttpOnly; SameSite=Lax; Secure; Partitioned; Priority=High"
         );
         let cleared = attributes.clear("n");
         assert!(

@@ -33,6 +33,14 @@ pub enum Header {
     SecFetchMode,
     /// `Sec-Fetch-Site`
     SecFetchSite,
+    /// `Sec-Fetch-Dest`
+    SecFetchDest,
+    /// `Sec-Purpose` (Prefetch, a W3C draft)
+    SecPurpose,
+    /// `Purpose`, in older versions of Chromium and Safari.
+    Purpose,
+    /// `X-Moz`, in older versions of Firefox.
+    XMoz,
     /// `Origin` (RFC 6454 section 7)
     Origin,
     /// `X-Requested-With`
@@ -55,6 +63,10 @@ impl Header {
             Header::ContentType => c"Content-Type",
             Header::SecFetchMode => c"Sec-Fetch-Mode",
             Header::SecFetchSite => c"Sec-Fetch-Site",
+            Header::SecFetchDest => c"Sec-Fetch-Dest",
+            Header::SecPurpose => c"Sec-Purpose",
+            Header::Purpose => c"Purpose",
+            Header::XMoz => c"X-Moz",
             Header::Origin => c"Origin",
             Header::RequestedWith => c"X-Requested-With",
             Header::ForwardedProto => c"X-Forwarded-Proto",

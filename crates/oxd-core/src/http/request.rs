@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::headers::{Header, Method, media_ranges};
 use super::origin::Origin;
-use crate::base::Millis;
+use crate::base::{Millis, Seconds};
 
 /// A request. Each value is read on demand: most requests only need the time and the cookies.
 ///
@@ -28,6 +28,8 @@ pub trait Request {
     fn header_limit(&self) -> usize;
     /// The `Cookie` header as the browser sent it.
     fn cookies(&self) -> Option<&[u8]>;
+    /// `OxdMaxAge` of the location that another address of this server belongs to. The address is a path with its query.
+    fn max_age_at(&self, address: &str) -> Option<Seconds>;
     /// Another header; `None` also where its value is not UTF-8.
     fn header(&self, header: Header) -> Option<&str>;
 
@@ -38,6 +40,32 @@ pub trait Request {
         self.header(Header::SecFetchMode).is_some_and(fetches)
             || self.header(Header::RequestedWith).is_some_and(is_xhr)
             || !self.accepts_html()
+    }
+
+    /// Whether the browser fetches the address in advance, without its user having asked for it.
+    fn is_prefetch(&self) -> bool {
+        [Header::SecPurpose, Header::Purpose, Header::XMoz]
+            .into_iter()
+            .filter_map(|header| self.header(header))
+            .any(|value| {
+                let value = value.to_ascii_lowercase();
+                value.contains("prefetch") || value.contains("prerender") || value.contains("preview")
+            })
+    }
+
+    /// Whether the answer is shown in a frame of another page, which a provider's sign-in page refuses.
+    fn is_framed(&self) -> bool {
+        self.header(Header::SecFetchDest).is_some_and(|dest| {
+            ["iframe", "frame", "embed", "object"]
+                .iter()
+                .any(|name| dest.eq_ignore_ascii_case(name))
+        })
+    }
+
+    /// Whether a page of another site led here (Fetch Metadata Request Headers).
+    fn is_cross_site(&self) -> bool {
+        self.header(Header::SecFetchSite)
+            .is_some_and(|site| site.eq_ignore_ascii_case("cross-site"))
     }
 
     /// Whether `Accept` allows an HTML page (absent means anything, RFC 9110 section 12.5.1).

@@ -5,11 +5,11 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::pending::{self, Pending};
-use super::start::{self, AuthRequestOverrides, RESTART_MARK};
-use super::target::start_over;
+use super::start::{self, AuthRequestOverrides, RESTART_MARK, RETRY, is_own_issuer};
+use super::target::{COOKIE_LIMIT, start_over};
 use super::verify::{check_id_token, check_user_info};
 use crate::base::{Failure, Level, Reason, Reference, Secret, Step};
-use crate::config::{SameSite, UserInfo};
+use crate::config::{CookieSecure, SameSite, UserInfo};
 use crate::flow::Ctx;
 use crate::http::Response;
 use crate::oxd::Request as _;
@@ -17,7 +17,7 @@ use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
 use crate::pages;
 use crate::session::{self, NewSession, claims};
-use crate::shm::{Mark, stats};
+use crate::shm::stats;
 
 /// The provider's answer, from the query or a form.
 #[derive(Debug, Default)]
@@ -121,8 +121,8 @@ fn provider_error(
         });
         let overrides = AuthRequestOverrides {
             acr: &pending.step_up,
-            silent: false,
             max_age: pending.max_age,
+            ..AuthRequestOverrides::default()
         };
         return start::start_with(ctx, pending.target.clone(), overrides)
             .with_cookie(pending::end(ctx, &pending.state));
@@ -183,9 +183,12 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     );
     if state.starts_with(RESTART_MARK) || pending::was_restarted(ctx) {
         ctx.stats.login_failed(failure.reason, ctx.now);
-        return ctx.refuse(&failure, None, start_over(ctx, None).as_deref());
+        let (seen, cause) = cookie_trouble(ctx);
+        let failure = Failure::new(failure.reason, format!("{}; {cause}", failure.detail));
+        return ctx.refuse(&failure, Some(seen), start_over(ctx, None).as_deref());
     }
-    match (start_over(ctx, None), pending::mark_restart(ctx)) {
+    let restart = start_over(ctx, None).map(|login| format!("{login}?{RETRY}=1"));
+    match (restart, pending::mark_restart(ctx)) {
         (Some(login), Ok(mark)) => {
             let reference = Reference::new(ctx.host);
             ctx.log(Level::Info, || {
@@ -212,23 +215,9 @@ fn check_issuer(ctx: &Ctx<'_>, named: Option<&str>) -> Result<(), Failure> {
     let Some(named) = named else {
         return Ok(());
     };
-    // The provider's own address, and an issuer of an earlier login, need no call.
-    if ctx
-        .settings
-        .server()
-        .provider
-        .is_some_and(|provider| provider.is_issuer(named))
-    {
-        return Ok(());
-    }
-    if ctx.memory.knows(Mark::of_issuer(ctx.site, named), ctx.now) {
-        return Ok(());
-    }
-    match ctx.oxd.issuer() {
-        Ok(Some(own)) if own.trim_end_matches('/') != named.trim_end_matches('/') => {
-            Err(foreign_issuer(named, &own))
-        }
-        // Where oxd does not tell, the ID token's issuer is compared.
+    // Where oxd does not tell, the ID token's issuer is compared.
+    match is_own_issuer(ctx, named) {
+        Some(false) => Err(foreign_issuer(named, "another")),
         _ => Ok(()),
     }
 }
@@ -236,8 +225,45 @@ fn check_issuer(ctx: &Ctx<'_>, named: Option<&str>) -> Result<(), Failure> {
 fn foreign_issuer(named: &str, own: &str) -> Failure {
     Failure::new(
         Reason::IssuerMismatch,
-        format!("the callback's iss is {named:?}, the provider's issuer {own:?}"),
+        format!("the callback's iss is {named:?}, the provider's issuer is {own}"),
     )
+}
+
+/// Why a browser may have brought no cookie of its login: for its user, and for the administrator.
+fn cookie_trouble(ctx: &Ctx<'_>) -> (&'static str, String) {
+    const SITE: &str = "This site's cookie settings do not fit the address that you use.";
+    let (cookie, origin) = (&ctx.settings.cookie, ctx.origin());
+    let path = ctx.request.path();
+    if cookie.secure == CookieSecure::On && !origin.is_https() {
+        return (SITE, "OxdCookieSecure On, but the request came over http".into());
+    }
+    if let Some(domain) = cookie.domain.filter(|domain| !is_within(origin.host(), domain)) {
+        let detail = format!(
+            "OxdCookieDomain {domain} does not cover the host {}",
+            origin.host()
+        );
+        return (SITE, detail);
+    }
+    if !path.starts_with(cookie.path.trim_end_matches('/')) {
+        return (
+            SITE,
+            format!("OxdCookiePath {} does not cover {path}", cookie.path),
+        );
+    }
+    (
+        "Your browser did not send back the cookie that this site has set. Allow cookies for this site, and start over.",
+        "the browser keeps no cookies, or took longer than OxdStateTimeout".into(),
+    )
+}
+
+/// Whether a cookie of a domain reaches a host (RFC 6265 section 5.1.3).
+fn is_within(host: &str, domain: &str) -> bool {
+    let (host, domain) = (
+        host.to_ascii_lowercase(),
+        domain.trim_start_matches('.').to_ascii_lowercase(),
+    );
+    host.strip_suffix(domain.as_str())
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 /// Exchanges the code and makes the session. `iss` is the issuer that the callback named.
@@ -269,7 +295,12 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Re
         refresh_token: tokens.refresh_token.as_ref().map(Secret::expose),
         id_token: tokens.id_token.expose(),
         claims: &claims::merge(&tokens.id_token_claims, user_info),
-        target: &pending.target,
+        // A long address is not worth the room in each request.
+        target: if pending.target.len() > COOKIE_LIMIT {
+            ctx.base.unwrap_or("/")
+        } else {
+            &pending.target
+        },
         asked_age: pending.max_age,
         requested_acr: &pending.step_up,
     };

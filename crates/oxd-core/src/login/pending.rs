@@ -4,10 +4,10 @@
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::target::fallback_address;
-use crate::base::{Failure, Purpose, Reason, Seconds, sha256_text};
+use super::target::{COOKIE_LIMIT, fallback_address, without_query};
+use crate::base::{Failure, Level, Purpose, Reason, Seconds, sha256_text};
 use crate::http::cookie::{self, Attributes, LOGIN_PREFIX};
-use crate::session::SessionEnv;
+use crate::session::{self, SessionEnv};
 use crate::shm::{About, Mark};
 
 /// The marker that a login was restarted a moment ago.
@@ -46,6 +46,9 @@ pub(super) struct Pending {
     /// `OxdMaxAge` of the place that the login began at, in seconds.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Seconds>,
+    /// Whether `target` stands in for a longer address, which is kept on the server.
+    #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_long: bool,
     /// Whether the provider was asked to show no page (`prompt=none`).
     #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
@@ -58,7 +61,7 @@ fn cookie_name(state: &str) -> String {
 
 /// The cookie of a new login, and cookies that delete the oldest ones when there are too many.
 ///
-/// If even the new login does not fit beside a large session, its return address is left out.
+/// A return address that does not fit into a cookie, or not beside a large session, is kept on the server.
 pub(super) fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<String>, Failure> {
     let name = cookie_name(&pending.state);
     let mut earlier = under_way(env);
@@ -70,9 +73,12 @@ pub(super) fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<St
         .saturating_sub(others + SLACK)
         .min(TOTAL_LIMIT);
 
+    if pending.target.len() > COOKIE_LIMIT {
+        shorten(env, &mut pending)?;
+    }
     let mut sealed = sealed(env, &pending)?;
     if name.len() + sealed.len() > room {
-        pending.target = fallback_address(env);
+        shorten(env, &mut pending)?;
         sealed = self::sealed(env, &pending)?;
     }
     let lifetime = env.settings.login().state_timeout;
@@ -94,6 +100,19 @@ pub(super) fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<St
     Ok(lines)
 }
 
+/// Keeps a long return address on the server: in the store, or in the memory of this machine.
+fn shorten(env: &SessionEnv<'_>, pending: &mut Pending) -> Result<(), Failure> {
+    let until = env.now.saturating_add(env.settings.login().state_timeout);
+    let long = std::mem::take(&mut pending.target);
+    pending.is_long = session::keep_text(env, used(env, pending), &long, until)?;
+    pending.target = if pending.is_long {
+        fallback_address(env)
+    } else {
+        without_query(env, &long)
+    };
+    Ok(())
+}
+
 fn sealed(env: &SessionEnv<'_>, pending: &Pending) -> Result<String, Failure> {
     let text = serde_json::to_vec(pending).map_err(|e| Failure::new(Reason::Internal, e.to_string()))?;
     Ok(env
@@ -106,10 +125,21 @@ fn sealed(env: &SessionEnv<'_>, pending: &Pending) -> Result<String, Failure> {
 pub(super) fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
     let header = env.request.cookies()?;
     let sealed = cookie::find(header, cookie_name(state).as_bytes())?;
-    let pending = opened(env, sealed)?;
+    let mut pending = opened(env, sealed)?;
     let same: bool = pending.state.as_bytes().ct_eq(state.as_bytes()).into();
     let in_time = env.now < pending.since.saturating_add(env.settings.login().state_timeout);
-    (same && in_time).then_some(pending)
+    if !(same && in_time) {
+        return None;
+    }
+    if pending.is_long {
+        match session::kept_text(env, used(env, &pending)) {
+            Some(target) => pending.target = target,
+            None => env.log(Level::Warning, || {
+                "the long address of this login was not kept: it ends at the default address".into()
+            }),
+        }
+    }
+    Some(pending)
 }
 
 /// Marks a pending login as used; `false` when it was already used, with a copy of its cookie.

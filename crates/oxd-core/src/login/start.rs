@@ -1,46 +1,117 @@
 //! The beginning of a login: step 3 of the tutorial (`get-authorization-url`), and where it will end.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::Map;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::pending::{self, Pending};
-use super::target::{TARGET_LIMIT, fallback_address, start_over};
+use super::target::{LINK_LIMIT, fallback_address, from_elsewhere, start_over};
 use crate::base::{Failure, Level, Reason, Reference, Seconds, Step, random_text};
 use crate::flow::Ctx;
 use crate::http::{Response, check_return_address};
 use crate::oxd::Request as _;
 use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
-use crate::shm::stats;
+use crate::shm::{Mark, stats};
 
 /// Prefix of the state of a restarted login. It detects browsers that do not store cookies.
 pub(super) const RESTART_MARK: char = 'r';
 /// Bytes of randomness in state and nonce.
 const RANDOM_BYTES: usize = 18;
 
-/// `BASE/login`: starts a login that ends at `return_to`, or at the default address.
-pub(crate) fn from_link(ctx: &Ctx<'_>, return_to: &[String]) -> Response {
-    let checked = match return_to {
+/// The parameters of `BASE/login`.
+#[derive(Debug, Default)]
+pub(crate) struct LoginRequest {
+    /// Where the login ends (`return_to`).
+    return_to: Vec<String>,
+    /// The same from a third party (OpenID Connect Core 4, `target_link_uri`).
+    target_link_uri: Vec<String>,
+    /// The issuer with which a third party wants the user to sign in (`iss`).
+    iss: Vec<String>,
+    /// Whom the third party expects (`login_hint`).
+    login_hint: Vec<String>,
+    /// Whether this login restarts one whose callback belonged to no pending login (`retry`).
+    is_retry: bool,
+}
+
+/// The parameter of a restarted login. It travels in the address, because the browser may keep no cookies.
+pub(super) const RETRY: &str = "retry";
+/// The longest `login_hint`, in bytes: an address of a mailbox or a number of a telephone.
+const HINT_LIMIT: usize = 320;
+
+impl LoginRequest {
+    /// Reads `application/x-www-form-urlencoded` text.
+    pub(crate) fn parse(encoded: &[u8]) -> Self {
+        let mut request = Self::default();
+        for (name, value) in form_urlencoded::parse(encoded) {
+            let value = value.into_owned();
+            match name.as_ref() {
+                "return_to" => request.return_to.push(value),
+                "target_link_uri" => request.target_link_uri.push(value),
+                "iss" => request.iss.push(value),
+                "login_hint" => request.login_hint.push(value),
+                RETRY => request.is_retry = true,
+                _ => {}
+            }
+        }
+        request
+    }
+
+    /// Whether a third party initiates the login.
+    pub(crate) fn is_initiated(&self) -> bool {
+        !(self.iss.is_empty() && self.target_link_uri.is_empty() && self.login_hint.is_empty())
+    }
+}
+
+/// `BASE/login`: starts a login that ends at the address that the request names, or at the default address.
+pub(crate) fn from_link(ctx: &Ctx<'_>, request: &LoginRequest) -> Response {
+    let targets: Vec<&String> = request.return_to.iter().chain(&request.target_link_uri).collect();
+    let checked = match targets.as_slice() {
         [] => Some(fallback_address(ctx)),
         [one] => check_return_address(one, &ctx.origin(), ctx.settings.login().return_hosts)
-            .filter(|address| address.len() <= TARGET_LIMIT),
+            .filter(|address| address.len() <= LINK_LIMIT),
         _ => None,
     };
-    match checked {
-        Some(target) => start(ctx, target),
-        None => {
-            let failure = Failure::new(Reason::ReturnAddress, format!("return_to {return_to:?}"));
-            ctx.refuse(&failure, None, start_over(ctx, None).as_deref())
+    let Some(target) = checked else {
+        let failure = Failure::new(Reason::ReturnAddress, format!("return address {targets:?}"));
+        return ctx.refuse(&failure, None, start_over(ctx, None).as_deref());
+    };
+    match request.iss.as_slice() {
+        [] => {}
+        [iss] if is_own_issuer(ctx, iss) == Some(true) => {}
+        others => {
+            let failure = Failure::new(
+                Reason::IssuerMismatch,
+                format!("a third party initiated a login with {others:?}"),
+            );
+            return ctx.refuse(&failure, None, start_over(ctx, None).as_deref());
         }
     }
+    let hint = request.login_hint.first().map(String::as_str);
+    let overrides = AuthRequestOverrides {
+        max_age: ctx.request.max_age_at(&target),
+        login_hint: hint.filter(|hint| !hint.is_empty() && hint.len() <= HINT_LIMIT),
+        is_retry: request.is_retry,
+        ..AuthRequestOverrides::default()
+    };
+    start_with(ctx, target, overrides)
+}
+
+/// Whether an issuer is that of the site's provider; `None` where oxd does not tell.
+pub(super) fn is_own_issuer(ctx: &Ctx<'_>, issuer: &str) -> Option<bool> {
+    // The provider's own address, and an issuer of an earlier login, need no call.
+    let provider = ctx.settings.server().provider;
+    if provider.is_some_and(|provider| provider.is_issuer(issuer))
+        || ctx.memory.knows(Mark::of_issuer(ctx.site, issuer), ctx.now)
+    {
+        return Some(true);
+    }
+    let own = ctx.oxd.issuer().ok()??;
+    Some(own.trim_end_matches('/') == issuer.trim_end_matches('/'))
 }
 
 /// Stands for any authentication in a step-up: the user only has to log in again.
 pub(crate) const ANY_ACR: &str = "*";
-
-/// Starts a login: asks oxd for the address at the provider and sends the browser there.
-pub(super) fn start(ctx: &Ctx<'_>, target: String) -> Response {
-    start_with(ctx, target, AuthRequestOverrides::default())
-}
 
 /// Per-request overrides of the authorization request; the directives give the rest.
 #[derive(Clone, Copy, Default, Debug)]
@@ -51,10 +122,16 @@ pub(crate) struct AuthRequestOverrides<'w> {
     pub silent: bool,
     /// `OxdMaxAge` of the place that the login began at, where this is another one.
     pub max_age: Option<Seconds>,
+    /// Whom a third party expects to sign in (OpenID Connect Core 4).
+    pub login_hint: Option<&'w str>,
+    /// Whether this login restarts one.
+    pub is_retry: bool,
 }
 
 /// Starts a login with overrides.
 pub(crate) fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOverrides<'_>) -> Response {
+    warn_of_http(ctx);
+    let target = from_elsewhere(ctx, target);
     match try_start(ctx, &target, overrides) {
         Ok(response) => response,
         Err(failure) => {
@@ -64,10 +141,27 @@ pub(crate) fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOv
     }
 }
 
+/// Warns once of a site whose redirect address begins with https while its requests come over http: behind a proxy that
+/// ends TLS, the origin is wrong until its header is trusted.
+fn warn_of_http(ctx: &Ctx<'_>) {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    let Some(uri) = ctx.settings.registered_redirect_uri() else {
+        return;
+    };
+    if uri.starts_with("https://") && !ctx.origin().is_https() && !WARNED.swap(true, Ordering::Relaxed) {
+        ctx.log(Level::Warning, || {
+            format!(
+                "the site is registered with {uri}, but this request came over http: if a proxy ends TLS before httpd, \
+                 name its header with OxdTrustForwarded (X-Forwarded-Proto), or cookies lack Secure"
+            )
+        });
+    }
+}
+
 fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -> Result<Response, Failure> {
     let random = || random_text(ctx.host, RANDOM_BYTES);
     let mut state = random()?;
-    if pending::was_restarted(ctx) {
+    if overrides.is_retry || pending::was_restarted(ctx) {
         state.insert(0, RESTART_MARK);
     } else {
         state.insert(0, 's');
@@ -104,6 +198,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
         step_up: overrides.acr.to_vec(),
         max_age: overrides.max_age.or(ctx.settings.access.max_age),
         silent: overrides.silent,
+        is_long: false,
     };
     let mut response = Response::redirect(302, url.to_string());
     response.cookies = pending::begin(ctx, pending)?;
@@ -153,6 +248,9 @@ fn authorization_request<'r>(
     let params = &mut request.params;
     if let Some(age) = overrides.max_age.or(ctx.settings.access.max_age) {
         params.insert("max_age".into(), age.to_string().into());
+    }
+    if let Some(hint) = overrides.login_hint {
+        params.insert("login_hint".into(), hint.into());
     }
     for param in settings.auth_params {
         let value = ctx.host.evaluate(param.value).map_err(|why| {

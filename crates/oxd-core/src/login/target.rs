@@ -3,10 +3,12 @@
 use url::{Url, form_urlencoded};
 
 use crate::base::Level;
-use crate::http::RequestEnv;
+use crate::http::{Origin, RequestEnv};
 
-/// The longest return address, in bytes; it travels in a cookie.
-pub(super) const TARGET_LIMIT: usize = 1_500;
+/// The longest return address that a cookie takes, in bytes. A longer one is kept on the server.
+pub(super) const COOKIE_LIMIT: usize = 1_500;
+/// The longest return address, in bytes: httpd takes no longer request line by default.
+pub(super) const LINK_LIMIT: usize = 8_000;
 
 /// The requested address, in a form that a login may return to.
 pub(crate) fn own_address(env: &RequestEnv<'_>) -> String {
@@ -21,16 +23,45 @@ pub(crate) fn own_address(env: &RequestEnv<'_>) -> String {
     } else {
         local.to_owned()
     };
-    if address.len() > TARGET_LIMIT {
-        env.log(Level::Info, || {
-            "the address is too long to be kept during the login: its query is left out".into()
-        });
-        address.truncate(address.find('?').unwrap_or(address.len()));
-        if address.len() > TARGET_LIMIT {
-            return fallback_address(env);
-        }
+    if address.len() > LINK_LIMIT {
+        address = without_query(env, &address);
     }
     address
+}
+
+/// A shorter address in place of one that is too long to be kept during the login.
+pub(super) fn without_query(env: &RequestEnv<'_>, address: &str) -> String {
+    env.log(Level::Warning, || {
+        format!(
+            "an address of {} bytes is too long to be kept during the login: it ends without the query",
+            address.len()
+        )
+    });
+    let path = address.split('?').next().unwrap_or_default();
+    if path.len() > COOKIE_LIMIT {
+        return fallback_address(env);
+    }
+    path.to_owned()
+}
+
+/// A return address that also leads back from another host, where `OxdRedirectUri` has the provider send the browser to
+/// one: a path would lead to a page of that host.
+pub(super) fn from_elsewhere(env: &RequestEnv<'_>, target: String) -> String {
+    let redirect = env
+        .settings
+        .login()
+        .redirect_uri
+        .and_then(|uri| Url::parse(uri).ok());
+    let own = env.origin();
+    let is_elsewhere = redirect.is_some_and(|url| {
+        let host = url.host_str().unwrap_or_default();
+        Origin::new(url.scheme(), host, url.port_or_known_default()) != own
+    });
+    if is_elsewhere && target.starts_with('/') {
+        own.url_of(&target)
+    } else {
+        target
+    }
 }
 
 /// Where a login ends that names no return address (`OxdDefaultUrl`).

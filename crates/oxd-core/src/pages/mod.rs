@@ -111,6 +111,30 @@ pub fn signed_out(login: &str) -> String {
     })
 }
 
+/// The page that asks before it signs out: a page of another site led to the address.
+pub fn ask_to_sign_out(logout: &str) -> String {
+    rendered(SignedOut {
+        style: STYLE,
+        title: "Do you want to sign out?",
+        text: "Another site has asked to sign you out of this one.",
+        warning: None,
+        login: logout,
+        label: "Sign out",
+    })
+}
+
+/// The page for the address after a logout while there is a session.
+pub fn still_signed_in(logout: &str) -> String {
+    rendered(SignedOut {
+        style: STYLE,
+        title: "You are still signed in",
+        text: "You have a session at this site.",
+        warning: None,
+        login: logout,
+        label: "Sign out",
+    })
+}
+
 /// The page after a logout. `warning` names what failed, although the session here has ended.
 pub fn logged_out(login: &str, warning: Option<&str>) -> String {
     rendered(SignedOut {
@@ -203,6 +227,8 @@ mod tests {
             error(Reason::ProviderError, Some(evil), Some(evil), &number),
             signed_in(evil, &[(evil.into(), evil.into())], evil),
             signed_out(evil),
+            ask_to_sign_out(evil),
+            still_signed_in(evil),
             onward(evil),
             kept_form(evil, evil, evil, &[(evil.into(), evil.into())]),
         ] {

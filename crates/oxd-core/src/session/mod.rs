@@ -18,6 +18,7 @@ mod record;
 mod revoke;
 mod store;
 mod store_lock;
+mod text;
 mod update;
 
 pub use cookies::clear;
@@ -31,6 +32,7 @@ pub use record::{ClaimView, Kind, SessionRecord};
 pub(crate) use revoke::{Ended, end_marked, end_own, first_time, is_known};
 pub use revoke::{end_all, forget};
 pub(crate) use store_lock::StoreLock;
+pub(crate) use text::{keep_text, kept_text};
 pub(crate) use update::{adopted, is_replaced, touch};
 pub use update::{newer, publish};
 

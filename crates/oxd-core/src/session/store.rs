@@ -31,6 +31,8 @@ pub(super) enum Kind {
     Ended = 5,
     /// That something happened that may happen only once.
     Used = 6,
+    /// A text that a login needs when it comes back.
+    Text = 7,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Kind::Index => b"mod_oxd index",
             Kind::Ended => b"mod_oxd ended",
             Kind::Used => b"mod_oxd used",
+            Kind::Text => b"mod_oxd text",
         }
     }
 

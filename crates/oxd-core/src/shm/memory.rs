@@ -34,7 +34,7 @@ const NOTE_WINDOW: usize = 4;
 /// A note: its mark, its end, its length, its version, and the bytes.
 const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
 /// The longest note, in bytes: a session that fits into a browser's cookies.
-pub(super) const NOTE_BYTES: usize = 6 * 1024;
+pub(crate) const NOTE_BYTES: usize = 6 * 1024;
 
 const HEADER: usize = 8;
 const MARKS_AT: usize = HEADER;

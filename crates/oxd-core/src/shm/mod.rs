@@ -6,5 +6,5 @@ pub mod stats;
 
 pub(crate) use mark::About;
 pub use mark::Mark;
-pub(crate) use memory::Lease;
+pub(crate) use memory::{Lease, NOTE_BYTES};
 pub use memory::{Memory, WORDS as MEMORY_WORDS};

@@ -32,6 +32,7 @@ pub(crate) fn site(id: &str) -> SiteFile {
         client_secret: None,
         op_host: None,
         op_configuration_endpoint: None,
+        redirect_uri: None,
     }
 }
 
@@ -184,6 +185,19 @@ impl<'s> Browser<'s> {
         let path = target.split('?').next().unwrap_or_default();
         let (_, endpoint) = locate(path, Some("/oxd"));
         self.ask(target, |ctx| answer(ctx, endpoint, &Form::None))
+    }
+
+    /// A handler address, to which a form is sent.
+    pub(crate) fn post(&mut self, target: &str, form: &str) -> Response {
+        self.method = Method::Post;
+        self.headers.content_type = Some("application/x-www-form-urlencoded");
+        let form = Form::Read(form.as_bytes().to_vec());
+        let answer = self.ask(target, |ctx| {
+            let path = ctx.request.path().into_owned();
+            crate::handler::routes::answer(ctx, crate::handler::routes::locate(&path, Some("/oxd")).1, &form)
+        });
+        self.method = Method::Get;
+        answer
     }
 
     /// The protected place at a target, asked as a plain request.

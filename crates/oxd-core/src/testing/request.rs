@@ -13,6 +13,10 @@ pub(crate) struct Headers {
     pub content_type: Option<&'static str>,
     pub sec_fetch_mode: Option<&'static str>,
     pub sec_fetch_site: Option<&'static str>,
+    pub sec_fetch_dest: Option<&'static str>,
+    pub sec_purpose: Option<&'static str>,
+    pub purpose: Option<&'static str>,
+    pub x_moz: Option<&'static str>,
     pub origin: Option<&'static str>,
     pub x_requested_with: Option<&'static str>,
     pub x_forwarded_proto: Option<&'static str>,
@@ -86,6 +90,10 @@ impl Request for TestRequest {
         8190
     }
 
+    fn max_age_at(&self, address: &str) -> Option<Seconds> {
+        address.starts_with("/strict").then_some(Seconds(600))
+    }
+
     fn cookies(&self) -> Option<&[u8]> {
         (!self.cookies.is_empty()).then_some(self.cookies.as_bytes())
     }
@@ -97,6 +105,10 @@ impl Request for TestRequest {
             Header::ContentType => headers.content_type,
             Header::SecFetchMode => headers.sec_fetch_mode,
             Header::SecFetchSite => headers.sec_fetch_site,
+            Header::SecFetchDest => headers.sec_fetch_dest,
+            Header::SecPurpose => headers.sec_purpose,
+            Header::Purpose => headers.purpose,
+            Header::XMoz => headers.x_moz,
             Header::Origin => headers.origin,
             Header::RequestedWith => headers.x_requested_with,
             Header::ForwardedProto => headers.x_forwarded_proto,

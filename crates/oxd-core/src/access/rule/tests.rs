@@ -148,3 +148,52 @@ fn a_claim_in_an_expression_reads_as_in_the_environment() {
     assert_eq!(text("address.lines").as_deref(), Some("x,y"));
     assert_eq!(text("missing"), None);
 }
+
+#[test]
+fn a_path_leads_through_dots_and_arrays() {
+    let claims = json!({
+        "resource_access": {
+            "app.example.com": {"roles": ["admin", "staff"]},
+            "app": {"example": {"com": {"roles": ["other"]}}},
+            "app.example": {"net": "x"},
+        },
+        "a.b": "claim with a dot",
+        "a": {"b": "member", "c.d": {"e": 1}},
+        "groups": [{"name": "one", "tags": ["x", "y"]}, {"name": "two"}, {"id": 3}],
+        "big": serde_json::from_str::<Value>("123456789012345678901234567890").unwrap(),
+        "n": serde_json::from_str::<Value>("[1.10, 9007199254740993]").unwrap(),
+    });
+    let raw = crate::session::claims::encode(claims.as_object().unwrap());
+    let record = SessionRecord {
+        claims: &raw,
+        ..SessionRecord::default()
+    };
+    let text = |path: &str| {
+        let text = claim_text(&record, path)?.into_owned();
+        Some(String::from_utf8(text).unwrap().trim_end_matches('\0').to_owned())
+    };
+    for (path, expected) in [
+        ("resource_access.app.example.com.roles", Some("admin,staff")),
+        ("resource_access.app\\.example\\.com.roles", Some("admin,staff")),
+        ("resource_access.app.example.net", Some("x")),
+        ("resource_access.app.example.org", None),
+        ("a.b", Some("claim with a dot")),
+        ("a.c.d.e", Some("1")),
+        ("a.c\\.d.e", Some("1")),
+        ("a\\.b", Some("claim with a dot")),
+        ("groups[].name", Some("one,two")),
+        ("groups[].tags", Some("x,y")),
+        ("groups[].tags[]", Some("x,y")),
+        ("groups.0.name", Some("one")),
+        ("groups.7.name", None),
+        ("groups[].none", Some("")),
+        ("a[]", None),
+        // Digits as they came, also beyond 53 bits.
+        ("big", Some("123456789012345678901234567890")),
+        ("n", Some("1.10,9007199254740993")),
+    ] {
+        assert_eq!(text(path).as_deref(), expected, "{path}");
+    }
+    let long = vec!["a"; 100].join(".");
+    assert_eq!(text(&long), None, "no endless search");
+}

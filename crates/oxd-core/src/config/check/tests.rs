@@ -1,7 +1,7 @@
 use super::*;
 
 /// Reads a small configuration.
-fn tree(text: &str) -> Vec<Node> {
+pub(super) fn tree(text: &str) -> Vec<Node> {
     let mut stack = vec![Node::default()];
     for (line, text) in text
         .lines()

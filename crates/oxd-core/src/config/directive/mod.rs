@@ -21,6 +21,10 @@ use crate::config::value::{Complaint, Parsed};
 pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
+    /// Whether users who are neither the file's owner nor in its group may read it.
+    fn others_may_read(&self, path: &str) -> bool;
+    /// Warns the administrator, without refusing the value.
+    fn warn(&self, line: String);
     /// An environment variable of the server.
     fn variable(&self, name: &str) -> Option<String>;
     /// The first line of a command's output. `Ok(None)` when commands are not run in this pass over the configuration:

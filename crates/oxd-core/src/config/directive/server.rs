@@ -43,6 +43,11 @@ pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>
             Some(line) => line,
             None => return Ok(None),
         }
+    } else if is_path(text) {
+        return Err(Complaint::about(
+            text,
+            format!("{SECRET_FORMS} (a path needs file: before it: file:{text})"),
+        ));
     } else {
         text.to_owned()
     };
@@ -50,6 +55,19 @@ pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>
         return Err(complain("it is empty".into()));
     }
     Ok(Some(Secret::new(found)))
+}
+
+/// Whether a text looks like the path of a file rather than a secret. A key in base64 also begins with a slash now and
+/// then, and ends with `=`.
+fn is_path(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    text.starts_with('/') && text.chars().all(fits)
+}
+
+/// The path of a secret that a directive names as `file:PATH`, if others may read it.
+pub(super) fn exposed_file<'t>(text: &'t str, place: &Place<'_, '_>) -> Option<&'t str> {
+    text.strip_prefix("file:")
+        .filter(|path| place.env.others_may_read(path))
 }
 
 fn site_file(path: &str, place: &Place<'_, '_>) -> Parsed<SiteFile> {
@@ -72,7 +90,16 @@ fn site_file(path: &str, place: &Place<'_, '_>) -> Parsed<SiteFile> {
         client_secret: text("client_secret")?.map(Secret::new),
         op_host: text("op_host")?,
         op_configuration_endpoint: text("op_configuration_endpoint")?,
+        redirect_uri: object
+            .get("redirect_uris")
+            .and_then(|uris| uris.get(0)?.as_str())
+            .map(str::to_owned),
     };
+    if file.client_secret.is_some() && place.env.others_may_read(path) {
+        place.env.warn(format!(
+            "OxdSite {path}: every user of this machine can read the client secret in this file: chmod 640 {path}"
+        ));
+    }
     if file.oxd_id.is_none() && file.client_id.is_none() {
         return Err(complain("it has neither oxd_id nor client_id".into()));
     }
@@ -191,7 +218,7 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"The site's client_secret, or its source",
         details: "`file:` reads the first line of the file, `env:` a variable of the server's environment, `exec:` the \
                   first line of the command's output; the command runs once at each start and restart, without a \
-                  shell.",
+                  shell. A path alone is refused: it would become the secret. Make the file readable by root only.",
         example: "OxdClientSecret file:/etc/apache2/oxd.secret",
         #[cfg(test)]
         good: &[
@@ -207,9 +234,16 @@ pub(super) const TABLE: &[Directive] = &[
             &["file:/empty"],
             &["env:NONE"],
             &["exec:/bin/bad"],
+            &["/etc/oxd.secret"],
             &[""],
         ],
         apply: |s, place, args| {
+            if let Some(path) = exposed_file(args[0], place) {
+                place.env.warn(format!(
+                    "OxdClientSecret {}: every user of this machine can read this file: chmod 640 {path}",
+                    args[0]
+                ));
+            }
             s.client_secret = secret(args[0], place)?.map(|secret| place.arena.keep(secret));
             if s.client_secret.is_none() {
                 s.client_secret = Some(place.arena.keep(Secret::new(String::new())));

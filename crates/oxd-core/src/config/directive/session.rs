@@ -6,7 +6,7 @@ use url::Host;
 
 use super::Directive;
 use super::Group::Session;
-use super::server::secret;
+use super::server::{exposed_file, secret};
 use crate::base::{KeyRing, LEAST_KEY_TEXT, Seconds};
 use crate::config::types::{CookieSecure, SameSite, SessionStore, TokenRefresh, TrustForwarded};
 use crate::config::value::{self, Complaint};
@@ -141,20 +141,37 @@ pub(super) const TABLE: &[Directive] = &[
         details: "Needed for sessions to survive a stop and start, with the same value on all machines of one service. \
                   At least 16 bytes; `openssl rand -base64 32` generates a good one. To change it, put the new one \
                   first and keep the old one after it for one session lifetime: the first key encrypts cookies, all \
-                  keys decrypt them. The log says so when a random key is used.",
+                  keys decrypt them. The log says so when a random key is used. A file must not be readable by other \
+                  users, and a path alone is refused: it would become the key.",
         example: "OxdCryptoKey file:/etc/apache2/oxd.key",
         #[cfg(test)]
         good: &[&["sixteen bytes ok"], &["file:/secret", "env:SECRET"]],
         #[cfg(test)]
-        bad: &[&["short"], &["file:/none"]],
+        bad: &[
+            &["short"],
+            &["file:/none"],
+            &["file:/shared"],
+            &["/etc/apache2/oxd.key"],
+            &["aaaaaaaaaaaaaaaaaaaaaaaa"],
+        ],
         apply: |s, place, args| {
             let mut secrets = Vec::new();
             for arg in args {
+                if let Some(path) = exposed_file(arg, place) {
+                    let allowed = format!("a file that only root and its group can read: chmod 640 {path}");
+                    return Err(Complaint::about(arg, allowed));
+                }
                 if let Some(secret) = secret(arg, place)? {
                     if secret.expose().len() < LEAST_KEY_TEXT {
                         return Err(Complaint::about_secret(format!(
                             "keys of at least {LEAST_KEY_TEXT} bytes"
                         )));
+                    }
+                    let text = secret.expose().as_bytes();
+                    if text.iter().all(|byte| Some(byte) == text.first()) {
+                        return Err(Complaint::about_secret(
+                            "random keys, such as openssl rand -base64 32 prints, not one character repeated",
+                        ));
                     }
                     secrets.push(secret);
                 }
@@ -291,6 +308,48 @@ pub(super) const TABLE: &[Directive] = &[
                 ("Off", CookieSecure::Off),
             ];
             s.cookie_secure = Some(value::choice(args[0], &words)?);
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdCookieAttributes",
+        group: Session,
+        htaccess: false,
+        arguments: 1..=4,
+        syntax: "ATTRIBUTE ...",
+        default: "none",
+        summary: c"Further attributes of all cookies",
+        details: "Added to every cookie as it stands, such as `Partitioned` (for pages in frames of other sites; needs \
+                  `OxdCookieSameSite None` and https) or `Priority=High`. Attributes that other directives set are \
+                  refused.",
+        example: "OxdCookieAttributes Partitioned Priority=High",
+        #[cfg(test)]
+        good: &[&["Partitioned"], &["Priority=High", "Partitioned"]],
+        #[cfg(test)]
+        bad: &[
+            &["Path=/x"],
+            &["domain=x"],
+            &["HttpOnly"],
+            &["Max-Age=1"],
+            &["a;b"],
+            &["a=b=c"],
+            &["\u{e9}"],
+            &[""],
+        ],
+        apply: |s, place, args| {
+            let of_others = [
+                "path", "domain", "secure", "httponly", "samesite", "max-age", "expires",
+            ];
+            let fits = |word: &str| {
+                let (name, value) = word.split_once('=').unwrap_or((word, "x"));
+                value::is_token(name)
+                    && value::is_token(value)
+                    && !of_others.iter().any(|other| name.eq_ignore_ascii_case(other))
+            };
+            let allowed = "attributes such as Partitioned or Priority=High, not those of other directives";
+            let words = value::words(args, allowed, fits)?;
+            let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+            s.cookie_attributes = Some(place.arena.keep(words));
             Ok(())
         },
     },

@@ -39,11 +39,18 @@ impl<'a> ParseEnv<'a> for Env {
             "/list.json" => Ok("[]".into()),
             "/odd.json" => Ok(r#"{"oxd_id": 5}"#.into()),
             "/empty" => Ok(vec![]),
+            "/shared" => Ok("from-a-file-that-all-can-read".into()),
             "/secret" => Ok("from-a-file-1234567\nsecond line\n".into()),
             "/text.pem" => Ok("no certificate".into()),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
+
+    fn others_may_read(&self, path: &str) -> bool {
+        path == "/shared"
+    }
+
+    fn warn(&self, _: String) {}
 
     fn variable(&self, name: &str) -> Option<String> {
         (name == "SECRET").then(|| "from-the-environment".into())

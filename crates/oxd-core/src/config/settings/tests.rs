@@ -38,6 +38,7 @@ fn single_directives_override_the_site_file() {
         client_secret: Some(Secret::new("s".into())),
         op_host: Some("https://op".into()),
         op_configuration_endpoint: None,
+        redirect_uri: None,
     };
     let (own, endpoint) = ("own".to_owned(), "https://other/.well-known".to_owned());
     let raw = RawSettings {

@@ -44,22 +44,78 @@ pub enum Found<'r> {
     Member(Value),
 }
 
+/// The most steps of a path; a longer one only names a claim.
+const MOST_STEPS: usize = 12;
+/// The step that stands for every item of an array.
+const EACH: &str = "[]";
+
 /// A claim of that name, or else the member that the path leads to.
+///
+/// A dot leads into an object, unless a name has it: the longest name is tried first (`resource_access.app.example.com`),
+/// and `\.` is always part of a name. A number leads to an item of an array, `[]` to all of them.
 pub fn find<'r>(record: &SessionRecord<'r>, path: &str) -> Option<Found<'r>> {
     if let Some(claim) = record.claims().find(|claim| claim.name == path.as_bytes()) {
         return Some(Found::Claim(claim));
     }
-    let (name, rest) = path.split_once('.')?;
-    let claim = record.claims().find(|claim| claim.name == name.as_bytes())?;
-    let json = claim_json(&claim);
-    // A plain walk down: a JSON pointer would give / and ~ a meaning that a claim's name does not have.
-    let mut value = &json;
-    for member in rest.split('.') {
-        value = match value {
-            Value::Object(map) => map.get(member)?,
-            Value::Array(list) => list.get(member.parse::<usize>().ok()?)?,
-            _ => return None,
-        };
+    let steps = steps(path);
+    if steps.len() > MOST_STEPS {
+        return None;
     }
-    Some(Found::Member(value.clone()))
+    names(&steps).find_map(|(name, rest)| {
+        let claim = record.claims().find(|claim| claim.name == name.as_bytes())?;
+        if rest.is_empty() {
+            return Some(Found::Claim(claim));
+        }
+        walk(&claim_json(&claim), rest).map(Found::Member)
+    })
+}
+
+/// The steps of a path, without escapes.
+fn steps(path: &str) -> Vec<String> {
+    let mut steps = vec![String::new()];
+    let mut letters = path.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let last = steps.len() - 1;
+        match letter {
+            '\\' if letters.next_if_eq(&'.').is_some() => steps[last].push('.'),
+            '.' => steps.push(String::new()),
+            other => steps[last].push(other),
+        }
+    }
+    steps
+        .into_iter()
+        .flat_map(|step| match step.strip_suffix(EACH) {
+            Some(name) if !name.is_empty() => vec![name.to_owned(), EACH.to_owned()],
+            _ => vec![step],
+        })
+        .collect()
+}
+
+/// The names that the first steps may be, the longest first, each with the steps after it.
+fn names(steps: &[String]) -> impl Iterator<Item = (String, &[String])> {
+    let most = steps.iter().position(|step| step == EACH).unwrap_or(steps.len());
+    (1..=most)
+        .rev()
+        .map(|count| (steps[..count].join("."), &steps[count..]))
+}
+
+fn walk(value: &Value, steps: &[String]) -> Option<Value> {
+    let Some(step) = steps.first() else {
+        return Some(value.clone());
+    };
+    match value {
+        // A plain walk down: a JSON pointer would give / and ~ a meaning that a claim's name does not have.
+        Value::Object(map) => names(steps).find_map(|(name, rest)| walk(map.get(&name)?, rest)),
+        Value::Array(list) if step == EACH => {
+            let found = list.iter().filter_map(|item| walk(item, &steps[1..]));
+            // Arrays within arrays become one, so that a rule compares its items.
+            let flat = found.flat_map(|item| match item {
+                Value::Array(items) => items,
+                other => vec![other],
+            });
+            Some(Value::Array(flat.collect()))
+        }
+        Value::Array(list) => walk(list.get(step.parse::<usize>().ok()?)?, &steps[1..]),
+        _ => None,
+    }
 }
