@@ -67,6 +67,7 @@ const FUNCTIONS: &[&str] = &[
     "apr_pool_clear",
     "apr_pool_create_ex",
     "apr_pool_destroy",
+    "apr_pool_pre_cleanup_register",
     "apr_pool_userdata_get",
     "apr_pool_userdata_setn",
     "apr_pstrmemdup",

@@ -2,7 +2,10 @@
 //!
 //! Nothing here is created before httpd forks, except the certificate roots and the random key, which are plain data.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
@@ -12,7 +15,7 @@ use oxd_core::config::ServerDefaults;
 use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
-use oxd_core::shm::{MEMORY_WORDS, Memory};
+use oxd_core::shm::{KEPT_WORDS, Keeper, MEMORY_WORDS, Memory};
 
 use crate::ffi::request::Request;
 use crate::ffi::server::{HandlerId, Servers};
@@ -71,30 +74,48 @@ pub fn load_roots() -> (usize, usize) {
     (count, unreadable)
 }
 
-/// Maps the shared memory at the first start: from the file, so that its content outlives the server, or else
-/// anonymous.
+/// The file that marks of ended sessions are kept in. Children inherit the descriptor.
+#[derive(Debug)]
+struct MarksFile(File);
+
+impl MarksFile {
+    fn open(path: &Path) -> std::io::Result<(&'static Self, Vec<u64>)> {
+        let file = shared::open(path, KEPT_WORDS * size_of::<u64>())?;
+        let mut bytes = Vec::new();
+        (&file)
+            .take((KEPT_WORDS * size_of::<u64>()) as u64)
+            .read_to_end(&mut bytes)?;
+        let words = bytes
+            .chunks_exact(size_of::<u64>())
+            .map(|chunk| u64::from_ne_bytes(chunk.try_into().unwrap_or_default()))
+            .collect();
+        Ok((Box::leak(Box::new(Self(file))), words))
+    }
+}
+
+impl Keeper for MarksFile {
+    fn keep(&self, at: usize, words: &[u64]) {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        // Without the file the marks last until httpd stops; the memory has them in any case.
+        let _ = self.0.write_all_at(&bytes, (at * size_of::<u64>()) as u64);
+    }
+}
+
+/// Maps the shared memory at the first start, and reads into it what an earlier start has kept in the file.
 ///
 /// Returns the reason when the file could not be used; an error when no memory could be mapped at all.
 pub fn prepare_memory(file: Option<PathBuf>) -> std::io::Result<Option<String>> {
     if MEMORY.get().is_some() {
         return Ok(None);
     }
-    let (words, remark) = match file {
-        None => (
-            shared::map(None, MEMORY_WORDS)?,
-            Some("there is no DefaultRuntimeDir".to_owned()),
-        ),
-        Some(path) => match shared::map(Some(&path), MEMORY_WORDS) {
-            Ok(words) => (words, None),
-            Err(error) => {
-                let remark = format!("{}: {error}", path.display());
-                (shared::map(None, MEMORY_WORDS)?, Some(remark))
-            }
-        },
-    };
     let too_few = || std::io::Error::other("too few words");
-    let memory = Memory::over(words).ok_or_else(too_few)?;
-    let stats = Stats::over(shared::map(None, stats::WORDS)?).ok_or_else(too_few)?;
+    let memory = Memory::over(shared::map(MEMORY_WORDS)?).ok_or_else(too_few)?;
+    let (memory, remark) = match file.map(|path| (MarksFile::open(&path), path)) {
+        None => (memory, Some("there is no DefaultRuntimeDir".to_owned())),
+        Some((Ok((file, kept)), _)) => (memory.kept_by(file, &kept), None),
+        Some((Err(error), path)) => (memory, Some(format!("{}: {error}", path.display()))),
+    };
+    let stats = Stats::over(shared::map(stats::WORDS)?).ok_or_else(too_few)?;
     stats.begin(wall());
     MEMORY.get_or_init(|| memory);
     STATS.get_or_init(|| stats);

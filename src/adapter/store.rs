@@ -12,6 +12,7 @@ use oxd_core::shm::stats::{Action, Answered};
 
 use super::{child, worker_pool};
 use crate::ffi::command::Command;
+use crate::ffi::process;
 use crate::ffi::server::Servers;
 use crate::ffi::socache::{Calls, Hints, LONGEST, NotOpened, Refusal, Socache};
 
@@ -105,6 +106,14 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
         Err(NotOpened::Refused(complaint)) => {
             Err(format!("what mod_socache_{provider} takes; it says: {complaint}"))
         }
+    }
+}
+
+/// Ends all calls before the child exits. A call that a stalled server holds up would use memory that is gone; the child
+/// then ends without the rest of its cleanup.
+pub fn close() {
+    if !worker_pool::close(CALL_TIMEOUT) {
+        process::end_now();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
 
@@ -17,17 +18,21 @@ struct Queue {
     jobs: VecDeque<Job>,
     threads: u32,
     idle: u32,
+    /// The child exits: no job begins any more.
+    is_closed: bool,
 }
 
 /// As many threads as were ever needed at once.
 struct Workers {
     queue: Mutex<Queue>,
     wanted: Condvar,
+    rested: Condvar,
 }
 
 static WORKERS: Lazy<Workers> = Lazy::new(|| Workers {
     queue: Mutex::default(),
     wanted: Condvar::new(),
+    rested: Condvar::new(),
 });
 
 /// Runs a job in another thread; an error when no thread is available.
@@ -35,9 +40,25 @@ pub fn run(job: Job) -> std::io::Result<()> {
     WORKERS.run(job)
 }
 
+/// Begins no job any more, and waits for those under way: a thread in the middle of a provider's call would use memory
+/// that the exit takes away. `false` when one of them has not come back in time.
+pub fn close(patience: Duration) -> bool {
+    let queue = WORKERS.queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut queue = queue;
+    queue.is_closed = true;
+    queue.jobs.clear();
+    let waited = WORKERS
+        .rested
+        .wait_timeout_while(queue, patience, |queue| queue.idle < queue.threads);
+    !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+}
+
 impl Workers {
     fn run(&'static self, job: Job) -> std::io::Result<()> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.is_closed {
+            return Err(std::io::Error::other("the child process exits"));
+        }
         queue.jobs.push_back(job);
         let most = process::threads_per_child().clamp(2, MOST_THREADS);
         if queue.idle < u32::try_from(queue.jobs.len()).unwrap_or(u32::MAX) && queue.threads < most {
@@ -72,6 +93,7 @@ impl Workers {
                 }
                 None => {
                     queue.idle += 1;
+                    self.rested.notify_all();
                     queue = self.wanted.wait(queue).unwrap_or_else(PoisonError::into_inner);
                     queue.idle -= 1;
                 }

@@ -6,7 +6,7 @@ use std::ptr;
 use oxd_core::base::Level;
 
 use super::authz;
-use crate::adapter::{handler, protect, respond, startup};
+use crate::adapter::{handler, protect, respond, startup, store};
 use crate::ffi::log::ServerLog;
 use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
@@ -196,9 +196,19 @@ unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::se
         Some(pool) => unsafe { socache::prepare_child(pool) },
         None => Ok(()),
     };
+    if let Some(pool) = pool {
+        // SAFETY: httpd passes the child's pool, which it destroys before the child exits.
+        unsafe { pool.before_end(close_stores) };
+    }
     if let Err(line) = guard::contained(prepare, |message| Err(message.to_owned())) {
         log.line(Level::Error, &format!("store_unavailable: {line}"));
     }
+}
+
+/// Runs before the child's pools end.
+unsafe extern "C" fn close_stores(_: *mut std::ffi::c_void) -> sys::apr_status_t {
+    guard::contained(store::close, |_| ());
+    sys::APR_SUCCESS
 }
 
 unsafe extern "C" fn check_config(

@@ -72,6 +72,15 @@ impl<'p> Pool<'p> {
         unsafe { std::slice::from_raw_parts(memory, items.len()) }
     }
 
+    /// Calls a function before the pool and its subpools end.
+    ///
+    /// # Safety
+    /// The pool must end while the module's code is mapped, and `call` must not use its argument.
+    pub unsafe fn before_end(self, call: unsafe extern "C" fn(*mut c_void) -> sys::apr_status_t) {
+        // SAFETY: the pool is live; the rest by this function's contract.
+        unsafe { sys::apr_pool_pre_cleanup_register(self.raw.as_ptr(), std::ptr::null(), Some(call)) }
+    }
+
     /// Keeps a value in the pool.
     pub fn keep<T: Copy>(self, value: T) -> &'p T {
         // SAFETY: the value was just placed, nobody writes to it, and it lives as long as the pool.

@@ -8,25 +8,20 @@ use std::path::Path;
 use std::ptr;
 use std::sync::atomic::AtomicU64;
 
-/// Maps `words` 64-bit words for the life of the process, from a file, whose content outlives the process, or
-/// anonymous. The file is created if missing, readable by its owner alone.
-pub fn map(file: Option<&Path>, words: usize) -> io::Result<&'static [AtomicU64]> {
+/// Maps `words` 64-bit words for the life of the process. They belong to no file: a mapped file that somebody shortens
+/// would kill each process that reads it.
+pub fn map(words: usize) -> io::Result<&'static [AtomicU64]> {
     let bytes = words * size_of::<AtomicU64>();
-    let file = file.map(|path| open(path, bytes)).transpose()?;
-    let (flags, descriptor) = match &file {
-        Some(file) => (libc::MAP_SHARED, file.as_raw_fd()),
-        None => (libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1),
-    };
     // SAFETY: a new mapping at an address of the kernel's choice. Nothing else uses it, and it is never unmapped,
-    // because threads of a child may still access it while the child exits. The file is as long as the mapping and its
-    // blocks are allocated, so that no access can fail. All access is atomic, from this process and others.
+    // because threads of a child may still access it while the child exits. All access is atomic, from this process and
+    // others.
     unsafe {
         let place = libc::mmap(
             ptr::null_mut(),
             bytes,
             libc::PROT_READ | libc::PROT_WRITE,
-            flags,
-            descriptor,
+            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+            -1,
             0,
         );
         if place == libc::MAP_FAILED {
@@ -36,7 +31,8 @@ pub fn map(file: Option<&Path>, words: usize) -> io::Result<&'static [AtomicU64]
     }
 }
 
-fn open(path: &Path, bytes: usize) -> io::Result<File> {
+/// Opens a file of `bytes` bytes for reading and writing. It is created if missing, readable by its owner alone.
+pub fn open(path: &Path, bytes: usize) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -52,7 +48,7 @@ fn open(path: &Path, bytes: usize) -> io::Result<File> {
         return Err(io::Error::other("it is not a plain file of this user"));
     }
     let length = libc::off_t::try_from(bytes).map_err(io::Error::other)?;
-    // SAFETY: the descriptor is open. Without allocated blocks, a full disk would only show as a signal at access.
+    // SAFETY: the descriptor is open. With allocated blocks, later writes do not fail on a full disk.
     match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, length) } {
         0 => Ok(file),
         error => Err(io::Error::from_raw_os_error(error)),

@@ -221,6 +221,12 @@ impl Builder {
         let directory = path.parent().unwrap_or(self.root.path());
         fs::create_dir_all(directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
         write(&path, text);
+        let is_content = ["docroot", "cgi-bin"].iter().any(|root| name.starts_with(root));
+        if !is_content {
+            // Site files, keys and secrets, which httpd wants to be its administrator's alone.
+            let mode = PermissionsExt::from_mode(0o600);
+            fs::set_permissions(&path, mode).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
         path
     }
 

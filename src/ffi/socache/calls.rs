@@ -30,9 +30,22 @@ pub enum Refusal {
 
 thread_local! {
     /// The pool for a provider's allocations during a call.
-    static SCRATCH: Cell<*mut sys::apr_pool_t> = const { Cell::new(ptr::null_mut()) };
+    static SCRATCH: Scratch = const { Scratch(Cell::new(ptr::null_mut())) };
     /// The buffer that entries are read into.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A thread's pool, which ends with the thread: mod_http2 starts and ends threads all the time.
+struct Scratch(Cell<*mut sys::apr_pool_t>);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let pool = self.0.get();
+        if !pool.is_null() {
+            // SAFETY: the pool is this thread's own, and no call of it is under way. A thread ends before APR does.
+            unsafe { sys::apr_pool_destroy(pool) }
+        }
+    }
 }
 
 /// A sequence of calls to one provider, holding the mutex where the provider needs it.
@@ -55,14 +68,14 @@ impl Socache {
             None
         };
         let pool = SCRATCH.with(|scratch| {
-            if scratch.get().is_null() {
+            if scratch.0.get().is_null() {
                 let mut pool = ptr::null_mut();
                 // SAFETY: the out parameter is valid; a pool without a parent is the process's own and may be made in
                 // any thread.
                 unsafe { sys::apr_pool_create_ex(&mut pool, ptr::null_mut(), None, ptr::null_mut()) };
-                scratch.set(pool);
+                scratch.0.set(pool);
             }
-            scratch.get()
+            scratch.0.get()
         });
         if pool.is_null() {
             return Err(Refusal::Failed("no memory for a pool".into()));
@@ -97,7 +110,7 @@ impl Calls<'_> {
         };
         BUFFER.with_borrow_mut(|buffer| {
             if buffer.is_empty() {
-                // Zeroed by the kernel one page at a time, as entries need it: a thread never frees its buffer.
+                // Zeroed by the kernel one page at a time, as entries need it; the thread keeps it until it ends.
                 *buffer = vec![0; LONGEST];
             }
             // Bytes of an earlier call must not pass for a value that the provider never wrote.

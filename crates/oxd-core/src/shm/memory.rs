@@ -10,6 +10,7 @@
 //! value: moment in milliseconds, 42 bits | end in units of 1024 seconds, 22 bits
 //! ```
 
+use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -67,6 +68,16 @@ const LOCK_LASTS: Seconds = Seconds(2);
 const LOCK_ATTEMPTS: u32 = 200;
 /// The longest lease. One that seems to last longer was taken by a clock that was ahead, and counts as expired.
 const LEASE_LASTS: Seconds = Seconds(3_600);
+
+/// The first words of the memory, which outlive the server: the header and the marks.
+pub const KEPT_WORDS: usize = USES_AT;
+
+/// Keeps a copy of the first [`KEPT_WORDS`] words where it outlives the server. The memory itself is no mapped file: one
+/// that somebody shortens would kill every process that reads it (SIGBUS).
+pub trait Keeper: Sync + std::fmt::Debug {
+    /// Writes words, from an index on.
+    fn keep(&self, at: usize, words: &[u64]);
+}
 
 /// A table of hashes and values.
 #[derive(Clone, Copy)]
@@ -140,6 +151,7 @@ impl Fact {
 #[derive(Clone, Copy, Debug)]
 pub struct Memory<'m> {
     words: &'m [AtomicU64],
+    keeper: Option<&'m dyn Keeper>,
 }
 
 impl<'m> Memory<'m> {
@@ -155,7 +167,42 @@ impl<'m> Memory<'m> {
             }
             words[0].store(MAGIC, Ordering::Release);
         }
-        Some(Self { words })
+        Some(Self { words, keeper: None })
+    }
+
+    /// Takes over what a keeper of an earlier start has kept, unless it is of another layout, and lets this one keep the
+    /// rest. Only before other processes use the memory.
+    #[must_use]
+    pub fn kept_by(self, keeper: &'m dyn Keeper, kept: &[u64]) -> Self {
+        if kept.len() == KEPT_WORDS && kept[0] == MAGIC {
+            for (word, value) in self.words.iter().zip(kept).filter(|(_, value)| **value != 0) {
+                word.store(*value, Ordering::Relaxed);
+            }
+        }
+        let memory = Self {
+            keeper: Some(keeper),
+            ..self
+        };
+        memory.keep(0, HEADER);
+        memory
+    }
+
+    fn keep(&self, at: usize, count: usize) {
+        if let Some(keeper) = self.keeper {
+            let words: Vec<u64> = self.words[at..at + count]
+                .iter()
+                .map(|word| word.load(Ordering::Acquire))
+                .collect();
+            keeper.keep(at, &words);
+        }
+    }
+
+    /// Keeps a mark, by its value's word.
+    fn keep_mark(&self, table: Table, value: &AtomicU64) {
+        if table.at == MARKS_AT && self.keeper.is_some() {
+            let offset = ptr::from_ref(value).addr() - self.words.as_ptr().addr();
+            self.keep(offset / size_of::<AtomicU64>() - 1, 2);
+        }
     }
 
     /// The number of marks that were evicted before they expired, for lack of room.
@@ -165,7 +212,9 @@ impl<'m> Memory<'m> {
 
     /// Announces sessions with this lifetime, so that the marks of ends last as long as any of them.
     pub fn cover(&self, lifetime: Seconds) {
-        self.words[LONGEST].fetch_max(lifetime.0, Ordering::AcqRel);
+        if self.words[LONGEST].fetch_max(lifetime.0, Ordering::AcqRel) < lifetime.0 {
+            self.keep(0, HEADER);
+        }
     }
 
     /// The longest lifetime of a session at this server, of any location.
@@ -231,7 +280,10 @@ impl<'m> Memory<'m> {
                     known.with(fact)
                 };
                 match value.compare_exchange_weak(old, new.word(), Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => return known.is_over(now),
+                    Ok(_) => {
+                        self.keep_mark(table, value);
+                        return known.is_over(now);
+                    }
                     Err(changed) => old = changed,
                 }
             }
@@ -245,6 +297,7 @@ impl<'m> Memory<'m> {
                     .is_ok()
             {
                 hash.store(mark.word(), Ordering::Release);
+                self.keep_mark(table, value);
                 return true;
             }
         }
@@ -259,6 +312,7 @@ impl<'m> Memory<'m> {
             }
             value.store(fact.word(), Ordering::Release);
             hash.store(mark.word(), Ordering::Release);
+            self.keep_mark(table, value);
         }
         true
     }
@@ -266,6 +320,8 @@ impl<'m> Memory<'m> {
     /// Ends everything with this mark that began up to `moment`. Stored until `until`.
     pub fn end(&self, mark: Mark, moment: Millis, now: Seconds, until: Seconds) {
         self.remember(OF_MARKS, mark, Fact::new(moment.max(Millis(1)), until), now);
+        // The header has the latest moment.
+        self.keep(0, HEADER);
     }
 
     /// A moment for a session that begins or an end that is ordered: now, but later than all moments before it. So an end
@@ -328,6 +384,7 @@ impl<'m> Memory<'m> {
     pub fn forget(&self, mark: Mark) {
         for value in self.values(OF_MARKS, mark) {
             value.store(0, Ordering::Release);
+            self.keep_mark(OF_MARKS, value);
         }
     }
 

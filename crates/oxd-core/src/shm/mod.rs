@@ -6,5 +6,5 @@ pub mod stats;
 
 pub(crate) use mark::About;
 pub use mark::Mark;
+pub use memory::{KEPT_WORDS, Keeper, Memory, WORDS as MEMORY_WORDS};
 pub(crate) use memory::{Lease, NOTE_BYTES};
-pub use memory::{Memory, WORDS as MEMORY_WORDS};

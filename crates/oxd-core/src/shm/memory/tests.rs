@@ -244,3 +244,41 @@ fn marks_are_the_same_numbers_for_ever() {
         Some(Mark::of_site(site))
     );
 }
+
+/// A keeper in this process.
+#[derive(Debug)]
+struct Copies(std::sync::Mutex<Vec<u64>>);
+
+impl Keeper for Copies {
+    fn keep(&self, at: usize, words: &[u64]) {
+        self.0.lock().unwrap()[at..at + words.len()].copy_from_slice(words);
+    }
+}
+
+#[test]
+fn marks_outlive_the_server_and_uses_do_not() {
+    let copies = Copies(std::sync::Mutex::new(vec![0; KEPT_WORDS]));
+    let words_before = words();
+    let before = Memory::over(&words_before).unwrap().kept_by(&copies, &[]);
+    before.cover(NOW);
+    before.end(user("alice"), before.moment(NOW.millis()), NOW, NOW + 3_600);
+    before.end(user("bob"), NOW.millis(), NOW, NOW + 3_600);
+    before.forget(user("bob"));
+    before.touch(&[1; 16], NOW, NOW + 3_600);
+    assert!(before.first_time(Mark::of(About::Token, SiteId("site"), &["t"]), NOW, NOW + 600));
+    let kept = copies.0.lock().unwrap().clone();
+    let words_after = words();
+    let after = Memory::over(&words_after).unwrap().kept_by(&copies, &kept);
+    assert!(after.has_ended(user("alice"), NOW.millis(), NOW));
+    assert!(!after.has_ended(user("bob"), NOW.millis(), NOW));
+    assert!(!after.first_time(Mark::of(About::Token, SiteId("site"), &["t"]), NOW, NOW + 600));
+    assert_eq!(after.touched(&[1; 16], NOW), None);
+    assert_eq!(after.longest_lifetime(), NOW);
+    assert!(after.moment(Millis(0)) > NOW.millis(), "moments go on from there");
+    // A file that somebody has emptied or shortened, or of another version.
+    for kept in [&kept[..0], &kept[..100], &vec![7; KEPT_WORDS]] {
+        let words = words();
+        let memory = Memory::over(&words).unwrap().kept_by(&copies, kept);
+        assert!(!memory.has_ended(user("alice"), NOW.millis(), NOW));
+    }
+}
