@@ -221,9 +221,8 @@ impl Builder {
         let directory = path.parent().unwrap_or(self.root.path());
         fs::create_dir_all(directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
         write(&path, text);
-        let is_content = ["docroot", "cgi-bin"].iter().any(|root| name.starts_with(root));
-        if !is_content {
-            // Site files, keys and secrets, which httpd wants to be its administrator's alone.
+        let is_secret = name.ends_with(".json") || name.contains("key") || name.contains("secret");
+        if is_secret && !name.starts_with("docroot/") {
             let mode = PermissionsExt::from_mode(0o600);
             fs::set_permissions(&path, mode).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }

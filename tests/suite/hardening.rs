@@ -3,6 +3,7 @@
 mod hardening {
     pub(crate) mod answers;
     pub(crate) mod cache;
+    pub(crate) mod configuration;
     pub(crate) mod cookies;
     pub(crate) mod directories;
     pub(crate) mod identity;

@@ -15,6 +15,7 @@ const SECRET: &str = "(?i)file|env|exec|read|set|run";
 fn httpd() -> Builder {
     let httpd = Httpd::builder().environment("OXD_TEST_SECRET", "from the environment");
     httpd.file("secret", "from a file, and long enough for a key\n");
+    httpd.file("docroot/key", "a key that everybody can read\n");
     httpd.file("empty", "");
     httpd.file("not.json", "{\"oxd_id\":");
     httpd.file("list.json", "[]");
@@ -215,6 +216,19 @@ const SESSION: &[Bad] = &[
     ("OxdCookieDomain", "\"\"", "(?i)host|domain"),
     ("OxdCookieSameSite", "Loose", "Lax.*Strict.*None"),
     ("OxdCookieSecure", "perhaps", "(?i)auto.*on.*off"),
+    ("OxdCookieAttributes", "Path=/x", "Partitioned"),
+    ("OxdCookieAttributes", "Partitioned;Secure", "Partitioned"),
+    (
+        "OxdCryptoKey",
+        "/etc/apache2/oxd.key",
+        "file:/etc/apache2/oxd.key",
+    ),
+    ("OxdCryptoKey", "file:${ROOT}/docroot/key", "chmod 640"),
+    (
+        "OxdClientSecret",
+        "/etc/apache2/oxd.secret",
+        "file:/etc/apache2/oxd.secret",
+    ),
     (
         "OxdTrustForwarded",
         "X-Real-Ip",
@@ -344,6 +358,7 @@ fn good_values_of_the_session_are_taken() {
         "OxdCryptoKey file:${ROOT}/secret",
         "OxdCryptoKey \"0123456789abcdef0123456789abcdef\" \"an older key, 0123456789abcdef\"",
         "OxdCookieName session-1_2",
+        "OxdCookieAttributes Partitioned Priority=High",
         "OxdCookiePath /app",
         "OxdCookieDomain example.org",
         "OxdCookieSameSite strict",

@@ -42,7 +42,9 @@ fn name_path_and_same_site() {
 
 #[test]
 fn the_domain_is_for_all_hosts_below() {
-    let builder = TestSite::builder().directives("OxdCookieDomain example.test");
+    let builder = TestSite::builder()
+        .directives("OxdCookieDomain example.test")
+        .httpd(|httpd| httpd.allow_log("OxdCookieDomain example.test does not cover 127.0.0.1"));
     let port = builder.url("").rsplit(':').next().expect("a port").to_owned();
     let host = |name: &str, path: &str| format!("http://{name}.example.test:{port}{path}");
     let site = builder.redirect_uris(&[&host("www", "/oxd/callback")]).start();

@@ -1,6 +1,6 @@
 //! `Cookie` headers as they come from real clients and proxies.
 
-use oxd_tests::{DEMO_SUB, TestSite, raw};
+use oxd_tests::{Browser, DEMO_SUB, TestSite, raw};
 
 fn ask(site: &TestSite, path: &str, fields: &[String]) -> oxd_tests::Answer {
     let cookies: String = fields
@@ -42,6 +42,30 @@ fn two_cookie_fields_keep_the_session_and_hide_it() {
         );
         assert!(answer.set_cookies().is_empty(), "nothing ends");
     }
+}
+
+/// The file that remembers ended sessions: somebody empties it under a running server.
+#[test]
+fn an_emptied_file_of_ended_sessions_harms_nobody() {
+    let mut site = TestSite::start();
+    let (inside, outside) = (site.signed_in(), site.signed_in());
+    let copy = outside.copy();
+    outside.get(site.url("/oxd/logoutme")).expect(303);
+    let file = site.httpd.file("run/oxd-sessions");
+    std::fs::write(&file, "").expect("an empty file");
+    for _ in 0..20 {
+        inside.get(site.url("/app/env")).expect(200);
+        copy.copy().get(site.url("/app/env")).expect(302);
+    }
+    let later = site.signed_in();
+    let copy = later.copy();
+    later.get(site.url("/oxd/logoutme")).expect(303);
+    site.httpd.graceful();
+    copy.copy().get(site.url("/app/env")).expect(302);
+    site.httpd.stop();
+    std::fs::remove_file(&file).expect("the file");
+    site.httpd.start();
+    Browser::new().get(site.url("/app/env")).expect(302);
 }
 
 #[test]

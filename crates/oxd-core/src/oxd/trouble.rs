@@ -192,9 +192,14 @@ impl Trouble {
     fn after_connecting(server: &Server<'_>, error: &reqwest::Error) -> Self {
         let (oxd, told) = (server.host_and_port(), chain(error));
         if told.contains("invalid HTTP") {
+            let hint = if server.is_https() {
+                ""
+            } else {
+                "; where oxd speaks https, the address (OxdServer) begins with https://"
+            };
             return Self::new(
                 Cause::NotHttp,
-                format!("what listens at {oxd} does not speak HTTP"),
+                format!("what listens at {oxd} does not speak HTTP{hint}"),
             );
         }
         Self::new(
@@ -205,7 +210,13 @@ impl Trouble {
 
     fn not_tls(server: &Server<'_>) -> Self {
         let oxd = server.host_and_port();
-        Self::new(Cause::NotTls, format!("what listens at {oxd} does not speak TLS"))
+        Self::new(
+            Cause::NotTls,
+            format!(
+                "what listens at {oxd} does not speak TLS; where oxd speaks http, the address (OxdServer) begins with \
+                 http://"
+            ),
+        )
     }
 
     fn certificate(server: &Server<'_>, certificate: &Certificate, flaw: &CertificateError) -> Self {

@@ -73,16 +73,16 @@ fn applies(from: &Spot, to: &Spot) -> bool {
     covers(from, to) || (from.section.is_none() && may_reach(from, to))
 }
 
-fn is_all_granted(node: &Node) -> bool {
-    node.args.trim().eq_ignore_ascii_case("all granted")
+/// `Require all granted` or `all denied`: what directories have by default says nothing about users.
+fn is_about_all(node: &Node) -> bool {
+    node.args.trim().to_ascii_lowercase().starts_with("all ")
 }
 
 /// `AuthType oxd` without a rule: what applies is a rule of a directory, which usually lets everybody in.
 fn open_to_everybody(found: &[Found<'_>]) -> Vec<String> {
     let has_rule = |user: &&Found<'_>| {
         named(found, "Require").any(|rule| {
-            covers(&rule.spot, &user.spot)
-                || (!is_all_granted(rule.node) && may_reach(&rule.spot, &user.spot))
+            covers(&rule.spot, &user.spot) || (!is_about_all(rule.node) && may_reach(&rule.spot, &user.spot))
         })
     };
     let is_open_on_purpose = |user: &Found<'_>| {
@@ -325,9 +325,9 @@ fn several_handlers(found: &[Found<'_>]) -> Vec<String> {
     let all: Vec<_> = handlers(found).filter(|(_, path)| path.is_some()).collect();
     let mut lines = Vec::new();
     for (index, (later, path)) in all.iter().enumerate() {
-        let twin = all[..index]
-            .iter()
-            .find(|(earlier, _)| earlier.spot.host == later.spot.host && site_of(earlier) == site_of(later));
+        let twin = all[..index].iter().find(|(earlier, other)| {
+            earlier.spot.host == later.spot.host && other != path && site_of(earlier) == site_of(later)
+        });
         if let Some((earlier, _)) = twin {
             lines.push(format!(
                 "{}: a second SetHandler oxd for the site of line {}: sign-in links lead to {}",

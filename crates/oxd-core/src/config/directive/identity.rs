@@ -112,7 +112,9 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "HEADER CLAIM [text | json | base64 | base64url]",
         default: "none",
         summary: c"Claim in a request header of your choice; may repeat",
-        details: "For backends that expect a header with a certain name. The claim may be a path (`address.country`). \
+        details: "For backends that expect a header with a certain name. The claim may be a path: a dot leads into an \
+                  object (`address.country`), a number to an item of an array, `[]` to all of them (`groups[].name`). A \
+                  name with dots is found whole, the longest first; `\\.` is always part of a name. \
                   Headers from a client with that name, in any spelling, are removed. A section that has the directive \
                   does not inherit those of outer sections.",
         example: "OxdClaimHeader X-Groups groups json",

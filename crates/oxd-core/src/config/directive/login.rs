@@ -187,9 +187,10 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "TIME",
         default: "none",
         summary: c"Maximum age of the user's authentication at the provider",
-        details: "Sent as `max_age`. A session whose `auth_time` is older has to log in again: first silently \
-                  (`prompt=none`), as the user may have authenticated again elsewhere, then with a prompt. An id token \
-                  that is older at login creates no session.",
+        details: "Sent as `max_age`. A session whose `auth_time` is older, or unknown, has to log in again: first silently \
+                  (`prompt=none`), as the user may have authenticated again elsewhere, then with a prompt. An ID token \
+                  that is older at this login, or has no `auth_time`, creates no session: a page says so, and nobody goes \
+                  round in a loop. `oxd_claim()` does not see a session that is too old here.",
         example: "OxdMaxAge 30min",
         #[cfg(test)]
         good: &[&["30min"], &["1"]],

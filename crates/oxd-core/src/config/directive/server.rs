@@ -390,9 +390,11 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "NUMBER",
         default: "half of ThreadsPerChild, at least 1",
-        summary: c"Maximum number of concurrent calls to oxd per child process",
-        details: "A call over the limit waits in a queue for at most the connect time; then the request gets 503. So a \
-                  slow oxd cannot block all threads of the server.",
+        summary: c"Maximum number of threads of a child process that wait for oxd",
+        details: "Every thread that waits for oxd counts: for a call of its own, for another thread's call for the same \
+                  thing, for a refresh. One more gets 503 at once, and nobody waits for another thread's call longer than \
+                  the connect time. At most three quarters of ThreadsPerChild may wait, whatever the value, so that \
+                  requests which need no oxd find free threads.",
         example: "OxdServerMaxCalls 10",
         #[cfg(test)]
         good: &[&["1"], &["10"]],

@@ -55,7 +55,10 @@ fn a_sound_configuration_is_left_alone() {
 
 #[test]
 fn an_auth_type_without_a_rule_leaves_the_pages_open() {
-    for rule in ["", "<Directory /htdocs>\nRequire all granted\n</Directory>\n"] {
+    for rule in [
+        "",
+        "<Directory /htdocs>\nRequire all granted\n</Directory>\n<Directory />\nRequire all denied\n</Directory>\n",
+    ] {
         expect(
             &format!("<Location /b>\nAuthType oxd\n</Location>\n{rule}"),
             &["<Location /b> has AuthType oxd, but no Require"],
