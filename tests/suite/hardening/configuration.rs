@@ -152,8 +152,8 @@ fn the_wrong_scheme_is_named_either_way() {
         let config = std::fs::read_to_string(site.httpd.file("httpd.conf")).expect("a configuration");
         let from = config
             .lines()
-            .find(|line| line.trim_start().starts_with("OxdServer "))
-            .expect("OxdServer")
+            .find(|line| line.starts_with("Define OXD "))
+            .expect("the address of oxd")
             .to_owned();
         let to = if wrong == "http" {
             from.replace("https://", "http://")
