@@ -81,6 +81,9 @@ fn request<'a>(
     profile.scope = scopes.to_vec();
     profile.redirect_uris = args.profile.redirect_uris(Some(base));
     profile.post_logout_redirect_uris = args.profile.post_logout_redirect_uris(Some(base));
+    // Providers take an https address only (OpenID Connect Dynamic Client Registration 2).
+    let login = base.below("login");
+    profile.initiate_login_uri = Some(login).filter(|uri| uri.starts_with("https://"));
     profile
         .client_name
         .get_or_insert_with(|| format!("mod_oxd at {}", base.host()));

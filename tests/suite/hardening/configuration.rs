@@ -1,6 +1,6 @@
 //! What an administrator gets wrong: one line at `configtest` and in the log, with file and line, cause and cure.
 
-use oxd_tests::{Browser, Builder, Httpd, TestSite, sign_in, wait_until};
+use oxd_tests::{Browser, Builder, Httpd, Store, StoreServer, TestSite, sign_in, wait_until};
 use regex::Regex;
 
 const SITE: &str = "OxdServer http://127.0.0.1:1\nOxdId an-id\nOxdClientId a\nOxdClientSecret b\n\
@@ -168,6 +168,62 @@ fn the_wrong_scheme_is_named_either_way() {
             site.httpd.error_log().contains(expected)
         });
     }
+}
+
+#[test]
+fn a_login_asks_for_the_maximum_age_of_the_place_where_it_ends() {
+    let site = TestSite::builder()
+        .config(
+            "<Location /app/strict>\nOxdMaxAge 10min\n</Location>\n\
+             <LocationMatch ^/app/x>\nOxdMaxAge 20min\n</LocationMatch>",
+        )
+        .start();
+    for (path, age) in [
+        ("/app/strict/page?x=1", Some("600")),
+        ("/app/x", Some("1200")),
+        ("/app/", None),
+        ("/", None),
+        ("/no/such/page", None),
+    ] {
+        let target: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
+        let answer = Browser::new().get(site.url(&format!("/oxd/login?return_to={target}")));
+        let sent = answer.expect(302).location();
+        let found = sent
+            .query_pairs()
+            .find(|(name, _)| name == "max_age")
+            .map(|(_, age)| age.into_owned());
+        assert_eq!(found.as_deref(), age, "{path}");
+    }
+}
+
+/// A store that stalls in the middle of a call while its child exits.
+#[test]
+fn a_stalled_store_does_not_crash_a_child_that_exits() {
+    let store = Store::at(StoreServer::redis());
+    let site = TestSite::builder()
+        .store(&store)
+        .httpd(|httpd| httpd.allow_log(r"\[oxd:(warn|error)\]|socache_redis|AH00045"))
+        .start();
+    let browser = site.signed_in();
+    store.server().stall();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let tab = browser.copy();
+            let url = site.url("/app/env");
+            scope.spawn(move || drop(tab.ask("GET", url).try_send()));
+        }
+        site.httpd.graceful();
+        store.server().go_on();
+    });
+    browser.get(site.url("/app/env")).expect(200);
+    store.server().stall();
+    let tab = browser.copy();
+    let url = site.url("/app/env");
+    let asking = std::thread::spawn(move || drop(tab.ask("GET", url).try_send()));
+    let mut site = site;
+    site.httpd.stop();
+    asking.join().expect("an answer or none");
+    store.server().go_on();
 }
 
 #[test]

@@ -92,3 +92,23 @@ fn claim_names_select_and_leave_out() {
     };
     assert!(!names.allow(b"email") && names.allow(b"name"));
 }
+
+#[test]
+fn a_quarter_of_the_threads_never_waits_for_oxd() {
+    for (configured, threads, expected) in [
+        (None, 64, 32),
+        (None, 1, 1),
+        (None, 3, 1),
+        (Some(10), 64, 10),
+        (Some(60), 64, 48),
+        (Some(1_000), 25, 18),
+        (Some(5), 1, 1),
+        (Some(5), 4, 3),
+    ] {
+        assert_eq!(
+            max_calls(configured, threads),
+            expected,
+            "{configured:?} of {threads}"
+        );
+    }
+}

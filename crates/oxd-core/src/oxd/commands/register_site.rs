@@ -20,6 +20,9 @@ pub struct SiteProfile {
     /// `client_frontchannel_logout_uris`; a version of oxd that does not know it keeps the old ones on an update.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub client_frontchannel_logout_uris: Vec<String>,
+    /// `initiate_login_uri`: where a third party begins a login (OpenID Connect Core 4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initiate_login_uri: Option<String>,
     /// `scope`; must hold `oxd` where oxd protects its commands, and `uma_protection` for UMA.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
