@@ -117,8 +117,8 @@ fn a_hundred_thousand_requests_mix_nobody_up() {
     let site = site(&store)
         .users(users.collect())
         .provider(|provider| provider.consent = false)
-        .directives("OxdSessionIdle 100s")
-        .httpd(|httpd| httpd.processes(4, 64).log_level("warn"))
+        .directives("OxdSessionIdle 100s\nOxdServerMaxCalls 24")
+        .httpd(|httpd| httpd.processes(4, 32).log_level("warn"))
         .config("Header always set X-User \"expr=%{REMOTE_USER}\"\nMaxKeepAliveRequests 1000")
         .start();
     let counts = Counts::default();

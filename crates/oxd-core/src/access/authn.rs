@@ -145,6 +145,17 @@ pub(super) fn ended(ctx: &Ctx<'_>) -> Response {
     response
 }
 
+/// The answer to a request whose access token has expired and cannot be refreshed (`OxdTokenRefresh TIME 401`). The
+/// session stays.
+pub(super) fn expired(ctx: &Ctx<'_>) -> Response {
+    let link = login::login_link(ctx, &login::own_address(ctx));
+    let failure = Failure::new(
+        Reason::RefreshRefused,
+        "the access token has expired, and the provider has refused the refresh token",
+    );
+    ctx.refuse(&failure, None, link.as_deref())
+}
+
 /// The answer to a request without a session with a status for which httpd writes the page.
 fn refuse_bare(ctx: &Ctx<'_>, status: u16) -> Response {
     let failure = Failure::new(

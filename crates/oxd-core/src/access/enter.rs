@@ -172,9 +172,11 @@ fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admis
     let is_renewed = (is_due || wants_refresh) && !visit.is_renewed;
     let (session, cookies) = if is_renewed {
         match renew(ctx, visit, session) {
-            Ok(Some(renewed)) => renewed,
-            Ok(None) if visit.is_subrequest => return Admission::Status(401),
-            Ok(None) => return Admission::Respond(authn::ended(ctx)),
+            Ok(Renewal::Goes(session, cookies)) => (session, cookies),
+            Ok(Renewal::Refused) if visit.is_subrequest => return Admission::Status(401),
+            Ok(Renewal::Ended) if visit.is_subrequest => return Admission::Status(401),
+            Ok(Renewal::Refused) => return Admission::Respond(authn::expired(ctx)),
+            Ok(Renewal::Ended) => return Admission::Respond(authn::ended(ctx)),
             Err(failure) => return unavailable(ctx, visit, &failure),
         }
     } else {
@@ -191,25 +193,33 @@ fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admis
     }
 }
 
-/// Refreshes tokens and claims where due, or else records the use of the session. `Ok(None)` when the session has
-/// ended; an error when the store is unavailable.
-fn renew<'r>(
-    ctx: &Ctx<'_>,
-    visit: &Visit<'_, 'r>,
-    session: Opened<'r>,
-) -> Result<Option<(Opened<'r>, Vec<String>)>, Failure> {
+/// A session after it was refreshed or its use recorded.
+enum Renewal<'r> {
+    /// It goes on, with cookies for the answer.
+    Goes(Opened<'r>, Vec<String>),
+    /// It has ended.
+    Ended,
+    /// Its access token has expired for good.
+    Refused,
+}
+
+/// Refreshes tokens and claims where due, or else records the use of the session. An error when the store is
+/// unavailable.
+fn renew<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Result<Renewal<'r>, Failure> {
     match refresh::refresh(ctx, &session)? {
         Refresh::Changed(record, cookies) => {
             let bytes = (visit.memory)(record.len());
             bytes.copy_from_slice(&record);
             let renewed = session::reopen(&ctx.settings.session, ctx.now, bytes, ctx.now);
-            Ok(Some((renewed.unwrap_or(session), cookies)))
+            Ok(Renewal::Goes(renewed.unwrap_or(session), cookies))
         }
-        Refresh::Ended => Ok(None),
+        Refresh::Ended => Ok(Renewal::Ended),
+        Refresh::Unauthorized => Ok(Renewal::Refused),
         Refresh::Unchanged if session.is_due(&ctx.settings.session, ctx.now) => {
-            Ok(session::touch(ctx, &session)?.map(|cookies| (session, cookies)))
+            let cookies = session::touch(ctx, &session)?;
+            Ok(cookies.map_or(Renewal::Ended, |cookies| Renewal::Goes(session, cookies)))
         }
-        Refresh::Unchanged => Ok(Some((session, Vec::new()))),
+        Refresh::Unchanged => Ok(Renewal::Goes(session, Vec::new())),
     }
 }
 

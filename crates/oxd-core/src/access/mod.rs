@@ -1,6 +1,7 @@
 //! Protected locations: access control, refresh, responses.
 
 mod authn;
+mod backoff;
 mod enter;
 mod refresh;
 pub mod rule;

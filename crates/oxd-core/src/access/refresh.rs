@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::backoff;
 use crate::base::{Failure, Reason, Seconds, Secret, Signal, wall};
-use crate::config::{Settings, TokenRefresh, UserInfo};
+use crate::config::{RefusedRefresh, Settings, TokenRefresh, UserInfo};
 use crate::flow::Ctx;
 use crate::login;
 use crate::session::{self, NewTokens, Opened, SessionRecord, StoreLock, claims};
@@ -45,6 +46,8 @@ pub(super) enum Refresh {
     Changed(Vec<u8>, Vec<String>),
     /// The session was ended, by the provider or by another request.
     Ended,
+    /// The provider has refused the refresh token, and the access token has expired (`OxdTokenRefresh TIME 401`).
+    Unauthorized,
 }
 
 /// How often a request whose access token has run out looks for the result of another process's refresh. A refresh in its
@@ -62,6 +65,9 @@ static REFRESHED: Signal = Signal::new();
 pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
     if !may_refresh(ctx.settings, session, ctx.now) {
         return Ok(Refresh::Unchanged);
+    }
+    if let Some(done) = without_call(ctx, session)? {
+        return Ok(done);
     }
     if let Some(done) = try_refresh(ctx, session)? {
         return Ok(done);
@@ -104,9 +110,12 @@ fn try_refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, F
     };
     let done = match StoreLock::take(ctx, session) {
         Ok(Some(lock)) => {
-            // Another request may have refreshed between the check and the lock.
+            // Another request may have refreshed, or failed, between the check and the lock.
             let done = match done_by_another(ctx, session) {
-                Ok(None) => refresh_now(ctx, session).map(Some),
+                Ok(None) => match without_call(ctx, session) {
+                    Ok(None) => refresh_now(ctx, session).map(Some),
+                    done => done,
+                },
                 done => done,
             };
             drop(lock);
@@ -135,43 +144,77 @@ fn adopt(ctx: &Ctx<'_>, record: Vec<u8>) -> Result<Refresh, Failure> {
     Ok(lines.map_or(Refresh::Ended, |lines| Refresh::Changed(record, lines)))
 }
 
+/// The result where oxd need not be called: nothing is wanted that was not tried a moment ago, or refused.
+fn without_call(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, Failure> {
+    let tokens = wants_tokens(ctx.settings, &session.record, ctx.now);
+    let is_refused = tokens && backoff::is_refused(ctx, session);
+    let wants_call = wants_claims(ctx.settings, &session.record, ctx.now) || (tokens && !is_refused);
+    if wants_call && !backoff::waits(ctx, session) {
+        return Ok(None);
+    }
+    if is_refused {
+        return after_refusal(ctx, session).map(Some);
+    }
+    Ok(Some(Refresh::Unchanged))
+}
+
+/// What happens to a session whose refresh token the provider has refused: nothing as long as its access token works.
+fn after_refusal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
+    let expires = session.record.access_expires;
+    if expires.is_zero() || ctx.now < expires {
+        return Ok(Refresh::Unchanged);
+    }
+    Ok(match ctx.settings.session.refused_refresh {
+        RefusedRefresh::Keep => Refresh::Unchanged,
+        RefusedRefresh::Unauthorized => Refresh::Unauthorized,
+        RefusedRefresh::Login => {
+            ctx.stats.ended(End::Provider);
+            session::end_own(ctx)?;
+            Refresh::Ended
+        }
+    })
+}
+
 fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
-    let mut record = None;
-    if wants_tokens(ctx.settings, &session.record, ctx.now) {
+    let (mut record, mut has_failed, mut is_refused) = (None, false, false);
+    if wants_tokens(ctx.settings, &session.record, ctx.now) && !backoff::is_refused(ctx, session) {
         match new_tokens(ctx, session) {
             Ok(renewed) => record = Some(renewed),
             Err(failure) if failure.reason == Reason::RefreshRefused => {
-                ctx.stats.ended(End::Provider);
-                session::end_own(ctx)?;
-                return Ok(Refresh::Ended);
+                backoff::refused(ctx, session);
+                is_refused = true;
             }
-            Err(_) => {}
+            Err(_) => has_failed = true,
         }
     }
-    if wants_claims(ctx.settings, &session.record, ctx.now)
-        && let Some(renewed) = new_claims(ctx, session, record.as_deref())
-    {
-        record = Some(renewed);
+    if wants_claims(ctx.settings, &session.record, ctx.now) {
+        match new_claims(ctx, session, record.as_deref()) {
+            Some(renewed) => record = Some(renewed),
+            None => has_failed = true,
+        }
+    }
+    if has_failed {
+        backoff::failed(ctx, session);
+    } else {
+        backoff::worked(ctx, session);
     }
     let Some(record) = record else {
-        return Ok(Refresh::Unchanged);
+        return if is_refused {
+            after_refusal(ctx, session)
+        } else {
+            Ok(Refresh::Unchanged)
+        };
     };
     match session::publish(ctx, &record) {
         Ok(Some(lines)) => Ok(Refresh::Changed(record, lines)),
         Ok(None) => Ok(Refresh::Ended),
         // The new tokens are good for this request at least; the old session stays as it is.
         Err(failure) if failure.reason == Reason::SessionTooLarge => {
-            log_not_refreshed(ctx, "tokens", &failure);
+            backoff::report(ctx, "tokens", Some(&failure));
             Ok(Refresh::Changed(record, Vec::new()))
         }
         Err(failure) => Err(failure),
     }
-}
-
-fn log_not_refreshed(ctx: &Ctx<'_>, what: &str, failure: &Failure) {
-    ctx.log(failure.reason.level(), || {
-        format!("the session's {what} were not refreshed: {}", failure.log_line())
-    });
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -185,6 +228,7 @@ fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
     match ctx.oxd.refresh(&token, &scope).map_err(Failure::from) {
         Ok(new) => {
             ctx.stats.renewal(Renewal::Tokens);
+            backoff::report(ctx, "tokens", None);
             let new = NewTokens {
                 access_token: new.access_token.expose(),
                 expires_in: new.expires_in,
@@ -194,7 +238,7 @@ fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
         }
         Err(failure) => {
             ctx.stats.renewal(Renewal::Failed);
-            log_not_refreshed(ctx, "tokens", &failure);
+            backoff::report(ctx, "tokens", Some(&failure));
             Err(failure)
         }
     }
@@ -208,6 +252,7 @@ fn new_claims(ctx: &Ctx<'_>, session: &Opened<'_>, renewed: Option<&[u8]>) -> Op
     match fresh_claims(ctx, &record, &access, &id_token) {
         Ok(claims) => {
             ctx.stats.renewal(Renewal::Claims);
+            backoff::report(ctx, "claims", None);
             let fresh = SessionRecord {
                 seen: ctx.now,
                 informed: ctx.now,
@@ -220,7 +265,7 @@ fn new_claims(ctx: &Ctx<'_>, session: &Opened<'_>, renewed: Option<&[u8]>) -> Op
         }
         Err(failure) => {
             ctx.stats.renewal(Renewal::Failed);
-            log_not_refreshed(ctx, "claims", &failure);
+            backoff::report(ctx, "claims", Some(&failure));
             None
         }
     }

@@ -16,7 +16,8 @@ pub use types::{
     UnauthAction,
 };
 pub(crate) use types::{
-    CookieSecure, HeaderFormat, PostPreserve, TokenRefresh, TrustForwarded, UnautzAction, UserInfo,
+    CookieSecure, HeaderFormat, PostPreserve, RefusedRefresh, TokenRefresh, TrustForwarded, UnautzAction,
+    UserInfo,
 };
 #[cfg(test)]
 pub(crate) use types::{RemoteUser, SessionStore};

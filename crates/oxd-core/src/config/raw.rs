@@ -100,6 +100,8 @@ settings! {
     session_max: u32,
     /// `OxdTokenRefresh`
     token_refresh: TokenRefresh,
+    /// `OxdTokenRefresh`, its second value
+    refused_refresh: RefusedRefresh,
     /// `OxdRemoteUser`
     remote_user: &'a RemoteUser,
     /// `OxdClaims`
@@ -130,8 +132,8 @@ pub(super) mod defaults {
 
     use crate::base::Seconds;
     use crate::config::types::{
-        ClaimsAs, CookieSecure, PassTokens, PostPreserve, Proxy, RemoteUser, SameSite, Timeouts,
-        TokenRefresh, TrustForwarded, UnauthAction, UserInfo,
+        ClaimsAs, CookieSecure, PassTokens, PostPreserve, Proxy, RefusedRefresh, RemoteUser, SameSite,
+        Timeouts, TokenRefresh, TrustForwarded, UnauthAction, UserInfo,
     };
 
     /// `OxdServerTimeout`; its connect time also applies where only the total time is given.
@@ -168,6 +170,8 @@ pub(super) mod defaults {
     pub(crate) const SESSION_IDLE: Seconds = Seconds(3_600);
     /// `OxdTokenRefresh`
     pub(crate) const TOKEN_REFRESH: TokenRefresh = TokenRefresh::Off;
+    /// `OxdTokenRefresh`, its second value
+    pub(crate) const REFUSED_REFRESH: RefusedRefresh = RefusedRefresh::Login;
     /// `OxdCookieName`
     pub(crate) const COOKIE_NAME: &str = "oxd_session";
     /// `OxdCookiePath`

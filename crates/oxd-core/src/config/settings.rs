@@ -123,6 +123,8 @@ pub struct SessionSettings<'a> {
     pub max: Option<u32>,
     /// `OxdTokenRefresh`
     pub token_refresh: TokenRefresh,
+    /// `OxdTokenRefresh`, its second value
+    pub refused_refresh: RefusedRefresh,
     /// `OxdUserInfo`
     pub user_info: UserInfo,
 }
@@ -205,6 +207,7 @@ impl<'a> Settings<'a> {
                 idle: raw.session_idle.unwrap_or(defaults::SESSION_IDLE),
                 max: raw.session_max,
                 token_refresh: raw.token_refresh.unwrap_or(defaults::TOKEN_REFRESH),
+                refused_refresh: raw.refused_refresh.unwrap_or(defaults::REFUSED_REFRESH),
                 user_info: raw.user_info.unwrap_or(defaults::USER_INFO),
             },
             cookie: CookieSettings {

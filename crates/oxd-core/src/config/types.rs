@@ -159,6 +159,17 @@ pub enum UserInfo {
     Every(Seconds),
 }
 
+/// What happens when the provider has refused a refresh token and the access token has expired (`OxdTokenRefresh`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RefusedRefresh {
+    /// The session ends, and the user signs in again.
+    Login,
+    /// 401; the session stays.
+    Unauthorized,
+    /// The session goes on.
+    Keep,
+}
+
 /// `OxdTokenRefresh`
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TokenRefresh {

@@ -35,7 +35,12 @@ impl Answer {
             _ => Map::new(),
         };
         let body = String::from_utf8_lossy(&self.body);
-        let text = |name: &str| members.get(name).and_then(Value::as_str).map(plain);
+        // Null is the same as absent, in each member and in every version; a number stands for its digits.
+        let text = |name: &str| match members.get(name)? {
+            Value::String(text) => Some(plain(text)),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
         let mut bad = BadAnswer {
             at: server.command_url(command.name),
             command,
@@ -43,19 +48,26 @@ impl Answer {
             error: text("error").unwrap_or_default(),
             description: text("error_description").unwrap_or_default(),
             details: text("details").unwrap_or_default(),
+            passed_through: None,
             foreign: None,
             reason: None,
         };
         if bad.error.is_empty() {
             match (self.status, text("message")) {
-                // oxd's framework, when the check of the client token failed.
-                (500, Some(message)) if members.contains_key("code") => bad.description = message,
+                // Dropwizard, oxd's framework: an unknown command, or an error that oxd has logged under an ID.
+                (_, Some(message)) if members.contains_key("code") => bad.description = message,
                 // The same, of parameters that it cannot read.
                 (400, _) if body.trim_start().starts_with("Invalid parameters") => {
                     bad.description = self.excerpt();
                 }
+                // The page of oxd's servlet container, with a status that the provider gave oxd.
+                (_, Some(message)) if members.contains_key("servlet") => bad.passed_through = Some(message),
                 _ => bad.foreign = Some(self.not_oxds(&bad.at)),
             }
+        } else if matches!(self.status, 401 | 403) && !bad.is_of_oxd() {
+            // What the provider has answered to oxd's check of the client token. Its words are its own.
+            bad.passed_through = Some(std::mem::take(&mut bad.error));
+            bad.description.clear();
         }
         bad.reason = command.reason_of(&bad, &body);
         Err(Error::Answer(Box::new(bad)))
@@ -144,9 +156,44 @@ mod tests {
             (
                 404,
                 "",
-                r#"{"code": 404, "message": "x"}"#,
+                r#"{"code": 404, "message": "HTTP 404 Not Found"}"#,
+                None,
+                "answered 404 (HTTP 404 Not Found)",
+            ),
+            (
+                404,
+                "",
+                r#"{"message": "x"}"#,
                 Some(Cause::NotOxd),
                 "not as oxd does",
+            ),
+            (
+                403,
+                "",
+                r#"{"error": "access_denied", "error_description": "<secret words>"}"#,
+                None,
+                "passed on the provider's answer 403 (access_denied) to its check of the client token",
+            ),
+            (
+                503,
+                "",
+                r#"{"servlet": "x", "message": "Service Unavailable", "status": "503"}"#,
+                None,
+                "passed on the provider's answer 503 (Service Unavailable)",
+            ),
+            (
+                403,
+                "",
+                r#"{"error": "inactive_access_token", "details": null}"#,
+                None,
+                "answered 403 with 'inactive_access_token'",
+            ),
+            (
+                400,
+                "",
+                r#"{"error": 5, "error_description": 7}"#,
+                None,
+                "400 with '5' (7)",
             ),
             (
                 200,
@@ -169,9 +216,10 @@ mod tests {
             let bad = read(status, kind, body).unwrap_err();
             assert_eq!(bad.foreign.as_ref().map(|trouble| trouble.cause), cause, "{body}");
             assert!(bad.to_string().contains(said), "{bad}");
+            assert!(!bad.to_string().contains("secret words"), "{bad}");
             assert!(
                 bad.to_string()
-                    .starts_with("https://oxd:8443/pre/get-logout-uri answered")
+                    .starts_with("https://oxd:8443/pre/get-logout-uri ")
             );
         }
     }

@@ -11,7 +11,7 @@ use super::budget::{Budget, Place};
 use super::commands::client_token::GetClientToken;
 use super::commands::discovery::GetDiscovery;
 use super::commands::jwks::GetJwks;
-use super::commands::refresh::{GetAccessTokenByRefreshToken, Refreshed};
+use super::commands::refresh::{self, GetAccessTokenByRefreshToken, Refreshed};
 use super::commands::user_info::GetUserInfo;
 use super::keys::ProviderCell;
 use super::single_flight::SingleFlight;
@@ -159,7 +159,7 @@ impl<T: Transport> Call for Inside<'_, '_, T> {
         let cell = self.0.token_cell(credentials);
         let token = self.client_token(&cell, credentials)?;
         match send(Some(&token)) {
-            Err(error) if error.status() == Some(403) => {
+            Err(error) if matches!(error.status(), Some(401 | 403)) => {
                 // oxd may have been restarted, or have dropped the token early: one new one, one more try.
                 cell.refuse(&token);
                 send(Some(&*self.client_token(&cell, credentials)?))
@@ -176,7 +176,18 @@ impl<T: Transport> Oxd for SiteClient<'_, T> {
         }
         let _place = self.enter(GetAccessTokenByRefreshToken::COMMAND)?;
         let request = GetAccessTokenByRefreshToken { refresh_token, scope };
-        let send = || request.send(&Inside(self));
+        let send = || {
+            let inside = Inside(self);
+            request.send(&inside).map_err(|error| {
+                // oxd does not say whether the token was refused or the provider is broken. A client token that the
+                // provider has just issued shows that its token endpoint works.
+                if refresh::may_be_refused(&error) && inside.provider_answers() {
+                    refresh::refused(error)
+                } else {
+                    error
+                }
+            })
+        };
         self.client.refreshes.share(refresh_token, self.patience(), send)
     }
 
@@ -268,6 +279,19 @@ impl<T: Transport> SiteClient<'_, T> {
 }
 
 impl<T: Transport> Inside<'_, '_, T> {
+    /// Whether the provider's token endpoint answers: whether it has issued a client token just now. Nobody knows where
+    /// oxd asks for none.
+    fn provider_answers(&self) -> bool {
+        let Some(credentials) = self.0.site.credentials.as_ref() else {
+            return false;
+        };
+        let cell = self.0.token_cell(credentials);
+        if !cell.is_new() {
+            cell.renew();
+        }
+        self.client_token(&cell, credentials).is_ok() && cell.is_new()
+    }
+
     fn client_token(&self, cell: &TokenCell, request: &GetClientToken<'_>) -> Result<Arc<Secret>, Error> {
         cell.get(self.0.patience(), || {
             let token = request.send(self)?;

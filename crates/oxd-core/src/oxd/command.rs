@@ -66,16 +66,49 @@ pub struct BadAnswer {
     pub description: String,
     /// `details`, on one line. It may quote the request, so the error's text leaves it out.
     pub details: String,
+    /// The provider's error or message, where oxd has passed on what the provider answered to its check of the client
+    /// token.
+    pub passed_through: Option<String>,
     /// The fault of an answer that is not an error of oxd.
     pub foreign: Option<Trouble>,
     /// The reason that it stands for, where the command gives it a meaning of its own.
     pub(super) reason: Option<Reason>,
 }
 
+/// The words of oxd's own refusals of a call (swagger 4.1 to 4.5), with 401 or 403.
+const OWN_REFUSALS: [&str; 6] = [
+    "blank_access_token",
+    "invalid_access_token",
+    "inactive_access_token",
+    "access_token_insufficient_scope",
+    "oxd_access_denied",
+    "invalid_authorization_oxd_id",
+];
+
+impl BadAnswer {
+    /// Whether the error is one of oxd's own words.
+    pub(super) fn is_of_oxd(&self) -> bool {
+        OWN_REFUSALS.contains(&self.error.as_str())
+    }
+
+    /// The ID under which oxd has logged the error (Dropwizard: "It has been logged (ID ...)").
+    pub fn log_id(&self) -> Option<&str> {
+        let (_, rest) = self.description.split_once("logged (ID ")?;
+        rest.split_once(')').map(|(id, _)| id)
+    }
+}
+
 impl fmt::Display for BadAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(trouble) = &self.foreign {
             return trouble.fmt(f);
+        }
+        if let Some(error) = &self.passed_through {
+            return write!(
+                f,
+                "{} passed on the provider's answer {} ({error}) to its check of the client token",
+                self.at, self.status
+            );
         }
         write!(f, "{} answered {}", self.at, self.status)?;
         if !self.error.is_empty() {

@@ -62,6 +62,7 @@ impl BadAnswer {
             error: "scripted".to_owned(),
             description: description.to_owned(),
             details: String::new(),
+            passed_through: None,
             foreign: None,
             reason: None,
         };
@@ -90,7 +91,7 @@ impl Error {
             Error::Answer(bad) if bad.status == 200 => Reason::OxdAnswer,
             Error::Answer(bad) => match (bad.reason, bad.status) {
                 (Some(reason), _) => reason,
-                (None, 403) => Reason::ClientTokenRefused,
+                (None, 401 | 403) => Reason::ClientTokenRefused,
                 (None, _) => Reason::OxdAnswer,
             },
             Error::Unusable { .. } => Reason::OxdAnswer,

@@ -15,6 +15,8 @@ struct Held {
     renew_at: Instant,
     /// When it stops working.
     ends: Instant,
+    /// When it was fetched.
+    since: Instant,
 }
 
 /// The token of one site.
@@ -29,6 +31,8 @@ pub(super) struct Fetched {
     pub lifetime: Option<Duration>,
 }
 
+/// How long a token counts as just fetched.
+const NEW_FOR: Duration = Duration::from_secs(10);
 /// The lifetime of a token whose `expires_in` is unknown: oxd's own default.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(299);
 /// The longest time before its end at which a token is replaced.
@@ -61,9 +65,35 @@ impl TokenCell {
                 token: token.clone(),
                 renew_at: now + lifetime.saturating_sub(RENEW_AHEAD.min(lifetime / 10)),
                 ends: now + lifetime,
+                since: now,
             });
             token
         })
+    }
+
+    /// Whether the token was fetched a moment ago.
+    pub(super) fn is_new(&self) -> bool {
+        self.0
+            .with(|slot| slot.as_ref().is_some_and(|held| held.since.elapsed() < NEW_FOR))
+    }
+
+    /// Makes the token one that was fetched a while ago.
+    #[cfg(test)]
+    pub(super) fn grow_old(&self) {
+        self.0.with(|slot| {
+            if let (Some(held), Some(since)) = (slot, Instant::now().checked_sub(NEW_FOR)) {
+                held.since = since;
+            }
+        });
+    }
+
+    /// Lets the next thread fetch a new token, while the others still use the old one.
+    pub(super) fn renew(&self) {
+        self.0.with(|slot| {
+            if let Some(held) = slot {
+                held.renew_at = Instant::now();
+            }
+        });
     }
 
     /// Forgets a token that oxd no longer takes, unless another thread has replaced it already.

@@ -24,6 +24,12 @@ pub enum About {
     Issuer = 6,
     /// A version of a session that has been replaced.
     Replaced = 7,
+    /// A refresh token that the provider has refused.
+    RefusedRefresh = 8,
+    /// A session whose refresh fails: since when, and when the next attempt may be made.
+    FailingRefresh = 9,
+    /// A site whose refreshes fail for a reason.
+    Condition = 10,
 }
 
 impl Mark {

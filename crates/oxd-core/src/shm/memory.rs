@@ -400,6 +400,23 @@ impl<'m> Memory<'m> {
             .map(|fact| fact.moment.seconds())
     }
 
+    /// Stores a moment of a mark beside the last uses: it is a hint, and may be forgotten.
+    pub fn note_moment(&self, mark: Mark, moment: Millis, now: Seconds, until: Seconds) {
+        self.remember(OF_USES, mark, Fact::new(moment.max(Millis(1)), until), now);
+    }
+
+    /// That moment.
+    pub fn noted_moment(&self, mark: Mark, now: Seconds) -> Option<Millis> {
+        self.fact(OF_USES, mark, now).map(|fact| fact.moment)
+    }
+
+    /// Forgets it.
+    pub fn forget_moment(&self, mark: Mark) {
+        for value in self.values(OF_USES, mark) {
+            value.store(0, Ordering::Release);
+        }
+    }
+
     /// Takes the lease of a mark; `None` when it is taken. It expires at `until`.
     pub fn lease(&self, mark: Mark, now: Seconds, until: Seconds) -> Option<Lease<'m>> {
         let word = &self.words[LEASES_AT + mark.slot() % LEASES];

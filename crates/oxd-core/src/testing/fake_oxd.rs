@@ -73,7 +73,7 @@ fn error_for(reason: Reason) -> oxd::Error {
         trouble(Cause::NotHttp),
         by_code("'code' is invalid."),
         by_code("'state' is not registered."),
-        BadAnswer::scripted(GetAccessTokenByRefreshToken::COMMAND, 400, ""),
+        BadAnswer::scripted(GetAccessTokenByRefreshToken::COMMAND, 500, "invalid_grant"),
     ];
     let is_meant = |error: &oxd::Error| Failure::from(error.clone()).reason == reason;
     all.into_iter()

@@ -9,9 +9,9 @@ use crate::base::{Key, Level, NoRandomness, Random, Seconds, Store, StoreError, 
 use crate::config::Expression;
 use crate::http::Host;
 
-/// Collects what is logged.
+/// Collects what is logged: the lines, and the level of each.
 #[derive(Default)]
-pub(crate) struct Log(pub RefCell<Vec<String>>);
+pub(crate) struct Log(pub RefCell<Vec<String>>, pub RefCell<Vec<Level>>);
 
 impl Random for Log {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
@@ -31,7 +31,8 @@ impl Host for Log {
         true
     }
 
-    fn log(&self, _: Level, line: &str) {
+    fn log(&self, level: Level, line: &str) {
+        self.1.borrow_mut().push(level);
         self.0.borrow_mut().push(line.to_owned());
     }
 }

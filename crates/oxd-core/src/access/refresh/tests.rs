@@ -2,7 +2,8 @@ use crate::base::Seconds;
 use serde_json::json;
 
 use super::*;
-use crate::config::RawSettings;
+use crate::base::Level;
+use crate::config::{RawSettings, RefusedRefresh};
 use crate::session::with_own;
 use crate::testing::{Browser, FakeStore, NOW, site};
 
@@ -27,6 +28,7 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
     browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
     assert_eq!(refreshed(&browser), Refresh::Unchanged);
     browser.oxd.failure = None;
+    browser.now = NOW + 246;
     let Refresh::Changed(written, cookies) = refreshed(&browser) else {
         panic!("new tokens")
     };
@@ -36,7 +38,7 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
         (parts.strings.access_token, parts.strings.refresh_token),
         (&b"new-access"[..], &b"refresh"[..])
     );
-    assert_eq!((parts.access_expires, parts.issued), (NOW + 541, NOW));
+    assert_eq!((parts.access_expires, parts.issued), (NOW + 546, NOW));
 }
 
 #[test]
@@ -78,7 +80,7 @@ fn a_refused_refresh_ends_the_session() {
     let file = site("s");
     let mut browser = Browser::that_refreshes(&file);
     browser.log_in("/app");
-    browser.now = NOW + 241;
+    browser.now = NOW + 301;
     browser.oxd.failure = Some(("refresh", Reason::RefreshRefused));
     assert_eq!(refreshed(&browser), Refresh::Ended);
     let answer = browser.ask("/app", crate::access::authn::ended);
@@ -153,4 +155,83 @@ fn a_refresh_is_done_once_for_all_machines() {
         "the other machine takes the new session over"
     );
     assert!(!there.oxd.commands().contains(&"refresh"));
+}
+
+/// What oxd or the provider answers to a refresh, and what becomes of a session whose access token lives 300 seconds.
+#[test]
+fn only_a_refusal_ends_a_session_and_only_once_its_token_has_expired() {
+    let file = site("s");
+    for (reason, action, after_token) in [
+        (Reason::RefreshRefused, RefusedRefresh::Login, Refresh::Ended),
+        (
+            Reason::RefreshRefused,
+            RefusedRefresh::Unauthorized,
+            Refresh::Unauthorized,
+        ),
+        (Reason::RefreshRefused, RefusedRefresh::Keep, Refresh::Unchanged),
+        // A broken token endpoint, a lost site, a provider that is down.
+        (Reason::OxdAnswer, RefusedRefresh::Login, Refresh::Unchanged),
+        (Reason::OxdUnreachable, RefusedRefresh::Login, Refresh::Unchanged),
+        (Reason::OxdTimeout, RefusedRefresh::Login, Refresh::Unchanged),
+    ] {
+        let mut browser = Browser::that_refreshes(&file);
+        browser.settings.refused_refresh = Some(action);
+        browser.log_in("/app");
+        browser.oxd.failure = Some(("refresh", reason));
+        browser.now = NOW + 241;
+        assert_eq!(refreshed(&browser), Refresh::Unchanged, "the token still works");
+        browser.now = NOW + 301;
+        assert_eq!(refreshed(&browser), after_token, "{reason:?} {action:?}");
+        assert_eq!(is_signed_in(&browser), after_token != Refresh::Ended);
+        let calls = || browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
+        let expected = if reason == Reason::RefreshRefused { 1 } else { 2 };
+        assert_eq!(calls(), expected, "a refused token is not sent again");
+    }
+}
+
+#[test]
+fn a_failing_refresh_is_tried_ever_more_seldom_and_reported_once() {
+    let file = site("s");
+    let mut browser = Browser::that_refreshes(&file);
+    browser.log_in("/app");
+    browser.oxd.failure = Some(("refresh", Reason::OxdTimeout));
+    let calls = |browser: &Browser<'_>| browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
+    let mut times = Vec::new();
+    for second in 241..1_200 {
+        browser.now = NOW + second;
+        let before = calls(&browser);
+        for _ in 0..3 {
+            assert_eq!(refreshed(&browser), Refresh::Unchanged);
+        }
+        if calls(&browser) > before {
+            assert_eq!(calls(&browser), before + 1);
+            times.push(second);
+        }
+    }
+    assert_eq!(times, [241, 246, 251, 261, 281, 321, 401, 561, 861, 1161]);
+    let failures = |browser: &Browser<'_>| {
+        let (lines, levels) = (browser.log.0.borrow(), browser.log.1.borrow());
+        let shown = lines
+            .iter()
+            .zip(levels.iter())
+            .filter(|(_, level)| **level != Level::Debug);
+        shown
+            .filter(|(line, _)| line.contains("were not refreshed"))
+            .count()
+    };
+    assert_eq!(failures(&browser), 1, "one line for one condition");
+    browser.oxd.failure = Some(("refresh", Reason::OxdUnreachable));
+    browser.now = NOW + 1_600;
+    refreshed(&browser);
+    assert_eq!(failures(&browser), 2, "another condition");
+    browser.oxd.failure = None;
+    browser.now = NOW + 2_000;
+    assert!(matches!(refreshed(&browser), Refresh::Changed(..)));
+    let again = browser
+        .log
+        .0
+        .borrow()
+        .iter()
+        .any(|line| line.contains("are refreshed again"));
+    assert!(again);
 }

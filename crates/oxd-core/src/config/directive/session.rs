@@ -8,7 +8,9 @@ use super::Directive;
 use super::Group::Session;
 use super::server::{exposed_file, secret};
 use crate::base::{KeyRing, LEAST_KEY_TEXT, Seconds};
-use crate::config::types::{CookieSecure, SameSite, SessionStore, TokenRefresh, TrustForwarded};
+use crate::config::types::{
+    CookieSecure, RefusedRefresh, SameSite, SessionStore, TokenRefresh, TrustForwarded,
+};
 use crate::config::value::{self, Complaint};
 
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
@@ -416,18 +418,39 @@ pub(super) const TABLE: &[Directive] = &[
         name: c"OxdTokenRefresh",
         group: Session,
         htaccess: false,
-        arguments: 1..=1,
-        syntax: "TIME | Off",
+        arguments: 1..=2,
+        syntax: "Off | TIME [login | 401 | keep]",
         default: "Off",
         summary: c"Refresh the access token when it expires in less than this",
         details: "Needs a refresh token from the provider. One request refreshes it and the others share the result \
-                  (single-flight); if oxd fails, the session stays unchanged.",
-        example: "OxdTokenRefresh 30s",
+                  (single-flight). While oxd or the provider fails, the session stays as it is, and the next attempt \
+                  waits longer each time, up to five minutes. When the provider has refused the refresh token and the \
+                  access token has expired, `login` (the default) ends the session, `401` answers that status, and \
+                  `keep` lets the session go on without a working access token.",
+        example: "OxdTokenRefresh 30s login",
         #[cfg(test)]
-        good: &[&["30s"], &["Off"]],
+        good: &[&["30s"], &["Off"], &["30s", "keep"], &["30s", "401"]],
         #[cfg(test)]
-        bad: &[&["soon"]],
+        bad: &[&["soon"], &["30s", "403"], &["Off", "keep"]],
         apply: |s, _, args| {
+            let refused = match args.get(1) {
+                None => RefusedRefresh::Login,
+                Some(_) if args[0].eq_ignore_ascii_case("off") => {
+                    return Err(Complaint::about(
+                        args[0],
+                        "Off alone, or TIME [login | 401 | keep]",
+                    ));
+                }
+                Some(word) => {
+                    let words = [
+                        ("login", RefusedRefresh::Login),
+                        ("401", RefusedRefresh::Unauthorized),
+                        ("keep", RefusedRefresh::Keep),
+                    ];
+                    value::choice(word, &words)?
+                }
+            };
+            s.refused_refresh = Some(refused);
             s.token_refresh = Some(if args[0].eq_ignore_ascii_case("off") {
                 TokenRefresh::Off
             } else {

@@ -142,3 +142,107 @@ fn wrong_credentials_are_told_from_other_trouble() {
     let (result, _) = run(1, |_, _| answer(500, json!({"error": "op_is_down"})));
     assert_eq!(result.unwrap_err(), Reason::OxdAnswer);
 }
+
+/// Runs a refresh against a scripted oxd that has issued a client token a while ago: the reason of the failure, and the
+/// commands that were sent.
+fn refresh(
+    protected: bool,
+    refused: impl Fn() -> Result<Answer, Trouble> + Send + Sync + 'static,
+    second_token: impl Fn() -> Result<Answer, Trouble> + Send + Sync + 'static,
+) -> (Reason, Vec<String>) {
+    let tokens = std::sync::atomic::AtomicUsize::new(0);
+    let script = move |command: &str, _: Option<&str>| match command {
+        "get-client-token" if tokens.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 => {
+            answer(200, json!({"access_token": "t", "expires_in": 299}))
+        }
+        "get-client-token" => second_token(),
+        "get-access-token-by-refresh-token" => refused(),
+        _ => answer(200, json!({"uri": "https://op/logout"})),
+    };
+    let transport = Scripted {
+        answer: Box::new(script),
+        calls: Mutex::default(),
+    };
+    let client = Client::new(transport, crate::testing::stats());
+    let (url, secret) = ("http://oxd/".parse().unwrap(), Secret::new("s".into()));
+    let provider = Some(Provider::Host("https://op"));
+    let credentials = GetClientToken::new("c", &secret, provider);
+    let site = Site {
+        server: server::tests::server(&url),
+        id: SiteId("id"),
+        provider,
+        credentials: protected.then_some(credentials),
+    };
+    let at = client.at(site);
+    GetLogoutUri::default().send(&at).unwrap();
+    if let Some(credentials) = site.credentials.as_ref() {
+        at.token_cell(credentials).grow_old();
+    }
+    lock(&client.transport.calls).clear();
+    let failure = Failure::from(at.refresh("rt", &["openid"]).unwrap_err());
+    let calls = lock(&client.transport.calls).clone();
+    (failure.reason, calls)
+}
+
+#[test]
+fn a_refused_refresh_token_is_told_from_a_provider_that_fails() {
+    let internal = || {
+        answer(
+            500,
+            json!({"error": "internal_error", "error_description": "Unknown"}),
+        )
+    };
+    let fresh = || answer(200, json!({"access_token": "t2", "expires_in": 299}));
+    let down = || {
+        answer(
+            500,
+            json!({"code": 500, "message": "It has been logged (ID 9f3d)."}),
+        )
+    };
+    let (reason, calls) = refresh(true, internal, fresh);
+    assert_eq!(
+        reason,
+        Reason::RefreshRefused,
+        "the provider has just issued a token"
+    );
+    assert_eq!(calls, ["get-access-token-by-refresh-token", "get-client-token"]);
+    assert_eq!(
+        refresh(true, internal, internal).0,
+        Reason::OxdAnswer,
+        "its token endpoint is broken"
+    );
+    assert_eq!(
+        refresh(true, internal, || Err(Trouble::new(Cause::NoAnswer, "why"))).0,
+        Reason::OxdAnswer
+    );
+    assert_eq!(
+        refresh(false, internal, fresh).0,
+        Reason::OxdAnswer,
+        "nobody knows"
+    );
+    for (status, body) in [
+        (
+            500,
+            json!({"code": 500, "message": "It has been logged (ID 9f3d)."}),
+        ),
+        (400, json!({"error": "invalid_oxd_id"})),
+        (
+            400,
+            json!({"error": "bad_request", "error_description": "'refresh token' is empty"}),
+        ),
+        (503, json!({"servlet": "x", "message": "Service Unavailable"})),
+    ] {
+        let refused = body.clone();
+        let (reason, calls) = refresh(true, move || answer(status, refused.clone()), fresh);
+        assert_ne!(reason, Reason::RefreshRefused, "{body}");
+        assert_eq!(calls.len(), 1, "{body}: nothing more to find out");
+    }
+    // The client token was refused: one new one, one more try.
+    let inactive = || answer(403, json!({"error": "inactive_access_token"}));
+    let (reason, calls) = refresh(true, inactive, fresh);
+    assert_eq!((reason, calls.len()), (Reason::ClientTokenRefused, 3));
+    assert_eq!(
+        refresh(true, || Err(Trouble::new(Cause::NoAnswer, "why")), down).0,
+        Reason::OxdTimeout
+    );
+}

@@ -92,7 +92,22 @@ pub trait Request: Serialize {
 
     /// Reads the members of an answer. The error names a member that is missing, and no value.
     fn read(answer: Map<String, Value>) -> Result<Self::Answer, String> {
-        serde_json::from_value(Value::Object(answer)).map_err(|error| {
+        // Versions differ in whether they leave a member out or say null.
+        let answer: Map<String, Value> = answer.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        let texts = || {
+            let text = |value: &Value| match value {
+                Value::Number(number) => number.to_string().into(),
+                other => other.clone(),
+            };
+            answer
+                .iter()
+                .map(|(name, value)| (name.clone(), text(value)))
+                .collect()
+        };
+        let read = serde_json::from_value(Value::Object(answer.clone()));
+        // Where a text is expected, a number stands for its digits.
+        let read = read.or_else(|error| serde_json::from_value(Value::Object(texts())).map_err(|_| error));
+        read.map_err(|error| {
             // serde_json's message may quote a value, and with it a token.
             match error.to_string().strip_prefix("missing field ") {
                 Some(member) => format!("without the member {member}"),
@@ -155,6 +170,11 @@ pub(super) mod tests {
         let read = |answer: Value| logout_uri::GetLogoutUri::read(answer.as_object().unwrap().clone());
         let wrong = |answer| read(answer).err().unwrap();
         assert_eq!(wrong(serde_json::json!({})), "without the member `uri`");
+        assert_eq!(
+            wrong(serde_json::json!({"uri": null})),
+            "without the member `uri`"
+        );
+        assert_eq!(read(serde_json::json!({"uri": 5})).unwrap().uri, "5");
         assert_eq!(
             wrong(serde_json::json!({"uri": ["hunter2"]})),
             "a member has the wrong type"

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Request;
 use crate::base::{Reason, Secret};
-use crate::oxd::BadAnswer;
-use crate::oxd::Command;
+use crate::oxd::{BadAnswer, Command, Error};
 
 /// The members of `get-access-token-by-refresh-token`.
 #[derive(Serialize)]
@@ -34,10 +33,28 @@ impl Request for GetAccessTokenByRefreshToken<'_> {
     type Answer = Refreshed;
 }
 
-/// oxd says it in its own words or in those of the provider (RFC 6749 section 5.2), with 400 or with 500.
+/// The provider's own words (RFC 6749 section 5.2), where a version of oxd passes them on. Usually oxd answers 500
+/// `internal_error`, for a refused token and for a broken token endpoint alike: [`may_be_refused`].
 fn reason(answer: &BadAnswer, body: &str) -> Option<Reason> {
-    let refused = answer.status == 400 || body.contains("invalid_grant");
+    let refused =
+        answer.passed_through.is_none() && answer.foreign.is_none() && body.contains("invalid_grant");
     refused.then_some(Reason::RefreshRefused)
+}
+
+/// Whether an error is what oxd answers when the provider refuses a refresh token, among other things.
+pub(in crate::oxd) fn may_be_refused(error: &Error) -> bool {
+    matches!(error, Error::Answer(bad) if bad.status == 500 && bad.error == "internal_error")
+}
+
+/// The same error, as the refusal that it turned out to be.
+pub(in crate::oxd) fn refused(error: Error) -> Error {
+    match error {
+        Error::Answer(mut bad) => {
+            bad.reason = Some(Reason::RefreshRefused);
+            Error::Answer(bad)
+        }
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -46,19 +63,25 @@ mod tests {
     use crate::oxd::commands::tests::failure;
 
     #[test]
-    fn a_refused_token_is_told_from_a_broken_token_endpoint() {
+    fn the_providers_own_word_is_taken_and_nothing_else() {
         let reason = |status, body| failure(GetAccessTokenByRefreshToken::COMMAND, status, body);
         for (status, body) in [
-            (400, r#"{"error": "bad_request"}"#),
             (500, r#"{"error": "internal_error", "details": "invalid_grant"}"#),
             (
                 500,
                 r#"{"code": 500, "message": "{\"error\":\"invalid_grant\"}"}"#,
             ),
-            (403, "invalid_grant"),
         ] {
             assert_eq!(reason(status, body), Reason::RefreshRefused, "{body}");
         }
-        assert_eq!(reason(500, r#"{"error": "internal_error"}"#), Reason::OxdAnswer);
+        for (status, body) in [
+            (500, r#"{"error": "internal_error"}"#),
+            (400, r#"{"error": "bad_request"}"#),
+            (400, r#"{"error": "invalid_oxd_id"}"#),
+            (500, r#"{"code": 500, "message": "It has been logged (ID 7)."}"#),
+            (400, "invalid_grant"),
+        ] {
+            assert_eq!(reason(status, body), Reason::OxdAnswer, "{body}");
+        }
     }
 }

@@ -230,6 +230,9 @@ fn marks_are_the_same_numbers_for_ever() {
         (About::State, 5),
         (About::Issuer, 6),
         (About::Replaced, 7),
+        (About::RefusedRefresh, 8),
+        (About::FailingRefresh, 9),
+        (About::Condition, 10),
     ];
     for (about, number) in words {
         assert_eq!(about as u8, number);

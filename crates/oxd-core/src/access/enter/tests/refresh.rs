@@ -32,12 +32,12 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
             &["refresh"],
         ),
         (
-            "a provider that refuses",
+            "a provider that refuses while the token still works",
             refresh_ahead(),
             Some(Reason::RefreshRefused),
             MAIN,
-            Respond(302),
-            &["refresh", "get-authorization-url"],
+            Admit(1, true),
+            &["refresh"],
         ),
         (
             "claims",
