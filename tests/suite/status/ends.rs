@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use oxd_dev::{Fault, Signer};
-use oxd_tests::{Browser, DEMO_SUB, TestSite, approve, begin, sign_in};
+use oxd_tests::{Browser, DEMO_SUB, TestSite, approve, begin, sign_in, wait_until};
 use serde_json::json;
 
 use super::common::{by_program, refusal, watched};
@@ -51,9 +51,12 @@ const ENDINGS: &[(&str, Ending)] = &[
         by_program("POST", &url, &[("logout_token", &token)]).expect(200);
     }),
     ("provider", |site, browser| {
-        let fault = refusal(400, "invalid_grant", "The refresh token is over.");
-        site.oxd.fault(REFRESH, Fault::Times(1, Box::new(fault)));
-        browser.get(site.url("/app/refreshed/index.html")).expect(302);
+        let fault = refusal(500, "internal_error", "Unknown internal server error occurs.");
+        site.oxd.fault(REFRESH, fault);
+        wait_until("the end of the access token", || {
+            browser.get(site.url("/app/refreshed/index.html")).status == 302
+        });
+        site.oxd.clear_faults();
     }),
 ];
 
@@ -66,6 +69,7 @@ fn sid(site: &TestSite, browser: &Browser) -> String {
 fn site(directives: &str) -> TestSite {
     watched()
         .directives(directives)
+        .provider(|provider| provider.access_token_lifetime = Duration::from_secs(2))
         .config("<Location /app/refreshed>\nOxdTokenRefresh 1h\n</Location>")
         .httpd(|httpd| {
             httpd.file("docroot/app/refreshed/index.html", "refreshed");

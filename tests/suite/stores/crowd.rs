@@ -117,8 +117,8 @@ fn a_hundred_thousand_requests_mix_nobody_up() {
     let site = site(&store)
         .users(users.collect())
         .provider(|provider| provider.consent = false)
-        .directives("OxdSessionIdle 100s\nOxdServerMaxCalls 24")
-        .httpd(|httpd| httpd.processes(4, 32).log_level("warn"))
+        .directives("OxdSessionIdle 100s\nOxdServerMaxCalls 33")
+        .httpd(|httpd| httpd.processes(4, 44).log_level("warn"))
         .config("Header always set X-User \"expr=%{REMOTE_USER}\"\nMaxKeepAliveRequests 1000")
         .start();
     let counts = Counts::default();
@@ -139,8 +139,8 @@ fn a_hundred_thousand_requests_mix_nobody_up() {
     );
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(requests >= REQUESTS && logouts >= 1000, "{requests}, {logouts}");
-    // Half as much is usual; a KiB left behind by each request would be seen.
-    assert!(largest < 40 * 1024, "a child of {largest} KiB");
+    // Some 40 MiB are usual with so many threads; a KiB left behind by each request would be seen.
+    assert!(largest < 56 * 1024, "a child of {largest} KiB");
     assert_eq!(site.oxd.count("get-tokens-by-code"), logins);
     assert_eq!(site.oxd.count("get-logout-uri"), logouts);
     assert_eq!(logins - logouts, THREADS * EACH);
