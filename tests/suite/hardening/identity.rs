@@ -57,7 +57,7 @@ const PATHS: [&str; 10] = [
 ];
 
 fn site(rules: &str) -> TestSite {
-    let site = TestSite::builder()
+    TestSite::builder()
         .config(&WAYS.replace("RULES", rules))
         .httpd(|httpd| {
             let httpd = httpd.load("rewrite").load("include").load("negotiation");
@@ -75,8 +75,7 @@ fn site(rules: &str) -> TestSite {
             );
             httpd.allow_log(r"\[include:error\]|AH01374")
         })
-        .start();
-    site
+        .start()
 }
 
 fn forged(browser: &Browser, url: String) -> oxd_tests::Answer {

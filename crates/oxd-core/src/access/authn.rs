@@ -20,7 +20,8 @@ pub(super) fn is_aged(settings: &AccessSettings, record: &SessionRecord<'_>, now
         let is_young = !record.auth_time.is_zero() && now <= record.auth_time.saturating_add(age);
         let asked = record.asked_age.is_some_and(|asked| asked <= age);
         let moment = age.clamp(SATISFIES_FOR, CLOCK_LEEWAY);
-        !is_young && !(asked && now < record.issued.saturating_add(moment))
+        let is_new = asked && now < record.issued.saturating_add(moment);
+        !(is_young || is_new)
     })
 }
 

@@ -39,6 +39,8 @@ pub struct Visit<'v, 'r> {
 
 /// The decision of a protected location.
 #[derive(Debug)]
+// Most requests are admitted; a box would cost each an allocation.
+#[allow(clippy::large_enum_variant)]
 pub enum Admission<'r> {
     /// The request is admitted as a user.
     Admit(Admitted<'r>),
@@ -194,6 +196,8 @@ fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admis
 }
 
 /// A session after it was refreshed or its use recorded.
+// Nearly always the large variant.
+#[allow(clippy::large_enum_variant)]
 enum Renewal<'r> {
     /// It goes on, with cookies for the answer.
     Goes(Opened<'r>, Vec<String>),

@@ -12,3 +12,6 @@ pub(crate) use preserve::{limit as form_limit, offer as offer_form};
 pub(crate) use start::{ANY_ACR, AuthRequestOverrides, LoginRequest, from_link, start_with};
 pub(crate) use target::{below, login_link, own_address};
 pub(crate) use verify::check_user_info;
+
+#[cfg(test)]
+mod tests;

@@ -16,11 +16,14 @@ const SHARED_FOR: Duration = Duration::from_secs(60);
 /// How long a failure is shared, so that a failing oxd is not asked again by each request.
 const FAILED_FOR: Duration = Duration::from_secs(10);
 
+/// When an answer came, and what it was.
 type Known<A> = (Instant, Result<A, Error>);
+/// The call for one token.
+type Shared<A> = Flight<Option<Known<A>>>;
 
 /// The calls of one kind in one process, by the token that each uses up.
 pub(super) struct SingleFlight<A> {
-    by_token: Mutex<HashMap<String, Arc<Flight<Option<Known<A>>>>>>,
+    by_token: Mutex<HashMap<String, Arc<Shared<A>>>>,
 }
 
 impl<A> Default for SingleFlight<A> {

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Mark;
+use super::lease::{Lease, take};
 use crate::base::{Millis, Seconds, wall};
 
 /// Capacity for marks. A mark expires by itself.
@@ -29,11 +30,11 @@ const LOCKS: usize = 1 << 8;
 /// Capacity for leases. Two sessions with the same slot only wait for each other.
 const LEASES: usize = 1 << 12;
 /// Capacity for notes.
-const NOTES: usize = 256;
+pub(super) const NOTES: usize = 256;
 /// The slots that are searched for a note.
-const NOTE_WINDOW: usize = 4;
+pub(super) const NOTE_WINDOW: usize = 4;
 /// A note: its mark, its end, its length, its version, and the bytes.
-const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
+pub(super) const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
 /// The longest note, in bytes: a session that fits into a browser's cookies.
 pub(crate) const NOTE_BYTES: usize = 6 * 1024;
 
@@ -42,7 +43,7 @@ const MARKS_AT: usize = HEADER;
 const USES_AT: usize = MARKS_AT + 2 * MARKS;
 const LOCKS_AT: usize = USES_AT + 2 * USES;
 const LEASES_AT: usize = LOCKS_AT + LOCKS;
-const NOTES_AT: usize = LEASES_AT + LEASES;
+pub(super) const NOTES_AT: usize = LEASES_AT + LEASES;
 /// The size of the memory, in 64-bit words.
 pub const WORDS: usize = NOTES_AT + NOTES * NOTE_WORDS;
 
@@ -150,7 +151,7 @@ impl Fact {
 /// The shared memory of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory<'m> {
-    words: &'m [AtomicU64],
+    pub(super) words: &'m [AtomicU64],
     keeper: Option<&'m dyn Keeper>,
 }
 
@@ -421,92 +422,6 @@ impl<'m> Memory<'m> {
     pub fn lease(&self, mark: Mark, now: Seconds, until: Seconds) -> Option<Lease<'m>> {
         let word = &self.words[LEASES_AT + mark.slot() % LEASES];
         take(word, now, until.saturating_sub(now), LEASE_LASTS)
-    }
-
-    /// The slots in which a note may be.
-    fn note_places(&self, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64]> {
-        let (words, first) = (self.words, mark.slot());
-        (first..first + NOTE_WINDOW).map(move |place| {
-            let at = NOTES_AT + (place % NOTES) * NOTE_WORDS;
-            &words[at..at + NOTE_WORDS]
-        })
-    }
-
-    /// Stores an encrypted note in place of the one that expires first. Notes are a best-effort cache.
-    /// Only the process with the mark's lease may store its note.
-    pub fn keep_note(&self, mark: Mark, sealed: &[u8], until: Seconds) {
-        if sealed.len() > NOTE_BYTES {
-            return;
-        }
-        let own = self
-            .note_places(mark)
-            .find(|note| note[0].load(Ordering::Acquire) == mark.word());
-        let first_to_end = || {
-            self.note_places(mark)
-                .min_by_key(|note| note[1].load(Ordering::Relaxed))
-        };
-        let Some(note) = own.or_else(first_to_end) else {
-            return;
-        };
-        // A concurrent reader gets a mixture of both notes, which cannot be decrypted.
-        note[0].store(0, Ordering::Release);
-        for (word, bytes) in note[4..].iter().zip(sealed.chunks(8)) {
-            let mut whole = [0; 8];
-            whole[..bytes.len()].copy_from_slice(bytes);
-            word.store(u64::from_le_bytes(whole), Ordering::Relaxed);
-        }
-        note[1].store(until.0, Ordering::Relaxed);
-        note[2].store(sealed.len() as u64, Ordering::Relaxed);
-        note[0].store(mark.word(), Ordering::Release);
-    }
-
-    /// The note of a mark, still encrypted.
-    pub fn note(&self, mark: Mark, now: Seconds) -> Option<Vec<u8>> {
-        let note = self
-            .note_places(mark)
-            .find(|note| note[0].load(Ordering::Acquire) == mark.word())?;
-        if Seconds(note[1].load(Ordering::Relaxed)) <= now {
-            return None;
-        }
-        let length = usize::try_from(note[2].load(Ordering::Relaxed))
-            .ok()?
-            .min(NOTE_BYTES);
-        let mut bytes: Vec<u8> = note[4..4 + length.div_ceil(8)]
-            .iter()
-            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-            .collect();
-        bytes.truncate(length);
-        Some(bytes)
-    }
-}
-
-/// Takes a word that holds the time at which its holder loses it; `None` while another has it. `longest` bounds how far
-/// ahead that time can lie: a later one was written by a clock that has been set back since.
-fn take(word: &AtomicU64, now: Seconds, lasts: Seconds, longest: Seconds) -> Option<Lease<'_>> {
-    let held = word.load(Ordering::Acquire);
-    let is_held = Seconds(held) > now && Seconds(held) <= now.saturating_add(longest);
-    let until = now.saturating_add(lasts.min(longest));
-    let took = !is_held
-        && word
-            .compare_exchange(held, until.0, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
-    // Made only when it is ours: dropping it returns it.
-    took.then(|| Lease { word, until })
-}
-
-/// The exclusive right to do something, such as to refresh a session. Dropping it returns it.
-#[derive(Debug)]
-pub struct Lease<'m> {
-    word: &'m AtomicU64,
-    until: Seconds,
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        // The exchange fails if the lease has expired and another process has taken it.
-        let _ = self
-            .word
-            .compare_exchange(self.until.0, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 

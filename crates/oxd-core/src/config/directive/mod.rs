@@ -1,5 +1,6 @@
 //! The table of directives: the single source for parsing, the reference page and the messages of `configtest`.
 
+mod cookie;
 mod identity;
 mod login;
 mod reference;
@@ -142,12 +143,21 @@ impl Directive {
 }
 
 /// The number of directives.
-pub const COUNT: usize =
-    server::TABLE.len() + login::TABLE.len() + session::TABLE.len() + identity::TABLE.len();
+pub const COUNT: usize = server::TABLE.len()
+    + login::TABLE.len()
+    + session::TABLE.len()
+    + cookie::TABLE.len()
+    + identity::TABLE.len();
 
 /// All directives, in the order of the reference.
 pub static TABLE: [&Directive; COUNT] = {
-    let parts = [server::TABLE, login::TABLE, session::TABLE, identity::TABLE];
+    let parts = [
+        server::TABLE,
+        login::TABLE,
+        session::TABLE,
+        cookie::TABLE,
+        identity::TABLE,
+    ];
     let mut table = [&server::TABLE[0]; COUNT];
     let (mut part, mut at) = (0, 0);
     while part < parts.len() {

@@ -1,0 +1,35 @@
+//! Words of shared memory that one process holds at a time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::base::Seconds;
+
+/// Takes a word that holds the time at which its holder loses it; `None` while another has it. `longest` bounds how far
+/// ahead that time can lie: a later one was written by a clock that has been set back since.
+pub(super) fn take(word: &AtomicU64, now: Seconds, lasts: Seconds, longest: Seconds) -> Option<Lease<'_>> {
+    let held = word.load(Ordering::Acquire);
+    let is_held = Seconds(held) > now && Seconds(held) <= now.saturating_add(longest);
+    let until = now.saturating_add(lasts.min(longest));
+    let took = !is_held
+        && word
+            .compare_exchange(held, until.0, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+    // Made only when it is ours: dropping it returns it.
+    took.then(|| Lease { word, until })
+}
+
+/// The exclusive right to do something, such as to refresh a session. Dropping it returns it.
+#[derive(Debug)]
+pub struct Lease<'m> {
+    word: &'m AtomicU64,
+    until: Seconds,
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        // The exchange fails if the lease has expired and another process has taken it.
+        let _ = self
+            .word
+            .compare_exchange(self.until.0, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
