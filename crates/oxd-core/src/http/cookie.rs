@@ -71,31 +71,52 @@ pub struct Split {
 /// Takes a header apart into the module's own cookies and others; `None` when none is the module's.
 ///
 /// httpd joins two `Cookie` fields of one request with a comma, which also stands in cookies of other applications: it
-/// ends a cookie of the module, and begins one where the module's name follows.
+/// ends a cookie of the module, and begins one where the module's name follows. A name with the prefix `__Host-` or
+/// `__Secure-` never begins there for the module: a cookie of any name, which another host of the domain may set, could
+/// hold the text.
 pub fn split(header: &[u8], is_own: impl Fn(&[u8]) -> bool) -> Option<Split> {
     let own_pair =
         |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|equals| is_own(pair[..equals].trim_ascii()));
     if memchr::memchr(b',', header).is_none() {
         return without(header, is_own).map(|others| Split { whole: None, others });
     }
-    let mut fields: Vec<&[u8]> = Vec::new();
+    let is_prefixed = |field: &[u8]| {
+        let starts = |prefix: &[u8]| {
+            field
+                .get(..prefix.len())
+                .is_some_and(|f| f.eq_ignore_ascii_case(prefix))
+        };
+        starts(b"__Host-") || starts(b"__Secure-")
+    };
+    // Each with whether it follows a comma.
+    let mut fields: Vec<(&[u8], bool)> = Vec::new();
     for pair in pairs(header).filter(|pair| !pair.is_empty()) {
         let mut start = 0;
         for comma in memchr::memchr_iter(b',', pair) {
             if own_pair(&pair[start..comma]) || own_pair(&pair[comma + 1..]) {
-                fields.push(pair[start..comma].trim_ascii());
+                fields.push((pair[start..comma].trim_ascii(), start > 0));
                 start = comma + 1;
             }
         }
-        fields.push(pair[start..].trim_ascii());
+        fields.push((pair[start..].trim_ascii(), start > 0));
     }
-    if !fields.iter().any(|field| own_pair(field)) {
+    if !fields.iter().any(|(field, _)| own_pair(field)) {
         return None;
     }
     let joined = |fields: &[&[u8]]| fields.join(&b"; "[..]);
-    let others: Vec<_> = fields.iter().copied().filter(|field| !own_pair(field)).collect();
+    let is_trusted = |field: &&(&[u8], bool)| !(field.1 && own_pair(field.0) && is_prefixed(field.0));
+    let whole: Vec<_> = fields
+        .iter()
+        .filter(is_trusted)
+        .map(|(field, _)| *field)
+        .collect();
+    let others: Vec<_> = fields
+        .iter()
+        .map(|(field, _)| *field)
+        .filter(|field| !own_pair(field))
+        .collect();
     Some(Split {
-        whole: Some(joined(&fields)),
+        whole: Some(joined(&whole)),
         others: joined(&others),
     })
 }
@@ -324,6 +345,20 @@ mod tests {
             ),
         ] {
             assert_eq!(split(header), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_comma_begins_no_cookie_with_a_prefix() {
+        let own = |name: &[u8]| name.eq_ignore_ascii_case(b"__Host-s");
+        for (header, whole, others) in [
+            ("a=x, __Host-s=planted; __Host-s=own", "a=x; __Host-s=own", "a=x"),
+            ("a=x, __host-s=planted", "a=x", "a=x"),
+            ("__Host-s=own, a=x", "__Host-s=own; a=x", "a=x"),
+        ] {
+            let split = split(header.as_bytes(), own).unwrap();
+            assert_eq!(split.whole.unwrap(), whole.as_bytes(), "{header}");
+            assert_eq!(split.others, others.as_bytes(), "{header}");
         }
     }
 

@@ -90,7 +90,8 @@ pub(crate) fn from_link(ctx: &Ctx<'_>, request: &LoginRequest) -> Response {
     let hint = request.login_hint.first().map(String::as_str);
     let overrides = AuthRequestOverrides {
         max_age: ctx.request.max_age_at(&target),
-        login_hint: hint.filter(|hint| !hint.is_empty() && hint.len() <= HINT_LIMIT),
+        login_hint: hint
+            .filter(|hint| !hint.is_empty() && hint.len() <= HINT_LIMIT && !hint.contains(char::is_control)),
         is_retry: request.is_retry,
         ..AuthRequestOverrides::default()
     };

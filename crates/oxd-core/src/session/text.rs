@@ -3,7 +3,7 @@
 use super::env::SessionEnv;
 use super::store::Kind;
 use crate::base::{Failure, Purpose, Seconds};
-use crate::shm::{Mark, NOTE_BYTES};
+use crate::shm::{Mark, NOTE_BYTES, Note};
 
 /// Keeps a text under a mark. `false` when there is no place for one of this size.
 pub(crate) fn keep_text(
@@ -28,7 +28,7 @@ pub(crate) fn keep_text(
     if sealed.len() > NOTE_BYTES {
         return Ok(false);
     }
-    env.memory.keep_note(mark, &sealed, until);
+    env.memory.keep_note(Note::Login, mark, &sealed, until);
     Ok(true)
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn kept_text(env: &SessionEnv<'_>, mark: Mark) -> Option<String> {
     let text = match env.entries() {
         Some(entries) => entries.get(&Kind::Text.of_mark(env.site, mark)).ok()??,
         None => {
-            let sealed = env.memory.note(mark, env.now)?;
+            let sealed = env.memory.note(Note::Login, mark, env.now)?;
             let mut buffer = vec![0; sealed.len()];
             let opened = env
                 .settings

@@ -6,7 +6,7 @@ use super::record::SessionRecord;
 use super::store::TimeKey;
 use super::{cookies, revoke};
 use crate::base::{Failure, Purpose, Seconds};
-use crate::shm::{About, Mark};
+use crate::shm::{About, Mark, Note};
 
 /// How long other requests that still carry the old cookie can find the new session.
 const NOTE_LASTS: Seconds = Seconds(600);
@@ -60,7 +60,8 @@ pub fn publish(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>
         .keys
         .seal_bytes(env.host, Purpose::Entry, &note_aad(env, &record.id), bytes)?;
     let (now, until) = (env.now, env.now.saturating_add(NOTE_LASTS));
-    env.memory.keep_note(Mark::of_session(&record.id), &sealed, until);
+    env.memory
+        .keep_note(Note::Session, Mark::of_session(&record.id), &sealed, until);
     if let Some(earlier) = record.version.checked_sub(1) {
         env.memory.know(replaced(env, &record.id, earlier), now, until);
     }
@@ -106,7 +107,9 @@ pub fn newer(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<u8
     let found = match (env.entries(), key_of(record)) {
         (Some(entries), Some(key)) => entries.get(&key)?,
         _ => {
-            let sealed = env.memory.note(Mark::of_session(&record.id), env.now);
+            let sealed = env
+                .memory
+                .note(Note::Session, Mark::of_session(&record.id), env.now);
             sealed.and_then(|sealed| {
                 let mut buffer = vec![0; sealed.len()];
                 let aad = note_aad(env, &record.id);

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! 8 words of header | marks: MARKS x (hash, value) | uses: USES x (hash, value) | locks: LOCKS x 1 |
-//! leases: LEASES x 1 | notes: NOTES x NOTE_WORDS
+//! leases: LEASES x 1 | notes of sessions, notes of logins: NOTES x NOTE_WORDS each
 //! value: moment in milliseconds, 42 bits | end in units of 1024 seconds, 22 bits
 //! ```
 
@@ -29,7 +29,7 @@ const WINDOW: usize = 16;
 const LOCKS: usize = 1 << 8;
 /// Capacity for leases. Two sessions with the same slot only wait for each other.
 const LEASES: usize = 1 << 12;
-/// Capacity for notes.
+/// Capacity for notes of each kind.
 pub(super) const NOTES: usize = 256;
 /// The slots that are searched for a note.
 pub(super) const NOTE_WINDOW: usize = 4;
@@ -45,10 +45,10 @@ const LOCKS_AT: usize = USES_AT + 2 * USES;
 const LEASES_AT: usize = LOCKS_AT + LOCKS;
 pub(super) const NOTES_AT: usize = LEASES_AT + LEASES;
 /// The size of the memory, in 64-bit words.
-pub const WORDS: usize = NOTES_AT + NOTES * NOTE_WORDS;
+pub const WORDS: usize = NOTES_AT + 2 * NOTES * NOTE_WORDS;
 
 /// Identifies the layout. Memory with another number is cleared.
-const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x03");
+const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x04");
 /// The index of the counter of marks that were evicted before they expired.
 const LOST: usize = 1;
 /// The index of the longest lifetime of a session, in seconds.

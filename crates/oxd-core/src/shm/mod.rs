@@ -11,3 +11,4 @@ pub(crate) use mark::About;
 pub use mark::Mark;
 pub(crate) use memory::NOTE_BYTES;
 pub use memory::{KEPT_WORDS, Keeper, Memory, WORDS as MEMORY_WORDS};
+pub(crate) use notes::Note;

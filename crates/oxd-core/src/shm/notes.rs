@@ -6,27 +6,37 @@ use super::Mark;
 use super::memory::{Memory, NOTE_BYTES, NOTE_WINDOW, NOTE_WORDS, NOTES, NOTES_AT};
 use crate::base::Seconds;
 
+/// What a note is about. Each kind has a table of its own: strangers begin logins, and must not displace what sessions
+/// need.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Note {
+    /// A refreshed session.
+    Session,
+    /// The address at which a login ends.
+    Login,
+}
+
 impl<'m> Memory<'m> {
     /// The slots in which a note may be.
-    fn note_places(&self, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64]> {
+    fn note_places(&self, kind: Note, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64]> {
         let (words, first) = (self.words, mark.slot());
         (first..first + NOTE_WINDOW).map(move |place| {
-            let at = NOTES_AT + (place % NOTES) * NOTE_WORDS;
+            let at = NOTES_AT + (kind as usize * NOTES + place % NOTES) * NOTE_WORDS;
             &words[at..at + NOTE_WORDS]
         })
     }
 
     /// Stores an encrypted note in place of the one that expires first. Notes are a best-effort cache.
     /// Only the process with the mark's lease may store its note.
-    pub fn keep_note(&self, mark: Mark, sealed: &[u8], until: Seconds) {
+    pub(crate) fn keep_note(&self, kind: Note, mark: Mark, sealed: &[u8], until: Seconds) {
         if sealed.len() > NOTE_BYTES {
             return;
         }
         let own = self
-            .note_places(mark)
+            .note_places(kind, mark)
             .find(|note| note[0].load(Ordering::Acquire) == mark.word());
         let first_to_end = || {
-            self.note_places(mark)
+            self.note_places(kind, mark)
                 .min_by_key(|note| note[1].load(Ordering::Relaxed))
         };
         let Some(note) = own.or_else(first_to_end) else {
@@ -45,9 +55,9 @@ impl<'m> Memory<'m> {
     }
 
     /// The note of a mark, still encrypted.
-    pub fn note(&self, mark: Mark, now: Seconds) -> Option<Vec<u8>> {
+    pub(crate) fn note(&self, kind: Note, mark: Mark, now: Seconds) -> Option<Vec<u8>> {
         let note = self
-            .note_places(mark)
+            .note_places(kind, mark)
             .find(|note| note[0].load(Ordering::Acquire) == mark.word())?;
         if Seconds(note[1].load(Ordering::Relaxed)) <= now {
             return None;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::{Seconds, SiteId};
-use crate::shm::About;
+use crate::shm::{About, Note};
 
 const NOW: Seconds = Seconds(1_800_000_000);
 
@@ -189,17 +189,27 @@ fn notes_come_back_whole_until_their_time_is_over() {
     let memory = Memory::over(&words).unwrap();
     for length in [0, 1, 7, 8, 9, 4_000, NOTE_BYTES] {
         let text: Vec<u8> = (0..length).map(|n| n as u8).collect();
-        memory.keep_note(user("alice"), &text, NOW + 60);
-        assert_eq!(memory.note(user("alice"), NOW).unwrap(), text);
+        memory.keep_note(Note::Session, user("alice"), &text, NOW + 60);
+        assert_eq!(memory.note(Note::Session, user("alice"), NOW).unwrap(), text);
     }
-    memory.keep_note(user("alice"), &[1; NOTE_BYTES + 1], NOW + 60);
+    memory.keep_note(Note::Session, user("alice"), &[1; NOTE_BYTES + 1], NOW + 60);
     assert_eq!(
-        memory.note(user("alice"), NOW).unwrap().len(),
+        memory.note(Note::Session, user("alice"), NOW).unwrap().len(),
         NOTE_BYTES,
         "one that is too long is left out"
     );
-    assert!(memory.note(user("alice"), NOW + 60).is_none());
-    assert!(memory.note(user("bob"), NOW).is_none());
+    assert!(memory.note(Note::Session, user("alice"), NOW + 60).is_none());
+    assert!(memory.note(Note::Session, user("bob"), NOW).is_none());
+    // Logins of strangers take no room from sessions.
+    memory.keep_note(Note::Session, user("alice"), b"session", NOW + 60);
+    for n in 0..10_000 {
+        memory.keep_note(Note::Login, user(&n.to_string()), b"login", NOW + 600);
+    }
+    assert_eq!(
+        memory.note(Note::Session, user("alice"), NOW).unwrap(),
+        b"session"
+    );
+    assert!(memory.note(Note::Login, user("alice"), NOW).is_none());
 }
 
 #[test]
