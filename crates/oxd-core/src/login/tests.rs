@@ -168,6 +168,10 @@ fn a_browser_that_keeps_no_cookies_is_told_after_one_restart() {
     assert_eq!((answer.status, hops), (400, 3));
     let page = String::from_utf8_lossy(answer.body_bytes()).into_owned();
     assert!(page.contains("Allow cookies for this site"), "{page}");
+    assert!(
+        !page.contains("sign-in service said"),
+        "those are our own words: {page}"
+    );
 }
 
 #[test]

@@ -59,6 +59,7 @@ struct Error<'p> {
     style: &'static str,
     title: &'p str,
     text: &'p str,
+    says: &'p str,
     told: Option<&'p str>,
     link: Option<&'p str>,
     label: &'p str,
@@ -157,14 +158,24 @@ pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> Strin
     })
 }
 
-/// The page for a refusal. `told` is the provider's message, `link` the address to try again.
+/// The page for a refusal. `told` is the provider's message, the acr values that are needed, or the cause that the module
+/// has found; `link` is the address to try again.
 pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: &Reference) -> String {
     let told = told.map(|text| text.chars().take(TOLD_LIMIT).collect::<String>());
+    // What the module has found out itself takes the place of its usual text.
+    let (text, told) = match (reason, told.as_deref()) {
+        (Reason::StateUnknown, Some(cause)) => (cause, None),
+        (_, told) => (reason.text(), told),
+    };
     rendered(Error {
         style: STYLE,
         title: reason.title(),
-        text: reason.text(),
-        told: told.as_deref(),
+        text,
+        says: match reason {
+            Reason::AcrNotMet => "This page asks for one of these ways to sign in:",
+            _ => "The sign-in service said:",
+        },
+        told,
         link,
         label: if reason == Reason::LoginRequired {
             "Sign in"
