@@ -18,7 +18,7 @@ use crate::base::{Seconds, Secret, Store};
 pub struct Timeouts {
     /// From the first byte sent to the last byte read.
     pub total: Duration,
-    /// TCP and TLS; also the longest time that a call waits in the queue (`OxdServerMaxCalls`).
+    /// TCP and TLS; also the longest time that a request waits for the same call of another one.
     pub connect: Duration,
 }
 

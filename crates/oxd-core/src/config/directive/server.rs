@@ -339,7 +339,7 @@ pub(super) const TABLE: &[Directive] = &[
         default: "10s 3s",
         summary: c"Time for one call to oxd, and for the connection",
         details: "The total time includes reading the whole answer. The connect time (by default 3 s, or the total \
-                  time if that is less) also limits how long a call waits in the queue, see `OxdServerMaxCalls`.",
+                  time if that is less) also limits how long a request waits for the same call of another request.",
         example: "OxdServerTimeout 10s 3s",
         #[cfg(test)]
         good: &[&["10s"], &["10s", "3s"], &["500ms"]],

@@ -169,7 +169,7 @@ fn gate(stats: &Stats<'_>) -> Table {
     ));
     rows.extend(unsent(
         Outcome::Busy,
-        "call not sent: waited too long in the queue",
+        "call not sent: too many threads wait (OxdServerMaxCalls)",
     ));
     Table {
         caption: "Overload and outages",
