@@ -31,7 +31,7 @@ pub use calls::Call;
 pub use error::Error;
 pub use fault::Fault;
 pub use knobs::Signer;
-pub use options::{Log, Options, Provider, ProviderOptions, Tls, User};
+pub use options::{Like, Log, Options, Provider, ProviderOptions, Tls, User};
 pub use oxd::{Addresses, Site};
 pub use provider::LogoutNotice;
 pub use server::DevServer;

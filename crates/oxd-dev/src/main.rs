@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use oxd_dev::{Addresses, DevServer, Error, Options, Provider, ProviderOptions, Tls, User};
+use oxd_dev::{Addresses, DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, User};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -56,6 +56,9 @@ struct Arguments {
     /// Do not ask for client tokens (protect_commands_with_access_token: false)
     #[arg(long)]
     no_protect: bool,
+    /// Answer like this version of oxd where versions differ: 4.1, 4.2, 4.3 or 4.5
+    #[arg(long, value_name = "VERSION", default_value = "4.5")]
+    like: Like,
     /// Register a site at start and write what register-site answers to FILE (mode 0600)
     #[arg(long, value_name = "FILE", requires = "redirect_uri")]
     register_site: Option<PathBuf>,
@@ -128,6 +131,7 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
         tls: if arguments.tls { Tls::SelfSigned } else { Tls::Off },
         provider,
         protect_commands: !arguments.no_protect,
+        like: arguments.like,
         log: Some(Arc::new(|line| eprintln!("oxd-dev: {line}"))),
         ..Options::default()
     };

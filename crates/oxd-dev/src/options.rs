@@ -33,6 +33,8 @@ pub struct Options {
     pub own_state: bool,
     /// Ignore the caller's `nonce` as oxd 4.1 does, instead of using it as 4.2 does.
     pub ignore_nonce: bool,
+    /// Which version of oxd to answer like, where versions differ.
+    pub like: Like,
     /// Takes one line per call, without secrets or tokens.
     pub log: Option<Log>,
 }
@@ -51,8 +53,45 @@ impl Default for Options {
             state_lifetime: Duration::from_secs(300),
             own_state: false,
             ignore_nonce: false,
+            like: Like::V4_5,
             log: None,
         }
+    }
+}
+
+/// A version of oxd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Like {
+    /// The tutorial's: no `nonce` of the caller's, no `id_token` in `get-user-info`, no `id_token_hint`, no
+    /// `op_configuration_endpoint`, no `AuthorizationOxdId`; `update-site` and `remove-site` ask for a client token.
+    V4_1,
+    /// Without `authentication_method` at `get-tokens-by-code` (since 4.2.3).
+    V4_2,
+    /// As 4.5 in what is played here.
+    V4_3,
+    /// The last one, which the recorded answers come from.
+    V4_5,
+}
+
+impl std::fmt::Display for Like {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Like::V4_1 => "4.1",
+            Like::V4_2 => "4.2",
+            Like::V4_3 => "4.3",
+            Like::V4_5 => "4.5",
+        })
+    }
+}
+
+impl std::str::FromStr for Like {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Like, String> {
+        [Like::V4_1, Like::V4_2, Like::V4_3, Like::V4_5]
+            .into_iter()
+            .find(|like| like.to_string() == text)
+            .ok_or_else(|| format!("{text} is not one of 4.1, 4.2, 4.3, 4.5"))
     }
 }
 

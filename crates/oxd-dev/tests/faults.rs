@@ -12,13 +12,9 @@ const COMMAND: &str = "get-discovery";
 
 async fn ask(bed: &Bed) -> Result<Answer, reqwest::Error> {
     let url = format!("{}/{COMMAND}", bed.server.url());
-    answer(
-        bed.http
-            .post(url)
-            .header("content-type", "application/json")
-            .body("{}"),
-    )
-    .await
+    let body = json!({ "op_host": bed.server.provider_url() }).to_string();
+    let request = bed.http.post(url).header("content-type", "application/json");
+    answer(request.body(body)).await
 }
 
 /// Waits for a condition on the server's side.

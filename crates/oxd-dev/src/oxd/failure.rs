@@ -1,7 +1,9 @@
-//! The error answers of the oxd API. Codes and statuses are those of oxd 4.x; texts are
-//! oxd's own only where clients are known to compare them.
+//! The error answers of the oxd API: statuses, codes and words as recorded from oxd 4.5.6 (`tests/recorded`), so that
+//! whoever compares or prints them sees what a real server would send.
 
+use crate::util::random_uuid;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// An answer that is not 200.
 #[derive(Debug)]
@@ -13,11 +15,15 @@ pub(crate) enum Failure {
         description: &'static str,
         details: Option<String>,
     },
-    /// Parameters that could not be read: 400 with plain text.
+    /// Parameters that could not be read: 400 with plain text, although the `Content-Type` says JSON.
     Unreadable(String),
     /// No such command, or not with this method or media type: what the real one's web
-    /// framework says before oxd's code runs.
-    Http(u16, &'static str),
+    /// framework (Dropwizard) says before oxd's code runs; also a provider's refusal that oxd hands on.
+    Http(u16, Cow<'static, str>),
+    /// A provider's 5xx that oxd hands on: its servlet container makes a page of it.
+    Page(u16),
+    /// The real one's code failed: the framework answers 500 and names the entry in oxd's log.
+    Logged,
 }
 
 impl Failure {
@@ -53,6 +59,8 @@ impl Failure {
         match self {
             Failure::Api { status, .. } | Failure::Http(status, _) => *status,
             Failure::Unreadable(_) => 400,
+            Failure::Page(status) => *status,
+            Failure::Logged => 500,
         }
     }
 
@@ -68,11 +76,30 @@ impl Failure {
                 "error": error,
                 "error_description": description,
                 "details": details,
+                "reason": null,
             }),
             Failure::Http(code, text) => json!({ "code": code, "message": text }),
+            Failure::Logged => {
+                let id = &random_uuid().replace('-', "")[..16];
+                let message =
+                    format!("There was an error processing your request. It has been logged (ID {id}).");
+                json!({ "code": 500, "message": message })
+            }
             Failure::Unreadable(text) => return (None, text.clone()),
+            Failure::Page(status) => {
+                let page = format!("<html><body><h2>HTTP ERROR {status}</h2></body></html>\n");
+                return (None, page);
+            }
         };
         (Some(value), String::new())
+    }
+
+    /// The `Content-Type` of the answer.
+    pub(crate) fn media_type(&self) -> &'static str {
+        match self {
+            Failure::Page(_) => "text/html;charset=iso-8859-1",
+            _ => "application/json",
+        }
     }
 }
 
@@ -87,73 +114,74 @@ pub(crate) const NO_OXD_ID: Failure = Failure::api(400, "bad_request", "'oxd_id'
 pub(crate) const UNKNOWN_OXD_ID: Failure = Failure::api(
     400,
     "invalid_oxd_id",
-    "There is no site with this oxd_id. Please use register-site to register one.",
-);
-pub(crate) const UNKNOWN_AUTHORIZATION_OXD_ID: Failure = Failure::api(
-    400,
-    "authorization_oxd_id_not_found",
-    "There is no site with the oxd_id of the AuthorizationOxdId header.",
+    "Invalid oxd_id. Unable to find the site for oxd_id. It does not exist or has been removed from the server. Please use the register_site command to register a site.",
 );
 pub(crate) const NO_CODE: Failure = Failure::api(400, "bad_request", "'code' is empty or not specified.");
 pub(crate) const BAD_CODE: Failure = Failure::api(400, "bad_request", "'code' is invalid.");
 pub(crate) const NO_STATE: Failure = Failure::api(400, "bad_request", "'state' is empty or not specified.");
 pub(crate) const BAD_STATE: Failure = Failure::api(400, "bad_request", "'state' is not registered.");
 pub(crate) const NO_REFRESH_TOKEN: Failure =
-    Failure::api(400, "bad_request", "'refresh_token' is empty or not specified.");
-pub(crate) const NO_ACCESS_TOKEN_PARAMETER: Failure =
-    Failure::api(400, "bad_request", "'access_token' is empty or not specified.");
+    Failure::api(400, "bad_request", "'refresh token' is empty or not specified.");
+pub(crate) const NO_ISSUER: Failure = Failure::api(
+    500,
+    "failed_to_get_issuer",
+    "Failed to get OP Issuer. Please check 1) if correct `resource` parameter is passed to this command. 2) oxd log file for error details (oxd-server.log).",
+);
 pub(crate) const BAD_REDIRECT_URI: Failure = Failure::api(
     400,
     "invalid_redirect_uri",
-    "redirect_uri is empty, blank or no absolute URI.",
+    "Invalid redirect_uri (empty, blank or invalid).",
 );
 pub(crate) const REDIRECT_URI_HAS_FRAGMENT: Failure = Failure::api(
     400,
     "redirect_uri_has_fragment_component",
-    "A redirect URI must not have a fragment.",
+    "Fragment component is not allowed in redirect uri.",
 );
 pub(crate) const REDIRECT_URI_NOT_REGISTERED: Failure = Failure::api(
     400,
     "redirect_uri_is_not_registered",
-    "The redirect_uri is not one of the site's registered ones.",
+    "The authorization redirect uri is not registered.",
 );
 pub(crate) const BAD_OP: Failure = Failure::api(
     400,
     "invalid_op_host_and_configuration_endpoint",
-    "Neither op_host nor op_configuration_endpoint is a usable address.",
+    "Both op_host and op_configuration_endpoint are invalid (empty or blank). At least one parameter should be defined.",
 );
 pub(crate) const BAD_OP_CONFIGURATION_ENDPOINT: Failure = Failure::api(
     400,
     "invalid_op_configuration_endpoint",
-    "op_configuration_endpoint does not end with /.well-known/openid-configuration.",
+    "Invalid op_configuration_endpoint (invalid or blank).",
 );
 pub(crate) const NO_CLIENT_ID: Failure = Failure::api(400, "invalid_client_id", "client_id is required.");
-pub(crate) const NO_CLIENT_SECRET: Failure =
-    Failure::api(400, "invalid_client_secret", "client_secret is required.");
+pub(crate) const NO_CLIENT_SECRET: Failure = Failure::api(
+    400,
+    "invalid_client_secret",
+    "client_secret is required parameter in request (skip client_id if you wish to dynamically register client.).",
+);
 pub(crate) const BLANK_TOKEN: Failure = Failure::api(
     403,
     "blank_access_token",
-    "The command wants a client token in the Authorization header.",
+    "access_token is blank. Command is protected by access_token, please provide valid token or otherwise switch off protection in configuration with protect_commands_with_access_token=false",
 );
 pub(crate) const INVALID_TOKEN: Failure = Failure::api(
     403,
     "invalid_access_token",
-    "The client token does not belong to the client of this site.",
+    "Invalid access_token. Command is protected by access_token, please provide valid token or otherwise switch off protection in configuration with protect_commands_with_access_token=false",
 );
 pub(crate) const INACTIVE_TOKEN: Failure = Failure::api(
     403,
     "inactive_access_token",
-    "The client token has expired or is unknown.",
+    "Inactive access_token. Command is protected by access_token, please provide valid token or otherwise switch off protection in configuration with protect_commands_with_access_token=false",
 );
 pub(crate) const INSUFFICIENT_SCOPE: Failure = Failure::api(
     403,
     "access_token_insufficient_scope",
-    "The client token does not have the scope `oxd`.",
+    "access_token does not have `oxd` scope. Make sure a) scope exists on AS b) register_site is registered with 'oxd' scope c) get_client_token has 'oxd' scope in request",
 );
 pub(crate) const NO_DISCOVERY: Failure = Failure::api(
     500,
     "no_connect_discovery_response",
-    "Unable to fetch the provider's discovery document.",
+    "Unable to fetch Connect discovery response /.well-known/openid-configuration",
 );
 pub(crate) const NO_REGISTRATION_ENDPOINT: Failure = Failure::api(
     500,
@@ -163,7 +191,7 @@ pub(crate) const NO_REGISTRATION_ENDPOINT: Failure = Failure::api(
 pub(crate) const NO_CLIENT_RETURNED: Failure = Failure::api(
     500,
     "no_client_id_returned",
-    "The provider did not register the client.",
+    "`client_id` is not returned from OP host. Please check OP log file for error (oxauth.log).",
 );
 pub(crate) const NO_ID_TOKEN: Failure = Failure::api(
     500,

@@ -2,11 +2,12 @@
 
 use super::failure::{
     BAD_AT_HASH, BAD_AUDIENCE, BAD_CODE, BAD_ID_TOKEN, BAD_ISSUER, BAD_NONCE, BAD_REDIRECT_URI,
-    BAD_SIGNATURE, BAD_STATE, BAD_SUBJECT, EXPIRED_ID_TOKEN, Failure, INTERNAL, NO_ACCESS_TOKEN_PARAMETER,
-    NO_CODE, NO_END_SESSION, NO_ID_TOKEN, NO_STATE, REDIRECT_URI_NOT_REGISTERED,
+    BAD_SIGNATURE, BAD_STATE, BAD_SUBJECT, EXPIRED_ID_TOKEN, Failure, INTERNAL, NO_CODE, NO_END_SESSION,
+    NO_ID_TOKEN, NO_STATE, REDIRECT_URI_HAS_FRAGMENT, REDIRECT_URI_NOT_REGISTERED,
 };
 use super::op::{Metadata, RelyingParty};
 use super::{Oxd, given, op};
+use crate::Like;
 use crate::util::{encode, jwt_payload, lock, random};
 use openidconnect::core::{CoreErrorResponseType, CoreTokenResponse};
 use openidconnect::{
@@ -15,6 +16,10 @@ use openidconnect::{
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Characters of a state that oxd 4.2 and later remembers.
+const STATE_LIMIT: usize = 50;
 
 /// Parameters of `get-authorization-url`.
 #[derive(Deserialize)]
@@ -26,18 +31,39 @@ pub(crate) struct AuthorizationUrlParams {
     state: Option<String>,
     nonce: Option<String>,
     redirect_uri: Option<String>,
+    hd: Option<String>,
     response_types: Option<Vec<String>>,
     custom_parameters: Option<Map<String, Value>>,
-    params: Option<Map<String, Value>>,
+    params: Option<BTreeMap<String, Flat>>,
 }
 
-/// `get-authorization-url`. The URL is put together as the real one does it: client id and
-/// redirect URI stand in it raw, lists are joined with `+`.
+/// A text; numbers and truth values are taken as such, lists and objects are not.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Flat {
+    Text(String),
+    Number(serde_json::Number),
+    Truth(bool),
+}
+
+impl std::fmt::Display for Flat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Flat::Text(text) => f.write_str(text),
+            Flat::Number(number) => write!(f, "{number}"),
+            Flat::Truth(truth) => write!(f, "{truth}"),
+        }
+    }
+}
+
+/// `get-authorization-url`. The URL is put together as the real one does it: client id, redirect URI, state, nonce and
+/// prompt stand in it raw, lists are joined with `+`.
 pub(crate) async fn authorization_url(oxd: &Oxd, params: AuthorizationUrlParams) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
     let metadata = oxd.op.metadata(&site.site.op_host).await?;
     let redirect_uri = match given(&params.redirect_uri) {
         Some(uri) if url::Url::parse(uri).is_err() => return Err(BAD_REDIRECT_URI),
+        Some(uri) if uri.contains('#') => return Err(REDIRECT_URI_HAS_FRAGMENT),
         Some(uri) if !site.redirect_uris.iter().any(|known| known == uri) => {
             return Err(REDIRECT_URI_NOT_REGISTERED);
         }
@@ -59,30 +85,34 @@ pub(crate) async fn authorization_url(oxd: &Oxd, params: AuthorizationUrlParams)
         _ => random(20),
     };
     let nonce = match given(&params.nonce) {
-        Some(nonce) if !oxd.options.ignore_nonce => nonce.to_owned(),
+        Some(nonce) if !oxd.options.ignore_nonce && oxd.options.like > Like::V4_1 => nonce.to_owned(),
         _ => random(20),
     };
     {
         let mut store = lock(&oxd.store);
-        store.put_state(&oxd.clock, &state);
+        // The real one accepts a longer state and loses it: since 4.2 it goes into a column of a database.
+        if oxd.options.like == Like::V4_1 || state.chars().count() <= STATE_LIMIT {
+            store.put_state(&oxd.clock, &state);
+        }
         store.put_nonce(&oxd.clock, &nonce);
     }
     let mut url = metadata.authorization_endpoint().to_string();
     url.push(if url.contains('?') { '&' } else { '?' });
     url += &format!(
-        "response_type={}&client_id={}&redirect_uri={redirect_uri}&scope={}&state={}&nonce={}",
+        "response_type={}&client_id={}&redirect_uri={redirect_uri}&scope={}&state={state}&nonce={nonce}",
         joined(&response_types),
         site.site.client_id,
         joined(&or_registered(&params.scope, &site.scope)),
-        encode(&state),
-        encode(&nonce),
     );
-    let acr_values = or_registered(&params.acr_values, &site.acr_values);
+    let acr_values = joined(&or_registered(&params.acr_values, &site.acr_values));
     if !acr_values.is_empty() {
-        url += &format!("&acr_values={}", joined(&acr_values));
+        url += &format!("&acr_values={acr_values}");
     }
     if let Some(prompt) = given(&params.prompt) {
-        url += &format!("&prompt={}", encode(prompt));
+        url += &format!("&prompt={prompt}");
+    }
+    if let Some(domain) = given(&params.hd) {
+        url += &format!("&hd={domain}");
     }
     if let Some(custom) = params.custom_parameters.filter(|custom| !custom.is_empty()) {
         let list: Vec<Value> = custom
@@ -95,7 +125,7 @@ pub(crate) async fn authorization_url(oxd: &Oxd, params: AuthorizationUrlParams)
         );
     }
     for (name, value) in params.params.unwrap_or_default() {
-        url += &format!("&{}={}", encode(&name), encode(&text(&value)));
+        url += &format!("&{}={}", encode(&name), encode(&value.to_string()));
     }
     Ok(json!({ "authorization_url": url }))
 }
@@ -224,12 +254,15 @@ pub(crate) struct UserInfoParams {
 /// an `id_token` (oxd 4.2 and later) the two `sub` are compared.
 pub(crate) async fn user_info(oxd: &Oxd, params: UserInfoParams) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
-    let token = given(&params.access_token).ok_or(NO_ACCESS_TOKEN_PARAMETER)?;
     let metadata = oxd.op.metadata(&site.site.op_host).await?;
     let endpoint = metadata
         .userinfo_endpoint()
         .ok_or(INTERNAL.because("no userinfo_endpoint"))?;
-    let request = oxd.op.http.raw().get(endpoint.as_str()).bearer_auth(token);
+    let mut request = oxd.op.http.raw().get(endpoint.as_str());
+    // A missing token is for the provider to refuse.
+    if let Some(token) = given(&params.access_token) {
+        request = request.bearer_auth(token);
+    }
     let answer = request
         .send()
         .await
@@ -246,6 +279,7 @@ pub(crate) async fn user_info(oxd: &Oxd, params: UserInfoParams) -> Result<Value
         _ => return Err(INTERNAL.because("user info is no JSON object")),
     };
     if let Some(id_token) = given(&params.id_token)
+        && oxd.options.like > Like::V4_1
         && info.get("error").is_none()
     {
         let claims = jwt_payload(id_token).ok_or(BAD_SUBJECT.because("no id_token"))?;
@@ -266,27 +300,25 @@ pub(crate) struct LogoutUriParams {
     session_state: Option<String>,
 }
 
-/// `get-logout-uri` (OpenID Connect RP-Initiated Logout 1.0, section 2). Without a
-/// `post_logout_redirect_uri` the site's first registered one is used.
+/// `get-logout-uri` (OpenID Connect RP-Initiated Logout 1.0, section 2), put together as the real one does it: all but
+/// the redirect URI stand raw, and no registered address is filled in.
 pub(crate) async fn logout_uri(oxd: &Oxd, params: LogoutUriParams) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
     let metadata = oxd.op.metadata(&site.site.op_host).await?;
     let endpoint = metadata.additional_metadata().end_session_endpoint.as_deref();
     let mut uri = endpoint.ok_or(NO_END_SESSION)?.to_owned();
-    let registered = site.post_logout_redirect_uris.first().map(String::as_str);
+    let back = given(&params.post_logout_redirect_uri).map(encode);
+    let hint = given(&params.id_token_hint).filter(|_| oxd.options.like > Like::V4_1);
     let parameters = [
-        ("id_token_hint", given(&params.id_token_hint)),
-        (
-            "post_logout_redirect_uri",
-            given(&params.post_logout_redirect_uri).or(registered),
-        ),
+        ("post_logout_redirect_uri", back.as_deref()),
         ("state", given(&params.state)),
         ("session_state", given(&params.session_state)),
+        ("id_token_hint", hint),
     ];
     for (name, value) in parameters {
         if let Some(value) = value {
             uri.push(if uri.contains('?') { '&' } else { '?' });
-            uri += &format!("{name}={}", encode(value));
+            uri += &format!("{name}={value}");
         }
     }
     Ok(json!({ "uri": uri }))

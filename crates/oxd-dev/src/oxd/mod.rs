@@ -17,7 +17,7 @@ use crate::fault::Faults;
 use crate::util::{Clock, lock};
 use failure::Failure;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::{Arc, Mutex};
 
 pub(crate) use op::Http;
@@ -73,24 +73,24 @@ impl Oxd {
 
     /// Carries a command out.
     async fn run(&self, request: &Request) -> Result<Value, Failure> {
-        protect::check(self, request)?;
         match request.command.as_str() {
             "register-site" => {
-                let site = site::register(self, request.params()?).await?;
+                let site = site::register(self, request.checked(self)?).await?;
                 serde_json::to_value(site).map_err(|why| failure::INTERNAL.because(why))
             }
-            "update-site" => site::update(self, request.params()?).await,
-            "remove-site" => site::remove(self, request.params()?),
-            "get-client-token" => token::client_token(self, request.params()?),
-            "get-access-token-by-refresh-token" => token::refresh(self, request.params()?).await,
-            "introspect-access-token" => token::introspect(self, request.params()?).await,
-            "get-authorization-url" => login::authorization_url(self, request.params()?).await,
-            "get-tokens-by-code" => login::tokens_by_code(self, request.params()?).await,
-            "get-user-info" => login::user_info(self, request.params()?).await,
-            "get-logout-uri" => login::logout_uri(self, request.params()?).await,
-            "get-jwks" => op::jwks(self, request.params()?).await,
-            "get-discovery" => op::discovery(self, request.params()?).await,
-            _ => Err(Failure::Http(404, "HTTP 404 Not Found")),
+            "update-site" => site::update(self, request.checked(self)?).await,
+            "remove-site" => site::remove(self, request.checked(self)?),
+            "get-client-token" => token::client_token(self, request.checked(self)?).await,
+            "get-access-token-by-refresh-token" => token::refresh(self, request.checked(self)?).await,
+            "introspect-access-token" => token::introspect(self, request.checked(self)?).await,
+            "get-authorization-url" => login::authorization_url(self, request.checked(self)?).await,
+            "get-tokens-by-code" => login::tokens_by_code(self, request.checked(self)?).await,
+            "get-user-info" => login::user_info(self, request.checked(self)?).await,
+            "get-logout-uri" => login::logout_uri(self, request.checked(self)?).await,
+            "get-jwks" => op::jwks(self, request.checked(self)?).await,
+            "get-discovery" => op::discovery(self, request.checked(self)?).await,
+            "get-issuer" => op::issuer(self, request.checked(self)?),
+            _ => site::get_rp(self, request.checked(self)?),
         }
     }
 
@@ -115,10 +115,23 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The parameters. Members that the command does not know are ignored; members of the
-    /// wrong type are as bad as no JSON at all.
+    /// The parameters. Members that the command does not know are ignored, numbers are texts too; members of any
+    /// other wrong type are as bad as no JSON at all.
     fn params<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_value(self.body.clone()).map_err(unreadable)
+        let mut body = self.body.clone();
+        for value in body.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if let Value::Number(number) = value {
+                *value = Value::String(number.to_string());
+            }
+        }
+        serde_json::from_value(body).map_err(unreadable)
+    }
+
+    /// The parameters of a caller that may call: types are looked at before the client token is.
+    fn checked<T: DeserializeOwned>(&self, oxd: &Oxd) -> Result<T, Failure> {
+        let params = self.params()?;
+        protect::check(oxd, self)?;
+        Ok(params)
     }
 
     fn oxd_id(&self) -> Option<&str> {

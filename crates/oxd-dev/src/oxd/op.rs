@@ -1,8 +1,9 @@
 //! Talking to the OpenID Provider: HTTP, discovery, keys. Which command needs what of it is
 //! said elsewhere.
 
-use super::failure::{BAD_OP, BAD_OP_CONFIGURATION_ENDPOINT, Failure, INTERNAL, NO_DISCOVERY};
+use super::failure::{BAD_OP, BAD_OP_CONFIGURATION_ENDPOINT, Failure, INTERNAL, NO_DISCOVERY, NO_ISSUER};
 use super::{Oxd, given};
+use crate::Like;
 use crate::util::lock;
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
@@ -14,7 +15,7 @@ use openidconnect::{
     EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IssuerUrl, ProviderMetadata,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -180,10 +181,12 @@ pub(crate) fn relying_party(metadata: &Metadata, client_id: &str, secret: &str) 
 
 /// Which provider a command means; `None` when it does not say.
 pub(crate) fn op_host(
+    oxd: &Oxd,
     op_host: &Option<String>,
     configuration_endpoint: &Option<String>,
 ) -> Result<Option<String>, Failure> {
-    let text = match (given(configuration_endpoint), given(op_host)) {
+    let endpoint = given(configuration_endpoint).filter(|_| oxd.options.like > Like::V4_1);
+    let text = match (endpoint, given(op_host)) {
         (Some(endpoint), _) => endpoint
             .strip_suffix(WELL_KNOWN)
             .ok_or(BAD_OP_CONFIGURATION_ENDPOINT)?
@@ -207,28 +210,84 @@ pub(crate) struct AboutProvider {
 }
 
 impl AboutProvider {
-    fn host(&self, oxd: &Oxd) -> Result<String, Failure> {
-        let host = op_host(&self.op_host, &self.op_configuration_endpoint)?;
-        Ok(host.unwrap_or_else(|| oxd.default_op_host.clone()))
+    fn host(&self, oxd: &Oxd) -> Result<Option<String>, Failure> {
+        op_host(oxd, &self.op_host, &self.op_configuration_endpoint)
     }
 }
 
-/// `get-discovery`: the provider's metadata as it is.
+/// Members of a provider's metadata that oxd knows, and the words they are made of.
+const DISCOVERED: [&str; 21] = [
+    "authorization_endpoint",
+    "token_endpoint",
+    "user_info_endpoint",
+    "end_session_endpoint",
+    "jwks_uri",
+    "registration_endpoint",
+    "introspection_endpoint",
+    "scopes_supported",
+    "response_types_supported",
+    "grant_types_supported",
+    "acr_values_supported",
+    "subject_types_supported",
+    "id_token_signing_alg_values_supported",
+    "token_endpoint_auth_methods_supported",
+    "token_endpoint_auth_signing_alg_values_supported",
+    "claim_types_supported",
+    "claims_supported",
+    "claims_parameter_supported",
+    "request_parameter_supported",
+    "request_uri_parameter_supported",
+    "issuer",
+];
+
+/// `get-discovery`: the members that oxd knows, each under two names, with all others dropped.
 pub(crate) async fn discovery(oxd: &Oxd, params: AboutProvider) -> Result<Value, Failure> {
-    let host = params.host(oxd)?;
+    let host = params.host(oxd)?.ok_or(INTERNAL)?;
     let url = format!("{}{WELL_KNOWN}", host.trim_end_matches('/'));
-    oxd.op
+    let document = oxd
+        .op
         .http
         .json(&url)
         .await
-        .map_err(|why| NO_DISCOVERY.because(why))
+        .map_err(|why| NO_DISCOVERY.because(why))?;
+    let mut members = Map::new();
+    for name in DISCOVERED {
+        // OpenID Connect Discovery writes it in one word.
+        let value = match name {
+            "user_info_endpoint" => document.get("userinfo_endpoint"),
+            other => document.get(other),
+        };
+        if let Some(value) = value {
+            members.insert(camel_case(name), value.clone());
+            members.insert(name.to_owned(), value.clone());
+        }
+    }
+    Ok(Value::Object(members))
+}
+
+/// `jwks_uri` as `jwksUri`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut text = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        text += &word[..1].to_ascii_uppercase();
+        text += &word[1..];
+    }
+    text
 }
 
 /// `get-jwks`: the provider's keys as they are.
 pub(crate) async fn jwks(oxd: &Oxd, params: AboutProvider) -> Result<Value, Failure> {
-    let metadata = oxd.op.metadata(&params.host(oxd)?).await?;
+    let host = params.host(oxd)?.ok_or(BAD_OP)?;
+    let metadata = oxd.op.metadata(&host).await?;
     let url = metadata.jwks_uri().to_string();
     oxd.op.http.json(&url).await.map_err(|why| INTERNAL.because(why))
+}
+
+/// `get-issuer` (OpenID Connect Discovery 1.0, section 2): no provider here speaks WebFinger.
+pub(crate) fn issuer(oxd: &Oxd, params: AboutProvider) -> Result<Value, Failure> {
+    params.host(oxd)?.ok_or(BAD_OP)?;
+    Err(NO_ISSUER)
 }
 
 /// An error with its causes on one line.

@@ -2,15 +2,24 @@
 //! opens which command.
 
 use super::failure::{
-    ACCESS_DENIED, BLANK_TOKEN, Failure, INACTIVE_TOKEN, INSUFFICIENT_SCOPE, INVALID_TOKEN, NO_OXD_ID,
-    UNKNOWN_AUTHORIZATION_OXD_ID, UNKNOWN_OXD_ID,
+    ACCESS_DENIED, BLANK_TOKEN, Failure, INACTIVE_TOKEN, INSUFFICIENT_SCOPE, INVALID_TOKEN, UNKNOWN_OXD_ID,
 };
 use super::{Oxd, Request};
+use crate::Like;
 use crate::util::lock;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Commands that work without a client token.
-pub(crate) const OPEN: [&str; 4] = ["register-site", "get-client-token", "get-discovery", "get-issuer"];
+const OPEN: [&str; 5] = [
+    "register-site",
+    "get-client-token",
+    "get-discovery",
+    "get-issuer",
+    "get-jwks",
+];
+
+/// Those that do so from oxd 4.2 on.
+const OPEN_SINCE_4_2: [&str; 3] = ["get-rp", "update-site", "remove-site"];
 
 /// Whether oxd answers callers at this address. Like the real one it compares texts, so that ::1 is not 127.0.0.1.
 pub(crate) fn lets_in(oxd: &Oxd, caller: IpAddr) -> Result<(), Failure> {
@@ -23,42 +32,38 @@ pub(crate) fn lets_in(oxd: &Oxd, caller: IpAddr) -> Result<(), Failure> {
     if welcome { Ok(()) } else { Err(ACCESS_DENIED) }
 }
 
-/// Checks the `Authorization` header in the order of the real one: blank, unknown site,
-/// inactive, scope, client.
+/// Checks the `Authorization` header in the order of the real one: blank, site, inactive, scope, client. A site that
+/// is not named and a token that is empty are no case of their own there: its code fails.
 pub(crate) fn check(oxd: &Oxd, request: &Request) -> Result<(), Failure> {
-    if OPEN.contains(&request.command.as_str()) {
+    let command = request.command.as_str();
+    let since_4_2 = oxd.options.like > Like::V4_1;
+    if OPEN.contains(&command) || (since_4_2 && OPEN_SINCE_4_2.contains(&command)) {
         return Ok(());
-    }
-    let store = lock(&oxd.store);
-    if let Some(other) = &request.authorization_oxd_id
-        && store.site(other).is_none()
-    {
-        return Err(UNKNOWN_AUTHORIZATION_OXD_ID);
     }
     if !oxd.options.protect_commands {
         return Ok(());
     }
     let header = request.authorization.as_deref().unwrap_or_default();
-    let token = match header.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ if header.trim().is_empty() || header.eq_ignore_ascii_case("bearer") => "",
-        _ => return Err(INVALID_TOKEN),
-    };
-    if token.is_empty() {
+    if header.is_empty() {
         return Err(BLANK_TOKEN);
     }
-    let oxd_id = request.authorization_oxd_id.as_deref().or(request.oxd_id());
-    let site = match oxd_id {
-        Some(oxd_id) => Some(store.site(oxd_id).ok_or(UNKNOWN_OXD_ID)?),
-        // get-jwks is about a provider, not about a site: any client's token will do.
-        None if request.command == "get-jwks" => None,
-        None => return Err(NO_OXD_ID),
+    let store = lock(&oxd.store);
+    let other = request.authorization_oxd_id.as_deref().filter(|_| since_4_2);
+    let oxd_id = other.or(request.oxd_id()).ok_or(Failure::Logged)?;
+    let site = store.site(oxd_id).ok_or(UNKNOWN_OXD_ID)?;
+    let token = match header.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
+        _ if header.eq_ignore_ascii_case("bearer") => "",
+        _ => header,
     };
+    if token.is_empty() {
+        return Err(Failure::Logged);
+    }
     let record = store.active_token(&oxd.clock, token).ok_or(INACTIVE_TOKEN)?;
     if !record.scope.iter().any(|scope| scope == "oxd") {
         return Err(INSUFFICIENT_SCOPE);
     }
-    if site.is_some_and(|site| site.site.client_id != record.client_id) {
+    if site.site.client_id != record.client_id {
         return Err(INVALID_TOKEN);
     }
     Ok(())

@@ -3,19 +3,20 @@
 
 use super::failure::{Failure, INTERNAL};
 use super::{Oxd, Request, protect, unreadable};
-use crate::Log;
 use crate::calls::Call;
 use crate::fault::{Instead, Plan};
 use crate::listener::{Caller, HangUp};
+use crate::{Like, Log};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use http::header::{ACCEPT, ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, VARY};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 const BODY_LIMIT: usize = 4 << 20;
 
 /// Commands that exist, for 404 against 405.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
     "register-site",
     "update-site",
     "remove-site",
@@ -37,7 +38,13 @@ const COMMANDS: [&str; 12] = [
     "get-logout-uri",
     "get-jwks",
     "get-discovery",
+    "get-issuer",
+    "get-rp",
 ];
+
+/// What the real one's framework says to an address or a method that it does not have.
+const NOT_FOUND: Failure = Failure::Http(404, Cow::Borrowed("HTTP 404 Not Found"));
+const NOT_ALLOWED: Failure = Failure::Http(405, Cow::Borrowed("HTTP 405 Method Not Allowed"));
 
 /// The oxd API as a router.
 pub(crate) fn router(oxd: Arc<Oxd>) -> Router {
@@ -110,33 +117,39 @@ async fn answer(oxd: &Oxd, parts: &Parts, command: &str, body: &Bytes) -> Result
     };
     if command == "health-check" {
         return match parts.method {
-            Method::GET => let_in().map(|()| {
-                json!({
-                    "application": "oxd",
-                    "version": "4.2 (oxd-dev, a stand-in for development)",
-                    "status": "running",
-                })
-            }),
-            _ => Err(Failure::Http(405, "HTTP 405 Method Not Allowed")),
+            Method::GET => let_in().map(|()| health(oxd)),
+            _ => Err(NOT_ALLOWED),
         };
     }
     if !COMMANDS.contains(&command) {
-        return Err(Failure::Http(404, "HTTP 404 Not Found"));
+        return Err(NOT_FOUND);
     }
     if parts.method != Method::POST {
-        return Err(Failure::Http(405, "HTTP 405 Method Not Allowed"));
+        return Err(NOT_ALLOWED);
     }
     let media_type = header(parts, CONTENT_TYPE.as_str()).unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     // The real one takes a body without a Content-Type, too.
     if !media_type.is_empty() && !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(Failure::Http(415, "HTTP 415 Unsupported Media Type"));
+        return Err(Failure::Http(
+            415,
+            Cow::Borrowed("HTTP 415 Unsupported Media Type"),
+        ));
+    }
+    if !takes_json(&header(parts, ACCEPT.as_str()).unwrap_or_default()) {
+        return Err(Failure::Http(406, Cow::Borrowed("HTTP 406 Not Acceptable")));
     }
     let_in()?;
     let json = if body.is_empty() { b"{}" } else { &body[..] };
-    let body: Value = serde_json::from_slice(json).map_err(unreadable)?;
-    if !body.is_object() {
-        return Err(unreadable("a JSON object is wanted"));
+    // The real one reads one value and does not look at what comes after it.
+    let body = match serde_json::Deserializer::from_slice(json).into_iter().next() {
+        None => Value::Object(Map::new()),
+        Some(read) => read.map_err(unreadable)?,
+    };
+    match body {
+        Value::Object(_) => (),
+        Value::Null => return Err(Failure::Logged),
+        _ => return Err(unreadable("a JSON object is wanted")),
     }
     let request = Request {
         command: command.to_owned(),
@@ -147,17 +160,40 @@ async fn answer(oxd: &Oxd, parts: &Parts, command: &str, body: &Bytes) -> Result
     oxd.run(&request).await
 }
 
+/// `health-check`. oxd 4.1 tells its status alone.
+fn health(oxd: &Oxd) -> Value {
+    match oxd.options.like {
+        Like::V4_1 => json!({ "status": "running" }),
+        like => json!({
+            "application": "oxd",
+            "version": format!("{like} (oxd-dev, a stand-in for development)"),
+            "status": "running",
+        }),
+    }
+}
+
+/// Whether a caller with this `Accept` field takes JSON (RFC 9110, section 12.5.1, without the weights).
+fn takes_json(accept: &str) -> bool {
+    let mut ranges = accept
+        .split(',')
+        .map(|range| range.split(';').next().unwrap_or_default().trim());
+    accept.trim().is_empty()
+        || ranges.any(|range| matches!(range, "*/*" | "application/*" | "application/json"))
+}
+
 fn finished(outcome: Result<Value, Failure>, plan: &Plan) -> Response {
-    let (status, value, text) = match outcome {
-        Ok(value) => (200, Some(value), String::new()),
+    let success = outcome.is_ok();
+    let not_allowed = matches!(outcome, Err(Failure::Http(405, _)));
+    let (status, media_type, value, text) = match outcome {
+        Ok(value) => (200, "application/json", Some(value), String::new()),
         Err(failure) => {
             let (value, text) = failure.body();
-            (failure.status(), value, text)
+            (failure.status(), failure.media_type(), value, text)
         }
     };
-    let (media_type, bytes) = match value {
-        Some(value) => ("application/json", plan.edit(value).to_string()),
-        None => ("text/plain", text),
+    let bytes = match value {
+        Some(value) => plan.edit(value).to_string(),
+        None => text,
     };
     let length = bytes.len();
     let body = match plan.trickle {
@@ -165,6 +201,15 @@ fn finished(outcome: Result<Value, Failure>, plan: &Plan) -> Response {
         Some(interval) => Body::from_stream(trickle(bytes.into(), interval)),
     };
     let mut response = respond(status, media_type, body);
+    if success {
+        let vary = HeaderValue::from_static("Accept-Encoding, User-Agent");
+        response.headers_mut().insert(VARY, vary);
+    }
+    if not_allowed {
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("POST,OPTIONS"));
+    }
     // A trickled body has its real length, so that only its pace is odd.
     response
         .headers_mut()

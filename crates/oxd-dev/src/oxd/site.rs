@@ -18,7 +18,7 @@ use openidconnect::registration::{
 };
 use openidconnect::{ClientName, RedirectUrl, ResponseTypes};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Parameters of `register-site` that mean something here; all others are ignored.
 #[derive(Default, Deserialize)]
@@ -82,9 +82,9 @@ type RegistrationRequest = ClientRegistrationRequest<
 /// `register-site`: takes the client that is given, or registers a new one (OpenID Connect
 /// Dynamic Client Registration 1.0).
 pub(crate) async fn register(oxd: &Oxd, params: RegisterSite) -> Result<Site, Failure> {
-    let redirect_uris = redirect_uris(params.redirect_uris.as_deref())?;
-    let host = op::op_host(&params.op_host, &params.op_configuration_endpoint)?
+    let host = op::op_host(oxd, &params.op_host, &params.op_configuration_endpoint)?
         .unwrap_or_else(|| oxd.default_op_host.clone());
+    let redirect_uris = redirect_uris(params.redirect_uris.as_deref())?;
     let configured = match &oxd.options.provider {
         Provider::External {
             issuer,
@@ -99,29 +99,39 @@ pub(crate) async fn register(oxd: &Oxd, params: RegisterSite) -> Result<Site, Fa
         (None, None, Some((id, secret))) => existing(&host, id, secret, &params),
         (None, None, None) => dynamic(oxd, &host, &redirect_uris, &params).await?,
     };
+    let grant_types = grant_types(&params);
     lock(&oxd.store).put_site(Registration {
         site: site.clone(),
         redirect_uris,
         post_logout_redirect_uris: params.post_logout_redirect_uris.unwrap_or_default(),
         scope: params.scope.unwrap_or_else(|| vec!["openid".to_owned()]),
         acr_values: params.acr_values.unwrap_or_default(),
+        grant_types,
+        front_channel_logout_uris: params.client_frontchannel_logout_uris.unwrap_or_default(),
+        front_channel_logout_session_required: params.front_channel_logout_session_required,
         response_types: params.response_types.unwrap_or_else(|| vec!["code".to_owned()]),
     });
     Ok(site)
 }
 
 fn existing(host: &str, id: &str, secret: &str, params: &RegisterSite) -> Site {
+    let oxd_id = random_uuid();
+    let name = client_name(params, &oxd_id);
     Site {
-        oxd_id: random_uuid(),
+        oxd_id,
         op_host: host.to_owned(),
         client_id: id.to_owned(),
-        client_name: params.client_name.clone(),
+        client_name: Some(name),
         client_secret: secret.to_owned(),
         client_registration_access_token: None,
         client_registration_client_uri: None,
-        client_id_issued_at: None,
-        client_secret_expires_at: None,
+        client_id_issued_at: Some(0),
+        client_secret_expires_at: Some(0),
     }
+}
+
+fn client_name(params: &RegisterSite, oxd_id: &str) -> String {
+    given(&params.client_name).map_or_else(|| format!("oxd client for rp: {oxd_id}"), str::to_owned)
 }
 
 async fn dynamic(
@@ -154,12 +164,12 @@ async fn dynamic(
             .map(|_| params.backchannel_logout_session_required),
     };
     let oxd_id = random_uuid();
-    let name = given(&params.client_name).map_or(format!("oxd client {oxd_id}"), str::to_owned);
+    let name = client_name(params, &oxd_id);
     let mut request = RegistrationRequest::new(uris, more)
         .set_client_name(Some(
             [(None, ClientName::new(name.clone()))].into_iter().collect(),
         ))
-        .set_grant_types(Some(grant_types(params)));
+        .set_grant_types(Some(grant_types(params).into_iter().map(grant_type).collect()));
     if let Some(types) = &params.response_types {
         request = request.set_response_types(Some(types.iter().map(|t| response_type(t)).collect()));
     }
@@ -186,17 +196,19 @@ async fn dynamic(
     })
 }
 
-fn grant_types(params: &RegisterSite) -> Vec<CoreGrantType> {
+fn grant_types(params: &RegisterSite) -> Vec<String> {
     let default = ["authorization_code", "refresh_token", "client_credentials"];
     let named = params.grant_types.clone();
-    let named = named.unwrap_or_else(|| default.map(String::from).to_vec());
-    let grant_type = |name: String| match name.as_str() {
+    named.unwrap_or_else(|| default.map(String::from).to_vec())
+}
+
+fn grant_type(name: String) -> CoreGrantType {
+    match name.as_str() {
         "authorization_code" => CoreGrantType::AuthorizationCode,
         "refresh_token" => CoreGrantType::RefreshToken,
         "client_credentials" => CoreGrantType::ClientCredentials,
         _ => CoreGrantType::Extension(name),
-    };
-    named.into_iter().map(grant_type).collect()
+    }
 }
 
 /// A response type as OAuth 2.0 writes it: names with spaces between.
@@ -286,4 +298,53 @@ pub(crate) fn remove(oxd: &Oxd, params: RemoveSite) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
     lock(&oxd.store).remove_site(&site.site.oxd_id);
     Ok(json!({ "oxd_id": site.site.oxd_id }))
+}
+
+/// Parameters of `get-rp`.
+#[derive(Deserialize)]
+pub(crate) struct GetRp {
+    oxd_id: Option<String>,
+    list: Option<bool>,
+}
+
+/// `get-rp`: all that is known of a site, its secret included, or the names of all sites.
+pub(crate) fn get_rp(oxd: &Oxd, params: GetRp) -> Result<Value, Failure> {
+    if params.list == Some(true) {
+        let store = lock(&oxd.store);
+        let sites = store.sites().map(|registration| {
+            let site = &registration.site;
+            json!({ "oxd_id": site.oxd_id, "client_name": site.client_name })
+        });
+        return Ok(json!({ "node": sites.collect::<Vec<_>>() }));
+    }
+    let registration = oxd.site(params.oxd_id.as_deref())?;
+    let site = serde_json::to_value(&registration.site).map_err(|why| INTERNAL.because(why))?;
+    let more = json!({
+        "redirect_uri": registration.redirect_uris[0],
+        "redirect_uris": registration.redirect_uris,
+        "logout_redirect_uris": registration.post_logout_redirect_uris,
+        "front_channel_logout_uris": registration.front_channel_logout_uris,
+        "front_channel_logout_session_required": registration.front_channel_logout_session_required,
+        "grant_types": registration.grant_types,
+        "ui_locales": ["en"],
+        "application_type": "web",
+        "response_types": registration.response_types,
+        "scope": registration.scope,
+        "acr_values": registration.acr_values,
+        "require_auth_time": false,
+        "access_token_as_jwt": false,
+        "rpt_as_jwt": false,
+        "run_introspection_script_beforeaccess_token_as_jwt_creation_and_include_claims": false,
+        "custom_attributes": { "oxd_id": registration.site.oxd_id },
+        "sync_client_from_op": false,
+        "sync_client_period_in_seconds": 86_400,
+        "allow_spontaneous_scopes": false,
+    });
+    let mut node = Map::new();
+    for part in [site, more] {
+        if let Value::Object(members) = part {
+            node.extend(members.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+    }
+    Ok(json!({ "node": node }))
 }

@@ -15,16 +15,21 @@ pub struct Site {
     /// The client's id at the provider.
     pub client_id: String,
     /// The client's name, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_name: Option<String>,
     /// The client's secret.
     pub client_secret: String,
     /// For managing the registration (RFC 7592), where the provider gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_registration_access_token: Option<String>,
     /// Where to manage the registration (RFC 7592).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_registration_client_uri: Option<String>,
     /// Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id_issued_at: Option<i64>,
     /// Unix seconds; 0 means never.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_expires_at: Option<i64>,
 }
 
@@ -54,6 +59,9 @@ pub(crate) struct Registration {
     pub(crate) scope: Vec<String>,
     pub(crate) acr_values: Vec<String>,
     pub(crate) response_types: Vec<String>,
+    pub(crate) grant_types: Vec<String>,
+    pub(crate) front_channel_logout_uris: Vec<String>,
+    pub(crate) front_channel_logout_session_required: Option<bool>,
 }
 
 /// A token from `get-client-token`.
@@ -80,6 +88,10 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn site(&self, oxd_id: &str) -> Option<&Registration> {
         self.sites.get(oxd_id)
+    }
+
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &Registration> {
+        self.sites.values()
     }
 
     pub(crate) fn put_site(&mut self, registration: Registration) {

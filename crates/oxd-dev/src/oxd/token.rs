@@ -1,8 +1,6 @@
 //! `get-client-token`, `get-access-token-by-refresh-token`, `introspect-access-token`.
 
-use super::failure::{
-    BAD_OP, Failure, INTERNAL, NO_ACCESS_TOKEN_PARAMETER, NO_CLIENT_ID, NO_CLIENT_SECRET, NO_REFRESH_TOKEN,
-};
+use super::failure::{Failure, INTERNAL, NO_CLIENT_ID, NO_CLIENT_SECRET, NO_REFRESH_TOKEN};
 use super::{Oxd, given, op};
 use crate::util::{encode, lock};
 use openidconnect::{OAuth2TokenResponse as _, RefreshToken, Scope};
@@ -22,26 +20,27 @@ pub(crate) struct ClientTokenParams {
 /// `get-client-token`. The real one asks the provider (client credentials, RFC 6749,
 /// section 4.4); here the answer is our own, so that no provider needs to know the scope
 /// `oxd` and tests can let tokens expire.
-pub(crate) fn client_token(oxd: &Oxd, params: ClientTokenParams) -> Result<Value, Failure> {
-    let host = op::op_host(&params.op_host, &params.op_configuration_endpoint)?.ok_or(BAD_OP)?;
+pub(crate) async fn client_token(oxd: &Oxd, params: ClientTokenParams) -> Result<Value, Failure> {
+    let host = op::op_host(oxd, &params.op_host, &params.op_configuration_endpoint)?.ok_or(INTERNAL)?;
     let id = given(&params.client_id).ok_or(NO_CLIENT_ID)?;
     let secret = given(&params.client_secret).ok_or(NO_CLIENT_SECRET)?;
-    let mut store = lock(&oxd.store);
     // The provider would refuse, and of any refusal oxd makes an internal error.
-    let registration = store.site_of_client(id, secret).ok_or(INTERNAL)?;
+    let registration = lock(&oxd.store)
+        .site_of_client(id, secret)
+        .cloned()
+        .ok_or(INTERNAL)?;
     if registration.site.op_host.trim_end_matches('/') != host.trim_end_matches('/') {
+        oxd.op.metadata(&host).await?;
         return Err(INTERNAL);
     }
-    let allowed = registration.scope.clone();
-    let scope: Vec<String> = match params.scope.filter(|scope| !scope.is_empty()) {
-        Some(asked) => asked
-            .into_iter()
-            .filter(|scope| allowed.contains(scope))
-            .collect(),
-        None => allowed,
-    };
+    let mut scope = vec!["openid".to_owned()];
+    for name in params.scope.unwrap_or_default() {
+        if registration.scope.contains(&name) && !scope.contains(&name) {
+            scope.push(name);
+        }
+    }
     let lifetime = oxd.options.client_token_lifetime;
-    let token = store.issue_token(&oxd.clock, id, scope.clone(), lifetime);
+    let token = lock(&oxd.store).issue_token(&oxd.clock, id, scope.clone(), lifetime);
     Ok(json!({
         "scope": scope,
         "access_token": token,
@@ -100,44 +99,29 @@ pub(crate) struct IntrospectParams {
     access_token: Option<String>,
 }
 
-/// Members that the API description asks of every answer; null where nothing is known.
-const INTROSPECTION: [&str; 14] = [
-    "active",
-    "client_id",
-    "username",
-    "scope",
-    "token_type",
-    "sub",
-    "aud",
-    "iss",
-    "exp",
-    "iat",
-    "acr_values",
-    "extension_field",
-    "nbf",
-    "jti",
-];
-
 /// `introspect-access-token`: the provider's answer (RFC 7662, section 2.2) in oxd's shape.
 /// The client tokens issued here are known here.
 pub(crate) async fn introspect(oxd: &Oxd, params: IntrospectParams) -> Result<Value, Failure> {
     let site = oxd.site(params.oxd_id.as_deref())?;
-    let token = given(&params.access_token).ok_or(NO_ACCESS_TOKEN_PARAMETER)?;
+    let token = params.access_token.as_deref().unwrap_or_default();
     if let Some(record) = lock(&oxd.store).active_token(&oxd.clock, token) {
-        return Ok(in_shape(json!({
+        return in_shape(&json!({
             "active": true,
             "client_id": record.client_id,
             "scope": record.scope,
-            "token_type": "bearer",
-            "aud": record.client_id,
+            "token_type": "Bearer",
             "iss": site.site.op_host,
             "iat": record.issued_at,
             "exp": record.issued_at + record.lifetime.as_secs(),
-        })));
+        }));
     }
     let metadata = oxd.op.metadata(&site.site.op_host).await?;
     let endpoint = metadata.additional_metadata().introspection_endpoint.as_deref();
     let endpoint = endpoint.ok_or(INTERNAL.because("no introspection_endpoint"))?;
+    let form = match token {
+        "" => String::new(),
+        token => format!("token={}", encode(token)),
+    };
     // Ids and secrets are form-encoded before they become Basic (RFC 6749, section 2.3.1).
     let answer = oxd
         .op
@@ -149,33 +133,103 @@ pub(crate) async fn introspect(oxd: &Oxd, params: IntrospectParams) -> Result<Va
             Some(encode(&site.site.client_secret)),
         )
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("token={}", encode(token)))
+        .body(form)
         .send()
         .await
         .map_err(|why| INTERNAL.because(op::chain(&why)))?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|why| INTERNAL.because(why))?;
+    if status.is_server_error() {
+        return Err(Failure::Page(status.as_u16()));
+    }
+    if !status.is_success() {
+        let body = String::from_utf8_lossy(&body).into_owned();
+        return Err(Failure::Http(status.as_u16(), body.into()));
+    }
     match serde_json::from_slice(&body) {
-        Ok(answer @ Value::Object(_)) if status.is_success() => Ok(in_shape(answer)),
-        _ => Err(INTERNAL.because(format!("introspection answered {status}"))),
+        Ok(answer @ Value::Object(_)) => in_shape(&answer),
+        _ => Err(INTERNAL),
     }
 }
 
-fn in_shape(mut answer: Value) -> Value {
+/// Texts that oxd hands on from an introspection; it drops what is not named here.
+const INTROSPECTED_TEXTS: [&str; 8] = [
+    "client_id",
+    "username",
+    "token_type",
+    "sub",
+    "aud",
+    "iss",
+    "jti",
+    "acr_values",
+];
+
+/// What oxd makes of the provider's introspection: members it knows, in the types it knows. A list where it expects a
+/// text, and a time past 2038, are an internal error.
+fn in_shape(answer: &Value) -> Result<Value, Failure> {
     let mut shaped = Map::new();
-    if let Some(members) = answer.as_object_mut() {
-        shaped.append(members);
+    let active = match &answer["active"] {
+        Value::Bool(active) => *active,
+        Value::Number(number) => number.as_i64() != Some(0),
+        Value::String(text) => text == "true",
+        _ => false,
+    };
+    shaped.insert("active".to_owned(), Value::Bool(active));
+    match &answer["scope"] {
+        Value::String(scope) if !scope.is_empty() => {
+            let list: Vec<&str> = scope.split(' ').collect();
+            shaped.insert("scope".to_owned(), json!(list));
+        }
+        list @ Value::Array(_) => drop(shaped.insert("scope".to_owned(), list.clone())),
+        _ => (),
     }
-    for member in INTROSPECTION {
-        shaped.entry(member).or_insert(Value::Null);
+    for name in INTROSPECTED_TEXTS {
+        let text = match &answer[name] {
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            Value::Array(_) | Value::Object(_) => return Err(INTERNAL),
+            other => other.to_string(),
+        };
+        shaped.insert(name.to_owned(), Value::String(text));
     }
-    if let Some(Value::String(scope)) = shaped.get("scope") {
-        let list: Vec<Value> = scope.split_whitespace().map(Value::from).collect();
-        shaped.insert("scope".to_owned(), Value::Array(list));
+    for name in ["exp", "iat"] {
+        let time = match &answer[name] {
+            Value::Null => continue,
+            Value::String(text) => text.parse().ok(),
+            other => other.as_i64(),
+        };
+        let time = time.and_then(|time| i32::try_from(time).ok()).ok_or(INTERNAL)?;
+        shaped.insert(name.to_owned(), time.into());
     }
-    if let Some(Value::String(acr)) = shaped.get("acr_values") {
-        let list: Vec<Value> = acr.split_whitespace().map(Value::from).collect();
-        shaped.insert("acr_values".to_owned(), Value::Array(list));
+    Ok(Value::Object(shaped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As recorded (`introspect_access_token`): the provider's answer, and oxd's.
+    #[test]
+    fn introspections_are_shaped_as_oxd_does() {
+        for (provider, oxd) in [
+            (json!({}), json!({ "active": false })),
+            (json!({ "active": "true", "cnf": {} }), json!({ "active": true })),
+            (
+                json!({ "active": true, "scope": "openid  profile", "nbf": 1 }),
+                json!({ "active": true, "scope": ["openid", "", "profile"] }),
+            ),
+            (
+                json!({ "active": true, "scope": "", "sub": 5, "exp": "1900000000" }),
+                json!({ "active": true, "sub": "5", "exp": 1_900_000_000 }),
+            ),
+        ] {
+            assert_eq!(in_shape(&provider).expect("an answer"), oxd, "{provider}");
+        }
+        for member in ["aud", "acr_values"] {
+            let list = in_shape(&json!({ "active": true, member: ["one"] }));
+            assert_eq!(list.expect_err(member).status(), 500);
+        }
+        let late = in_shape(&json!({ "active": true, "exp": 2_208_988_800_u64 }));
+        assert_eq!(late.expect_err("past 2038").status(), 500);
     }
-    Value::Object(shaped)
 }
