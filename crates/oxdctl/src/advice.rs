@@ -195,7 +195,7 @@ pub fn of_refusal(bad: &BadAnswer, link: &Link, connected: Option<SocketAddr>) -
         "invalid_op_host_and_configuration_endpoint"
         | "invalid_op_host"
         | "invalid_op_configuration_endpoint" => {
-            "name the provider with --op-host, or with --op-configuration-endpoint (oxd 4.3 and later; it ends with \
+            "name the provider with --op-host, or with --op-configuration-endpoint (oxd 4.2 and later; it ends with \
              /.well-known/openid-configuration)"
         }
         "no_client_id_returned" | "no_client_secret_returned" | "invalid_request"
@@ -227,6 +227,13 @@ fn allow_this_address(link: &Link, connected: Option<SocketAddr>) -> String {
         advice.push_str("; or call it at 127.0.0.1, which it lets in by default");
     }
     advice
+}
+
+/// Advice when oxd knows the provider's configuration and nothing else comes from it.
+pub fn provider_down() -> String {
+    format!(
+        "start the provider, or mend the way from oxd's machine to it ({LOG} has the cause), and check again"
+    )
 }
 
 /// Advice when oxd issues no client token for a client id and secret.

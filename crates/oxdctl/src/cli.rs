@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oxd_core::config::value::{self, Complaint};
 use oxd_core::config::{Proxy, Timeouts};
+use serde_json::Value;
 use url::Url;
 
 use crate::base::Base;
 use crate::files;
+use crate::members;
 use crate::problem::{EXIT_STATUSES, Outcome, Problem};
 use crate::route::Route;
 use crate::site::SiteFile;
@@ -155,6 +157,9 @@ pub struct Profile {
     /// How users should authenticate when nothing else is asked for (repeat)
     #[arg(long = "acr", value_name = "ACR")]
     pub acr_values: Vec<String>,
+    /// Any other member of oxd's register-site, such as require_auth_time=true (repeat)
+    #[arg(long, value_name = "NAME=JSON", value_parser = members::member)]
+    pub set: Vec<(String, Value)>,
 }
 
 /// `oxdctl register`
@@ -180,7 +185,7 @@ pub struct Register {
         help_heading = "Site"
     )]
     pub op_host: Option<String>,
-    /// The provider's configuration endpoint, in place of --op-host (oxd 4.3 and later)
+    /// The provider's configuration endpoint, in place of --op-host (oxd 4.2 and later)
     #[arg(long, value_name = "URL", value_parser = absolute_url, help_heading = "Site")]
     pub op_configuration_endpoint: Option<String>,
     /// Use a client that exists at the provider; oxd then changes nothing there

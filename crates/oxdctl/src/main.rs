@@ -15,6 +15,7 @@ mod generated;
 mod httpd;
 mod key;
 mod log;
+mod members;
 mod oxd;
 mod problem;
 mod profile;

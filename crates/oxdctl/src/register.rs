@@ -10,6 +10,7 @@ use crate::advice;
 use crate::cli::Register;
 use crate::files::{self, NewFile};
 use crate::httpd::Lines;
+use crate::members;
 use crate::oxd::Oxd;
 use crate::problem::{Kind, Outcome, Problem};
 use crate::profile::SCOPES;
@@ -105,6 +106,7 @@ fn request<'a>(
             client_id,
             client_secret,
         }),
+        others: members::object(&args.profile.set),
     })
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::advice;
 use crate::base::Base;
 use crate::cli::Update;
+use crate::members;
 use crate::oxd::Oxd;
 use crate::problem::{Outcome, Problem};
 use crate::route::Link;
@@ -19,7 +20,10 @@ pub fn run(screen: &Screen, args: &Update) -> Outcome {
     let mut file = SiteFile::load(&args.site_file, screen)?;
     let oxd_id = file.oxd_id()?.to_owned();
     let profile = changes(args, &file)?;
-    let request = UpdateSite { profile };
+    let request = UpdateSite {
+        profile,
+        others: members::object(&args.profile.set),
+    };
     let changes = request.members();
     if changes.is_empty() {
         return Err(Problem::usage(

@@ -315,3 +315,28 @@ fn an_oxd_below_a_path_and_behind_a_client_that_expires() {
         .ended(1)
         .says(&["/api/oxd/health-check answered 404"]);
 }
+
+#[test]
+fn members_without_an_option_are_set() {
+    let bed = Bed::new();
+    let url = bed.server.url();
+    let register = ["register", "--server", &url, "--base", BASE];
+    let set = |members: &[&'static str]| {
+        let mut args = register.to_vec();
+        args.extend(members.iter().flat_map(|member| ["--set", member]));
+        bed.run(&args)
+    };
+    set(&["require_auth_times=true"])
+        .ended(2)
+        .says(&["would ignore it"]);
+    assert_eq!(bed.server.total(), 0, "oxd was asked");
+    set(&["require_auth_time=true", r#"grant_types=["authorization_code"]"#]).ended(0);
+    let body = sent(&bed, "register-site");
+    assert_eq!(body["require_auth_time"], json!(true));
+    assert_eq!(body["grant_types"], json!(["authorization_code"]));
+    let changed = bed
+        .run(&["update", "--json", "--set", "default_max_age=60"])
+        .ended(0)
+        .json();
+    assert_eq!(changed["changed"], json!({ "default_max_age": 60 }));
+}

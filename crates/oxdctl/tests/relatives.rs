@@ -280,6 +280,16 @@ fn refusals_that_only_the_real_oxd_knows_have_an_advice() {
             "provider_unreachable",
             "allowed_op_hosts",
         ),
+        // oxd remembers the provider's configuration; the provider is down all the same.
+        (
+            "get-jwks",
+            500,
+            "internal_error",
+            "",
+            "provider",
+            "provider_unreachable",
+            "start the provider",
+        ),
         (
             "get-client-token",
             400,

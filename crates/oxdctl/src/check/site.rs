@@ -6,6 +6,7 @@ use oxd_core::config::Provider;
 use oxd_core::oxd::commands::authorization_url::GetAuthorizationUrl;
 use oxd_core::oxd::commands::discovery::GetDiscovery;
 use oxd_core::oxd::commands::introspect_access_token::IntrospectAccessToken;
+use oxd_core::oxd::commands::jwks::GetJwks;
 use oxd_core::oxd::{BadAnswer, Error, Request as _};
 
 use super::Target;
@@ -83,10 +84,24 @@ impl<'e> Examination<'e, '_> {
         match asked {
             Ok(discovery) => {
                 let issuer = plain(&discovery.issuer.unwrap_or_default());
+                if let Some(said) = self.provider_fails(provider) {
+                    self.report.fail(
+                        "provider",
+                        "provider_unreachable",
+                        format!("oxd knows the provider {issuer}, but gets no keys from it now ({said})"),
+                        advice::provider_down(),
+                    );
+                    return false;
+                }
                 self.report
                     .ok("provider", format!("oxd reaches the provider {issuer}"));
             }
             Err(error) => match refusal(&error) {
+                // oxd has no answer to that; only its refusal of an address counts here.
+                Some(_) if provider.is_none() => self.report.skip(
+                    "provider",
+                    "nothing says which provider it is: name it with --op-host",
+                ),
                 Some(refusal) => {
                     self.refused("provider", "provider_unreachable", refusal);
                     return false;
@@ -98,6 +113,15 @@ impl<'e> Examination<'e, '_> {
             },
         }
         true
+    }
+
+    /// What oxd says if it gets nothing from the provider. It remembers the provider's configuration, but fetches the
+    /// keys each time; no refusal proves anything where it does not know the command or asks for a token.
+    fn provider_fails(&self, provider: Option<Provider<'_>>) -> Option<String> {
+        match (GetJwks { provider }).send(&self.oxd) {
+            Err(Error::Answer(bad)) if bad.foreign.is_none() && bad.status >= 500 => Some(advice::said(&bad)),
+            _ => None,
+        }
     }
 
     /// Whether oxd gives a client token, which the commands that follow carry.

@@ -59,6 +59,9 @@ pub struct RegisterSite<'a> {
     /// A client that exists at the provider, where oxd then changes nothing.
     #[serde(flatten)]
     pub client: Option<ExistingClient<'a>>,
+    /// Any other members; they come last, so that they also replace those above.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
 }
 
 /// A client that exists at the provider.

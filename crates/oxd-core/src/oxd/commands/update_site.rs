@@ -13,6 +13,9 @@ pub struct UpdateSite {
     /// What the site is like from now on.
     #[serde(flatten)]
     pub profile: SiteProfile,
+    /// Any other members of `register-site`.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
 }
 
 impl Request for UpdateSite {
