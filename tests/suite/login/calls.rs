@@ -13,6 +13,14 @@ fn a_login_costs_four_calls_then_three_a_request_none_and_a_logout_one() {
     sign_in(&browser, site.url("/app/"));
     let login = ["get-authorization-url", "get-tokens-by-code", "get-user-info"];
     site.expect_commands(&[&["get-client-token"], &login[..]].concat());
+    // oxd takes a longer state, and does not know it when the user comes back; others it puts into the address as it is.
+    let calls = site.oxd.calls();
+    let asked = calls.iter().find(|call| call.command == "get-authorization-url");
+    let state = asked
+        .and_then(|call| call.body["state"].as_str())
+        .expect("a state");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    assert!(state.len() <= 50 && state.bytes().all(plain), "{state}");
 
     site.forget_calls();
     sign_in(&Browser::new(), site.url("/app/"));
