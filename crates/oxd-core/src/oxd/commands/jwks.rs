@@ -24,8 +24,8 @@ pub struct Jwks {
 }
 
 impl Request for GetJwks<'_> {
-    // oxd 4.x wants no client token for it; gateways before it may.
-    const COMMAND: Command = Command::of_site("get-jwks");
+    // No oxd 4.x wants a client token for it: a provider that gives none now keeps nobody from signing out.
+    const COMMAND: Command = Command::without_site("get-jwks");
     type Answer = Jwks;
 }
 
