@@ -7,5 +7,6 @@ mod login {
     pub(crate) mod identity;
     pub(crate) mod neighbours;
     pub(crate) mod refresh;
+    pub(crate) mod refused;
     pub(crate) mod tutorial;
 }

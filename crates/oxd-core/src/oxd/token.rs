@@ -31,8 +31,9 @@ pub(super) struct Fetched {
     pub lifetime: Option<Duration>,
 }
 
-/// How long a token counts as just fetched.
-const NEW_FOR: Duration = Duration::from_secs(10);
+/// How long a token counts as just fetched. Short, as a provider may break down right after it has issued one; not
+/// zero, as many sessions may be refused a refresh in the same moment.
+const NEW_FOR: Duration = Duration::from_secs(2);
 /// The lifetime of a token whose `expires_in` is unknown: oxd's own default.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(299);
 /// The longest time before its end at which a token is replaced.
