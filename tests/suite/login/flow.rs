@@ -309,6 +309,23 @@ fn a_redirect_uri_of_the_administrators_choice_is_sent() {
     assert_eq!(call.body["redirect_uri"], second.as_str());
 }
 
+/// oxd exchanges every code with the first registered address; the log says why the provider refuses the code.
+#[test]
+fn a_redirect_uri_that_is_not_the_first_is_named() {
+    let builder = TestSite::builder();
+    let (first, second) = (builder.url("/oxd/login"), builder.url("/oxd/callback"));
+    let directive = format!("OxdRedirectUri {second}");
+    let site = builder
+        .redirect_uris(&[&first, &second])
+        .directives(&directive)
+        .start();
+    let browser = Browser::new();
+    let start = begin(&browser, site.url("/app/"));
+    approve(&browser, &start.location()).deliver(&browser).expect(400);
+    site.httpd
+        .expect_log(r"\[oxd:warn\].* code_invalid: .*; OxdRedirectUri is http.*the first address");
+}
+
 #[test]
 fn single_directives_do_without_a_site_file() {
     let site = TestSite::builder().by_directives().start();

@@ -11,6 +11,8 @@ pub struct Failure {
     pub reason: Reason,
     /// The detail, for the log only.
     pub detail: String,
+    /// What to do about it, where that is known better than from the reason alone.
+    remedy: Option<String>,
 }
 
 impl Failure {
@@ -19,6 +21,15 @@ impl Failure {
         Self {
             reason,
             detail: detail.into(),
+            remedy: None,
+        }
+    }
+
+    /// The same with a remedy that fits better than the reason's.
+    pub(crate) fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self {
+            remedy: Some(remedy.into()),
+            ..self
         }
     }
 
@@ -31,7 +42,7 @@ impl Failure {
             .map(|c| if c.is_control() { ' ' } else { c })
             .take(1_000)
             .collect();
-        match self.reason.remedy() {
+        match self.remedy.as_deref().unwrap_or(self.reason.remedy()) {
             "" => format!("{}: {detail}", self.reason.code()),
             remedy => format!("{}: {detail}; {remedy}", self.reason.code()),
         }

@@ -90,6 +90,7 @@ pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     match finished {
         Ok(response) => response,
         Err(failure) => {
+            let failure = with_redirect_uri(ctx, failure);
             ctx.stats.login_failed(failure.reason, ctx.now);
             let link = start_over(ctx, Some(&pending.target));
             let response = ctx.refuse(&failure, None, link.as_deref());
@@ -105,6 +106,18 @@ pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
                 response.with_cookie(pending::end(ctx, &pending.state))
             }
         }
+    }
+}
+
+/// A refused code where the provider was asked for a redirect URI by name: oxd exchanges every code with the first
+/// registered one, and a provider that compares them refuses the code.
+fn with_redirect_uri(ctx: &Ctx<'_>, failure: Failure) -> Failure {
+    match (failure.reason, ctx.settings.login().redirect_uri) {
+        (Reason::CodeInvalid, Some(uri)) => failure.with_remedy(format!(
+            "OxdRedirectUri is {uri}: oxd exchanges every code with the first address that the site is registered \
+             with, so that it must be that one (oxdctl check compares them)"
+        )),
+        _ => failure,
     }
 }
 

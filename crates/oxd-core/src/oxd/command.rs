@@ -91,6 +91,25 @@ impl BadAnswer {
         OWN_REFUSALS.contains(&self.error.as_str())
     }
 
+    /// What an administrator can do about a refusal whose cause is certain.
+    pub(super) fn remedy(&self) -> Option<&'static str> {
+        Some(match self.error.as_str() {
+            "oxd_access_denied" => {
+                "oxd answers only the addresses in bind_ip_addresses of its oxd-server.yml (127.0.0.1 without it, and \
+                 ::1 is another one): add the address that this machine calls from"
+            }
+            "invalid_oxd_id" => {
+                "oxd knows no such site: OxdSite or OxdId names another oxd's, or the site was removed there; oxdctl \
+                 register --force registers it again"
+            }
+            "redirect_uri_is_not_registered" => {
+                "OxdRedirectUri must be one of the addresses that the site is registered with; oxdctl check compares \
+                 them, oxdctl update --base changes them"
+            }
+            _ => return None,
+        })
+    }
+
     /// The ID under which oxd has logged the error (Dropwizard: "It has been logged (ID ...)").
     pub fn log_id(&self) -> Option<&str> {
         let (_, rest) = self.description.split_once("logged (ID ")?;

@@ -105,7 +105,15 @@ impl Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(error.reason(), error.to_string())
+        let failure = Self::new(error.reason(), error.to_string());
+        let remedy = match &error {
+            Error::Answer(bad) => bad.remedy(),
+            _ => None,
+        };
+        match remedy {
+            Some(remedy) => failure.with_remedy(remedy),
+            None => failure,
+        }
     }
 }
 
@@ -151,6 +159,8 @@ impl StdError for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oxd::commands::Request as _;
+    use crate::oxd::commands::health_check::HealthCheck;
 
     #[test]
     fn every_cause_has_its_reason() {
@@ -168,6 +178,24 @@ mod tests {
                 (failure.reason, failure.detail.as_str()),
                 (reason, "http://oxd/x: why")
             );
+        }
+    }
+
+    #[test]
+    fn refusals_of_oxd_have_their_own_remedies() {
+        for (error, remedy) in [
+            ("oxd_access_denied", "bind_ip_addresses"),
+            ("invalid_oxd_id", "OxdSite"),
+            ("redirect_uri_is_not_registered", "OxdRedirectUri"),
+            ("anything else", "see oxd's log"),
+        ] {
+            let Error::Answer(mut bad) = BadAnswer::scripted(HealthCheck::COMMAND, 400, "") else {
+                unreachable!("a scripted error is an answer");
+            };
+            bad.error = error.to_owned();
+            let line = Failure::from(Error::Answer(bad)).log_line();
+            assert!(line.contains(remedy), "{line}");
+            assert_eq!(line.contains("oxd's log"), error == "anything else", "{line}");
         }
     }
 

@@ -299,7 +299,8 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "FILE",
         default: "the system's roots",
         summary: c"PEM certificates trusted for OxdServer besides the system's roots",
-        details: "oxd comes with a self-signed certificate: name its PEM file here.",
+        details: "The certificate that oxd comes with has expired, and everybody has its key: make it one of its own, and \
+                  name its PEM file here.",
         example: "OxdServerCAFile /etc/apache2/oxd-server.pem",
         #[cfg(test)]
         good: &[],
