@@ -99,18 +99,21 @@ fn of_cause(cause: Cause, link: &Link) -> String {
                                 machine through"
             .to_owned(),
         Cause::UnknownAuthority => format!(
-            "oxd comes with a self-signed certificate: save it with `openssl s_client -connect {whom} </dev/null | \
-             openssl x509 -out oxd-server.pem`, compare its fingerprint with the one on oxd's machine, and name the \
-             file with --ca-file, and with OxdServerCAFile for httpd"
+            "the certificate that oxd comes with proves nothing, as everybody has its key: {}. Then save it with \
+             `openssl s_client -connect {whom} </dev/null | openssl x509 -out oxd-server.pem`, compare its \
+             fingerprint with the one on oxd's machine, and name the file with --ca-file, and with OxdServerCAFile \
+             for httpd",
+            own_certificate(&host)
         ),
         Cause::WrongName => format!(
-            "name oxd as its certificate does (--server, OxdServer), or make oxd a certificate with a subjectAltName \
-             for {host}"
+            "name oxd as its certificate does (--server, OxdServer), or {}",
+            own_certificate(&host)
         ),
-        Cause::Expired => "give oxd a new certificate (its key store is named in oxd-server.yml), and copy it to where \
-                           --ca-file and OxdServerCAFile name it; if it should still be valid, set the clock of this \
-                           machine"
-            .to_owned(),
+        Cause::Expired => format!(
+            "{}, and save it where --ca-file and OxdServerCAFile name it; if it should still be valid, set the clock \
+             of this machine",
+            own_certificate(&host)
+        ),
         Cause::NotYetValid => {
             "the clock of this machine, or that of the machine that made the certificate, is wrong".to_owned()
         }
@@ -145,6 +148,20 @@ fn of_cause(cause: Cause, link: &Link) -> String {
             .to_owned(),
         Cause::NotOxd => not_oxd(),
     }
+}
+
+/// How oxd gets a certificate that is worth trusting.
+fn own_certificate(host: &str) -> String {
+    let address = host.trim_matches(['[', ']']);
+    let kind = match address.parse::<std::net::IpAddr>() {
+        Ok(_) => "ip",
+        Err(_) => "dns",
+    };
+    format!(
+        "make oxd a certificate of its own (keytool -genkeypair -alias oxd-server -keyalg RSA -keysize 2048 -validity \
+         800 -dname CN={address} -ext san={kind}:{address} -keystore FILE) and name the file as keyStorePath in \
+         oxd-server.yml"
+    )
 }
 
 /// Advice when another server answers in place of oxd.

@@ -20,7 +20,7 @@ fn certificates_can_be_wrong_in_other_ways() {
         "tls",
         "tls_expired",
         "ran out on ",
-        "new certificate",
+        "certificate of its own",
         &["oxd"],
     );
     bed.check_warns(&["--no-verify"], "tls", "tls_not_verified", "it would be refused");
@@ -35,7 +35,7 @@ fn certificates_can_be_wrong_in_other_ways() {
         "tls",
         "tls_wrong_name",
         "oxd.example",
-        "subjectAltName for 127.0.0.1",
+        "san=ip:127.0.0.1",
         &["oxd"],
     );
 }

@@ -71,9 +71,6 @@ impl Replay {
                     .bound
                     .insert("<oxd_id_2>".to_owned(), text(&second, "oxd_id"));
             }
-            "oxdctl_update_scope" => {
-                replay.bound.remove("<access_token>");
-            }
             _ => (),
         }
         replay
@@ -172,10 +169,9 @@ impl Replay {
             Some(body) => {
                 self.sign_in(body).await;
                 // A state is the caller's own to choose.
-                if let Some(state @ "<state>" | state @ "<state_2>") = body["state"].as_str() {
-                    let own = self.bed.site["oxd_id"].as_str().expect("an id").to_owned()
-                        + state.trim_matches(['<', '>']);
-                    self.bound.entry(state.to_owned()).or_insert(own[30..].to_owned());
+                if let Some(state) = body["state"].as_str().filter(|state| state.starts_with("<state")) {
+                    let own = format!("{}-{}", state.trim_matches(['<', '>']), self.bed.oxd_id());
+                    self.bound.entry(state.to_owned()).or_insert(own);
                 }
                 self.filled_json(body).to_string()
             }
