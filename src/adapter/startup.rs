@@ -1,6 +1,6 @@
 //! Steps at start and restart: the checks of `configtest`, and what is created once for all children.
 
-use oxd_core::base::Level;
+use oxd_core::base::{Level, path_below};
 use oxd_core::config::check::mistakes::{self, SiteFacts};
 use oxd_core::config::{RawSettings, check};
 
@@ -157,10 +157,7 @@ fn mark_handlers(servers: Servers<'_>, handlers: &[String]) {
 
 /// The settings at the path of a `<Location>`, from the sections without a pattern.
 fn settings_at<'c>(server: Server<'c>, outer: RawSettings<'c>, path: &str) -> RawSettings<'c> {
-    let encloses = |base: &str| {
-        let rest = path.strip_prefix(base.trim_end_matches('/'));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
+    let encloses = |base: &str| path_below(base, path).is_some();
     server
         .locations()
         .into_iter()

@@ -5,6 +5,7 @@
 pub mod mistakes;
 
 use super::raw::defaults;
+use crate::base::path_below;
 
 /// A directive or section of the configuration.
 #[derive(Debug, Default)]
@@ -351,12 +352,7 @@ fn may_reach(from: &Spot, to: &Spot) -> bool {
         (None, _) => true,
         (Some(from), Some(to)) if from == to => true,
         (Some((_, from)), Some((_, to))) => match (location(from), location(to)) {
-            (Some(outer), Some(inner)) => {
-                let outer = outer.trim_end_matches('/');
-                inner
-                    .strip_prefix(outer)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            }
+            (Some(outer), Some(inner)) => path_below(outer, inner).is_some(),
             // Directories, files and expressions: which of them apply together depends on the request.
             _ => true,
         },

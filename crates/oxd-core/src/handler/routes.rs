@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::base::{Failure, Reason};
+use crate::base::{Failure, Reason, path_below};
 use crate::flow::Ctx;
 use crate::http::{Form, Header, Method, Response, is_form};
 use crate::login::{self, LoginRequest, Returned, below};
@@ -58,8 +58,7 @@ pub fn locate<'p>(path: &'p str, location: Option<&'p str>) -> (&'p str, Option<
             .map(|(_, e)| *e),
     };
     if let Some(base) = location.map(|l| l.trim_end_matches('/'))
-        && let Some(rest) = path.strip_prefix(base)
-        && (rest.is_empty() || rest.starts_with('/'))
+        && let Some(rest) = path_below(base, path)
     {
         return (base, of_rest(rest));
     }

@@ -1,6 +1,7 @@
 //! Mistakes that httpd takes without a word: each gets one line with its place, the cause and the cure.
 
 use super::{Found, Node, Spot, all, covers, is, is_use, location, may_reach, unquoted};
+use crate::base::path_below;
 use crate::config::raw::defaults;
 
 /// What a site file says, as far as the checks need it.
@@ -60,12 +61,20 @@ fn protected<'f, 't>(found: &'f [Found<'t>]) -> impl Iterator<Item = &'f Found<'
 
 fn handlers<'f, 't>(found: &'f [Found<'t>]) -> impl Iterator<Item = (&'f Found<'t>, Option<&'f str>)> {
     let uses = named(found, "SetHandler").filter(|f| is_use(f.node));
-    uses.map(|f| {
-        (
-            f,
-            f.spot.section.as_ref().and_then(|(_, opening)| location(opening)),
-        )
-    })
+    uses.map(|f| (f, path_of(f)))
+}
+
+/// The path of the plain `<Location>` that a directive stands in.
+fn path_of<'f>(f: &'f Found<'_>) -> Option<&'f str> {
+    f.spot.section.as_ref().and_then(|(_, opening)| location(opening))
+}
+
+/// What `ServerName` and `ServerAlias` say, with the position of each.
+fn server_names<'f, 't>(found: &'f [Found<'t>]) -> impl Iterator<Item = (&'f Spot, &'f str)> {
+    ["ServerName", "ServerAlias"]
+        .into_iter()
+        .flat_map(|name| named(found, name))
+        .flat_map(|f| f.node.args.split_whitespace().map(|name| (&f.spot, name)))
 }
 
 /// Whether a directive at one position certainly applies at another, or stands in an enclosing `<Location>`.
@@ -124,11 +133,8 @@ fn without_handler(found: &[Found<'_>]) -> Vec<String> {
 /// Redirect addresses that lead to no handler of this configuration.
 fn foreign_redirects(found: &[Found<'_>], read: ReadSite<'_>) -> Vec<String> {
     let paths: Vec<_> = handlers(found).map(|(_, path)| path).collect();
-    let names: Vec<_> = ["ServerName", "ServerAlias"]
-        .iter()
-        .flat_map(|name| named(found, name))
-        .flat_map(|f| f.node.args.split_whitespace())
-        .map(|name| name.split(':').next().unwrap_or_default().to_ascii_lowercase())
+    let names: Vec<_> = server_names(found)
+        .map(|(_, name)| name.split(':').next().unwrap_or_default().to_ascii_lowercase())
         .collect();
     let leads_here = |uri: &str| {
         let Ok(url) = url::Url::parse(uri) else {
@@ -137,12 +143,7 @@ fn foreign_redirects(found: &[Found<'_>], read: ReadSite<'_>) -> Vec<String> {
         let is_of_us = url
             .host_str()
             .is_some_and(|host| names.contains(&host.to_ascii_lowercase()));
-        let is_below = |base: &&str| {
-            let base = base.trim_end_matches('/');
-            url.path()
-                .strip_prefix(base)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
+        let is_below = |base: &&str| path_below(base, url.path()).is_some();
         // A handler at a pattern or in a directory may answer any address.
         !is_of_us || paths.is_empty() || paths.iter().any(|path| path.as_ref().is_none_or(is_below))
     };
@@ -196,16 +197,10 @@ fn different_keys(found: &[Found<'_>]) -> Vec<String> {
 /// Protected locations below a handler, which answers every address there itself.
 fn within_handlers(found: &[Found<'_>]) -> Vec<String> {
     let within = |user: &&Found<'_>| {
-        let own = user
-            .spot
-            .section
-            .as_ref()
-            .and_then(|(_, opening)| location(opening));
+        let own = path_of(user);
         let handler = handlers(found).find(|(h, path)| {
-            let below = path
-                .zip(own)
-                .and_then(|(base, own)| own.strip_prefix(base.trim_end_matches('/')));
-            h.spot.host == user.spot.host && below.is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+            let rest = path.zip(own).and_then(|(base, own)| path_below(base, own));
+            h.spot.host == user.spot.host && rest.is_some_and(|rest| rest.len() > 1)
         });
         handler.map(|(h, _)| h.node.line)
     };
@@ -267,13 +262,8 @@ fn cookies_elsewhere(found: &[Found<'_>]) -> Vec<String> {
                 .last()
         };
         let cookie_path = applying("OxdCookiePath");
-        let reaches = |base: &str, path: &str| {
-            let base = base.trim_end_matches('/');
-            path.strip_prefix(base)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
         if let Some((directive, path)) = cookie_path.zip(path)
-            && !reaches(unquoted(&directive.node.args), path)
+            && path_below(unquoted(&directive.node.args), path).is_none()
         {
             lines.push(format!(
                 "{}: OxdCookiePath {} does not cover the handler at {path} (line {}): the browser would bring no cookie \
@@ -283,11 +273,9 @@ fn cookies_elsewhere(found: &[Found<'_>]) -> Vec<String> {
                 handler.node.line
             ));
         }
-        let names: Vec<_> = ["ServerName", "ServerAlias"]
-            .iter()
-            .flat_map(|name| named(found, name))
-            .filter(|f| f.spot.host == handler.spot.host)
-            .flat_map(|f| f.node.args.split_whitespace())
+        let names: Vec<_> = server_names(found)
+            .filter(|(spot, _)| spot.host == handler.spot.host)
+            .map(|(_, name)| name)
             .collect();
         let is_within = |name: &&str, domain: &str| {
             let host = name.rsplit("://").next().unwrap_or_default();
