@@ -1,9 +1,11 @@
 //! Every answer that was recorded from a real oxd-server (`tests/recorded`), read by the module's client: what it makes of
 //! it is held here, one line for each kind of answer.
 
+#[path = "../../../tests/recorded/mod.rs"]
+mod scenarios;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
 use oxd_core::base::Failure;
@@ -20,28 +22,12 @@ struct Recorded {
 }
 
 fn recorded() -> Vec<Recorded> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recorded");
     let mut all = Vec::new();
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .expect("the recorded exchanges")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
-    files.sort();
-    for file in files {
-        let text = std::fs::read(&file).expect("a recorded scenario");
-        let scenario: Value = serde_json::from_slice(&text).expect("JSON");
+    for scenario in scenarios::scenarios() {
         for call in scenario["calls"].as_array().expect("calls") {
             let (request, response) = (&call["request"], &call["response"]);
             let Some(status) = response["status"].as_u64() else {
                 continue;
-            };
-            let header = |name: &str| {
-                let headers = response["headers"].as_array()?;
-                let found = headers
-                    .iter()
-                    .find(|h| h[0].as_str().is_some_and(|n| n.eq_ignore_ascii_case(name)))?;
-                found[1].as_str().map(str::to_owned)
             };
             let body = match &response["json"] {
                 Value::Null => response["body"].as_str().unwrap_or_default().to_owned(),
@@ -56,7 +42,7 @@ fn recorded() -> Vec<Recorded> {
                     .to_owned(),
                 answer: Answer {
                     status: u16::try_from(status).expect("a status"),
-                    media_type: header("content-type")
+                    media_type: scenarios::header(response, "content-type")
                         .unwrap_or_default()
                         .split(';')
                         .next()

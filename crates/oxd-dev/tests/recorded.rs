@@ -3,12 +3,12 @@
 
 mod common;
 mod replay;
+#[path = "../../../tests/recorded/mod.rs"]
+mod scenarios;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use replay::Replay;
-use serde_json::Value;
 
 /// Scenarios that want something of the provider, or of oxd's surroundings, that the stand-in has not; by the start of
 /// their names.
@@ -91,22 +91,10 @@ const CALLS_NOT_STAGED: [(&str, &[usize], &str); 6] = [
     ),
 ];
 
-fn scenarios() -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recorded");
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .expect("the recorded exchanges")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
-    files.sort();
-    let read = |file| serde_json::from_slice(&std::fs::read(file).expect("a scenario")).expect("JSON");
-    files.iter().map(read).collect()
-}
-
 #[tokio::test]
 async fn the_stand_in_answers_as_recorded() {
     let (mut replayed, mut not_staged, mut different) = (0, BTreeMap::new(), Vec::new());
-    for scenario in scenarios() {
+    for scenario in scenarios::scenarios() {
         let name = scenario["scenario"].as_str().expect("a name");
         let calls = scenario["calls"].as_array().expect("calls");
         if let Some((_, why)) = NOT_STAGED.iter().find(|(start, _)| name.starts_with(start)) {
@@ -124,15 +112,6 @@ async fn the_stand_in_answers_as_recorded() {
             }
             let answer = replay.send(&call["request"]).await;
             let found = replay.compare(&call["response"], &answer);
-            if let Some(url) = answer.json["authorization_url"].as_str() {
-                let state = url
-                    .split("&state=")
-                    .nth(1)
-                    .and_then(|rest| rest.split('&').next());
-                replay
-                    .urls
-                    .insert(state.unwrap_or_default().to_owned(), url.to_owned());
-            }
             replayed += 1;
             for what in found {
                 different.push(format!("{name} {number} {}: {what}", call["request"]["path"]));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::base::Seconds;
-use crate::config::{RawSettings, SessionStore};
+use crate::config::{RawSettings, SiteFile};
 use crate::shm::{About, Mark};
 use crate::testing::{Browser, FakeStore, NOW, site};
 use serde_json::{Value, json};
@@ -170,17 +170,22 @@ fn the_user_name_follows_its_rule() {
     }
 }
 
+/// A browser whose sessions are in the store, or in its cookies without one.
+fn with_store<'s>(file: &'s SiteFile, store: Option<&'s FakeStore>) -> Browser<'s> {
+    let mut browser = Browser::at(RawSettings {
+        site: Some(file),
+        ..RawSettings::default()
+    });
+    browser.store = store;
+    browser
+}
+
 #[test]
 fn a_dead_cookie_of_the_same_name_does_not_hide_the_session() {
     let file = site("s");
     let store = FakeStore::default();
     for store in [None, Some(&store)] {
-        let mut browser = Browser::at(RawSettings {
-            site: Some(&file),
-            session_store: store.map(|store| SessionStore::Shared(store)),
-            ..RawSettings::default()
-        });
-        browser.store = store;
+        let mut browser = with_store(&file, store);
         browser.log_in("/app");
         let old = browser.cookies.clone();
         browser.get("/oxd/logoutme");
@@ -246,11 +251,7 @@ fn an_end_by_a_clock_that_was_ahead_locks_nobody_out() {
     let file = site("s");
     let store = FakeStore::default();
     for store in [None, Some(&store)] {
-        let mut browser = Browser::at(RawSettings {
-            site: Some(&file),
-            session_store: store.map(|store| SessionStore::Shared(store)),
-            ..RawSettings::default()
-        });
+        let mut browser = with_store(&file, store);
         browser.now = NOW + 7_200;
         browser.look("/oxd-status", |ctx| {
             end_marked(ctx, Mark::of(About::User, ctx.site, &["alice"])).unwrap();

@@ -6,6 +6,7 @@ use oxd_dev::Options;
 use serde_json::{Map, Value, json};
 
 use crate::common::{Answer, Bed, Browser, answer};
+use crate::scenarios;
 
 /// Scenarios of an oxd with `protect_commands_with_access_token: false`.
 const UNPROTECTED: [&str; 2] = ["unprotected_off", "unprotected_on"];
@@ -19,7 +20,7 @@ pub struct Replay {
     browser: Browser,
     bound: BTreeMap<String, String>,
     /// Authorization URLs by their state.
-    pub urls: BTreeMap<String, String>,
+    urls: BTreeMap<String, String>,
 }
 
 impl Replay {
@@ -177,7 +178,16 @@ impl Replay {
             }
             None => request["body"].as_str().unwrap_or_default().to_owned(),
         };
-        answer(builder.body(body)).await.expect("an answer")
+        let answer = answer(builder.body(body)).await.expect("an answer");
+        if let Some(url) = answer.json["authorization_url"].as_str() {
+            let state = url
+                .split("&state=")
+                .nth(1)
+                .and_then(|rest| rest.split('&').next());
+            self.urls
+                .insert(state.unwrap_or_default().to_owned(), url.to_owned());
+        }
+        answer
     }
 
     /// Remembers what the placeholders of a recorded text stand for; whether the rest of it is the same.
@@ -221,16 +231,7 @@ impl Replay {
         if response["status"] != answer.status {
             different.push(format!("status {} -> {}", response["status"], answer.status));
         }
-        let media_type = response["headers"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|header| {
-                header[0]
-                    .as_str()
-                    .is_some_and(|name| name.eq_ignore_ascii_case("content-type"))
-            })
-            .and_then(|header| header[1].as_str());
+        let media_type = scenarios::header(response, "content-type");
         if media_type.is_some_and(|media_type| media_type != answer.media_type) {
             different.push(format!("content type {media_type:?} -> {}", answer.media_type));
         }
