@@ -31,8 +31,6 @@ pub struct Options {
     /// Answer with a `state` of the stand-in's own instead of the caller's, as some
     /// versions of oxd and some gateways do.
     pub own_state: bool,
-    /// Ignore the caller's `nonce` as oxd 4.1 does, instead of using it as 4.2 does.
-    pub ignore_nonce: bool,
     /// Which version of oxd to answer like, where versions differ.
     pub like: Like,
     /// Takes one line per call, without secrets or tokens.
@@ -52,7 +50,6 @@ impl Default for Options {
             client_token_lifetime: Duration::from_secs(299),
             state_lifetime: Duration::from_secs(300),
             own_state: false,
-            ignore_nonce: false,
             like: Like::V4_5,
             log: None,
         }
@@ -71,6 +68,13 @@ pub enum Like {
     V4_3,
     /// The last one, which the recorded answers come from.
     V4_5,
+}
+
+impl Like {
+    /// Whether it has what oxd 4.2 brought.
+    pub(crate) fn is_since_4_2(self) -> bool {
+        self > Like::V4_1
+    }
 }
 
 impl std::fmt::Display for Like {

@@ -3,14 +3,14 @@
 mod common;
 
 use common::{Bed, Browser, CALLBACK, SECOND, provider};
-use oxd_dev::{DevServer, Error, Options, Provider, ProviderOptions, Tls, User};
+use oxd_dev::{DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, User};
 use serde_json::{Value, json};
 
 #[tokio::test]
 async fn state_and_nonce_can_be_its_own() {
     let options = Options {
         own_state: true,
-        ignore_nonce: true,
+        like: Like::V4_1,
         ..Options::default()
     };
     let bed = Bed::with(options);

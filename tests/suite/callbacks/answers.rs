@@ -1,5 +1,6 @@
 //! Callbacks that carry something else than a good answer.
 
+use oxd_dev::Like;
 use oxd_tests::{Approval, Browser, DEMO_SUB, TestSite, approve, begin, decide, sign_in};
 use url::Url;
 
@@ -211,7 +212,7 @@ fn oxd_may_choose_the_state_itself() {
 
 #[test]
 fn oxd_may_choose_the_nonce_itself() {
-    let site = TestSite::builder().oxd(|oxd| oxd.ignore_nonce = true).start();
+    let site = TestSite::builder().oxd(|oxd| oxd.like = Like::V4_1).start();
     let browser = Browser::new();
     sign_in(&browser, site.url("/app/")).page.expect(200);
     assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));

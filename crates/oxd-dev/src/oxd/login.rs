@@ -7,7 +7,6 @@ use super::failure::{
 };
 use super::op::{Metadata, RelyingParty};
 use super::{Oxd, given, op};
-use crate::Like;
 use crate::util::{encode, jwt_payload, lock, random};
 use openidconnect::core::{CoreErrorResponseType, CoreTokenResponse};
 use openidconnect::{
@@ -85,13 +84,13 @@ pub(crate) async fn authorization_url(oxd: &Oxd, params: AuthorizationUrlParams)
         _ => random(20),
     };
     let nonce = match given(&params.nonce) {
-        Some(nonce) if !oxd.options.ignore_nonce && oxd.options.like > Like::V4_1 => nonce.to_owned(),
+        Some(nonce) if oxd.options.like.is_since_4_2() => nonce.to_owned(),
         _ => random(20),
     };
     {
         let mut store = lock(&oxd.store);
         // The real one accepts a longer state and loses it: since 4.2 it goes into a column of a database.
-        if oxd.options.like == Like::V4_1 || state.chars().count() <= STATE_LIMIT {
+        if !oxd.options.like.is_since_4_2() || state.chars().count() <= STATE_LIMIT {
             store.put_state(&oxd.clock, &state);
         }
         store.put_nonce(&oxd.clock, &nonce);
@@ -279,7 +278,7 @@ pub(crate) async fn user_info(oxd: &Oxd, params: UserInfoParams) -> Result<Value
         _ => return Err(INTERNAL.because("user info is no JSON object")),
     };
     if let Some(id_token) = given(&params.id_token)
-        && oxd.options.like > Like::V4_1
+        && oxd.options.like.is_since_4_2()
         && info.get("error").is_none()
     {
         let claims = jwt_payload(id_token).ok_or(BAD_SUBJECT.because("no id_token"))?;
@@ -308,7 +307,7 @@ pub(crate) async fn logout_uri(oxd: &Oxd, params: LogoutUriParams) -> Result<Val
     let endpoint = metadata.additional_metadata().end_session_endpoint.as_deref();
     let mut uri = endpoint.ok_or(NO_END_SESSION)?.to_owned();
     let back = given(&params.post_logout_redirect_uri).map(encode);
-    let hint = given(&params.id_token_hint).filter(|_| oxd.options.like > Like::V4_1);
+    let hint = given(&params.id_token_hint).filter(|_| oxd.options.like.is_since_4_2());
     let parameters = [
         ("post_logout_redirect_uri", back.as_deref()),
         ("state", given(&params.state)),

@@ -90,7 +90,8 @@ impl Oxd {
             "get-jwks" => op::jwks(self, request.checked(self)?).await,
             "get-discovery" => op::discovery(self, request.checked(self)?).await,
             "get-issuer" => op::issuer(self, request.checked(self)?),
-            _ => site::get_rp(self, request.checked(self)?),
+            "get-rp" => site::get_rp(self, request.checked(self)?),
+            _ => Err(serve::NOT_FOUND),
         }
     }
 

@@ -3,7 +3,6 @@
 
 use super::failure::{BAD_OP, BAD_OP_CONFIGURATION_ENDPOINT, Failure, INTERNAL, NO_DISCOVERY, NO_ISSUER};
 use super::{Oxd, given};
-use crate::Like;
 use crate::util::lock;
 use openidconnect::core::{
     CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClient, CoreClientAuthMethod, CoreGrantType,
@@ -185,7 +184,7 @@ pub(crate) fn op_host(
     op_host: &Option<String>,
     configuration_endpoint: &Option<String>,
 ) -> Result<Option<String>, Failure> {
-    let endpoint = given(configuration_endpoint).filter(|_| oxd.options.like > Like::V4_1);
+    let endpoint = given(configuration_endpoint).filter(|_| oxd.options.like.is_since_4_2());
     let text = match (endpoint, given(op_host)) {
         (Some(endpoint), _) => endpoint
             .strip_suffix(WELL_KNOWN)

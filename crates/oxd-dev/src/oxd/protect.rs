@@ -5,7 +5,6 @@ use super::failure::{
     ACCESS_DENIED, BLANK_TOKEN, Failure, INACTIVE_TOKEN, INSUFFICIENT_SCOPE, INVALID_TOKEN, UNKNOWN_OXD_ID,
 };
 use super::{Oxd, Request};
-use crate::Like;
 use crate::util::lock;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -36,7 +35,7 @@ pub(crate) fn lets_in(oxd: &Oxd, caller: IpAddr) -> Result<(), Failure> {
 /// is not named and a token that is empty are no case of their own there: its code fails.
 pub(crate) fn check(oxd: &Oxd, request: &Request) -> Result<(), Failure> {
     let command = request.command.as_str();
-    let since_4_2 = oxd.options.like > Like::V4_1;
+    let since_4_2 = oxd.options.like.is_since_4_2();
     if OPEN.contains(&command) || (since_4_2 && OPEN_SINCE_4_2.contains(&command)) {
         return Ok(());
     }

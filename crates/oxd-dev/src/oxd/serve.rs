@@ -43,7 +43,7 @@ const COMMANDS: [&str; 14] = [
 ];
 
 /// What the real one's framework says to an address or a method that it does not have.
-const NOT_FOUND: Failure = Failure::Http(404, Cow::Borrowed("HTTP 404 Not Found"));
+pub(crate) const NOT_FOUND: Failure = Failure::Http(404, Cow::Borrowed("HTTP 404 Not Found"));
 const NOT_ALLOWED: Failure = Failure::Http(405, Cow::Borrowed("HTTP 405 Method Not Allowed"));
 
 /// The oxd API as a router.
