@@ -54,7 +54,7 @@ const NAMES: [&str; 46] = [
 ];
 
 /// Members with options of their own.
-const WITH_OPTIONS: [(&str, &str); 10] = [
+const WITH_OPTIONS: [(&str, &str); 11] = [
     ("acr_values", "--acr"),
     ("client_frontchannel_logout_uris", "--base"),
     ("client_id", "--client-id"),
@@ -65,6 +65,7 @@ const WITH_OPTIONS: [(&str, &str); 10] = [
     ("op_host", "--op-host"),
     ("post_logout_redirect_uris", "--post-logout-redirect-uri"),
     ("redirect_uris", "--redirect-uri"),
+    ("scope", "--scope"),
 ];
 
 /// One `NAME=JSON`.
@@ -75,9 +76,6 @@ pub fn member(text: &str) -> Result<(String, Value), String> {
     let (name, json) = text
         .split_once('=')
         .ok_or("it must be NAME=JSON, such as require_auth_time=true")?;
-    if name == "scope" {
-        return Err("scope has an option of its own: --scope".to_owned());
-    }
     if let Some((_, option)) = WITH_OPTIONS.iter().find(|(with, _)| *with == name) {
         return Err(format!("{name} has an option of its own: {option}"));
     }
