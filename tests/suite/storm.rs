@@ -3,6 +3,9 @@
 //! A suite of its own, so that no other suite runs beside it; its tests take turns.
 
 mod storm {
+    #[path = "../logout/token.rs"]
+    #[allow(dead_code, reason = "a storm needs good tokens only")]
+    pub(crate) mod token;
     pub(crate) mod visitors;
 }
 
@@ -34,6 +37,14 @@ enum Trouble {
     Refusing,
     Flapping,
 }
+
+/// All of them. The keys of the provider are kept for a while, so that those come first with which nothing is fetched.
+const TROUBLES: [Trouble; 4] = [
+    Trouble::Hanging,
+    Trouble::Refusing,
+    Trouble::Slow,
+    Trouble::Flapping,
+];
 
 impl Trouble {
     fn fault(self) -> Fault {
@@ -94,11 +105,7 @@ fn storms(mpm: Mpm) {
     let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let site = site(mpm);
     for command in COMMANDS {
-        let mut troubles = vec![Trouble::Slow, Trouble::Hanging];
-        if command == "get-authorization-url" {
-            troubles.extend([Trouble::Refusing, Trouble::Flapping]);
-        }
-        for trouble in troubles {
+        for trouble in TROUBLES {
             let crowd = Crowd::prepare(&site, command);
             site.oxd.fault(command, trouble.fault());
             let over = AtomicBool::new(false);

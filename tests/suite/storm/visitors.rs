@@ -6,14 +6,17 @@ use std::thread::Scope;
 
 use oxd_tests::{Approval, Browser, TestSite, approve, begin};
 
+use super::token::Token;
+
 /// The commands that a request may need.
-pub(crate) const COMMANDS: [&str; 6] = [
+pub(crate) const COMMANDS: [&str; 7] = [
     "get-client-token",
     "get-authorization-url",
     "get-tokens-by-code",
     "get-user-info",
     "get-access-token-by-refresh-token",
     "get-logout-uri",
+    "get-jwks",
 ];
 
 /// How many storm at once.
@@ -31,6 +34,8 @@ pub(crate) enum Crowd {
     Members(Browser),
     /// They sign out.
     Leaving(Mutex<Vec<Browser>>),
+    /// A provider's servers with logout tokens, whose keys oxd knows.
+    Providers,
 }
 
 impl Crowd {
@@ -47,6 +52,7 @@ impl Crowd {
             }
             "get-access-token-by-refresh-token" => Crowd::Members(site.signed_in()),
             "get-logout-uri" => Crowd::Leaving(Mutex::new((0..PREPARED).map(|_| site.signed_in()).collect())),
+            "get-jwks" => Crowd::Providers,
             _ => Crowd::Strangers,
         }
     }
@@ -84,6 +90,9 @@ impl Crowd {
                     return false;
                 };
                 browser.get(site.url("/oxd/logoutme"));
+            }
+            Crowd::Providers => {
+                Token::about_user(site, "nobody").send(site);
             }
         }
         true
