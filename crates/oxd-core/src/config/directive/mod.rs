@@ -6,6 +6,7 @@ mod login;
 mod reference;
 mod server;
 mod session;
+mod site;
 
 pub use reference::{GROUPS, INTRODUCTION, reference_page};
 
@@ -144,6 +145,7 @@ impl Directive {
 
 /// The number of directives.
 pub const COUNT: usize = server::TABLE.len()
+    + site::TABLE.len()
     + login::TABLE.len()
     + session::TABLE.len()
     + cookie::TABLE.len()
@@ -153,6 +155,7 @@ pub const COUNT: usize = server::TABLE.len()
 pub static TABLE: [&Directive; COUNT] = {
     let parts = [
         server::TABLE,
+        site::TABLE,
         login::TABLE,
         session::TABLE,
         cookie::TABLE,

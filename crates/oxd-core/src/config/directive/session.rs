@@ -6,7 +6,7 @@ use url::Host;
 
 use super::Directive;
 use super::Group::Session;
-use super::server::{exposed_file, secret};
+use super::site::{exposed_file, secret};
 use crate::base::{KeyRing, LEAST_KEY_TEXT, Seconds};
 use crate::config::types::{RefusedRefresh, SessionStore, TokenRefresh};
 use crate::config::value::{self, Complaint};
