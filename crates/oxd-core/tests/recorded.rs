@@ -77,6 +77,7 @@ fn typed(command: Command, members: Map<String, Value>) -> Result<(), String> {
         }
         "register-site" => read::<commands::register_site::RegisterSite<'_>>(members),
         "remove-site" => read::<commands::remove_site::RemoveSite>(members),
+        "get-rp" => read::<commands::rp::GetRp>(members),
         "get-tokens-by-code" => read::<commands::tokens_by_code::GetTokensByCode<'_>>(members),
         "update-site" => read::<commands::update_site::UpdateSite>(members),
         "get-user-info" => read::<commands::user_info::GetUserInfo<'_>>(members),
@@ -180,6 +181,9 @@ get-discovery 500: internal_error -> oxd_answer
 get-jwks 200: taken
 get-jwks 400: invalid_op_host_and_configuration_endpoint -> oxd_answer
 get-logout-uri 200: taken
+get-rp 200: taken
+get-rp 200: unusable: a member has the wrong type
+get-rp 400: invalid_oxd_id -> oxd_answer
 get-tokens-by-code 200: taken
 get-tokens-by-code 400: bad_request -> code_invalid
 get-tokens-by-code 400: bad_request -> state_unregistered

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use oxd_core::config::value::{self, Complaint};
-use oxd_core::config::{Proxy, Timeouts};
+use oxd_core::config::{ClientAuth, Proxy, Timeouts};
 use serde_json::Value;
 use url::Url;
 
@@ -157,6 +157,12 @@ pub struct Profile {
     /// How users should authenticate when nothing else is asked for (repeat)
     #[arg(long = "acr", value_name = "ACR")]
     pub acr_values: Vec<String>,
+    /// How oxd proves to the provider to be the client, as OxdClientAuth has it: "private_key_jwt RS256"
+    #[arg(long, value_name = "METHOD", value_parser = client_auth)]
+    pub client_auth: Option<ClientAuth>,
+    /// Where the provider finds oxd's public keys, for private_key_jwt
+    #[arg(long, value_name = "URL", value_parser = absolute_url)]
+    pub client_jwks_uri: Option<String>,
     /// Any other member of oxd's register-site, such as require_auth_time=true (repeat)
     #[arg(long, value_name = "NAME=JSON", value_parser = members::member)]
     pub set: Vec<(String, Value)>,
@@ -260,6 +266,9 @@ pub struct Check {
     /// The provider's configuration endpoint, as OxdOpConfigurationEndpoint has it
     #[arg(long, value_name = "URL", value_parser = absolute_url, help_heading = "Site")]
     pub op_configuration_endpoint: Option<String>,
+    /// How oxd proves to the provider to be the client, as OxdClientAuth has it
+    #[arg(long, value_name = "METHOD", value_parser = client_auth, help_heading = "Site")]
+    pub client_auth: Option<ClientAuth>,
     /// oxd wants no client tokens (OxdProtectedCommands Off)
     #[arg(long, help_heading = "Site")]
     pub unprotected: bool,
@@ -338,6 +347,11 @@ fn server_url(text: &str) -> Result<Url, String> {
         return Err("must have no query".to_owned());
     }
     Ok(url)
+}
+
+fn client_auth(text: &str) -> Result<ClientAuth, String> {
+    let args: Vec<&str> = text.split_ascii_whitespace().collect();
+    ClientAuth::parse(&args).map_err(|why| complaint(&why))
 }
 
 fn absolute_url(text: &str) -> Result<String, String> {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use oxd_core::config::ClientAuth;
+
 use crate::base::Base;
 use crate::route::Route;
 
@@ -15,6 +17,8 @@ pub struct Lines<'a> {
     pub base: &'a Base,
     /// The scopes that the site was registered with.
     pub scopes: &'a [String],
+    /// How oxd proves to be the client, where it was registered so.
+    pub client_auth: Option<&'a ClientAuth>,
 }
 
 impl Lines<'_> {
@@ -36,6 +40,9 @@ impl Lines<'_> {
             lines.push(directive("OxdServerProxy", proxy.as_str()));
         }
         lines.push(directive("OxdSite", &self.site_file.display().to_string()));
+        if let Some(auth) = self.client_auth {
+            lines.push(format!("{:<15} {auth}", "OxdClientAuth"));
+        }
         lines.push(directive(
             "OxdCryptoKey",
             &format!("file:{}", self.key_file().display()),
@@ -104,6 +111,7 @@ mod tests {
             site_file: Path::new("/etc/apache2/oxd-site.json"),
             base: &Base::parse("https://app.example/oxd").unwrap(),
             scopes: &scopes,
+            client_auth: None,
         };
         assert_eq!(
             lines.text(),
@@ -127,11 +135,13 @@ mod tests {
             site_file: Path::new("/s.json"),
             base: &Base::parse("https://app.example/cgi-bin/oxd.py").unwrap(),
             scopes: &scopes,
+            client_auth: Some(&ClientAuth::parse(&["private_key_jwt", "RS256"]).unwrap()),
         }
         .text();
         for line in [
             "OxdServerCAFile \"/etc/my \\\"own\\\"/ca.pem\"",
             "OxdServerVerify Off",
+            "OxdClientAuth   private_key_jwt RS256",
             "OxdServerProxy  http://proxy:3128/",
             "OxdScope        openid phone",
             "<Location /cgi-bin/oxd.py>",

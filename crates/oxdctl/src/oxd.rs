@@ -1,9 +1,9 @@
 //! oxd as this program calls it: the typed commands of oxd-core over one link.
 
 use oxd_core::base::Secret;
-use oxd_core::config::Provider;
+use oxd_core::config::{ClientAuth, Provider};
 use oxd_core::oxd::commands::client_token::{ClientToken, GetClientToken};
-use oxd_core::oxd::{Call, Command, Error, Request as _};
+use oxd_core::oxd::{Authorization, Call, Command, Error, Request as _};
 use serde_json::{Map, Value};
 
 use crate::route::Link;
@@ -14,12 +14,22 @@ use crate::screen::Screen;
 pub struct Credentials {
     /// `client_id`
     pub client_id: String,
-    /// `client_secret`
-    pub client_secret: Secret,
+    /// `client_secret`; none where oxd signs for the client.
+    pub client_secret: Option<Secret>,
+    /// How oxd proves to be the client.
+    pub auth: Option<ClientAuth>,
     /// `op_host`
     pub op_host: Option<String>,
     /// `op_configuration_endpoint`
     pub op_configuration_endpoint: Option<String>,
+}
+
+impl Credentials {
+    /// The credentials, unless they lack a secret that is needed.
+    pub fn if_whole(self) -> Option<Self> {
+        let needed = self.auth.as_ref().is_none_or(ClientAuth::needs_secret);
+        (self.client_secret.is_some() || !needed).then_some(self)
+    }
 }
 
 /// The oxd client, and the screen that shows progress.
@@ -47,13 +57,16 @@ impl<'a> Oxd<'a> {
 
     /// Gets a client token, for the commands that follow.
     pub fn authenticate(&mut self, credentials: &Credentials) -> Result<(), Error> {
-        self.screen.hide(credentials.client_secret.expose());
+        if let Some(secret) = &credentials.client_secret {
+            self.screen.hide(secret.expose());
+        }
         let provider = Provider::of(
             credentials.op_host.as_deref(),
             credentials.op_configuration_endpoint.as_deref(),
         );
-        let request = GetClientToken::new(&credentials.client_id, &credentials.client_secret, provider);
-        let token = request.send(self)?;
+        let secret = credentials.client_secret.as_ref();
+        let request = GetClientToken::new(&credentials.client_id, secret, provider);
+        let token = request.authenticated_by(credentials.auth.as_ref()).send(self)?;
         self.screen.hide(token.access_token.expose());
         self.token = Some(token);
         Ok(())
@@ -62,14 +75,17 @@ impl<'a> Oxd<'a> {
 
 impl Call for Oxd<'_> {
     fn call(&self, command: Command, mut members: Map<String, Value>) -> Result<Map<String, Value>, Error> {
-        let mut token = None;
+        let mut authorization = None;
         if command.of_site {
-            token = self.token.as_ref().map(|token| &token.access_token);
+            authorization = self
+                .token
+                .as_ref()
+                .map(|token| Authorization::of_own_client(&token.access_token));
             members.extend(self.oxd_id.clone().map(|id| ("oxd_id".to_owned(), id.into())));
         }
         let answer = {
             let _waiting = self.screen.progress(&format!("asking oxd: {}", command.name));
-            self.link.ask(command, token, &members)?
+            self.link.ask(command, authorization, &members)?
         };
         answer.read(&self.link.server(), command)
     }

@@ -1,5 +1,6 @@
 //! The members of `register-site` and `update-site` that say what a site is like.
 
+use oxd_core::config::ClientAuth;
 use oxd_core::config::value::is_scope_token;
 use oxd_core::oxd::commands::register_site::SiteProfile;
 
@@ -54,6 +55,13 @@ impl Profile {
             client_name: self.client_name.clone(),
             contacts: self.contacts.clone(),
             acr_values: self.acr_values.clone(),
+            client_token_endpoint_auth_method: self.client_auth.as_ref().map(ClientAuth::method),
+            client_token_endpoint_auth_signing_alg: self
+                .client_auth
+                .as_ref()
+                .and_then(ClientAuth::algorithm)
+                .map(str::to_owned),
+            client_jwks_uri: self.client_jwks_uri.clone(),
             ..SiteProfile::default()
         })
     }

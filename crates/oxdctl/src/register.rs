@@ -7,7 +7,7 @@ use oxd_core::oxd::commands::register_site::{ExistingClient, RegisterSite};
 use serde_json::json;
 
 use crate::advice;
-use crate::cli::Register;
+use crate::cli::{Profile, Register};
 use crate::files::{self, NewFile};
 use crate::httpd::Lines;
 use crate::members;
@@ -29,6 +29,7 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
     let secret = match (&args.client_id, &args.client_secret) {
         (None, _) => None,
         (Some(_), Some(source)) => Some(secret_source::read("--client-secret", source)?),
+        (Some(_), None) if signed(&args.profile) => None,
         (Some(_), None) => Some(secret_source::prompt("--client-secret")?),
     };
     if let Some(secret) = &secret {
@@ -44,6 +45,7 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
         ),
         _ => problem,
     })?;
+    let registered = request.members();
     let answer = request
         .send(&Oxd::new(&link, screen))
         .map_err(|error| advice::problem(&error, &link))?;
@@ -62,11 +64,15 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
     }
     complete(&mut file, args, secret.as_ref().map(|secret| secret.expose()));
     file.remember_route(&link.route);
+    file.remember_registered(&registered);
     file.remember("base", args.base.to_string().into());
     file.remember(
         "redirect_uris",
         json!(args.profile.redirect_uris(Some(&args.base))),
     );
+    if let Some(auth) = &args.profile.client_auth {
+        file.remember("client_auth", auth.to_string().into());
+    }
     place.put(&file.content())?;
     report(screen, args, &file, &link, &scopes);
     Ok(())
@@ -91,7 +97,7 @@ fn request<'a>(
     if !args.no_frontchannel_logout {
         profile.client_frontchannel_logout_uris = vec![base.below("frontchannel-logout")];
     }
-    let client = args.client_id.as_deref().zip(secret);
+    let client = args.client_id.as_deref();
     let uma = scopes.iter().any(|scope| scope == "uma_protection");
     Ok(RegisterSite {
         provider: Provider::of(args.op_host.as_deref(), args.op_configuration_endpoint.as_deref()),
@@ -102,12 +108,20 @@ fn request<'a>(
         // With it the provider says whose session ends, and the others stay.
         front_channel_logout_session_required: (!args.no_frontchannel_logout).then_some(true),
         claims_redirect_uri: uma.then(|| base.below("claims")).into_iter().collect(),
-        client: client.map(|(client_id, client_secret)| ExistingClient {
+        client: client.map(|client_id| ExistingClient {
             client_id,
-            client_secret,
+            client_secret: secret,
         }),
         others: members::object(&args.profile.set),
     })
+}
+
+/// Whether oxd signs for the client, so that there need be no secret.
+fn signed(profile: &Profile) -> bool {
+    profile
+        .client_auth
+        .as_ref()
+        .is_some_and(|auth| !auth.needs_secret())
 }
 
 /// Adds what oxd left out of its answer and httpd needs: versions differ in what they repeat.
@@ -150,6 +164,13 @@ fn notes(args: &Register, file: &SiteFile) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if signed(&args.profile) && args.profile.client_jwks_uri.is_none() {
+        notes.push(
+            "the provider must know oxd's public keys: name their address with --client-jwks-uri, unless they are \
+             registered there already"
+                .to_owned(),
+        );
+    }
     if args.base.is_exposed() {
         notes.push(format!(
             "{} is not https: sessions and codes cross the network unencrypted",
@@ -165,6 +186,7 @@ fn report(screen: &Screen, args: &Register, file: &SiteFile, link: &Link, scopes
         site_file: &file.path,
         base: &args.base,
         scopes,
+        client_auth: args.profile.client_auth.as_ref(),
     };
     let redirect_uris = args.profile.redirect_uris(Some(&args.base));
     let logout_uris = args.profile.post_logout_redirect_uris(Some(&args.base));

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs 
 use std::path::PathBuf;
 use std::sync::mpsc;
 
-use oxd_core::base::Secret;
 use oxd_core::config::{CaFile, Proxy, Timeouts};
 use oxd_core::oxd::{
-    Answer, Certificate, Command, Error, HttpTransport, Server, SystemRoots, Transport as _, Trouble,
+    Answer, Authorization, Certificate, Command, Error, HttpTransport, Server, SystemRoots, Transport as _,
+    Trouble,
 };
 use serde_json::{Map, Value};
 use url::Url;
@@ -101,12 +101,12 @@ impl Link {
     pub fn ask(
         &self,
         command: Command,
-        token: Option<&Secret>,
+        authorization: Option<Authorization<'_>>,
         members: &Map<String, Value>,
     ) -> Result<Answer, Error> {
         let server = self.server();
         self.transport
-            .send(&server, command, token, members)
+            .send(&server, command, authorization, members)
             .map_err(|trouble| Error::NoAnswer {
                 at: server.command_url(command.name),
                 trouble,

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use oxd_core::base::Secret;
+use oxd_core::config::ClientAuth;
 use serde_json::{Map, Value, json};
 
 use crate::files::{self, NewFile};
@@ -80,12 +81,37 @@ impl SiteFile {
 
     /// The credentials for `get-client-token`; `None` when one is missing.
     pub fn credentials(&self) -> Option<Credentials> {
-        Some(Credentials {
+        Credentials {
             client_id: self.text("client_id")?.to_owned(),
-            client_secret: Secret::new(self.text("client_secret")?.to_owned()),
+            client_secret: self
+                .text("client_secret")
+                .map(|text| Secret::new(text.to_owned())),
+            auth: self.client_auth(),
             op_host: self.text("op_host").map(str::to_owned),
             op_configuration_endpoint: self.text("op_configuration_endpoint").map(str::to_owned),
-        })
+        }
+        .if_whole()
+    }
+
+    /// How oxd proves to be the client, as the site was registered.
+    pub fn client_auth(&self) -> Option<ClientAuth> {
+        let args: Vec<&str> = self.remembered("client_auth")?.splitn(3, ' ').collect();
+        ClientAuth::parse(&args).ok()
+    }
+
+    /// Remembers with what a site was registered, so that a check can compare it; but no secret.
+    pub fn remember_registered(&mut self, members: &Map<String, Value>) {
+        let mut all = self.registered().cloned().unwrap_or_default();
+        all.extend(members.clone());
+        for name in SECRETS {
+            all.remove(name);
+        }
+        self.remember("registered", all.into());
+    }
+
+    /// The members with which the site was registered and changed, as far as this program did it.
+    pub fn registered(&self) -> Option<&Map<String, Value>> {
+        self.members.get(OURS)?.get("registered")?.as_object()
     }
 
     /// Sets a member that is not there, or is null.

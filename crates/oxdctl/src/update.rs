@@ -41,10 +41,14 @@ pub fn run(screen: &Screen, args: &Update) -> Outcome {
     if let Some(uris) = changes.get("redirect_uris") {
         file.remember("redirect_uris", uris.clone());
     }
+    if let Some(auth) = &args.profile.client_auth {
+        file.remember("client_auth", auth.to_string().into());
+    }
     if let Some(name) = changes.get("client_name") {
         file.set("client_name", name.clone());
     }
     file.remember_route(&link.route);
+    file.remember_registered(&changes);
     file.save()?;
     screen.json(json!({"ok": true, "oxd_id": oxd_id, "changed": changes}));
     screen.say(format!("The site {oxd_id} is changed:"));

@@ -2,10 +2,11 @@
 
 mod common;
 
+use std::fs;
 use std::time::{Duration, SystemTime};
 
-use common::{AFTER_ADDRESS, AFTER_OXD, BASE, Bed, LOGIN, html, something_else};
-use oxd_dev::{Fault, Options, Tls};
+use common::{AFTER_ADDRESS, AFTER_OXD, BASE, Bed, LOGIN, html, sent, something_else};
+use oxd_dev::{Fault, Like, Options, Tls};
 use serde_json::{Value, json};
 
 #[test]
@@ -19,14 +20,14 @@ fn a_set_up_that_works_passes_every_check() {
         let report = bed.run(&["check", "--json"]).ended(0).json();
         assert_eq!(report["ok"], true);
         let checks = report["checks"].as_array().unwrap();
-        assert_eq!(checks.len(), 13, "{report:#}");
+        assert_eq!(checks.len(), 14, "{report:#}");
         for one in checks {
             assert_eq!(one["status"], "ok", "{report:#}");
         }
         let shown = bed.run(&["check"]).ended(0);
         assert_eq!(
             shown.out.lines().filter(|line| line.starts_with("ok ")).count(),
-            13,
+            14,
             "{shown:#?}"
         );
         shown.says(&["All is well."]);
@@ -110,7 +111,7 @@ fn nobody_vouches_for_the_certificate() {
     bed.site_file(&[LOGIN]);
     let mut site = bed.site();
     site["oxdctl"]["ca_file"] = Value::Null;
-    std::fs::write(bed.file("oxd-site.json"), site.to_string()).unwrap();
+    fs::write(bed.file("oxd-site.json"), site.to_string()).unwrap();
     bed.check_fails(
         &[],
         "tls",
@@ -301,4 +302,71 @@ fn html_comes_in_oxds_place() {
         "proxy",
         &["scope", "site", "redirect"],
     );
+}
+
+/// With `private_key_jwt` oxd signs for the client: no secret is needed from the registration to the check.
+#[test]
+fn a_client_that_signs_needs_no_secret() {
+    let bed = Bed::new();
+    let url = bed.server.url();
+    let auth = [
+        "--client-auth",
+        "private_key_jwt RS256",
+        "--client-jwks-uri",
+        "https://oxd.example/jwks",
+    ];
+    let args = ["register", "--server", &url, "--base", BASE];
+    bed.run(&[&args[..], &auth].concat())
+        .ended(0)
+        .says(&["OxdClientAuth   private_key_jwt RS256"]);
+    let request = sent(&bed, "register-site");
+    assert_eq!(
+        request["client_token_endpoint_auth_method"],
+        json!("private_key_jwt")
+    );
+    assert_eq!(request["client_token_endpoint_auth_signing_alg"], json!("RS256"));
+    assert_eq!(request["client_jwks_uri"], json!("https://oxd.example/jwks"));
+    let mut site = bed.site();
+    site["client_secret"] = Value::Null;
+    fs::write(bed.file("oxd-site.json"), site.to_string()).unwrap();
+    bed.run(&["check"]).ended(0);
+    let token = sent(&bed, "get-client-token");
+    assert_eq!(
+        (&token["authentication_method"], &token["algorithm"]),
+        (&json!("private_key_jwt"), &json!("RS256"))
+    );
+    site["oxdctl"]["client_auth"] = Value::Null;
+    fs::write(bed.file("oxd-site.json"), site.to_string()).unwrap();
+    bed.run(&["check"]).ended(1);
+    bed.run(&["check", "--client-auth", "private_key_jwt RS256"])
+        .ended(0);
+    bed.run(&["check", "--client-auth", "private_key_jwt HS256"])
+        .ended(2)
+        .says(&["RS256"]);
+}
+
+/// Whoever changes a site at oxd past this program is told by the next check.
+#[test]
+fn a_check_compares_what_oxd_has_with_what_was_registered() {
+    let bed = Bed::new();
+    bed.register();
+    bed.run(&["check"]).ended(0).says(&["registered  oxd has the "]);
+    let oxd_id = bed.site()["oxd_id"].clone();
+    bed.post(
+        "update-site",
+        &json!({"oxd_id": oxd_id, "scope": ["openid", "oxd"]}),
+    );
+    bed.run(&["check"])
+        .ended(0)
+        .says(&["scope is openid oxd at oxd, openid profile email oxd here"]);
+    let mut site = bed.site();
+    site["client_secret"] = json!("another");
+    fs::write(bed.file("oxd-site.json"), site.to_string()).unwrap();
+    bed.run(&["check", "--unprotected"]).ended(1);
+    let older = Bed::with(Options {
+        like: Like::V4_1,
+        ..Options::default()
+    });
+    older.register();
+    older.run(&["check"]).ended(0);
 }

@@ -102,6 +102,11 @@ const SITE: &[Bad] = &[
     ("OxdClientSecret", "exec:", SECRET),
     ("OxdOpHost", "\"\"", "(?i)http|empty|url|host"),
     ("OxdOpConfigurationEndpoint", "nonsense", URL),
+    ("OxdClientAuth", "private_key_jwt", "RS256"),
+    ("OxdClientAuth", "private_key_jwt HS256", "RS256"),
+    ("OxdClientAuth", "client_secret_basic RS256", "private_key_jwt"),
+    ("OxdAuthorizationSite", "\"\"", "(?i)allowed: .*"),
+    ("OxdAuthorizationSite", "\"a b\"", "oxd_id"),
     ("OxdServerCAFile", "/nonexistent/ca.pem", "(?i)pem"),
     ("OxdServerCAFile", "${ROOT}/not.pem", "(?i)pem"),
     ("OxdServerCAFile", "${ROOT}/empty", "(?i)pem"),
@@ -306,6 +311,9 @@ fn good_values_of_the_site_are_taken() {
         "OxdServerProxy http://proxy.example.org:3128",
         "OxdServerMaxCalls 1",
         "OxdServerMaxCalls 500",
+        "OxdClientAuth client_secret_basic",
+        "OxdClientAuth private_key_jwt ES256 key-1",
+        "OxdAuthorizationSite 33e57fc8-07ee-42dd-8cf2-33dff6cba7d7",
         "OxdProtectedCommands Off",
     ]);
 }

@@ -2,12 +2,14 @@
 //! `configtest`.
 
 pub mod check;
+mod client_auth;
 pub mod directive;
 mod raw;
 mod settings;
 mod types;
 pub mod value;
 
+pub use client_auth::ClientAuth;
 pub use raw::RawSettings;
 pub(crate) use settings::{AccessSettings, SessionSettings};
 pub use settings::{IdentitySettings, ServerDefaults, Settings};

@@ -6,6 +6,7 @@
 
 use url::Url;
 
+use super::client_auth::ClientAuth;
 use super::types::*;
 use crate::base::{KeyRing, Seconds, Secret};
 
@@ -40,6 +41,10 @@ settings! {
     op_host: &'a String,
     /// `OxdOpConfigurationEndpoint`
     op_configuration_endpoint: &'a String,
+    /// `OxdClientAuth`
+    client_auth: &'a ClientAuth,
+    /// `OxdAuthorizationSite`
+    authorization_site: &'a String,
     /// `OxdServerCAFile`
     server_ca: &'a CaFile,
     /// `OxdServerVerify`

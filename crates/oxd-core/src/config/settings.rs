@@ -8,6 +8,7 @@ use std::fmt;
 
 use url::Url;
 
+use super::client_auth::ClientAuth;
 use super::raw::RawSettings;
 use super::raw::defaults;
 use super::types::*;
@@ -66,6 +67,10 @@ pub struct ServerSettings<'a> {
     pub client_id: Option<&'a str>,
     /// `OxdClientSecret` or the site file's
     pub client_secret: Option<&'a Secret>,
+    /// `OxdClientAuth`
+    pub client_auth: Option<&'a ClientAuth>,
+    /// `OxdAuthorizationSite`
+    pub authorization_site: Option<SiteId<'a>>,
     /// `OxdOpHost` and `OxdOpConfigurationEndpoint`, or the site file's
     pub provider: Option<Provider<'a>>,
 }
@@ -304,6 +309,8 @@ fn server_settings<'a>(raw: &RawSettings<'a>, threads: u32) -> ServerSettings<'a
         protected_commands: raw.protected_commands.unwrap_or(defaults::PROTECTED_COMMANDS),
         client_id: text(raw.client_id).or_else(|| raw.site?.client_id.as_deref()),
         client_secret: raw.client_secret.or_else(|| raw.site?.client_secret.as_ref()),
+        client_auth: raw.client_auth,
+        authorization_site: text(raw.authorization_site).map(SiteId),
         provider: named.or_else(of_file),
     }
 }

@@ -282,7 +282,8 @@ fn is_within(host: &str, domain: &str) -> bool {
 /// Exchanges the code and makes the session. `iss` is the issuer that the callback named.
 fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Result<Response, Failure> {
     let state = &pending.state;
-    let tokens = GetTokensByCode { code, state }.send(ctx.oxd)?;
+    let auth = ctx.settings.server().client_auth;
+    let tokens = GetTokensByCode { code, state, auth }.send(ctx.oxd)?;
     let subject = check_id_token(ctx.now, &tokens, pending)?;
     let own = tokens.id_token_claims.get("iss").and_then(Value::as_str);
     if let (Some(named), Some(own)) = (iss, own)

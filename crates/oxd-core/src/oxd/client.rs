@@ -16,7 +16,7 @@ use super::commands::user_info::GetUserInfo;
 use super::keys::ProviderCell;
 use super::single_flight::SingleFlight;
 use super::token::{Fetched, TokenCell};
-use super::{Call, Cause, Command, Error, Oxd, Request, Server, Site, Stage, Transport, lock};
+use super::{Authorization, Call, Cause, Command, Error, Oxd, Request, Server, Site, Stage, Transport, lock};
 use crate::base::{Seconds, Secret, wall};
 use crate::config::Provider;
 use crate::shm::stats::{self, Event, Outcome, Stats};
@@ -75,7 +75,7 @@ impl<T: Transport> Client<T> {
         &self,
         server: &Server<'_>,
         command: Command,
-        token: Option<&Secret>,
+        authorization: Option<Authorization<'_>>,
         members: &Members,
     ) -> Result<Members, Error> {
         let at = || server.command_url(command.name);
@@ -93,7 +93,7 @@ impl<T: Transport> Client<T> {
         }
         let _counted = UnderWay::enter(self.stats);
         let began = Instant::now();
-        let result = self.transport.send(server, command, token, members);
+        let result = self.transport.send(server, command, authorization, members);
         let outcome = match &result {
             Ok(answer) if answer.status == 200 => Outcome::Ok,
             Ok(_) => Outcome::Refused,
@@ -152,7 +152,13 @@ impl<T: Transport> Call for Inside<'_, '_, T> {
         if command.of_site {
             members.insert("oxd_id".into(), site.id.as_str().into());
         }
-        let send = |token: Option<&Secret>| client.send(&site.server, command, token, &members);
+        let send = |token: Option<&Secret>| {
+            let authorization = token.map(|token| Authorization {
+                token,
+                site: site.authorization_site,
+            });
+            client.send(&site.server, command, authorization, &members)
+        };
         let Some(credentials) = site.credentials.as_ref().filter(|_| command.of_site) else {
             return send(None);
         };
@@ -267,7 +273,7 @@ impl<T: Transport> SiteClient<'_, T> {
     fn token_cell(&self, credentials: &GetClientToken<'_>) -> Arc<TokenCell> {
         let key = [
             self.site.server.url.as_str(),
-            self.site.id.as_str(),
+            self.site.authorization_site.unwrap_or(self.site.id).as_str(),
             credentials.client_id,
             credentials.provider.map(Provider::name).unwrap_or_default(),
         ];

@@ -99,7 +99,7 @@ impl BadAnswer {
                  ::1 is another one): add the address that this machine calls from"
             }
             "invalid_oxd_id" => {
-                "oxd knows no such site: OxdSite or OxdId names another oxd's, or the site was removed there; oxdctl \
+                "oxd knows no such site: OxdSite, OxdId or OxdAuthorizationSite names another oxd's, or the site was removed there; oxdctl \
                  register --force registers it again"
             }
             "redirect_uri_is_not_registered" => {

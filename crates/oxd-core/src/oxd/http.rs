@@ -10,8 +10,24 @@ use serde_json::{Map, Value};
 use super::answer::ANSWER_LIMIT;
 use super::tls::{self, Certificate, Recorder, SystemRoots};
 use super::{Answer, Cause, Command, Server, Trouble, lock};
-use crate::base::Secret;
+use crate::base::{Secret, SiteId};
 use crate::config::Proxy;
+
+/// What a protected command is allowed by.
+#[derive(Clone, Copy, Debug)]
+pub struct Authorization<'a> {
+    /// The client token, for `Authorization`.
+    pub token: &'a Secret,
+    /// The site whose client it belongs to, for `AuthorizationOxdId`, where that is another one (oxd 4.2 and later).
+    pub site: Option<SiteId<'a>>,
+}
+
+impl<'a> Authorization<'a> {
+    /// A token of the site's own client.
+    pub fn of_own_client(token: &'a Secret) -> Self {
+        Self { token, site: None }
+    }
+}
 
 /// Sends one command.
 pub trait Transport: Send + Sync {
@@ -21,7 +37,7 @@ pub trait Transport: Send + Sync {
         &self,
         server: &Server<'_>,
         command: Command,
-        client_token: Option<&Secret>,
+        authorization: Option<Authorization<'_>>,
         members: &Map<String, Value>,
     ) -> Result<Answer, Trouble>;
 }
@@ -111,7 +127,7 @@ impl Transport for HttpTransport {
         &self,
         server: &Server<'_>,
         command: Command,
-        client_token: Option<&Secret>,
+        authorization: Option<Authorization<'_>>,
         members: &Map<String, Value>,
     ) -> Result<Answer, Trouble> {
         let client = self.client(server)?;
@@ -127,11 +143,14 @@ impl Transport for HttpTransport {
                 .body(body)
         };
         request = request.header(ACCEPT, "application/json");
-        if let Some(token) = client_token {
+        if let Some(Authorization { token, site }) = authorization {
             let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
                 .map_err(|_| Trouble::new(Cause::OddToken, "oxd's client token is not fit for a header"))?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
+            if let Some(site) = site {
+                request = request.header("AuthorizationOxdId", site.as_str());
+            }
         }
         self.runtime.block_on(async {
             // The time limit spans the whole answer, so that a slow response cannot block a thread indefinitely.

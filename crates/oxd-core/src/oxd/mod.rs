@@ -30,7 +30,7 @@ pub use client::{Client, SiteClient};
 pub use command::{BadAnswer, Command};
 pub use commands::{Call, Oxd, Request};
 pub use error::Error;
-pub use http::{HttpTransport, Transport};
+pub use http::{Authorization, HttpTransport, Transport};
 pub use server::Server;
 pub use site::Site;
 pub use tls::{Certificate, SystemRoots};

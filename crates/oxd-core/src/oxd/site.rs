@@ -4,7 +4,7 @@ use super::commands::client_token::GetClientToken;
 use super::error::Error;
 use super::server::Server;
 use crate::base::SiteId;
-use crate::config::{Provider, Settings};
+use crate::config::{ClientAuth, Provider, Settings};
 
 /// One site at one oxd server, with everything that a call needs.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub struct Site<'a> {
     pub provider: Option<Provider<'a>>,
     /// The credentials for `get-client-token`; `None` with `OxdProtectedCommands Off`.
     pub credentials: Option<GetClientToken<'a>>,
+    /// The site whose client the client token belongs to, where it is not this one (`AuthorizationOxdId`).
+    pub authorization_site: Option<SiteId<'a>>,
 }
 
 impl<'a> Site<'a> {
@@ -42,8 +44,11 @@ impl<'a> Site<'a> {
                 .client_id
                 .ok_or_else(|| missing("OxdClientId (or OxdSite)"))?;
             let secret = named.client_secret;
-            let secret = secret.ok_or_else(|| missing("OxdClientSecret (or OxdSite)"))?;
-            Some(GetClientToken::new(client_id, secret, named.provider))
+            if secret.is_none() && named.client_auth.is_none_or(ClientAuth::needs_secret) {
+                return Err(missing("OxdClientSecret (or OxdSite)"));
+            }
+            let request = GetClientToken::new(client_id, secret, named.provider);
+            Some(request.authenticated_by(named.client_auth))
         } else {
             None
         };
@@ -52,6 +57,7 @@ impl<'a> Site<'a> {
             id,
             provider: named.provider,
             credentials,
+            authorization_site: named.authorization_site,
         })
     }
 

@@ -7,6 +7,7 @@ use super::failure::{
 };
 use super::op::{Metadata, RelyingParty};
 use super::{Oxd, given, op};
+use crate::Like;
 use crate::util::{encode, jwt_payload, lock, random};
 use openidconnect::core::{CoreErrorResponseType, CoreTokenResponse};
 use openidconnect::{
@@ -143,6 +144,7 @@ pub(crate) struct TokensByCodeParams {
     oxd_id: Option<String>,
     code: Option<String>,
     state: Option<String>,
+    authentication_method: Option<String>,
 }
 
 /// `get-tokens-by-code`. Like the real one it asks whether the state and the ID token's nonce
@@ -157,6 +159,10 @@ pub(crate) async fn tokens_by_code(oxd: &Oxd, params: TokensByCodeParams) -> Res
     }
     let host = &site.site.op_host;
     let metadata = oxd.op.metadata(host).await?;
+    let method = given(&params.authentication_method).filter(|_| oxd.options.like > Like::V4_2);
+    if site.signed != (method == Some(op::PRIVATE_KEY_JWT)) {
+        return Err(INTERNAL.because("the client is not registered with this authentication_method"));
+    }
     let client =
         |metadata: &Metadata| op::relying_party(metadata, &site.site.client_id, &site.site.client_secret);
     let first = RedirectUrl::new(site.redirect_uris[0].clone());

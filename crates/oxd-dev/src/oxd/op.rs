@@ -22,6 +22,9 @@ use std::time::Duration;
 
 /// Longer than any provider on the same machine needs.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// The client proves itself with a statement that oxd signs (OpenID Connect Core 9). No provider here is asked for it:
+/// the stand-in only tells whether its caller says so where it has to.
+pub(crate) const PRIVATE_KEY_JWT: &str = "private_key_jwt";
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// The HTTP client, in the shape that `openidconnect` wants.

@@ -43,6 +43,7 @@ pub(crate) struct RegisterSite {
     pub(crate) backchannel_logout_session_required: bool,
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<String>,
+    pub(crate) client_token_endpoint_auth_method: Option<String>,
 }
 
 /// Client metadata that the crate's own type does not name: RFC 7591 (section 2) and the
@@ -100,6 +101,7 @@ pub(crate) async fn register(oxd: &Oxd, params: RegisterSite) -> Result<Site, Fa
         (None, None, None) => dynamic(oxd, &host, &redirect_uris, &params).await?,
     };
     let grant_types = grant_types(&params);
+    let signed = given(&params.client_token_endpoint_auth_method) == Some(op::PRIVATE_KEY_JWT);
     lock(&oxd.store).put_site(Registration {
         site: site.clone(),
         redirect_uris,
@@ -110,6 +112,7 @@ pub(crate) async fn register(oxd: &Oxd, params: RegisterSite) -> Result<Site, Fa
         front_channel_logout_uris: params.client_frontchannel_logout_uris.unwrap_or_default(),
         front_channel_logout_session_required: params.front_channel_logout_session_required,
         response_types: params.response_types.unwrap_or_else(|| vec!["code".to_owned()]),
+        signed,
     });
     Ok(site)
 }
@@ -242,6 +245,7 @@ pub(crate) struct UpdateSite {
     scope: Option<Vec<String>>,
     acr_values: Option<Vec<String>>,
     client_name: Option<String>,
+    client_token_endpoint_auth_method: Option<String>,
 }
 
 /// `update-site`: changes what is named, here and, where the provider lets us (RFC 7592,
@@ -259,6 +263,9 @@ pub(crate) async fn update(oxd: &Oxd, params: UpdateSite) -> Result<Value, Failu
     }
     if let Some(acr_values) = params.acr_values {
         site.acr_values = acr_values;
+    }
+    if let Some(method) = given(&params.client_token_endpoint_auth_method) {
+        site.signed = method == op::PRIVATE_KEY_JWT;
     }
     if params.client_name.is_some() {
         site.site.client_name = params.client_name;

@@ -62,6 +62,8 @@ pub(crate) struct Registration {
     pub(crate) grant_types: Vec<String>,
     pub(crate) front_channel_logout_uris: Vec<String>,
     pub(crate) front_channel_logout_session_required: Option<bool>,
+    /// Whether the client proves itself with a key of oxd's (`private_key_jwt`), and not with its secret.
+    pub(crate) signed: bool,
 }
 
 /// A token from `get-client-token`.
@@ -102,12 +104,16 @@ impl Store {
         self.removed.extend(self.sites.remove(oxd_id));
     }
 
-    pub(crate) fn site_of_client(&self, client_id: &str, secret: &str) -> Option<&Registration> {
-        let right = |site: &Site| site.client_id == client_id && site.client_secret == secret;
+    /// The site of a client that proves itself as it is registered: with its secret, or (`None`) with a key of oxd's.
+    pub(crate) fn site_of_client(&self, client_id: &str, secret: Option<&str>) -> Option<&Registration> {
+        let proven = |registration: &Registration| match secret {
+            Some(secret) => !registration.signed && registration.site.client_secret == secret,
+            None => registration.signed,
+        };
         self.sites
             .values()
             .chain(&self.removed)
-            .find(|registration| right(&registration.site))
+            .find(|registration| registration.site.client_id == client_id && proven(registration))
     }
 
     pub(crate) fn issue_token(

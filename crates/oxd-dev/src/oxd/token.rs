@@ -15,6 +15,8 @@ pub(crate) struct ClientTokenParams {
     op_host: Option<String>,
     op_configuration_endpoint: Option<String>,
     scope: Option<Vec<String>>,
+    authentication_method: Option<String>,
+    algorithm: Option<String>,
 }
 
 /// `get-client-token`. The real one asks the provider (client credentials, RFC 6749,
@@ -23,7 +25,14 @@ pub(crate) struct ClientTokenParams {
 pub(crate) async fn client_token(oxd: &Oxd, params: ClientTokenParams) -> Result<Value, Failure> {
     let host = op::op_host(oxd, &params.op_host, &params.op_configuration_endpoint)?.ok_or(INTERNAL)?;
     let id = given(&params.client_id).ok_or(NO_CLIENT_ID)?;
-    let secret = given(&params.client_secret).ok_or(NO_CLIENT_SECRET)?;
+    let signed = given(&params.authentication_method) == Some(op::PRIVATE_KEY_JWT);
+    let secret = match signed {
+        true => None,
+        false => Some(given(&params.client_secret).ok_or(NO_CLIENT_SECRET)?),
+    };
+    if signed && given(&params.algorithm).is_none() {
+        return Err(INTERNAL.because("private_key_jwt without an algorithm"));
+    }
     // The provider would refuse, and of any refusal oxd makes an internal error.
     let registration = lock(&oxd.store)
         .site_of_client(id, secret)

@@ -2,6 +2,7 @@
 
 mod reach;
 mod redirect;
+mod registration;
 mod report;
 mod site;
 
@@ -20,7 +21,7 @@ use report::Report;
 use site::Examination;
 
 /// All checks, in the order in which they run.
-const CHECKS: [&str; 13] = [
+const CHECKS: [&str; 14] = [
     "site-file",
     "name",
     "connection",
@@ -34,6 +35,7 @@ const CHECKS: [&str; 13] = [
     "scope",
     "site",
     "redirect",
+    "registered",
 ];
 
 /// A client that expires within this time should be seen to now.
@@ -76,7 +78,7 @@ pub fn run(screen: &Screen, args: &Check) -> Outcome<bool> {
     let applies: Vec<&'static str> = CHECKS
         .into_iter()
         .filter(|check| match *check {
-            "site-file" => target.file.is_some(),
+            "site-file" | "registered" => target.file.is_some(),
             "credentials" | "scope" => target.protected,
             _ => true,
         })
@@ -109,14 +111,18 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
         (None, None) => (of_file("op_host"), of_file("op_configuration_endpoint")),
         (host, endpoint) => (host.clone(), endpoint.clone()),
     };
-    let credentials = client_id
-        .zip(secret)
-        .map(|(client_id, client_secret)| Credentials {
+    let of_file = || file.as_ref().and_then(SiteFile::client_auth);
+    let auth = args.client_auth.clone().or_else(of_file);
+    let credentials = client_id.and_then(|client_id| {
+        Credentials {
             client_id,
-            client_secret,
+            client_secret: secret,
+            auth,
             op_host: provider.0.clone(),
             op_configuration_endpoint: provider.1.clone(),
-        });
+        }
+        .if_whole()
+    });
     let remembered = file
         .as_ref()
         .and_then(|file| file.remembered_list("redirect_uris").into_iter().next());

@@ -7,10 +7,12 @@ use oxd_core::oxd::commands::authorization_url::GetAuthorizationUrl;
 use oxd_core::oxd::commands::discovery::GetDiscovery;
 use oxd_core::oxd::commands::introspect_access_token::IntrospectAccessToken;
 use oxd_core::oxd::commands::jwks::GetJwks;
+use oxd_core::oxd::commands::rp::GetRp;
 use oxd_core::oxd::{BadAnswer, Error, Request as _};
 
 use super::Target;
 use super::redirect::{has_redirect_uri, redirect_uri_in};
+use super::registration::compare;
 use super::report::Report;
 use crate::advice::{self, refusal};
 use crate::oxd::Oxd;
@@ -224,6 +226,42 @@ impl<'e> Examination<'e, '_> {
                 },
                 "name the handler's address with --base, so that it can be compared",
             ),
+        }
+        self.registration();
+    }
+
+    /// Compares all that oxd has of the site with what it was registered with.
+    fn registration(&mut self) {
+        let Some(file) = &self.target.file else { return };
+        let node = match (GetRp {}).send(&self.oxd) {
+            Ok(rp) => rp.node,
+            Err(_) => {
+                return self
+                    .report
+                    .skip("registered", "this oxd does not say what it has (get-rp)");
+            }
+        };
+        let found = compare(file, &node);
+        if found.other_secret {
+            self.report.fail(
+                "registered",
+                "client_secret_differs",
+                "oxd has another client_secret for this site than the site file: it exchanges codes with its own",
+                "register the site again (oxdctl register --force), with the client's present secret",
+            );
+        } else if found.different.is_empty() {
+            let text = format!(
+                "oxd has the {} members that can be compared as they are here",
+                found.compared
+            );
+            self.report.ok("registered", text);
+        } else {
+            self.report.warn(
+                "registered",
+                "registration_differs",
+                found.different.join("; "),
+                "oxdctl update changes the site at oxd; if it was meant to change there, register the change here, too",
+            );
         }
     }
 

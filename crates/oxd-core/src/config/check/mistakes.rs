@@ -335,15 +335,18 @@ fn without_secret(found: &[Found<'_>], read: ReadSite<'_>) -> Vec<String> {
             .any(|f| may_reach(&f.spot, &file.spot) || may_reach(&file.spot, &f.spot));
         let unprotected = named(found, "OxdProtectedCommands")
             .any(|f| unquoted(&f.node.args).eq_ignore_ascii_case("off") && may_reach(&f.spot, &file.spot));
-        elsewhere || unprotected
+        let signed = named(found, "OxdClientAuth")
+            .any(|f| f.node.args.contains("private_key_jwt") && may_reach(&f.spot, &file.spot));
+        elsewhere || unprotected || signed
     };
     named(found, "OxdSite")
         .filter(|file| !is_given(file))
         .filter(|file| read(unquoted(&file.node.args)).is_some_and(|facts| !facts.has_secret))
         .map(|file| {
             format!(
-                "{}: OxdSite {} has no client_secret, so oxd would give no client token; add OxdClientSecret, or \
-                 OxdProtectedCommands Off where oxd asks for none",
+                "{}: OxdSite {} has no client_secret, so oxd would give no client token; add OxdClientSecret, \
+                 OxdClientAuth private_key_jwt where oxd signs for the client, or OxdProtectedCommands Off where oxd \
+                 asks for no token",
                 at(file),
                 unquoted(&file.node.args)
             )

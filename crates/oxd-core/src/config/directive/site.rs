@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Group::Site;
 use super::{Directive, Place};
 use crate::base::Secret;
+use crate::config::ClientAuth;
 use crate::config::types::SiteFile;
 use crate::config::value::{self, Complaint, Parsed};
 
@@ -249,6 +250,62 @@ pub(super) const TABLE: &[Directive] = &[
         apply: |s, place, args| {
             value::http_url(args[0])?;
             s.op_configuration_endpoint = Some(place.arena.keep(args[0].to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdClientAuth",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=3,
+        syntax: "client_secret_basic | private_key_jwt ALG [KEY_ID]",
+        default: "not sent (oxd takes client_secret_basic)",
+        summary: c"How oxd authenticates the site's client at the provider",
+        details: "Told to `get-client-token`, and to `get-tokens-by-code`, which heeds it from oxd 4.2.3 on. With \
+                  `private_key_jwt` oxd signs with a key of its own by ALG (`RS256` to `RS512`, `ES256` to `ES512`, \
+                  `PS256` to `PS512`), `KEY_ID` names the key; no client secret is needed then. The client must be \
+                  registered with the same method: `oxdctl register --client-auth`.",
+        example: "OxdClientAuth private_key_jwt RS256",
+        #[cfg(test)]
+        good: &[
+            &["client_secret_basic"],
+            &["private_key_jwt", "RS256"],
+            &["private_key_jwt", "ES384", "key-1"],
+        ],
+        #[cfg(test)]
+        bad: &[
+            &["private_key_jwt"],
+            &["private_key_jwt", "HS256"],
+            &["client_secret_basic", "RS256"],
+            &["client_secret_post"],
+        ],
+        apply: |s, place, args| {
+            s.client_auth = Some(place.arena.keep(ClientAuth::parse(args)?));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdAuthorizationSite",
+        group: Site,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "OXD_ID",
+        default: "not sent",
+        summary: c"The site whose client gets the client token (oxd 4.2 and later)",
+        details: "Sent as the header `AuthorizationOxdId`. Several sites at one oxd then share one client token: \
+                  `OxdClientId` and `OxdClientSecret` (or `OxdClientAuth`) are those of the site named here, `OxdId` or \
+                  `OxdSite` names the site that users sign in to.",
+        example: "OxdAuthorizationSite 33e57fc8-07ee-42dd-8cf2-33dff6cba7d7",
+        #[cfg(test)]
+        good: &[&["x"]],
+        #[cfg(test)]
+        bad: &[&[""], &["a\nb"], &["\u{e9}"]],
+        apply: |s, place, args| {
+            let id = value::text(args[0])?;
+            if !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(Complaint::about(args[0], "an oxd_id"));
+            }
+            s.authorization_site = Some(place.arena.keep(id.to_owned()));
             Ok(())
         },
     },

@@ -170,6 +170,8 @@ const DEFAULT_IN_WORDS: &[&str] = &[
     "the system's roots",
     "half of ThreadsPerChild, at least 1",
     "not sent: oxd uses the first one registered",
+    "not sent (oxd takes client_secret_basic)",
+    "not sent",
     "login where the unmet rule is oxd-acr, else 403",
     "the handler's own page",
     "random per server start, kept across graceful restarts",

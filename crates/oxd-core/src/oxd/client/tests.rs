@@ -16,11 +16,11 @@ impl Transport for Scripted {
         &self,
         _: &Server<'_>,
         command: Command,
-        token: Option<&Secret>,
+        authorization: Option<Authorization<'_>>,
         _: &Members,
     ) -> Result<Answer, Trouble> {
         lock(&self.calls).push(command.name.to_owned());
-        (self.answer)(command.name, token.map(Secret::expose))
+        (self.answer)(command.name, authorization.map(|a| a.token.expose()))
     }
 }
 
@@ -48,7 +48,8 @@ fn run(
         server: server::tests::server(&url),
         id: SiteId("id"),
         provider,
-        credentials: Some(GetClientToken::new("c", &secret, provider)),
+        credentials: Some(GetClientToken::new("c", Some(&secret), provider)),
+        authorization_site: None,
     };
     let mut last = Err(Reason::Internal);
     for _ in 0..calls {
@@ -166,12 +167,13 @@ fn refresh(
     let client = Client::new(transport, crate::testing::stats());
     let (url, secret) = ("http://oxd/".parse().unwrap(), Secret::new("s".into()));
     let provider = Some(Provider::Host("https://op"));
-    let credentials = GetClientToken::new("c", &secret, provider);
+    let credentials = GetClientToken::new("c", Some(&secret), provider);
     let site = Site {
         server: server::tests::server(&url),
         id: SiteId("id"),
         provider,
         credentials: protected.then_some(credentials),
+        authorization_site: None,
     };
     let at = client.at(site);
     GetLogoutUri::default().send(&at).unwrap();

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::introspect_access_token::texts;
-use super::{Request, exposed};
+use super::{Request, known};
 use crate::base::{Reason, Secret};
-use crate::config::Provider;
+use crate::config::{ClientAuth, Provider};
 use crate::oxd::BadAnswer;
 use crate::oxd::Command;
 
@@ -15,9 +15,15 @@ use crate::oxd::Command;
 pub struct GetClientToken<'a> {
     /// `client_id`
     pub client_id: &'a str,
-    /// `client_secret`
-    #[serde(serialize_with = "exposed")]
-    pub client_secret: &'a Secret,
+    /// `client_secret`; oxd needs none with `private_key_jwt`.
+    #[serde(serialize_with = "known", skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<&'a Secret>,
+    /// How oxd proves to be the client.
+    #[serde(flatten)]
+    pub auth: Option<&'a ClientAuth>,
+    /// `key_id`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<&'a str>,
     /// The client's provider.
     #[serde(flatten)]
     pub provider: Option<Provider<'a>>,
@@ -27,13 +33,26 @@ pub struct GetClientToken<'a> {
 
 impl<'a> GetClientToken<'a> {
     /// A request for a token of this client.
-    pub fn new(client_id: &'a str, client_secret: &'a Secret, provider: Option<Provider<'a>>) -> Self {
+    pub fn new(
+        client_id: &'a str,
+        client_secret: Option<&'a Secret>,
+        provider: Option<Provider<'a>>,
+    ) -> Self {
         Self {
             client_id,
             client_secret,
+            auth: None,
+            key_id: None,
             provider,
             scope: ["openid", "oxd"],
         }
+    }
+
+    /// The same, with this way to prove to be the client.
+    #[must_use]
+    pub fn authenticated_by(self, auth: Option<&'a ClientAuth>) -> Self {
+        let key_id = auth.and_then(ClientAuth::key_id);
+        Self { auth, key_id, ..self }
     }
 }
 
@@ -78,7 +97,7 @@ mod tests {
     fn the_scope_oxd_is_always_asked_for() {
         let secret = Secret::new("hunter2".into());
         let provider = Some(Provider::ConfigurationEndpoint("https://op/x"));
-        let request = GetClientToken::new("c", &secret, provider);
+        let request = GetClientToken::new("c", Some(&secret), provider);
         assert_eq!(
             Value::Object(request.members()),
             json!({
@@ -89,5 +108,21 @@ mod tests {
             })
         );
         assert!(!format!("{request:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_key_of_oxds_stands_for_the_secret() {
+        let auth = ClientAuth::parse(&["private_key_jwt", "ES256", "k1"]).unwrap();
+        let request = GetClientToken::new("c", None, None).authenticated_by(Some(&auth));
+        assert_eq!(
+            Value::Object(request.members()),
+            json!({
+                "client_id": "c",
+                "authentication_method": "private_key_jwt",
+                "algorithm": "ES256",
+                "key_id": "k1",
+                "scope": ["openid", "oxd"],
+            })
+        );
     }
 }

@@ -13,6 +13,7 @@ pub mod logout_uri;
 pub mod refresh;
 pub mod register_site;
 pub mod remove_site;
+pub mod rp;
 pub mod tokens_by_code;
 pub mod update_site;
 pub mod user_info;
@@ -39,6 +40,7 @@ pub const ALL: &[Command] = &[
     refresh::GetAccessTokenByRefreshToken::COMMAND,
     register_site::RegisterSite::COMMAND,
     remove_site::RemoveSite::COMMAND,
+    rp::GetRp::COMMAND,
     tokens_by_code::GetTokensByCode::COMMAND,
     update_site::UpdateSite::COMMAND,
     user_info::GetUserInfo::COMMAND,
@@ -129,6 +131,14 @@ pub trait Request: Serialize {
 /// Serializes a secret where oxd has to know it.
 fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose())
+}
+
+/// The same for one that need not be known.
+fn known<S: serde::Serializer>(secret: &Option<&Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+    match secret {
+        Some(secret) => exposed(secret, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{Request, exposed};
+use super::{Request, known};
 use crate::base::Secret;
 use crate::config::Provider;
 use crate::oxd::Command;
@@ -35,6 +35,15 @@ pub struct SiteProfile {
     /// `contacts`
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<String>,
+    /// `client_token_endpoint_auth_method`: how oxd proves to the provider to be the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_token_endpoint_auth_method: Option<&'static str>,
+    /// `client_token_endpoint_auth_signing_alg`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_token_endpoint_auth_signing_alg: Option<String>,
+    /// `client_jwks_uri`: where the provider finds oxd's public keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_jwks_uri: Option<String>,
 }
 
 /// The members of `register-site`.
@@ -69,9 +78,9 @@ pub struct RegisterSite<'a> {
 pub struct ExistingClient<'a> {
     /// `client_id`
     pub client_id: &'a str,
-    /// `client_secret`
-    #[serde(serialize_with = "exposed")]
-    pub client_secret: &'a Secret,
+    /// `client_secret`; none with `private_key_jwt`.
+    #[serde(serialize_with = "known", skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<&'a Secret>,
 }
 
 impl Request for RegisterSite<'_> {
@@ -96,7 +105,7 @@ mod tests {
             response_types: &["code"],
             client: Some(ExistingClient {
                 client_id: "c",
-                client_secret: &secret,
+                client_secret: Some(&secret),
             }),
             ..RegisterSite::default()
         };

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Request;
 use crate::base::{Reason, Secret};
+use crate::config::ClientAuth;
 use crate::oxd::BadAnswer;
 use crate::oxd::Command;
 
@@ -15,6 +16,9 @@ pub struct GetTokensByCode<'a> {
     pub code: &'a str,
     /// `state`; oxd checks that it is known, not whose it is.
     pub state: &'a str,
+    /// `authentication_method` and `algorithm`, which oxd heeds from 4.2.3 on.
+    #[serde(flatten)]
+    pub auth: Option<&'a ClientAuth>,
 }
 
 /// The answer of `get-tokens-by-code`.
@@ -67,6 +71,24 @@ mod tests {
         );
         assert_eq!(reason(400, "invalid_oxd_id"), Reason::OxdAnswer);
         assert_eq!(reason(500, "'code' is invalid."), Reason::OxdAnswer);
+    }
+
+    #[test]
+    fn the_exchange_is_told_how_the_client_proves_itself() {
+        let auth = ClientAuth::parse(&["private_key_jwt", "RS256", "k1"]).unwrap();
+        let members = |auth| {
+            let request = GetTokensByCode {
+                code: "c",
+                state: "s",
+                auth,
+            };
+            Value::Object(request.members())
+        };
+        assert_eq!(members(None), json!({"code": "c", "state": "s"}));
+        assert_eq!(
+            members(Some(&auth)),
+            json!({"code": "c", "state": "s", "authentication_method": "private_key_jwt", "algorithm": "RS256"})
+        );
     }
 
     #[test]
