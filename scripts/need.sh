@@ -56,6 +56,8 @@ needs() {
         printf 'fonts-liberation\tfont for the browser\n'
         printf 'strace\tlists what a request asks of the system\n'
         printf '%s\tkeeps sessions in the tests\n' redis-server memcached
+        printf 'libapache2-mod-auth-openidc\tmod_auth_openidc, loaded beside the module\n'
+        printf 'openssl\treads the certificate of oxd in the quick start\n'
         ;;
     lint)
         needs build

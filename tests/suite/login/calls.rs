@@ -115,3 +115,15 @@ fn a_client_token_is_renewed_before_it_runs_out() {
         .count();
     assert_eq!(refused, 0, "no call was made with a token past its time");
 }
+
+/// oxd compares addresses as texts; the log names the one that is missing.
+#[test]
+fn an_oxd_that_lets_us_not_in_is_told_by_the_address() {
+    let site = TestSite::builder()
+        .oxd(|options| options.bind_ip_addresses = vec!["::1".to_owned()])
+        .start();
+    site.httpd.allow_log("oxd_access_denied");
+    let answer = Browser::new().get(site.url("/app/"));
+    assert!(answer.status >= 500, "{}", answer.summary());
+    site.httpd.expect_log(r"bind_ip_addresses .*: add 127\.0\.0\.1");
+}

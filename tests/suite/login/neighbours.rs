@@ -1,6 +1,6 @@
 //! Beside httpd's other modules: a proxied backend, included documents, error documents.
 
-use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, begin, sign_in};
+use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, approve, begin, sign_in, sign_out};
 
 #[test]
 fn a_backend_gets_neither_the_modules_cookies_nor_forged_headers() {
@@ -182,4 +182,47 @@ fn every_spelling_of_the_address_is_protected() {
         );
     }
     site.httpd.allow_log("AH10244|AH00127|AH02034|AH03490|AH00036");
+}
+
+/// Who moves from mod_auth_openidc has both modules in one httpd for a while: each has its users and its places.
+#[test]
+fn mod_auth_openidc_may_be_loaded_beside() {
+    let builder = TestSite::builder()
+        .httpd(|httpd| {
+            httpd.file("docroot/openidc/index.html", "a page of the other module");
+            httpd.load("auth_openidc")
+        })
+        .config("IncludeOptional \"${ROOT}/late.*\"")
+        // Without a configuration of its own it warns at the start.
+        .httpd(|httpd| httpd.allow_log("auth_openidc"));
+    let redirect = builder.url("/openidc/callback");
+    let site = builder.redirect_uris(&[]).start();
+    let client = site.oxd.register(&[&redirect], &[]);
+    let other = format!(
+        "OIDCProviderMetadataURL {op}/.well-known/openid-configuration\nOIDCClientID {id}\nOIDCClientSecret {secret}\n\
+         OIDCRedirectURI {redirect}\nOIDCCryptoPassphrase \"only for this test\"\nOIDCScope \"openid profile\"\n\
+         <Location /openidc>\nAuthType openid-connect\nRequire valid-user\n</Location>\n",
+        op = client.op_host,
+        id = client.client_id,
+        secret = client.client_secret,
+    );
+    std::fs::write(site.httpd.file("late.conf"), other).expect("more configuration");
+    site.httpd.restart();
+    for first in ["/app/", "/openidc/"] {
+        let browser = Browser::new();
+        for path in [first, "/app/", "/openidc/"] {
+            let answer = browser.get(site.url(path));
+            if answer.status == 200 {
+                continue;
+            }
+            let approval = approve(&browser, &answer.expect(302).location());
+            let page = browser.follow_from(approval.deliver(&browser));
+            assert_eq!(page.expect(200).url.path(), path);
+        }
+        assert_eq!(site.user(&browser).as_deref(), Some(DEMO_SUB));
+        // The end of the one is not the end of the other.
+        sign_out(&browser, site.url("/oxd/logoutme"));
+        browser.get(site.url("/openidc/")).expect(200);
+        begin(&browser, site.url("/app/"));
+    }
 }

@@ -164,3 +164,59 @@ fn each_failure_has_its_outcome() {
         }
     });
 }
+
+/// How long an access token works in [`shut_out`].
+const TOKEN: Duration = Duration::from_secs(4);
+/// The least time between two attempts to refresh (`access::backoff`).
+const BACK_OFF: Duration = Duration::from_secs(5);
+/// For a busy machine.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// A user with a token just refreshed whom the provider shuts out: how long until a page is refused, read all the while.
+/// Before it refuses, the provider gives these answers once.
+fn shut_out(before: &[(&str, Fault)]) -> Duration {
+    let site = TestSite::builder()
+        .provider(|provider| provider.access_token_lifetime = TOKEN)
+        .directives("OxdTokenRefresh 2s")
+        .start();
+    site.httpd.allow_log(r"\[oxd:(notice|warn|error)\]");
+    let browser = site.signed_in();
+    site.forget_calls();
+    wait_until("a refresh that works", || {
+        browser.get(site.url("/app/")).expect(200);
+        site.oxd.count(REFRESH) > 0
+    });
+    let shut = Instant::now();
+    site.oxd.fault(REFRESH, refusal(500, "internal_error"));
+    for (command, fault) in before {
+        site.oxd.fault(command, fault.clone());
+    }
+    let mut status = 200;
+    wait_until("the user to be out", || {
+        if !before.is_empty() && site.oxd.count(REFRESH) > 1 {
+            // The provider is there again, and refuses.
+            site.oxd.clear_faults();
+            site.oxd.fault(REFRESH, refusal(500, "internal_error"));
+        }
+        status = browser.get(site.url("/app/")).status;
+        status != 200
+    });
+    let took = shut.elapsed();
+    assert_eq!(status, 302);
+    took
+}
+
+#[test]
+fn a_user_who_is_shut_out_is_out_when_the_token_ends() {
+    let took = shut_out(&[]);
+    println!("out after {took:?}, the token works for {TOKEN:?}");
+    assert!(took <= TOKEN + SLACK, "{took:?}");
+}
+
+/// The provider breaks down when it should refuse: nobody knows then, until the next attempt.
+#[test]
+fn a_provider_that_fails_first_costs_one_back_off_more() {
+    let took = shut_out(&[(CLIENT_TOKEN, refusal(500, "internal_error"))]);
+    println!("out after {took:?}, the token works for {TOKEN:?}, one back-off is {BACK_OFF:?}");
+    assert!(took <= TOKEN + BACK_OFF + SLACK, "{took:?}");
+}

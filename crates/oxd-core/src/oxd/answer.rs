@@ -1,5 +1,6 @@
 //! One HTTP answer, and how it is read: the JSON of success, oxd's error, or something that is not oxd's at all.
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
@@ -21,6 +22,9 @@ pub struct Answer {
     pub date: Option<SystemTime>,
     /// `Location`
     pub location: Option<String>,
+    /// The address that the call came from, as the server sees it unless something in between changes it; `None`
+    /// through a proxy, and where it is not known.
+    pub caller: Option<IpAddr>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -50,6 +54,7 @@ impl Answer {
             details: text("details").unwrap_or_default(),
             passed_through: None,
             foreign: None,
+            caller: self.caller,
             reason: None,
         };
         if bad.error.is_empty() {

@@ -1,6 +1,7 @@
 //! The commands of oxd by name, and the error for an unexpected answer.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::trouble::Trouble;
 use crate::base::Reason;
@@ -71,6 +72,8 @@ pub struct BadAnswer {
     pub passed_through: Option<String>,
     /// The fault of an answer that is not an error of oxd.
     pub foreign: Option<Trouble>,
+    /// The address that the call came from, where it is known.
+    pub caller: Option<IpAddr>,
     /// The reason that it stands for, where the command gives it a meaning of its own.
     pub(super) reason: Option<Reason>,
 }
@@ -92,12 +95,9 @@ impl BadAnswer {
     }
 
     /// What an administrator can do about a refusal whose cause is certain.
-    pub(super) fn remedy(&self) -> Option<&'static str> {
-        Some(match self.error.as_str() {
-            "oxd_access_denied" => {
-                "oxd answers only the addresses in bind_ip_addresses of its oxd-server.yml (127.0.0.1 without it, and \
-                 ::1 is another one): add the address that this machine calls from"
-            }
+    pub(super) fn remedy(&self) -> Option<String> {
+        let remedy = match self.error.as_str() {
+            "oxd_access_denied" => return Some(self.let_in()),
             "invalid_oxd_id" => {
                 "oxd knows no such site: OxdSite, OxdId or OxdAuthorizationSite names another oxd's, or the site was removed there; oxdctl \
                  register --force registers it again"
@@ -107,7 +107,27 @@ impl BadAnswer {
                  them, oxdctl update --base changes them"
             }
             _ => return None,
-        })
+        };
+        Some(remedy.to_owned())
+    }
+
+    /// The remedy for `oxd_access_denied`. oxd compares addresses as texts.
+    fn let_in(&self) -> String {
+        let address = match self.caller {
+            Some(address) => address.to_string(),
+            None => "the address that this machine calls from".to_owned(),
+        };
+        let mut remedy = format!(
+            "oxd answers only the addresses in bind_ip_addresses of its oxd-server.yml (127.0.0.1 without it): add \
+             {address}"
+        );
+        if self
+            .caller
+            .is_some_and(|address| address.is_ipv6() && address.is_loopback())
+        {
+            remedy.push_str(", or call it at 127.0.0.1, which is another address than ::1");
+        }
+        remedy
     }
 
     /// The ID under which oxd has logged the error (Dropwizard: "It has been logged (ID ...)").

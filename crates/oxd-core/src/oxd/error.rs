@@ -64,6 +64,7 @@ impl BadAnswer {
             details: String::new(),
             passed_through: None,
             foreign: None,
+            caller: None,
             reason: None,
         };
         bad.reason = command.reason_of(&bad, description);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, LOCATION};
 use serde_json::{Map, Value};
 
@@ -155,6 +156,11 @@ impl Transport for HttpTransport {
         self.runtime.block_on(async {
             // The time limit spans the whole answer, so that a slow response cannot block a thread indefinitely.
             match tokio::time::timeout(server.timeouts.total, exchange(request)).await {
+                // oxd sees the proxy's address then.
+                Ok(Ok(answer)) if server.has_proxy() => Ok(Answer {
+                    caller: None,
+                    ..answer
+                }),
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(Broken::TooLarge)) => Err(Trouble::new(
                     Cause::TooLarge,
@@ -182,6 +188,7 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, Broken> {
     let mut response = request.send().await?;
     let text = |name: HeaderName| response.headers().get(name)?.to_str().ok().map(str::to_owned);
     let media_type = text(CONTENT_TYPE).unwrap_or_default();
+    let connection = response.extensions().get::<HttpInfo>();
     let mut answer = Answer {
         status: response.status().as_u16(),
         media_type: media_type
@@ -192,6 +199,7 @@ async fn exchange(request: reqwest::RequestBuilder) -> Result<Answer, Broken> {
             .to_ascii_lowercase(),
         date: text(DATE).and_then(|date| httpdate::parse_http_date(&date).ok()),
         location: text(LOCATION),
+        caller: connection.map(|info| info.local_addr().ip()),
         body: Vec::new(),
     };
     while let Some(chunk) = response.chunk().await? {

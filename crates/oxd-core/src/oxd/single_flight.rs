@@ -13,8 +13,9 @@ use crate::base::sha256_text;
 
 /// How long an answer is shared: longer than any request that was under way with the old cookie.
 const SHARED_FOR: Duration = Duration::from_secs(60);
-/// How long a failure is shared, so that a failing oxd is not asked again by each request.
-const FAILED_FOR: Duration = Duration::from_secs(10);
+/// How long a failure is shared by the requests that came with it. Shorter than the least back-off of a session, which
+/// decides when oxd is asked again: that attempt must not be answered from here.
+const FAILED_FOR: Duration = Duration::from_secs(2);
 
 /// When an answer came, and what it was.
 type Known<A> = (Instant, Result<A, Error>);
