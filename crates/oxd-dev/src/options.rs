@@ -26,8 +26,9 @@ pub struct Options {
     pub protect_commands: bool,
     /// `expires_in` of a client token; 299 seconds is what oxd's usual provider says.
     pub client_token_lifetime: Duration,
-    /// How long oxd knows a `state` and a `nonce`.
-    pub state_lifetime: Duration,
+    /// How long oxd knows a `state` and a `nonce`: five minutes in 4.1, in practice until they are used from 4.2 on, where
+    /// only an hourly clean-up looks at their age.
+    pub state_lifetime: Option<Duration>,
     /// Answer with a `state` of the stand-in's own instead of the caller's, as some
     /// versions of oxd and some gateways do.
     pub own_state: bool,
@@ -48,7 +49,7 @@ impl Default for Options {
             bind_ip_addresses: vec!["*".to_owned()],
             protect_commands: true,
             client_token_lifetime: Duration::from_secs(299),
-            state_lifetime: Duration::from_secs(300),
+            state_lifetime: None,
             own_state: false,
             like: Like::V4_5,
             log: None,
@@ -71,6 +72,14 @@ pub enum Like {
 }
 
 impl Like {
+    /// How long it knows a `state` and a `nonce`.
+    pub(crate) fn state_lifetime(self) -> Duration {
+        match self {
+            Like::V4_1 => Duration::from_secs(300),
+            _ => Duration::from_secs(3_600),
+        }
+    }
+
     /// Whether it has what oxd 4.2 brought.
     pub(crate) fn is_since_4_2(self) -> bool {
         self > Like::V4_1

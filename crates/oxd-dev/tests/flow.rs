@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Bed, Browser, CALLBACK, SECOND, SIGNED_OUT, provider};
-use oxd_dev::ProviderOptions;
+use oxd_dev::{Like, Options, ProviderOptions};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -260,14 +260,23 @@ async fn the_second_redirect_uri_gets_the_code_but_not_the_tokens() {
 }
 
 #[tokio::test]
-async fn a_state_lives_for_its_lifetime_only() {
-    let bed = Bed::new();
-    let back = bed.code(&Browser::new(&bed), json!({})).await;
-    let body = json!({ "code": back["code"], "state": back["state"] });
-    bed.server.advance(Duration::from_secs(301));
-    let answer = bed.command("get-tokens-by-code", body).await;
-    answer.is_error(400, "bad_request");
-    assert_eq!(answer.json["error_description"], "'state' is not registered.");
+async fn a_state_lives_five_minutes_in_4_1_and_longer_later() {
+    for (like, said) in [
+        (Like::V4_1, "'state' is not registered."),
+        (Like::V4_2, "'code' is invalid."),
+        (Like::V4_5, "'code' is invalid."),
+    ] {
+        let bed = Bed::with(Options {
+            like,
+            ..Options::default()
+        });
+        let back = bed.code(&Browser::new(&bed), json!({})).await;
+        let body = json!({ "code": "wrong", "state": back["state"] });
+        bed.server.advance(Duration::from_secs(301));
+        let answer = bed.command("get-tokens-by-code", body).await;
+        answer.is_error(400, "bad_request");
+        assert_eq!(answer.json["error_description"], said, "{like}");
+    }
 }
 
 #[tokio::test]

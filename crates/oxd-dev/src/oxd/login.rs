@@ -138,6 +138,11 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
+fn state_lifetime(oxd: &Oxd) -> std::time::Duration {
+    let named = oxd.options.state_lifetime;
+    named.unwrap_or_else(|| oxd.options.like.state_lifetime())
+}
+
 /// Parameters of `get-tokens-by-code`.
 #[derive(Deserialize)]
 pub(crate) struct TokensByCodeParams {
@@ -154,7 +159,7 @@ pub(crate) async fn tokens_by_code(oxd: &Oxd, params: TokensByCodeParams) -> Res
     let site = oxd.site(params.oxd_id.as_deref())?;
     let code = given(&params.code).ok_or(NO_CODE)?;
     let state = given(&params.state).ok_or(NO_STATE)?;
-    if !lock(&oxd.store).has_state(&oxd.clock, state, oxd.options.state_lifetime) {
+    if !lock(&oxd.store).has_state(&oxd.clock, state, state_lifetime(oxd)) {
         return Err(BAD_STATE);
     }
     let host = &site.site.op_host;
@@ -217,7 +222,7 @@ fn verify(oxd: &Oxd, client: &RelyingParty, tokens: &CoreTokenResponse) -> Resul
     let verifier = client.id_token_verifier();
     let known = |nonce: Option<&Nonce>| {
         let nonce = nonce.ok_or("there is none")?;
-        match lock(&oxd.store).has_nonce(&oxd.clock, nonce.secret(), oxd.options.state_lifetime) {
+        match lock(&oxd.store).has_nonce(&oxd.clock, nonce.secret(), state_lifetime(oxd)) {
             true => Ok(()),
             false => Err("it is not registered".to_owned()),
         }
