@@ -20,3 +20,4 @@ pub mod shm;
 #[cfg(test)]
 #[allow(missing_docs)]
 mod testing;
+mod tokens;

@@ -4,10 +4,12 @@ mod fake_oxd;
 mod host;
 mod past_vulnerabilities;
 mod request;
+mod signer;
 
 pub(crate) use fake_oxd::FakeOxd;
 pub(crate) use host::{FakeStore, Log};
 pub(crate) use request::{Headers, TestRequest};
+pub(crate) use signer::{Signer, ed25519, p256};
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;

@@ -1,55 +1,12 @@
 use super::*;
 use crate::config::RawSettings;
-use crate::testing::{Browser, NOW, site};
-use jsonwebtoken::{EncodingKey, Header as JwtHeader};
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use crate::testing::{Browser, NOW, Signer, ed25519, p256, site};
+use base64_simd::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header as JwtHeader};
 use serde_json::json;
 
-/// A key of a provider: what signs, and what `get-jwks` shows of it.
-struct Signer {
-    key: EncodingKey,
-    algorithm: Algorithm,
-    public: Value,
-}
-
-fn ed25519(kid: &str) -> Signer {
-    let random = SystemRandom::new();
-    let document = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
-    let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
-    let x = URL_SAFE_NO_PAD.encode_to_string(pair.public_key().as_ref());
-    Signer {
-        key: EncodingKey::from_ed_der(document.as_ref()),
-        algorithm: Algorithm::EdDSA,
-        public: json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA", "use": "sig"}),
-    }
-}
-
-fn p256(kid: &str) -> Signer {
-    let random = SystemRandom::new();
-    let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-    let pair =
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
-    let point = pair.public_key().as_ref();
-    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
-    Signer {
-        key: EncodingKey::from_ec_der(document.as_ref()),
-        algorithm: Algorithm::ES256,
-        public: json!({"kty": "EC", "crv": "P-256", "x": part(&point[1..33]), "y": part(&point[33..]), "kid": kid}),
-    }
-}
-
-impl Signer {
-    fn sign(&self, kid: Option<&str>, typ: Option<&str>, claims: &Value) -> String {
-        let mut header = JwtHeader::new(self.algorithm);
-        header.kid = kid.map(str::to_owned);
-        header.typ = typ.map(str::to_owned);
-        jsonwebtoken::encode(&header, claims, &self.key).unwrap()
-    }
-
-    fn token(&self, claims: &Value) -> String {
-        self.sign(self.public["kid"].as_str(), Some("logout+jwt"), claims)
-    }
+fn token(signer: &Signer, claims: &Value) -> String {
+    signer.sign(signer.public["kid"].as_str(), Some("logout+jwt"), claims)
 }
 
 fn good() -> Value {
@@ -149,13 +106,13 @@ fn whatever_is_wrong_with_a_token_it_is_refused_with_the_reason() {
         (json!({"sub": ""}), "sub"),
         (json!({"sid": null, "sub": null}), "neither"),
     ] {
-        let refusal = checked(&browser, &signer.token(&with(changes.clone()))).unwrap_err();
+        let refusal = checked(&browser, &token(&signer, &with(changes.clone()))).unwrap_err();
         assert_eq!(refusal.reason, Reason::LogoutTokenInvalid, "{changes}");
         assert!(refusal.detail.contains(why), "{changes}: {}", refusal.detail);
     }
     let part = |value: &Value| URL_SAFE_NO_PAD.encode_to_string(value.to_string());
     let unsigned = |header: Value| format!("{}.{}.", part(&header), part(&good()));
-    let signed = signer.token(&good());
+    let signed = token(&signer, &good());
     let (head, signature) = signed.rsplit_once('.').unwrap();
     let mac = jsonwebtoken::encode(
         &JwtHeader::new(Algorithm::HS256),
@@ -165,7 +122,7 @@ fn whatever_is_wrong_with_a_token_it_is_refused_with_the_reason() {
     let mut crit = JwtHeader::new(Algorithm::EdDSA);
     crit.kid = Some("k".into());
     for (token, why) in [
-        (other.token(&good()), "signature"),
+        (token(&other, &good()), "signature"),
         (signer.sign(Some("other"), None, &good()), "kid"),
         (signer.sign(Some("k"), Some("at+jwt"), &good()), "typ"),
         (
@@ -173,7 +130,7 @@ fn whatever_is_wrong_with_a_token_it_is_refused_with_the_reason() {
             "signature",
         ),
         (format!("{head}."), "signature"),
-        (p256("k").token(&good()), "kid"),
+        (token(&p256("k"), &good()), "kid"),
         (unsigned(json!({"alg": "none"})), "alg"),
         (unsigned(json!({"alg": "NONE"})), "alg"),
         (unsigned(json!({"typ": "JWT"})), "alg"),
@@ -212,7 +169,7 @@ fn keys_of_other_uses_verify_nothing() {
         let mut key = signer.public.clone();
         key[name] = value;
         browser.oxd.keys = vec![key];
-        assert!(checked(&browser, &signer.token(&good())).is_err(), "{name}");
+        assert!(checked(&browser, &token(&signer, &good())).is_err(), "{name}");
     }
 }
 
@@ -226,17 +183,17 @@ fn an_unknown_key_is_asked_for_anew_and_a_known_one_is_not() {
     });
     let signer = ed25519("k");
     browser.oxd.keys = vec![signer.public.clone()];
-    checked(&browser, &signer.token(&good())).unwrap();
+    checked(&browser, &token(&signer, &good())).unwrap();
     assert_eq!(
         browser.oxd.asked.borrow().as_slice(),
         [("get-jwks", json!({"anew": false}))]
     );
     browser.oxd.asked.borrow_mut().clear();
-    checked(&browser, &ed25519("new").token(&good())).unwrap_err();
+    checked(&browser, &token(&ed25519("new"), &good())).unwrap_err();
     assert_eq!(browser.oxd.commands().len(), 2);
     // Cheap checks come before any call.
     browser.oxd.asked.borrow_mut().clear();
-    checked(&browser, &signer.token(&with(json!({"iss": "https://evil"})))).unwrap_err();
+    checked(&browser, &token(&signer, &with(json!({"iss": "https://evil"})))).unwrap_err();
     assert!(browser.oxd.commands().is_empty());
 }
 
@@ -250,7 +207,7 @@ fn an_issuer_from_which_a_login_came_counts_where_none_is_configured() {
     });
     let signer = ed25519("k");
     browser.oxd.keys = vec![signer.public.clone()];
-    assert!(checked(&browser, &signer.token(&good())).is_err());
+    assert!(checked(&browser, &token(&signer, &good())).is_err());
     browser.log_in("/app");
-    assert!(checked(&browser, &signer.token(&good())).is_ok());
+    assert!(checked(&browser, &token(&signer, &good())).is_ok());
 }

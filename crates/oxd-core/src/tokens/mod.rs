@@ -1,0 +1,3 @@
+//! Signed tokens of the provider: their signatures ([`jws`]).
+
+pub(crate) mod jws;
