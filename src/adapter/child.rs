@@ -16,6 +16,7 @@ use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
 use oxd_core::shm::{KEPT_WORDS, Keeper, MEMORY_WORDS, Memory};
+use oxd_core::tokens::TokenCache;
 
 use crate::ffi::request::Request;
 use crate::ffi::server::{HandlerId, Servers};
@@ -35,6 +36,8 @@ static THREADS: OnceLock<u32> = OnceLock::new();
 static ROOTS: RwLock<Option<SystemRoots>> = RwLock::new(None);
 /// The shared memory of all processes of the server; mapped by the parent at its first start.
 static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
+/// What this process knows about access tokens.
+static TOKENS: OnceLock<TokenCache> = OnceLock::new();
 /// The counters of the server; graceful restarts keep them.
 static STATS: OnceLock<Stats<'static>> = OnceLock::new();
 /// The names of all session cookies of the configuration.
@@ -176,6 +179,11 @@ pub fn take_warnings() -> Vec<String> {
         .lock()
         .map(|mut lines| std::mem::take(&mut *lines))
         .unwrap_or_default()
+}
+
+/// What this process knows about access tokens.
+pub fn tokens() -> &'static TokenCache {
+    TOKENS.get_or_init(TokenCache::default)
 }
 
 /// The counters.

@@ -24,6 +24,7 @@ pub struct Place<'r> {
     request: Request<'r>,
     view: RequestView<'r>,
     held: Option<Held<'r>>,
+    token: Option<&'r [u8]>,
     is_renewed: bool,
     base: Option<Cow<'r, str>>,
     /// The settings of the location.
@@ -36,8 +37,12 @@ impl<'r> Place<'r> {
         let state = request.state();
         Self {
             request,
-            view: RequestView::of(request, state.cookies),
+            view: RequestView::of(request, &state),
             held: state.session,
+            token: state
+                .token
+                .filter(|(place, _)| *place == request.config_id())
+                .map(|(_, record)| record),
             is_renewed: state.renewed,
             base: config.login_base().map(Into::into),
             settings: Settings::of(&config.settings, child::defaults()),
@@ -75,7 +80,7 @@ impl<'r> Place<'r> {
             settings: &self.settings,
             request: &self.view,
         };
-        Ctx::new(self.env(), child::memory(), &oxd).map(|ctx| decision(&ctx))
+        Ctx::new(self.env(), child::memory(), &oxd, child::tokens()).map(|ctx| decision(&ctx))
     }
 
     /// Runs a decision that produces a response, and sends the response with `send`.
@@ -96,6 +101,7 @@ impl<'r> Place<'r> {
             is_subrequest: request.is_subrequest(),
             is_renewed: self.is_renewed,
             held: self.held,
+            token: self.token,
             memory: &|len| request.pool().bytes(len),
             read_form: &|limit| read_form(request, limit),
         })

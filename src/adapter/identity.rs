@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use oxd_core::config::{ClaimHeader, IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
-use oxd_core::session::{ClaimView, Opened, SessionRecord};
+use oxd_core::session::{ClaimView, Opened, SessionRecord, Via};
 
 use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
@@ -30,6 +30,18 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
         }
     };
     add(c"OXD_ACR", strings.acr);
+    add(c"OXD_SCOPE", strings.scope);
+    if session.via == Via::Bearer {
+        add(c"OXD_AUTH", b"bearer");
+        let client = record.claims().find(|claim| claim.name == b"client_id");
+        add(c"OXD_CLIENT_ID", client.map_or(&[], |claim| claim.text()));
+        if !record.access_expires.is_zero() {
+            add(c"OXD_TOKEN_EXPIRES", record.access_expires.to_string().as_bytes());
+        }
+        // The application that is to have the token gets its header: OxdBearerPass.
+        return;
+    }
+    add(c"OXD_AUTH", b"session");
     add(
         c"OXD_SESSION_EXPIRES",
         session.ends(&settings.session).to_string().as_bytes(),
@@ -150,7 +162,7 @@ pub fn remove_look_alikes(request: Request<'_>) {
 /// Passes the identity on again after httpd has replaced the request's location: it carries the environment of its own
 /// request for the new location over, but not the headers.
 pub fn publish_again<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
-    if request.has(Table::Environment, c"OXD_SESSION_EXPIRES") {
+    if request.has(Table::Environment, c"OXD_AUTH") {
         publish_headers(request, &settings.identity, &session.record);
     } else {
         publish(request, settings, session);

@@ -4,11 +4,13 @@
 use std::borrow::Cow;
 
 use oxd_core::access::rule::{Rule, Verdict};
-use oxd_core::access::{Admission, Admitted, Held, enter, enter_without_site, greet, known, refuse};
+use oxd_core::access::{
+    Admission, Admitted, Held, brings_token, enter, enter_without_site, greet, known, refuse, token_for_rule,
+};
 use oxd_core::base::Failure;
 use oxd_core::config::UnauthAction;
 use oxd_core::http::cookie;
-use oxd_core::session::{self, Opened};
+use oxd_core::session::{self, Opened, Via};
 
 use super::child;
 use super::context::Place;
@@ -71,14 +73,32 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
     }
     make_private(request);
     keep(request, place, &admitted.session, admitted.is_renewed);
+    hide_token(request, place, &admitted.session);
     request.set_user(user);
     request.set_auth_type(c"oxd");
     identity::publish(request, &place.settings, &admitted.session);
     Status::Ok
 }
 
-/// Stores a session for later use by this request, its subrequests and its internal redirects.
+/// `OxdBearerPass Off`: takes the header away from the application, which the token is not meant for.
+fn hide_token<'r>(request: Request<'r>, place: &Place<'r>, identity: &Opened<'r>) {
+    let hides = place.settings.bearer().is_some_and(|bearer| !bearer.pass);
+    if identity.via != Via::Bearer || !hides {
+        return;
+    }
+    if let Some(header) = request.header(c"Authorization") {
+        request.update_state(|state| state.authorization = Some(header));
+        request.unset(Table::HeadersIn, c"Authorization");
+    }
+}
+
+/// Stores a session for later use by this request, its subrequests and its internal redirects. A token is stored for
+/// this place alone: another one may take other tokens.
 fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_renewed: bool) {
+    if session.via == Via::Bearer {
+        let place = request.config_id();
+        return request.update_state(|state| state.token = Some((place, session.bytes())));
+    }
     let held = place.settings.site.map(|site| Held {
         bytes: session.bytes(),
         site,
@@ -106,7 +126,15 @@ pub fn session_for_expression(request: Request<'_>) -> Option<Opened<'_>> {
 
 fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
     let env = place.session_env()?;
-    let found = place.visit(|visit| known(&env, visit.held, visit.memory));
+    let found = place.visit(|visit| {
+        if brings_token(&env) {
+            place
+                .decide(|ctx| token_for_rule(ctx, visit))
+                .and_then(|found| found)
+        } else {
+            known(&env, visit.held, visit.memory)
+        }
+    });
     let session = found.unwrap_or_else(|failure| {
         // Where the location requires a login, its own check responds; a rule only sees that there is no session.
         log(request, &failure);
@@ -151,7 +179,11 @@ pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
         Ok(Verdict::Met) => Answer::Granted,
         Ok(Verdict::Unmet) => Answer::Denied,
         Ok(Verdict::StepUp(values)) => {
-            request.update_state(|state| state.wanted_acr = Some(values));
+            request.update_state(|state| state.unmet.acr = Some(values));
+            Answer::Denied
+        }
+        Ok(Verdict::Scopes(scopes)) => {
+            request.update_state(|state| state.unmet.scope = Some(scopes));
             Answer::Denied
         }
         Err(missing) => {
@@ -175,11 +207,13 @@ pub fn authorize(request: Request<'_>) -> Status {
 
 /// Responds to a user that the rules reject.
 fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
-    let wanted = request.own_state().and_then(|state| state.wanted_acr);
+    let unmet = request.own_state().map(|state| state.unmet).unwrap_or_default();
     let held = request.state().session;
-    Place::of(request, config).answer(send_early, |ctx| {
+    let place = Place::of(request, config);
+    let token = place.visit(|visit| visit.token.and_then(Opened::of_token));
+    place.answer(send_early, |ctx| {
         let reopen = |held: Held<'r>| session::reopen(&ctx.settings.session, ctx.now, held.bytes, held.used);
-        refuse(ctx, held.and_then(reopen).as_ref(), wanted)
+        refuse(ctx, token.or_else(|| held.and_then(reopen)).as_ref(), unmet)
     })
 }
 

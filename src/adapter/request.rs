@@ -9,6 +9,7 @@ use oxd_core::http::Request as CoreRequest;
 use oxd_core::http::{Header, Host, Method, Origin};
 
 use crate::ffi::request::Request;
+use crate::ffi::request_state::RequestState;
 
 /// A request of httpd, as the decisions of oxd-core need it.
 #[derive(Clone, Copy)]
@@ -16,14 +17,17 @@ pub struct RequestView<'r> {
     request: Request<'r>,
     /// The `Cookie` header as the browser sent it.
     cookies: Option<&'r CStr>,
+    /// The `Authorization` header as the client sent it.
+    authorization: Option<&'r CStr>,
 }
 
 impl<'r> RequestView<'r> {
-    /// `hidden` is the original `Cookie` header, if the module has already removed its own cookies from the request.
-    pub fn of(request: Request<'r>, hidden: Option<&'r CStr>) -> Self {
+    /// Headers that the module has changed are read as they came.
+    pub fn of(request: Request<'r>, state: &RequestState<'r>) -> Self {
         Self {
             request,
-            cookies: hidden.or_else(|| request.header(c"Cookie")),
+            cookies: state.cookies.or_else(|| request.header(c"Cookie")),
+            authorization: state.authorization.or_else(|| request.header(c"Authorization")),
         }
     }
 }
@@ -78,6 +82,10 @@ impl CoreRequest for RequestView<'_> {
 
     fn cookies(&self) -> Option<&[u8]> {
         self.cookies.map(CStr::to_bytes)
+    }
+
+    fn authorization(&self) -> Option<&[u8]> {
+        self.authorization.map(CStr::to_bytes)
     }
 
     fn header(&self, header: Header) -> Option<&str> {

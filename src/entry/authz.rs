@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use oxd_core::access::rule::{AcrRule, ClaimRule, Rule};
+use oxd_core::access::rule::{AcrRule, ClaimRule, Rule, ScopeRule};
 use oxd_core::base::Level;
 use oxd_core::session::claims::lookup;
 
@@ -26,6 +26,7 @@ pub unsafe fn register(pool: *mut sys::apr_pool_t) {
     unsafe {
         register_one::<ClaimRule>(pool);
         register_one::<AcrRule>(pool);
+        register_one::<ScopeRule>(pool);
     }
 }
 

@@ -89,6 +89,8 @@ impl<'r> Request<'r> {
             if let Some(own) = request.own_state() {
                 state.session = state.session.or(own.session);
                 state.cookies = state.cookies.or(own.cookies);
+                state.token = state.token.or(own.token);
+                state.authorization = state.authorization.or(own.authorization);
                 state.renewed |= own.renewed;
                 state.cleaned_for = state.cleaned_for.or(own.cleaned_for);
                 if state.published.is_empty() {

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 use oxd_core::access::Held;
+use oxd_core::access::rule::Unmet;
 
 /// The module's state of a request, which its subrequests and internal redirects share.
 #[derive(Clone, Copy, Default)]
@@ -11,10 +12,14 @@ pub struct RequestState<'r> {
     pub session: Option<Held<'r>>,
     /// The `Cookie` header as the browser sent it, once the module has removed its own cookies from the request.
     pub cookies: Option<&'r CStr>,
+    /// The record of the bearer token, and the configuration of the location that it was checked for.
+    pub token: Option<(ConfigId, &'r [u8])>,
+    /// The `Authorization` header as the client sent it, once the module has removed it.
+    pub authorization: Option<&'r CStr>,
     /// Whether the session cookie has already been renewed.
     pub renewed: bool,
-    /// The values of a `Require oxd-acr` rule that was not met.
-    pub wanted_acr: Option<&'r [String]>,
+    /// What the rules wanted and did not find.
+    pub unmet: Unmet<'r>,
     /// Whether the rules are being evaluated before authentication.
     pub evaluating_rules: bool,
     /// The values of the identity headers that the module has set.

@@ -38,10 +38,12 @@ impl Connection {
     ///
     /// As any client it asks again when httpd has closed a connection that was used before.
     pub fn get(&mut self, path: &str, cookie: &str, field: &str) -> Result<Brief> {
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nAccept: text/html\r\nCookie: {cookie}\r\n\r\n",
-            self.address
-        );
+        self.get_with(path, &format!("Accept: text/html\r\nCookie: {cookie}"), field)
+    }
+
+    /// The same with these lines in the request's header.
+    pub fn get_with(&mut self, path: &str, lines: &str, field: &str) -> Result<Brief> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{lines}\r\n\r\n", self.address);
         if let Some(stream) = self.stream.take()
             && let Some(brief) = self.ask(stream, &request, field)?
         {

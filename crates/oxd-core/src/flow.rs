@@ -4,9 +4,10 @@ use std::ops::Deref;
 
 use crate::base::Failure;
 use crate::http::RequestEnv;
-use crate::oxd::{Oxd, Site};
+use crate::oxd::{Error, Oxd, Site};
 use crate::session::SessionEnv;
-use crate::shm::Memory;
+use crate::shm::{Mark, Memory};
+use crate::tokens::TokenCache;
 
 /// A request at a place with a site, and oxd.
 #[derive(Clone, Copy)]
@@ -14,15 +15,38 @@ pub struct Ctx<'a> {
     session: SessionEnv<'a>,
     /// oxd.
     pub oxd: &'a dyn Oxd,
+    /// What this process knows about access tokens.
+    pub tokens: &'a TokenCache,
 }
 
 impl<'a> Ctx<'a> {
     /// An error that names the missing directive where the place has no site.
-    pub fn new(env: RequestEnv<'a>, memory: Memory<'a>, oxd: &'a dyn Oxd) -> Result<Self, Failure> {
+    pub fn new(
+        env: RequestEnv<'a>,
+        memory: Memory<'a>,
+        oxd: &'a dyn Oxd,
+        tokens: &'a TokenCache,
+    ) -> Result<Self, Failure> {
         match SessionEnv::new(env, memory) {
-            Some(session) => Ok(Self { session, oxd }),
+            Some(session) => Ok(Self { session, oxd, tokens }),
             None => Err(Site::missing(env.settings, &env.request.path()).into()),
         }
+    }
+
+    /// Whether an issuer is that of the site's provider; `None` where oxd does not name it.
+    ///
+    /// # Errors
+    /// oxd would have to be asked, and does not answer.
+    pub fn is_own_issuer(&self, issuer: &str) -> Result<Option<bool>, Error> {
+        // The provider's own address, and an issuer of an earlier login, need no call.
+        let provider = self.settings.server().provider;
+        if provider.is_some_and(|provider| provider.is_issuer(issuer))
+            || self.memory.knows(Mark::of_issuer(self.site, issuer), self.now)
+        {
+            return Ok(Some(true));
+        }
+        let own = self.oxd.issuer()?;
+        Ok(own.map(|own| own.trim_end_matches('/') == issuer.trim_end_matches('/')))
     }
 }
 

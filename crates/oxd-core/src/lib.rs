@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod base;
+mod bearer;
 pub mod config;
 pub mod flow;
 pub mod handler;
@@ -20,4 +21,4 @@ pub mod shm;
 #[cfg(test)]
 #[allow(missing_docs)]
 mod testing;
-mod tokens;
+pub mod tokens;

@@ -1,5 +1,6 @@
 //! Responses of a protected location to requests that it does not admit.
 
+use super::rule::Unmet;
 use crate::base::{CLOCK_LEEWAY, Failure, Reason, Reference, Seconds};
 use crate::config::{AccessSettings, UnauthAction, UnautzAction};
 use crate::flow::Ctx;
@@ -73,13 +74,9 @@ fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
     )
 }
 
-/// The answer to a user whom the place's rules do not let in (`OxdUnautzAction`). `wanted` are the values of an unmet
-/// `Require oxd-acr`.
-pub(super) fn unauthorized(
-    ctx: &Ctx<'_>,
-    session: Option<&SessionRecord<'_>>,
-    wanted: Option<&[String]>,
-) -> Response {
+/// The answer to a user whom the place's rules do not let in (`OxdUnautzAction`).
+pub(super) fn unauthorized(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, unmet: Unmet<'_>) -> Response {
+    let wanted = unmet.acr;
     let default = if wanted.is_some() {
         UnautzAction::Login
     } else {
@@ -90,8 +87,16 @@ pub(super) fn unauthorized(
         UnautzAction::Status(401) => {
             ctx.refuse(&Failure::new(Reason::LoginRequired, "not let in"), None, None)
         }
-        UnautzAction::Status(_) => forbidden(ctx),
+        UnautzAction::Status(_) => match unmet.scope {
+            Some(scope) => without_scope(ctx, scope),
+            None => forbidden(ctx),
+        },
     }
+}
+
+fn without_scope(ctx: &Ctx<'_>, scope: &[String]) -> Response {
+    let detail = format!("{} needs the scopes {}", ctx.request.path(), scope.join(" "));
+    ctx.refuse(&Failure::new(Reason::InsufficientScope, detail), None, None)
 }
 
 fn forbidden(ctx: &Ctx<'_>) -> Response {

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use super::authn;
 use super::refresh::{self, Refresh};
+use super::rule::Unmet;
 use crate::base::{Failure, Seconds, SiteId};
-use crate::config::UnauthAction;
+use crate::bearer::{self, Presented, presented};
+use crate::config::{BearerSettings, UnauthAction};
 use crate::flow::Ctx;
 use crate::http::{Form, RequestEnv, Response};
 use crate::login;
-use crate::session::{self, Opened, SessionEnv};
+use crate::session::{self, Opened, SessionEnv, Via};
 
 /// A session that was opened for this request before, or for the one that it came from.
 #[derive(Clone, Copy)]
@@ -31,6 +33,8 @@ pub struct Visit<'v, 'r> {
     pub is_renewed: bool,
     /// The session that is known already.
     pub held: Option<Held<'r>>,
+    /// The record of the bearer token, where it was checked for this place already.
+    pub token: Option<&'r [u8]>,
     /// Zeroed memory of the given size in bytes, with the lifetime of the request.
     pub memory: &'v dyn Fn(usize) -> &'r mut [u8],
     /// Reads the request's form, up to so many bytes; an HTTP status when it cannot be read.
@@ -67,6 +71,67 @@ pub struct Admitted<'r> {
 
 /// Decides about a request at a protected place.
 pub fn enter<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
+    let Some(bearer) = ctx.settings.bearer() else {
+        return enter_with_session(ctx, visit);
+    };
+    match presented(ctx.request) {
+        Presented::Nothing => challenged(ctx, &bearer, enter_with_session(ctx, visit)),
+        token => enter_with_token(ctx, visit, &bearer, token),
+    }
+}
+
+/// The token decides, session or not.
+fn enter_with_token<'r>(
+    ctx: &Ctx<'_>,
+    visit: &Visit<'_, 'r>,
+    bearer: &BearerSettings<'_>,
+    token: Presented<'_>,
+) -> Admission<'r> {
+    let refuse = |response: Response| match visit.is_subrequest {
+        true => Admission::Status(response.status),
+        false => Admission::Respond(response),
+    };
+    let identity = match identity_of(ctx, visit, bearer, token) {
+        Ok(identity) => identity,
+        Err(outcome) => return refuse(bearer::refused(ctx, bearer, outcome)),
+    };
+    match identity.user(&ctx.settings.identity) {
+        Some(user) => Admission::Admit(Admitted {
+            session: identity,
+            user,
+            cookies: Vec::new(),
+            is_renewed: false,
+        }),
+        None => refuse(authn::nameless(ctx)),
+    }
+}
+
+/// The identity of a token, checked for this place.
+fn identity_of<'r>(
+    ctx: &Ctx<'_>,
+    visit: &Visit<'_, 'r>,
+    bearer: &BearerSettings<'_>,
+    token: Presented<'_>,
+) -> Result<Opened<'r>, bearer::Outcome> {
+    if let Some(known) = visit.token.and_then(Opened::of_token) {
+        return Ok(known);
+    }
+    let record = bearer::record_of(ctx, bearer, token)?;
+    bearer::opened(&record, visit.memory).map_err(bearer::Outcome::Unknown)
+}
+
+/// Says in an answer with 401 that a bearer token would do as well (RFC 6750 section 3).
+fn challenged<'r>(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, admission: Admission<'r>) -> Admission<'r> {
+    match admission {
+        Admission::Respond(mut response) if response.status == 401 => {
+            response.headers.retain(|(name, _)| *name != "WWW-Authenticate");
+            Admission::Respond(response.with_header("WWW-Authenticate", bearer::challenge(ctx, bearer)))
+        }
+        other => other,
+    }
+}
+
+fn enter_with_session<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
     let session = match find(ctx, visit.held, visit.memory) {
         Ok(session) => session,
         // The user is unknown while the store is away: neither admitted nor sent to log in.
@@ -85,6 +150,16 @@ pub fn enter<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
 /// The same where no rule asks for a user (`Require all granted` with `OxdUnauthAction pass`): with a session at hand,
 /// its user is known there too.
 pub fn greet<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Result<Admission<'r>, Failure> {
+    if let Some(bearer) = ctx.settings.bearer()
+        && !matches!(presented(ctx.request), Presented::Nothing)
+    {
+        let admission = enter_with_token(ctx, visit, &bearer, presented(ctx.request));
+        return Ok(match admission {
+            Admission::Admit(_) => admission,
+            // Nobody has to be known here.
+            _ => Admission::Pass,
+        });
+    }
     let session = known(ctx, visit.held, visit.memory)?;
     Ok(session.map_or(Admission::Pass, |session| admit(ctx, visit, session)))
 }
@@ -95,6 +170,27 @@ pub fn enter_without_site<'r>(env: &RequestEnv<'_>, is_subrequest: bool, missing
         UnauthAction::Pass => Admission::Pass,
         _ if is_subrequest => Admission::Status(401),
         _ => Admission::Respond(env.refuse(missing, None, None)),
+    }
+}
+
+/// Whether the request brings something that this place takes for a bearer token: then [`token_for_rule`] tells its
+/// identity, and no session does.
+pub fn brings_token(env: &RequestEnv<'_>) -> bool {
+    env.settings.bearer().is_some() && !matches!(presented(env.request), Presented::Nothing)
+}
+
+/// The identity of a request's bearer token for a rule or an expression; `None` where the token is refused.
+///
+/// # Errors
+/// It cannot be checked now.
+pub fn token_for_rule<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Result<Option<Opened<'r>>, Failure> {
+    let Some(bearer) = ctx.settings.bearer() else {
+        return Ok(None);
+    };
+    match identity_of(ctx, visit, &bearer, presented(ctx.request)) {
+        Ok(identity) => Ok(Some(identity)),
+        Err(bearer::Outcome::Unknown(failure)) => Err(failure),
+        Err(bearer::Outcome::Refused(_) | bearer::Outcome::Malformed(_)) => Ok(None),
     }
 }
 
@@ -125,15 +221,17 @@ fn find<'r>(
     }
 }
 
-/// The response to a user that the location's rules reject. `session` is the request's session, `wanted` the values of
-/// an unmet `Require oxd-acr`.
-pub fn refuse(ctx: &Ctx<'_>, session: Option<&Opened<'_>>, wanted: Option<&[String]>) -> Response {
-    let session = session.filter(|session| is_fresh(ctx, session));
+/// The response to a user that the location's rules reject. `identity` is the request's session or token.
+pub fn refuse(ctx: &Ctx<'_>, identity: Option<&Opened<'_>>, unmet: Unmet<'_>) -> Response {
+    if let (Some(Via::Bearer), Some(bearer)) = (identity.map(|known| known.via), ctx.settings.bearer()) {
+        return bearer::forbidden(ctx, &bearer, unmet.scope);
+    }
+    let session = identity.filter(|session| is_fresh(ctx, session));
     if session.is_none() && passes(ctx) {
         // Without a user no rule about users can be met; a login can change that.
         return authn::unauthenticated(ctx);
     }
-    authn::unauthorized(ctx, session.map(|session| &session.record), wanted)
+    authn::unauthorized(ctx, session.map(|session| &session.record), unmet)
 }
 
 /// Whether a session is young enough for the place (`OxdMaxAge`).

@@ -6,4 +6,9 @@ mod enter;
 mod refresh;
 pub mod rule;
 
-pub use enter::{Admission, Admitted, Held, Visit, enter, enter_without_site, greet, known, refuse};
+pub use rule::Unmet;
+
+pub use enter::{
+    Admission, Admitted, Held, Visit, brings_token, enter, enter_without_site, greet, known, refuse,
+    token_for_rule,
+};

@@ -229,10 +229,12 @@ fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
         Ok(new) => {
             ctx.stats.renewal(Renewal::Tokens);
             backoff::report(ctx, "tokens", None);
+            let scope = new.scope();
             let new = NewTokens {
                 access_token: new.access_token.expose(),
                 expires_in: new.expires_in,
                 refresh_token: new.refresh_token.as_ref().map(Secret::expose),
+                scope: scope.as_deref(),
             };
             Ok(session.with_tokens(ctx.now, new))
         }

@@ -51,11 +51,11 @@ impl Purpose {
 
     fn label(self) -> &'static [u8] {
         match self {
-            Purpose::Session => b"mod_oxd session 3",
+            Purpose::Session => b"mod_oxd session 4",
             Purpose::State => b"mod_oxd state 2",
             Purpose::Retry => b"mod_oxd retry 1",
             Purpose::Seen => b"mod_oxd seen 1",
-            Purpose::Entry => b"mod_oxd entry 3",
+            Purpose::Entry => b"mod_oxd entry 4",
             Purpose::Form => b"mod_oxd form 1",
         }
     }

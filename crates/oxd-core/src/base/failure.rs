@@ -5,7 +5,7 @@ use super::reason::Reason;
 use super::store::StoreError;
 
 /// A refusal, with a detail for the log. The detail holds no secret and no token.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// The reason.
     pub reason: Reason,

@@ -233,6 +233,27 @@ reasons! {
         text: "You are signed in, but you do not have access to this page.",
         remedy: "",
     }
+    /// A bearer token is unknown, has expired, or is meant for another place.
+    InvalidToken {
+        code: "invalid_token", status: 401, level: Info,
+        title: "The token is not valid", text: "The access token is not valid here.", remedy: "",
+    }
+    /// A bearer token cannot be checked, whatever it is worth.
+    TokenUnchecked {
+        code: "token_unchecked", status: 401, level: Warning,
+        title: "The token is not valid", text: "The access token cannot be checked here.",
+        remedy: "with OxdBearer jwt, JWTs are verified without oxd's introspection",
+    }
+    /// An `Authorization` header that cannot be understood, or several.
+    InvalidRequest {
+        code: "invalid_request", status: 400, level: Info,
+        title: "The request is not valid", text: "The Authorization header cannot be understood.", remedy: "",
+    }
+    /// A token or a session lacks a scope of `Require oxd-scope`.
+    InsufficientScope {
+        code: "insufficient_scope", status: 403, level: Info,
+        title: "You cannot see this page", text: "This needs a permission that was not granted.", remedy: "",
+    }
     /// The user authenticated again, but not with a required `acr`.
     AcrNotMet {
         code: "acr_not_met", status: 403, level: Info,

@@ -1,6 +1,7 @@
 //! The configuration: the table of directives, their values, the settings of a location, and the checks of
 //! `configtest`.
 
+mod bearer;
 pub mod check;
 mod client_auth;
 pub mod directive;
@@ -9,6 +10,7 @@ mod settings;
 mod types;
 pub mod value;
 
+pub use bearer::{BearerCache, BearerMode, BearerSettings};
 pub use client_auth::ClientAuth;
 pub use raw::RawSettings;
 pub(crate) use settings::{AccessSettings, SessionSettings};

@@ -6,6 +6,7 @@
 
 use url::Url;
 
+use super::bearer::{BearerCache, BearerMode};
 use super::client_auth::ClientAuth;
 use super::types::*;
 use crate::base::{KeyRing, Seconds, Secret};
@@ -45,6 +46,16 @@ settings! {
     client_auth: &'a ClientAuth,
     /// `OxdAuthorizationSite`
     authorization_site: &'a String,
+    /// `OxdBearer`
+    bearer: BearerMode,
+    /// `OxdBearerAudience`
+    bearer_audience: &'a Vec<String>,
+    /// `OxdBearerCache`
+    bearer_cache: BearerCache,
+    /// `OxdBearerPass`
+    bearer_pass: bool,
+    /// `OxdBearerRealm`
+    bearer_realm: &'a String,
     /// `OxdServerCAFile`
     server_ca: &'a CaFile,
     /// `OxdServerVerify`
@@ -136,6 +147,7 @@ pub(super) mod defaults {
     use once_cell::sync::Lazy;
 
     use crate::base::Seconds;
+    use crate::config::bearer::{BearerCache, BearerMode};
     use crate::config::types::{
         ClaimsAs, CookieSecure, PassTokens, PostPreserve, Proxy, RefusedRefresh, RemoteUser, SameSite,
         Timeouts, TokenRefresh, TrustForwarded, UnauthAction, UserInfo,
@@ -152,6 +164,16 @@ pub(super) mod defaults {
     pub(crate) const SERVER_PROXY: &Proxy = &Proxy::Direct;
     /// `OxdProtectedCommands`
     pub(crate) const PROTECTED_COMMANDS: bool = true;
+
+    /// `OxdBearer`
+    pub(crate) const BEARER: BearerMode = BearerMode::Off;
+    /// `OxdBearerCache`
+    pub(crate) const BEARER_CACHE: BearerCache = BearerCache {
+        time: Seconds(60),
+        tokens: 10_000,
+    };
+    /// `OxdBearerPass`
+    pub(crate) const BEARER_PASS: bool = false;
 
     /// `OxdScope`
     pub(crate) static SCOPE: Lazy<Vec<String>> =

@@ -8,6 +8,7 @@ use std::fmt;
 
 use url::Url;
 
+use super::bearer::BearerSettings;
 use super::client_auth::ClientAuth;
 use super::raw::RawSettings;
 use super::raw::defaults;
@@ -177,6 +178,7 @@ impl fmt::Debug for Settings<'_> {
             .field("session", &self.session)
             .field("cookie", &self.cookie)
             .field("identity", &self.identity)
+            .field("bearer", &self.bearer())
             .finish_non_exhaustive()
     }
 }
@@ -243,6 +245,12 @@ impl<'a> Settings<'a> {
     /// The address to which the provider sends the browser, as far as it is known here.
     pub fn registered_redirect_uri(&self) -> Option<&'a str> {
         text(self.raw.redirect_uri).or_else(|| self.raw.site?.redirect_uri.as_deref())
+    }
+
+    /// Bearer tokens; `None` where they mean nothing.
+    #[inline]
+    pub fn bearer(&self) -> Option<BearerSettings<'a>> {
+        self.raw.bearer()
     }
 
     /// Signing in and out; resolved on demand.

@@ -28,6 +28,8 @@ pub trait Request {
     fn header_limit(&self) -> usize;
     /// The `Cookie` header as the browser sent it.
     fn cookies(&self) -> Option<&[u8]>;
+    /// The `Authorization` header as the client sent it.
+    fn authorization(&self) -> Option<&[u8]>;
     /// `OxdMaxAge` of the location that another address of this server belongs to. The address is a path with its query.
     fn max_age_at(&self, address: &str) -> Option<Seconds>;
     /// Another header; `None` also where its value is not UTF-8.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::pending::{self, Pending};
-use super::start::{self, AuthRequestOverrides, RESTART_MARK, RETRY, is_own_issuer};
+use super::start::{self, AuthRequestOverrides, RESTART_MARK, RETRY};
 use super::target::{COOKIE_LIMIT, start_over};
 use super::verify::{check_id_token, check_user_info};
 use crate::base::{Failure, Level, Reason, Reference, Secret, Step};
@@ -229,7 +229,7 @@ fn check_issuer(ctx: &Ctx<'_>, named: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     };
     // Where oxd does not tell, the ID token's issuer is compared.
-    match is_own_issuer(ctx, named) {
+    match ctx.is_own_issuer(named).unwrap_or_default() {
         Some(false) => Err(foreign_issuer(named, "another")),
         _ => Ok(()),
     }
@@ -317,6 +317,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Re
         },
         asked_age: pending.max_age,
         requested_acr: &pending.step_up,
+        scope: &pending.scope,
     };
     let mut cookies = session::create(ctx, &new)?;
     ctx.stats.login(stats::Login::Completed, ctx.now);

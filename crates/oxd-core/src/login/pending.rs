@@ -49,6 +49,9 @@ pub(super) struct Pending {
     /// Whether `target` stands in for a longer address, which is kept on the server.
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub is_long: bool,
+    /// The scopes that the login asks for, separated by spaces.
+    #[serde(rename = "c", default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
     /// Whether the provider was asked to show no page (`prompt=none`).
     #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,

@@ -12,7 +12,7 @@ use crate::flow::Ctx;
 use crate::http::{Response, check_return_address};
 use crate::oxd::Request as _;
 use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
-use crate::shm::{Mark, stats};
+use crate::shm::stats;
 
 /// Prefix of the state of a restarted login. It detects browsers that do not store cookies.
 pub(super) const RESTART_MARK: char = 'r';
@@ -78,7 +78,7 @@ pub(crate) fn from_link(ctx: &Ctx<'_>, request: &LoginRequest) -> Response {
     };
     match request.iss.as_slice() {
         [] => {}
-        [iss] if is_own_issuer(ctx, iss) == Some(true) => {}
+        [iss] if matches!(ctx.is_own_issuer(iss), Ok(Some(true))) => {}
         others => {
             let failure = Failure::new(
                 Reason::IssuerMismatch,
@@ -96,19 +96,6 @@ pub(crate) fn from_link(ctx: &Ctx<'_>, request: &LoginRequest) -> Response {
         ..AuthRequestOverrides::default()
     };
     start_with(ctx, target, overrides)
-}
-
-/// Whether an issuer is that of the site's provider; `None` where oxd does not tell.
-pub(super) fn is_own_issuer(ctx: &Ctx<'_>, issuer: &str) -> Option<bool> {
-    // The provider's own address, and an issuer of an earlier login, need no call.
-    let provider = ctx.settings.server().provider;
-    if provider.is_some_and(|provider| provider.is_issuer(issuer))
-        || ctx.memory.knows(Mark::of_issuer(ctx.site, issuer), ctx.now)
-    {
-        return Some(true);
-    }
-    let own = ctx.oxd.issuer().ok()??;
-    Some(own.trim_end_matches('/') == issuer.trim_end_matches('/'))
 }
 
 /// Stands for any authentication in a step-up: the user only has to log in again.
@@ -198,6 +185,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
         form_post,
         step_up: overrides.acr.to_vec(),
         max_age: overrides.max_age.or(ctx.settings.access.max_age),
+        scope: ctx.settings.login().scope.join(" "),
         silent: overrides.silent,
         is_long: false,
     };

@@ -33,6 +33,7 @@ fn invalid(why: impl Into<String>) -> Failure {
 
 fn failure(flaw: Flaw) -> Failure {
     match flaw {
+        Flaw::NotSigned(why) => invalid(why),
         Flaw::Invalid(why) => invalid(why),
         Flaw::NoKeys(failure) => failure,
     }

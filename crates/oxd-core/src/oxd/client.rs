@@ -165,7 +165,7 @@ impl<T: Transport> Call for Inside<'_, '_, T> {
         let cell = self.0.token_cell(credentials);
         let token = self.client_token(&cell, credentials)?;
         match send(Some(&token)) {
-            Err(error) if matches!(error.status(), Some(401 | 403)) => {
+            Err(error) if error.is_about_client_token() => {
                 // oxd may have been restarted, or have dropped the token early: one new one, one more try.
                 cell.refuse(&token);
                 send(Some(&*self.client_token(&cell, credentials)?))

@@ -73,6 +73,16 @@ impl BadAnswer {
 }
 
 impl Error {
+    /// Whether oxd, or the provider at its check, may have refused the client token. What oxd's framework says with 401
+    /// or 403 is the provider's answer to the command itself.
+    pub(super) fn is_about_client_token(&self) -> bool {
+        let Error::Answer(bad) = self else {
+            return false;
+        };
+        let of_framework = bad.error.is_empty() && bad.passed_through.is_none();
+        matches!(bad.status, 401 | 403) && !of_framework
+    }
+
     /// The HTTP status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {

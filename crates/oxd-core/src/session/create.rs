@@ -27,6 +27,8 @@ pub struct NewSession<'n> {
     pub refresh_token: Option<&'n str>,
     /// The id token as it was signed, wanted for `id_token_hint` at logout.
     pub id_token: &'n str,
+    /// The scopes that the login asked for, separated by spaces.
+    pub scope: &'n str,
     /// The claims of id token and user info ([`claims::merge`]).
     pub claims: &'n Map<String, Value>,
     /// Where the login ends.
@@ -55,6 +57,7 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
         access_token: without_nul(new.access_token),
         refresh_token: without_nul(new.refresh_token.unwrap_or_default()),
         id_token: without_nul(new.id_token),
+        scope: without_nul(new.scope),
     };
     let mut id = [0; 16];
     env.host.fill(&mut id)?;
@@ -87,6 +90,32 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
     Ok(lines)
 }
 
+/// The record of an access token that a request brings: its claims, in the form of [`claims::encode`].
+pub(crate) fn record_of_token(
+    now: Seconds,
+    said: &Map<String, Value>,
+    encoded: Vec<u8>,
+    expires: Option<Seconds>,
+) -> Vec<u8> {
+    let text = |name: &str| without_nul(claim_text(said, name).unwrap_or_default());
+    let (acr, scope) = (text("acr"), text("scope"));
+    SessionRecord {
+        seen: now,
+        issued: now,
+        began: now.millis(),
+        ends: expires.unwrap_or(now),
+        access_expires: expires.unwrap_or_default(),
+        strings: Strings {
+            acr: acr.as_bytes(),
+            scope: scope.as_bytes(),
+            ..Strings::default()
+        },
+        claims: &encoded,
+        ..SessionRecord::default()
+    }
+    .write()
+}
+
 /// The place of a new session in a store.
 struct InStore<'a> {
     entries: Entries<'a>,
@@ -115,6 +144,7 @@ struct OwnedStrings<'n> {
     access_token: Cow<'n, str>,
     refresh_token: Cow<'n, str>,
     id_token: Cow<'n, str>,
+    scope: Cow<'n, str>,
 }
 
 impl OwnedStrings<'_> {
@@ -128,6 +158,7 @@ impl OwnedStrings<'_> {
             access_token: self.access_token.as_bytes(),
             refresh_token: self.refresh_token.as_bytes(),
             id_token: self.id_token.as_bytes(),
+            scope: self.scope.as_bytes(),
         }
     }
 }

@@ -22,11 +22,11 @@ mod text;
 mod update;
 
 pub use cookies::clear;
-pub(crate) use create::NewSession;
 pub use create::create;
+pub(crate) use create::{NewSession, record_of_token};
 pub use env::SessionEnv;
 pub(crate) use open::{NewTokens, with_own};
-pub use open::{Opened, open, reopen, user_name};
+pub use open::{Opened, Via, open, reopen, user_name};
 pub(crate) use record::Strings;
 pub use record::{ClaimView, Kind, SessionRecord};
 pub(crate) use revoke::{Ended, end_marked, end_own, first_time, is_known};

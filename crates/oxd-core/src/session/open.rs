@@ -22,9 +22,20 @@ const LONGEST: usize = cookie::most_chunks() * 4096;
 /// The most entries of a store that one request is looked for in.
 const MOST_ENTRIES: usize = 4;
 
-/// A session that a request brought along.
+/// Where an identity comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// A session.
+    Session,
+    /// A bearer token, which the record says nothing of but its claims.
+    Bearer,
+}
+
+/// A session that a request brought along, or the same of a bearer token.
 #[derive(Clone, Copy)]
 pub struct Opened<'b> {
+    /// Where it comes from.
+    pub via: Via,
     /// Its content.
     pub record: SessionRecord<'b>,
     /// When it was last used, as far as that is known without asking a store.
@@ -51,6 +62,8 @@ pub struct NewTokens<'t> {
     pub expires_in: Option<i64>,
     /// The refresh token, if the provider rotates them.
     pub refresh_token: Option<&'t str>,
+    /// The scopes of the access token, separated by spaces, where oxd names them.
+    pub scope: Option<&'t str>,
 }
 
 /// Finds and opens the session of a request. The record is written into memory that the caller provides, once for each
@@ -88,7 +101,12 @@ fn look<'b>(
             return Ok(None);
         };
         let used = last_use(env, &record, header)?;
-        Ok(used.map(|used| Opened { record, used, bytes }))
+        Ok(used.map(|used| Opened {
+            via: Via::Session,
+            record,
+            used,
+            bytes,
+        }))
     };
     // A dead cookie of an old path or domain must not hide the current one: each candidate is tried.
     if let Some(entries) = env.entries() {
@@ -223,10 +241,26 @@ pub fn reopen<'b>(
 ) -> Option<Opened<'b>> {
     let record = SessionRecord::read(bytes)?;
     let alive = now < ends(&record, settings) && now < used.saturating_add(settings.idle);
-    alive.then_some(Opened { record, used, bytes })
+    alive.then_some(Opened {
+        via: Via::Session,
+        record,
+        used,
+        bytes,
+    })
 }
 
 impl<'b> Opened<'b> {
+    /// The identity of a token's record ([`super::record_of_token`]).
+    pub fn of_token(bytes: &'b [u8]) -> Option<Self> {
+        let record = SessionRecord::read(bytes)?;
+        Some(Self {
+            via: Via::Bearer,
+            record,
+            used: record.seen,
+            bytes,
+        })
+    }
+
     /// The record as it was opened.
     pub fn bytes(&self) -> &'b [u8] {
         self.bytes
@@ -252,6 +286,7 @@ impl<'b> Opened<'b> {
         let strings = Strings {
             access_token: new.access_token.as_bytes(),
             refresh_token: new.refresh_token.map_or(old.refresh_token, str::as_bytes),
+            scope: new.scope.map_or(old.scope, str::as_bytes),
             ..*old
         };
         SessionRecord {
@@ -266,6 +301,12 @@ impl<'b> Opened<'b> {
 
     /// The user's name for the application; see [`user_name`].
     pub fn user(&self, settings: &IdentitySettings<'_>) -> Option<Cow<'b, [u8]>> {
+        let has = |name: &[u8]| self.record.claims().any(|claim| claim.name == name);
+        if self.via == Via::Bearer && !has(b"sub") {
+            // A client that acts for itself has no subject.
+            let client = if has(b"client_id") { "client_id" } else { "azp" };
+            return name_of(&self.record, settings, client);
+        }
         user_name(&self.record, settings)
     }
 
@@ -285,9 +326,17 @@ impl<'b> Opened<'b> {
 /// The value of `REMOTE_USER` (`OxdRemoteUser`). A value borrowed from the record ends with a NUL, so that C can read
 /// it in place. `None` when the user lacks the claim or its value does not match the expression.
 pub fn user_name<'r>(record: &SessionRecord<'r>, settings: &IdentitySettings<'_>) -> Option<Cow<'r, [u8]>> {
+    name_of(record, settings, &settings.remote_user.claim)
+}
+
+/// The same of another claim than the directive names.
+fn name_of<'r>(
+    record: &SessionRecord<'r>,
+    settings: &IdentitySettings<'_>,
+    wanted: &str,
+) -> Option<Cow<'r, [u8]>> {
     let rule = settings.remote_user;
-    let wanted = rule.claim.as_bytes();
-    let claim = record.claims().find(|claim| claim.name == wanted)?;
+    let claim = record.claims().find(|claim| claim.name == wanted.as_bytes())?;
     let Some((pattern, replacement)) = &rule.rewrite else {
         return (claim.text_nul.len() > 1).then_some(Cow::Borrowed(claim.text_nul));
     };

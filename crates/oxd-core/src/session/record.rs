@@ -3,7 +3,7 @@
 //! ```text
 //! seen: u64 LE | id: 16 bytes | marks: 3 u64 LE
 //! version, issued, began in milliseconds, ends, auth_time, asked max_age + 1, access_expires, informed: varint (0: unknown)
-//! 8 strings | claims to the end
+//! 9 strings | claims to the end
 //! string: length varint | bytes | NUL
 //! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
 //! ```
@@ -34,6 +34,9 @@ pub struct Strings<'r> {
     pub refresh_token: &'r [u8],
     /// The id token, wanted for `id_token_hint` at logout.
     pub id_token: &'r [u8],
+    /// The scopes of the access token, separated by spaces: those that the login asked for, as oxd does not hand on what
+    /// the provider granted; after a refresh those that oxd names.
+    pub scope: &'r [u8],
 }
 
 impl fmt::Debug for Strings<'_> {
@@ -45,6 +48,7 @@ impl fmt::Debug for Strings<'_> {
             .field("acrs", &shown(self.acrs))
             .field("refused", &shown(self.refused))
             .field("target", &shown(self.target))
+            .field("scope", &shown(self.scope))
             .finish_non_exhaustive()
     }
 }
@@ -241,6 +245,7 @@ impl<'r> SessionRecord<'r> {
                 access_token: reader.string()?,
                 refresh_token: reader.string()?,
                 id_token: reader.string()?,
+                scope: reader.string()?,
             },
             claims: reader.0,
         })
@@ -276,6 +281,7 @@ impl<'r> SessionRecord<'r> {
             strings.access_token,
             strings.refresh_token,
             strings.id_token,
+            strings.scope,
         ] {
             put_string(&mut out, text);
         }

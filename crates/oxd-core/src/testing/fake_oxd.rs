@@ -20,6 +20,8 @@ pub(crate) struct FakeOxd {
     pub failure: Option<(&'static str, Reason)>,
     pub keys: Vec<Value>,
     pub issuer: Option<String>,
+    /// The answer of `introspect-access-token`.
+    pub introspection: Result<Value, oxd::Error>,
 }
 
 impl Default for FakeOxd {
@@ -32,6 +34,7 @@ impl Default for FakeOxd {
             failure: None,
             keys: Vec::new(),
             issuer: None,
+            introspection: Ok(json!({"active": false})),
         }
     }
 }
@@ -114,6 +117,7 @@ impl Call for FakeOxd {
                     "id_token": "e30.e30.sig", "id_token_claims": claims,
                 }))
             }
+            "introspect-access-token" => object(self.introspection.clone()?),
             "get-user-info" => object(self.user_info.clone()),
             "get-logout-uri" => object(json!({"uri": "https://op/end_session"})),
             other => panic!("nobody has scripted {other}"),
@@ -137,6 +141,7 @@ impl Oxd for FakeOxd {
             access_token: Secret::new("new-access".into()),
             expires_in: Some(300),
             refresh_token: None,
+            scope: Value::Null,
         })
     }
 

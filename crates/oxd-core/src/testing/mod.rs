@@ -22,6 +22,7 @@ use crate::http::{Form, Method, RequestEnv, Response};
 use crate::login::{self, AuthRequestOverrides};
 use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
 use crate::shm::{MEMORY_WORDS, Memory};
+use crate::tokens::TokenCache;
 
 /// The time at which the tests begin.
 pub(crate) const NOW: Seconds = Seconds(1_800_000_000);
@@ -72,6 +73,10 @@ pub(crate) struct Browser<'s> {
     pub now: Seconds,
     pub method: Method,
     pub headers: Headers,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// What the process knows about tokens.
+    pub tokens: TokenCache,
     /// The machine's memory, which browsers may share.
     pub memory: Memory<'static>,
     pub store: Option<&'s FakeStore>,
@@ -125,6 +130,8 @@ impl<'s> Browser<'s> {
                 accept: Some("text/html"),
                 ..Headers::default()
             },
+            authorization: None,
+            tokens: TokenCache::default(),
             memory: memory(),
             store: None,
             stats: stats(),
@@ -147,6 +154,7 @@ impl<'s> Browser<'s> {
             method: self.method,
             target: target.to_owned(),
             cookies: self.cookie_header(),
+            authorization: self.authorization.clone(),
             headers: self.headers,
         };
         let mut raw = self.settings;
@@ -159,7 +167,7 @@ impl<'s> Browser<'s> {
         };
         let settings = Settings::of(&raw, defaults);
         let env = RequestEnv::new(&settings, &request, &self.log, self.stats, Some("/oxd"));
-        rule(&Ctx::new(env, self.memory, &self.oxd).expect("a site"))
+        rule(&Ctx::new(env, self.memory, &self.oxd, &self.tokens).expect("a site"))
     }
 
     /// Runs a rule, and keeps the answer's cookies.
@@ -202,21 +210,29 @@ impl<'s> Browser<'s> {
         answer
     }
 
-    /// The protected place at a target, asked as a plain request.
-    pub(crate) fn enter(&mut self, target: &str) -> Response {
-        self.ask(target, |ctx| {
+    /// A plain request to a protected place.
+    pub(crate) fn visit<A>(&self, target: &str, look: impl FnOnce(&Ctx<'_>, &Visit<'_, 'static>) -> A) -> A {
+        self.look(target, |ctx| {
             let visit = Visit {
                 is_subrequest: false,
                 is_renewed: false,
                 held: None,
+                token: None,
                 memory: &|len| vec![0; len].leak(),
                 read_form: &|_| Ok(Form::None),
             };
-            match enter(ctx, &visit) {
-                Admission::Respond(response) => response,
-                other => panic!("no answer: {other:?}"),
-            }
+            look(ctx, &visit)
         })
+    }
+
+    /// The protected place at a target, asked as a plain request.
+    pub(crate) fn enter(&mut self, target: &str) -> Response {
+        let answer = self.visit(target, |ctx, visit| match enter(ctx, visit) {
+            Admission::Respond(response) => response,
+            other => panic!("no answer: {other:?}"),
+        });
+        self.take_cookies(&answer.cookies);
+        answer
     }
 
     /// The state that the last login sent to the provider.

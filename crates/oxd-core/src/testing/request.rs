@@ -31,6 +31,7 @@ pub(crate) struct TestRequest {
     pub method: Method,
     pub target: String,
     pub cookies: String,
+    pub authorization: Option<String>,
     pub headers: Headers,
 }
 
@@ -42,6 +43,7 @@ impl TestRequest {
             method: Method::Get,
             target: target.to_owned(),
             cookies: String::new(),
+            authorization: None,
             headers: Headers {
                 accept: Some("text/html,*/*;q=0.8"),
                 ..Headers::default()
@@ -96,6 +98,10 @@ impl Request for TestRequest {
 
     fn cookies(&self) -> Option<&[u8]> {
         (!self.cookies.is_empty()).then_some(self.cookies.as_bytes())
+    }
+
+    fn authorization(&self) -> Option<&[u8]> {
+        self.authorization.as_ref().map(String::as_bytes)
     }
 
     fn header(&self, header: Header) -> Option<&str> {

@@ -16,6 +16,8 @@ const MOST_KEYS: usize = 20;
 /// Why a token cannot be trusted.
 #[derive(Debug)]
 pub(crate) enum Flaw {
+    /// It has not the form of a signed token.
+    NotSigned(&'static str),
     /// The token itself, in words for the log.
     Invalid(String),
     /// The keys cannot be had.
@@ -56,8 +58,10 @@ pub(crate) fn read(token: &str) -> Result<Unverified<'_>, Flaw> {
     }
     let parts = token.split('.').count();
     let header = json_part(token, 0).filter(|_| parts == 3);
-    let header = header.ok_or_else(|| Flaw::invalid("it is not a signed token"))?;
-    let claims = json_part(token, 1).ok_or_else(|| Flaw::invalid("it is not a signed token"))?;
+    let claims = json_part(token, 1).filter(|_| parts == 3);
+    let (Some(header), Some(claims)) = (header, claims) else {
+        return Err(Flaw::NotSigned("it is not a signed token"));
+    };
     if header.contains_key("crit") {
         return Err(Flaw::invalid(
             "its header has crit, which nothing here understands",

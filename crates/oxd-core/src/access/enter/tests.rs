@@ -50,6 +50,7 @@ impl Asked {
                 is_subrequest: self.is_subrequest,
                 is_renewed: self.is_renewed,
                 held: None,
+                token: None,
                 memory: &|len| vec![0; len].leak(),
                 read_form: &|_| Ok(Form::Read(b"a=1".to_vec())),
             };
@@ -371,7 +372,14 @@ fn whom_the_rules_refuse_gets_403_a_step_up_or_a_sign_in() {
     let refused = |browser: &Browser<'_>, wanted: Option<&[String]>| {
         MAIN.decide(browser, |ctx, visit| {
             let session = find(ctx, visit.held, visit.memory).unwrap();
-            refuse(ctx, session.as_ref(), wanted)
+            refuse(
+                ctx,
+                session.as_ref(),
+                Unmet {
+                    acr: wanted,
+                    scope: None,
+                },
+            )
         })
     };
     assert_eq!(refused(&browser, None).status, 403);

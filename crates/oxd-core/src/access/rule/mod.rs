@@ -3,9 +3,11 @@
 
 mod acr;
 mod claim;
+mod scope;
 
 pub use acr::AcrRule;
 pub use claim::ClaimRule;
+pub use scope::ScopeRule;
 
 use std::ffi::CStr;
 
@@ -33,6 +35,17 @@ pub enum Verdict<'r> {
     Unmet,
     /// It may not, but would if the user authenticated with one of these acr values.
     StepUp(&'r [String]),
+    /// It may not, as one of these scopes was not granted.
+    Scopes(&'r [String]),
+}
+
+/// What the rules of a place wanted and did not find.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unmet<'u> {
+    /// The values of a `Require oxd-acr`.
+    pub acr: Option<&'u [String]>,
+    /// The scopes of a `Require oxd-scope`.
+    pub scope: Option<&'u [String]>,
 }
 
 impl Verdict<'_> {

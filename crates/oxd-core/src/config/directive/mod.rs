@@ -1,5 +1,6 @@
 //! The table of directives: the single source for parsing, the reference page and the messages of `configtest`.
 
+mod bearer;
 mod cookie;
 mod identity;
 mod login;
@@ -61,6 +62,8 @@ pub enum Group {
     Session,
     /// The data for the application.
     Identity,
+    /// Bearer tokens.
+    Bearer,
     /// Logouts.
     Logout,
 }
@@ -149,7 +152,8 @@ pub const COUNT: usize = server::TABLE.len()
     + login::TABLE.len()
     + session::TABLE.len()
     + cookie::TABLE.len()
-    + identity::TABLE.len();
+    + identity::TABLE.len()
+    + bearer::TABLE.len();
 
 /// All directives, in the order of the reference.
 pub static TABLE: [&Directive; COUNT] = {
@@ -160,6 +164,7 @@ pub static TABLE: [&Directive; COUNT] = {
         session::TABLE,
         cookie::TABLE,
         identity::TABLE,
+        bearer::TABLE,
     ];
     let mut table = [&server::TABLE[0]; COUNT];
     let (mut part, mut at) = (0, 0);

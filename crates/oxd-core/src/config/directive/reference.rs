@@ -5,11 +5,12 @@ use std::fmt::Write;
 use super::{Group, TABLE};
 
 /// The sections of the reference with their titles.
-pub const GROUPS: [(Group, &str); 5] = [
+pub const GROUPS: [(Group, &str); 6] = [
     (Group::Site, "Site: connection to oxd and registration"),
     (Group::Login, "Login"),
     (Group::Session, "Session"),
     (Group::Identity, "Identity"),
+    (Group::Bearer, "Bearer tokens"),
     (Group::Logout, "Logout"),
 ];
 

@@ -172,6 +172,8 @@ const DEFAULT_IN_WORDS: &[&str] = &[
     "not sent: oxd uses the first one registered",
     "not sent (oxd takes client_secret_basic)",
     "not sent",
+    "the site's client_id for JWTs, not checked otherwise",
+    "the request's host",
     "login where the unmet rule is oxd-acr, else 403",
     "the handler's own page",
     "random per server start, kept across graceful restarts",

@@ -187,6 +187,31 @@ fn refresh(
 }
 
 #[test]
+fn an_answer_of_the_provider_to_the_command_costs_no_new_client_token() {
+    for (body, fetches) in [
+        (
+            json!({"error": "inactive_access_token", "error_description": "x"}),
+            2,
+        ),
+        (
+            json!({"error": "access_denied", "error_description": "of the provider"}),
+            2,
+        ),
+        (
+            json!({"code": 403, "message": "{\"error\":\"access_denied\"}"}),
+            1,
+        ),
+    ] {
+        let refuse = body.clone();
+        let (_, calls) = run(1, move |command, _| {
+            token(command).unwrap_or_else(|| answer(403, refuse.clone()))
+        });
+        let fetched = calls.iter().filter(|call| *call == "get-client-token").count();
+        assert_eq!(fetched, fetches, "{body}");
+    }
+}
+
+#[test]
 fn a_refused_refresh_token_is_told_from_a_provider_that_fails() {
     let internal = || {
         answer(

@@ -1,7 +1,7 @@
 //! `introspect-access-token`: what the provider says of an access token (RFC 7662).
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Request;
 use crate::oxd::Command;
@@ -13,7 +13,7 @@ pub struct IntrospectAccessToken<'a> {
     pub access_token: &'a str,
 }
 
-/// The answer of `introspect-access-token`, as far as `oxdctl` uses it.
+/// The answer of `introspect-access-token`.
 #[derive(Debug, Deserialize)]
 pub struct Introspection {
     /// `active`; unknown where it is missing.
@@ -23,6 +23,10 @@ pub struct Introspection {
     scope: Value,
     #[serde(default)]
     scopes: Value,
+    /// All others: `client_id`, `username`, `token_type`, `exp`, `iat`, `sub`, `aud`, `iss`, `jti`, `acr_values`, as far
+    /// as the provider tells them.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
 }
 
 impl Introspection {
@@ -30,6 +34,25 @@ impl Introspection {
     pub fn scopes(&self) -> Option<Vec<String>> {
         texts(&self.scope).or_else(|| texts(&self.scopes))
     }
+
+    /// The same, separated by spaces; oxd may also answer with a text.
+    pub fn scope(&self) -> Option<String> {
+        spaced(&self.scope).or_else(|| spaced(&self.scopes))
+    }
+}
+
+/// Scopes, separated by spaces: a list as oxd has it, or a text as RFC 7662 has it.
+pub(super) fn spaced(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
+        _ => return None,
+    };
+    Some(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The texts of a list, if it is one.
@@ -55,5 +78,9 @@ mod tests {
         assert_eq!(scopes(json!({"scope": ["a", "b"]})).unwrap(), ["a", "b"]);
         assert_eq!(scopes(json!({"scope": null, "scopes": ["a"]})).unwrap(), ["a"]);
         assert_eq!(scopes(json!({"scope": "a"})), None);
+        let scope = |value| read(value).unwrap().scope();
+        assert_eq!(scope(json!({"scope": ["a", "", "b"]})).unwrap(), "a b");
+        assert_eq!(scope(json!({"scope": "a  b"})).unwrap(), "a b");
+        assert_eq!(scope(json!({"active": true})), None);
     }
 }

@@ -1,8 +1,10 @@
 //! `get-access-token-by-refresh-token`: a new access token for a session.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Request;
+use super::introspect_access_token::spaced;
 use crate::base::{Reason, Secret};
 use crate::oxd::{BadAnswer, Command, Error};
 
@@ -26,6 +28,16 @@ pub struct Refreshed {
     /// The refresh token that takes the place of the one used, if the provider rotates them.
     #[serde(default)]
     pub refresh_token: Option<Secret>,
+    /// `scope`, a list or a text; see [`Refreshed::scope`].
+    #[serde(default)]
+    pub(crate) scope: Value,
+}
+
+impl Refreshed {
+    /// The scopes of the new access token, separated by spaces, if oxd names them: it has a list or a text.
+    pub fn scope(&self) -> Option<String> {
+        spaced(&self.scope)
+    }
 }
 
 impl Request for GetAccessTokenByRefreshToken<'_> {

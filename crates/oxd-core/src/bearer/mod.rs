@@ -1,0 +1,151 @@
+//! Bearer tokens (RFC 6750): a request that brings an access token in its `Authorization` header is that token's, session
+//! or not.
+//!
+//! What the token says becomes a record in the form of a session's, so that rules, expressions and the application find
+//! it where they find a session's claims.
+
+mod answer;
+mod check;
+mod header;
+
+pub(crate) use answer::{challenge, forbidden, refused};
+pub(crate) use header::{Presented, presented};
+
+use std::sync::Arc;
+
+use crate::base::{Failure, Millis, Reason, sha256_of};
+use crate::config::{BearerMode, BearerSettings, Provider};
+use crate::flow::Ctx;
+use crate::session::Opened;
+use crate::tokens::cache::{Answer, Finding, Refusal, TokenKey};
+
+/// How long it is remembered that a token could not be checked.
+const FAILED_FOR: Millis = Millis(1_000);
+/// How long it is remembered at most that a token is refused: it may be one that the provider issues now.
+const REFUSED_FOR: Millis = Millis(5_000);
+
+/// Why a request is not let in with what it brings.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The token is refused.
+    Refused(Refusal),
+    /// The request is malformed; the text is for the client.
+    Malformed(&'static str),
+    /// Nobody knows: oxd is away, busy, or fails.
+    Unknown(Failure),
+}
+
+/// The record of the token that a request brings, checked for this place. Answers are kept (`OxdBearerCache`).
+///
+/// # Errors
+/// It is refused, or cannot be checked now.
+pub(crate) fn record_of(
+    ctx: &Ctx<'_>,
+    bearer: &BearerSettings<'_>,
+    presented: Presented<'_>,
+) -> Result<Arc<[u8]>, Outcome> {
+    let token = match presented {
+        Presented::Token(token) => token,
+        Presented::NoToken(told) => {
+            return Err(Outcome::Refused(Refusal {
+                told,
+                detail: told.into(),
+                remedy: "",
+            }));
+        }
+        Presented::Malformed(told) => return Err(Outcome::Malformed(told)),
+        Presented::Nothing => return Err(Outcome::Malformed("there is no bearer token")),
+    };
+    let finding = finding_of(ctx, bearer, token).map_err(Outcome::Unknown)?;
+    match finding {
+        Finding::Active(record) => Ok(record),
+        Finding::Refused(refusal) => Err(Outcome::Refused(refusal)),
+        Finding::Failed(failure) => Err(Outcome::Unknown(failure)),
+    }
+}
+
+fn finding_of(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> Result<Finding, Failure> {
+    let (key, tokens) = (key_of(ctx, bearer, token), bearer.cache.tokens);
+    if let Some(known) = ctx.tokens.known(tokens, &key, ctx.millis) {
+        return Ok(known);
+    }
+    // Those who wait for another one's question are limited like those who ask.
+    let _place = ctx.oxd.wait_place()?;
+    let patience = ctx.settings.server().timeouts.connect;
+    let ask = || answer(ctx, bearer, token);
+    let shared = ctx.tokens.share(tokens, &key, ctx.millis, patience, ask);
+    shared.map_err(|_| {
+        let detail =
+            format!("another request's question about the same token has not ended after {patience:?}");
+        Failure::new(Reason::OxdTimeout, detail)
+    })
+}
+
+/// A hash over the token and all that the answer about it depends on.
+fn key_of(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> TokenKey {
+    let server = ctx.settings.server();
+    let mode = match bearer.mode {
+        BearerMode::Off | BearerMode::Introspect => "introspect",
+        BearerMode::Jwt => "jwt",
+        BearerMode::JwtOrIntrospect => "jwt introspect",
+    };
+    let mut parts = vec![
+        mode,
+        ctx.site.as_str(),
+        server.url.map_or("", |url| url.as_str()),
+        server.provider.map(Provider::name).unwrap_or_default(),
+        server.client_id.unwrap_or_default(),
+        token,
+    ];
+    parts.extend(bearer.audience.iter().map(String::as_str));
+    let parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
+    sha256_of(&parts)
+}
+
+/// Asks or verifies, and says how long the answer may be kept.
+fn answer(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> Answer {
+    let kept = bearer.cache.time.millis();
+    let after = |time: Millis| ctx.millis.saturating_add(time);
+    match check::check(ctx, bearer, token) {
+        Ok(checked) => {
+            let until = match checked.expires {
+                Some(expires) => after(kept).min(expires.millis()),
+                None => after(kept),
+            };
+            Answer {
+                finding: Finding::Active(checked.record.into()),
+                until,
+            }
+        }
+        Err(Outcome::Refused(refusal)) => Answer {
+            finding: Finding::Refused(refusal),
+            until: after(kept.min(REFUSED_FOR)),
+        },
+        Err(Outcome::Malformed(told)) => Answer {
+            finding: Finding::Refused(Refusal {
+                told,
+                detail: told.into(),
+                remedy: "",
+            }),
+            until: after(kept.min(REFUSED_FOR)),
+        },
+        Err(Outcome::Unknown(failure)) => Answer {
+            finding: Finding::Failed(failure),
+            until: after(FAILED_FOR),
+        },
+    }
+}
+
+/// The identity of a record that [`record_of`] has made, copied into memory that lives as long as the request.
+pub(crate) fn opened<'r>(
+    record: &[u8],
+    memory: impl Fn(usize) -> &'r mut [u8],
+) -> Result<Opened<'r>, Failure> {
+    let bytes = memory(record.len());
+    bytes.copy_from_slice(record);
+    let broken = || Failure::new(Reason::Internal, "the record of a token cannot be read");
+    Opened::of_token(bytes).ok_or_else(broken)
+}
+
+#[cfg(test)]
+mod tests;
