@@ -6,6 +6,7 @@ use std::process::{Command as Program, Stdio};
 
 use oxd_core::base::Store;
 use oxd_core::config::Expression;
+use oxd_core::config::check;
 use oxd_core::config::directive::{self, ParseEnv, Place};
 
 use crate::adapter::{child, store};
@@ -85,6 +86,28 @@ impl<'c> ParseEnv<'c> for Env<'c> {
 
     fn compile(&self, expression: &str) -> Result<Expression<'c>, String> {
         self.0.compile(expression)
+    }
+
+    fn location(&self) -> Option<String> {
+        let sections = self.0.sections();
+        let is = |opening: &str, name: &str| {
+            opening.get(1..).is_some_and(|rest| {
+                rest.get(..name.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(name))
+                    && rest[name.len()..].starts_with(' ')
+            })
+        };
+        // Conditions apply to a part of their section's requests, not to a part of its addresses.
+        let around = sections.iter().find(|opening| {
+            ["If", "ElseIf", "Else", "IfModule", "IfDefine", "IfVersion"]
+                .iter()
+                .all(|name| !is(opening, name))
+        });
+        match around {
+            None => Some("/".to_owned()),
+            Some(opening) if is(opening, "VirtualHost") => Some("/".to_owned()),
+            Some(opening) => check::location(opening).map(str::to_owned),
+        }
     }
 
     fn open_store(&self, provider: &str, details: &str) -> Result<&'c dyn Store, String> {

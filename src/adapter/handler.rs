@@ -1,7 +1,7 @@
 //! The handlers `oxd`, `oxd-status` and `oxd-metrics`.
 
 use oxd_core::base::Level;
-use oxd_core::handler::{routes, status};
+use oxd_core::handler::{resource, routes, status};
 use oxd_core::http::{Form, Method};
 use oxd_core::pages::status as page;
 
@@ -12,8 +12,42 @@ use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::request::{Request, is_word};
 
+/// The path of the resource whose description is asked for (`OxdResourceMetadata`), if there is one with that path.
+pub fn described_resource(request: Request<'_>) -> Option<String> {
+    let address = request.path()?.to_str().ok()?;
+    if request.is_subrequest() {
+        return None;
+    }
+    let path = resource::path_of(address)?.to_owned();
+    let lookup = request.pool().text(path.as_bytes());
+    let is_resource = |place: Request<'_>| {
+        let bearer = place.config().and_then(|config| config.settings.bearer());
+        bearer.and_then(|bearer| bearer.resource) == Some(path.as_str())
+    };
+    (request.with_lookup(lookup, is_resource) == Some(true)).then_some(path)
+}
+
+/// The document about a resource, in the configuration of its own place.
+fn describe(request: Request<'_>, path: &str) -> Status {
+    let lookup = request.pool().text(path.as_bytes());
+    let answer = request.with_lookup(lookup, |place| {
+        let config = place.config()?;
+        let place = Place::of(place, config);
+        let answer = place.decide(|ctx| resource::answer(ctx, path, request.method()));
+        Some(answer.unwrap_or_else(|missing| place.env().refuse(&missing, None, None)))
+    });
+    match answer.flatten().map(|answer| send(request, &answer)) {
+        Some(Status::Done) => Status::Ok,
+        Some(status) => status,
+        None => Status::Http(404),
+    }
+}
+
 /// The handler hook.
 pub fn handle(request: Request<'_>) -> Status {
+    if let Some(path) = described_resource(request) {
+        return describe(request, &path);
+    }
     let named = |word| is_word(request.handler(), word);
     let answer: for<'r> fn(Request<'r>, &'r DirConfig<'r>) -> Result<Status, u16> = if named("oxd") {
         login_and_logout

@@ -14,6 +14,7 @@ use oxd_core::session::{self, Opened, Via};
 
 use super::child;
 use super::context::Place;
+use super::handler;
 use super::identity;
 use super::respond::{make_private, send_cookies, send_early};
 use crate::ffi::Status;
@@ -260,7 +261,11 @@ pub fn check_expression<A>(request: Request<'_>, evaluate: impl FnOnce() -> A) -
 /// The access_checker_ex hook, after all others: the handler's own endpoints are open to everyone. Otherwise no login
 /// would be possible where a whole site is protected. Rules that need no user (`Require ip`) have been evaluated before.
 pub fn open_handler(request: Request<'_>) -> Status {
-    let is_ours = is_word(request.configured_handler(), "oxd") && is_word(request.auth_type(), "oxd");
+    if !is_word(request.auth_type(), "oxd") {
+        return Status::Declined;
+    }
+    let is_ours =
+        is_word(request.configured_handler(), "oxd") || handler::described_resource(request).is_some();
     if is_ours { Status::Ok } else { Status::Declined }
 }
 

@@ -69,6 +69,25 @@ impl<'c> Command<'c> {
         body(unsafe { &mut *config.cast::<DirConfig<'c>>() })
     }
 
+    /// The sections that the command stands in, from the innermost: the opening of each, such as `<Location /app>`.
+    pub fn sections(self) -> Vec<String> {
+        let mut sections = Vec::new();
+        // SAFETY: the parameters are live by the contract of `during`; httpd names the directive that it reads.
+        let mut directive = unsafe { self.raw.as_ref().directive.as_ref() };
+        while let Some(inner) = directive {
+            // SAFETY: NULL, or the live directive of the section around it.
+            directive = unsafe { inner.parent.as_ref() };
+            if let Some(section) = directive {
+                // SAFETY: both are C strings that live as long as the directive.
+                let (name, args) = unsafe { (c_text(section.directive), c_text(section.args)) };
+                let text = |part: Option<&CStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+                let (name, args) = (text(name), text(args));
+                sections.push(format!("{name} {}>", args.trim_end_matches('>')));
+            }
+        }
+        sections
+    }
+
     /// Makes a path absolute, relative to ServerRoot.
     pub fn absolute(self, path: &str) -> PathBuf {
         let Ok(text) = CString::new(path) else {

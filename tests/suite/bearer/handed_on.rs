@@ -125,3 +125,42 @@ fn a_token_is_worth_nothing_where_it_is_not_taken() {
     json.expect(401);
     assert!(json.json()["login"].is_string());
 }
+
+/// RFC 9728: a client that knows nothing but the address finds the provider.
+#[test]
+fn a_place_tells_which_provider_its_tokens_come_from() {
+    let site = TestSite::builder()
+        .config(
+            "<Location />\nAuthType oxd\nRequire valid-user\n</Location>\n\
+             <Location /app>\nOxdBearer jwt\nOxdBearerRealm photos\nOxdResourceMetadata On\n</Location>\n\
+             <Location /app/inner>\nOxdResourceMetadata Off\n</Location>",
+        )
+        .start();
+    let answer = bring(&site, "/app/", "Bearer unknown");
+    let address = site.url("/.well-known/oauth-protected-resource/app");
+    let named = format!("Bearer realm=\"photos\", resource_metadata=\"{address}\", error=\"invalid_token\"");
+    let challenge = answer.expect(401).header("www-authenticate").unwrap_or_default();
+    assert!(challenge.starts_with(&named), "{challenge}");
+    let client = Browser::new();
+    let document = client.get(&address);
+    let document = document.expect(200);
+    assert_eq!(document.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(
+        document.json(),
+        json!({
+            "resource": site.url("/app"), "authorization_servers": [site.oxd.provider_url()],
+            "bearer_methods_supported": ["header"], "resource_name": "photos",
+        })
+    );
+    // A part of the place is no resource of its own, and where nothing is described the address is as any other.
+    for path in ["/app/x", "/app/inner", "", "/oxd"] {
+        let answer = client.get(site.url(&format!("/.well-known/oauth-protected-resource{path}")));
+        assert_eq!(answer.status, 302, "{path}: {}", answer.summary());
+    }
+    client.post(&address, &[("a", "b")]).expect(405);
+    assert!(
+        !bring(&site, "/app/inner/x", "Bearer unknown")
+            .summary()
+            .contains("resource_metadata")
+    );
+}

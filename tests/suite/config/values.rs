@@ -3,13 +3,15 @@
 use oxd_tests::{Builder, Httpd};
 use regex::Regex;
 
+use super::bearer::BEARER;
+
 /// A directive, a value that it does not take, and what the message says is allowed instead.
-type Bad = (&'static str, &'static str, &'static str);
+pub(super) type Bad = (&'static str, &'static str, &'static str);
 
 const URL: &str = "(?i)http";
-const TIME: &str = "(?i)second|time|30s|5min";
-const SWITCH: &str = "(?i)on.{0,12}off";
-const NUMBER: &str = "(?i)number|[0-9]";
+pub(super) const TIME: &str = "(?i)second|time|30s|5min";
+pub(super) const SWITCH: &str = "(?i)on.{0,12}off";
+pub(super) const NUMBER: &str = "(?i)number|[0-9]";
 const SECRET: &str = "(?i)file|env|exec|read|set|run";
 
 fn httpd() -> Builder {
@@ -29,7 +31,7 @@ fn httpd() -> Builder {
     httpd
 }
 
-fn refuses(table: &[Bad]) {
+pub(super) fn refuses(table: &[Bad]) {
     let mut wrong = Vec::new();
     for (directive, value, allowed) in table {
         let test = httpd().config(&format!("{directive} {value}")).configtest();
@@ -64,7 +66,7 @@ fn refuses(table: &[Bad]) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn takes(lines: &[&str]) {
+pub(super) fn takes(lines: &[&str]) {
     let mut wrong = Vec::new();
     for line in lines {
         let test = httpd().config(line).configtest();
@@ -408,7 +410,7 @@ fn every_directive_of_the_reference_has_its_bad_values_here() {
     let named = reference.lines().filter_map(|line| line.strip_prefix("### Oxd"));
     let named: Vec<_> = named.map(|name| format!("Oxd{name}")).collect();
     assert!(named.len() > 30, "{named:?}");
-    let tables = [SITE, LOGIN, SESSION];
+    let tables = [SITE, LOGIN, SESSION, BEARER];
     let has = |name: &str| tables.iter().any(|table| table.iter().any(|(n, ..)| *n == name));
     let missing: Vec<_> = named.iter().filter(|name| !has(name)).collect();
     assert!(missing.is_empty(), "no bad values for {missing:?}");

@@ -9,6 +9,9 @@ use crate::base::{Failure, Reason, Reference};
 use crate::config::BearerSettings;
 use crate::http::{RequestEnv, Response};
 
+/// Where a resource describes itself; the path of the resource follows (RFC 9728 section 3.1).
+pub(crate) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
 /// The value of `WWW-Authenticate` without an error: to a request that brings no token.
 pub(crate) fn challenge(env: &RequestEnv<'_>, bearer: &BearerSettings<'_>) -> String {
     let host = || {
@@ -19,7 +22,25 @@ pub(crate) fn challenge(env: &RequestEnv<'_>, bearer: &BearerSettings<'_>) -> St
             .collect()
     };
     let realm: String = bearer.realm.map_or_else(host, str::to_owned);
-    format!("Bearer realm=\"{realm}\"")
+    let mut challenge = format!("Bearer realm=\"{realm}\"");
+    if let Some(path) = bearer.resource {
+        let address = metadata_address(path);
+        // Writing into a String cannot fail.
+        let _ = write!(
+            challenge,
+            ", resource_metadata=\"{}\"",
+            env.origin().url_of(&address)
+        );
+    }
+    challenge
+}
+
+/// The address of the document about the resource with a path (RFC 9728 section 3.1).
+fn metadata_address(path: &str) -> String {
+    match path {
+        "/" => WELL_KNOWN.to_owned(),
+        path => format!("{WELL_KNOWN}{path}"),
+    }
 }
 
 /// The answer to a token that is refused, or to a header that cannot be understood.

@@ -1,6 +1,5 @@
 //! The settings of places that take bearer tokens (`OxdBearer...`).
 
-use super::raw::{RawSettings, defaults};
 use crate::base::Seconds;
 
 /// `OxdBearer`: how a bearer token is checked.
@@ -25,6 +24,15 @@ pub struct BearerCache {
     pub tokens: u32,
 }
 
+/// `OxdResourceMetadata`: whether a place describes itself to API clients (RFC 9728).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResourceMetadata {
+    /// It does not.
+    Off,
+    /// It does, as the resource with this path.
+    At(String),
+}
+
 /// The settings of one location.
 #[derive(Clone, Copy, Debug)]
 pub struct BearerSettings<'a> {
@@ -38,22 +46,6 @@ pub struct BearerSettings<'a> {
     pub pass: bool,
     /// `OxdBearerRealm`
     pub realm: Option<&'a str>,
-}
-
-impl<'a> RawSettings<'a> {
-    /// The settings for bearer tokens; `None` with `OxdBearer Off`.
-    #[inline]
-    pub fn bearer(&self) -> Option<BearerSettings<'a>> {
-        let mode = self.bearer.unwrap_or(defaults::BEARER);
-        if mode == BearerMode::Off {
-            return None;
-        }
-        Some(BearerSettings {
-            mode,
-            audience: self.bearer_audience.map_or(&[], Vec::as_slice),
-            cache: self.bearer_cache.unwrap_or(defaults::BEARER_CACHE),
-            pass: self.bearer_pass.unwrap_or(defaults::BEARER_PASS),
-            realm: self.bearer_realm.map(String::as_str),
-        })
-    }
+    /// The path of the resource that the place is (`OxdResourceMetadata`).
+    pub resource: Option<&'a str>,
 }

@@ -368,7 +368,7 @@ fn location_is_root(spot: &Spot) -> bool {
 }
 
 /// The path of a plain `<Location /path>`.
-fn location(opening: &str) -> Option<&str> {
+pub fn location(opening: &str) -> Option<&str> {
     let inner = opening.strip_prefix('<')?.strip_suffix('>')?;
     let (name, path) = inner.split_once(char::is_whitespace)?;
     let path = unquoted(path);

@@ -10,7 +10,7 @@ mod settings;
 mod types;
 pub mod value;
 
-pub use bearer::{BearerCache, BearerMode, BearerSettings};
+pub use bearer::{BearerCache, BearerMode, BearerSettings, ResourceMetadata};
 pub use client_auth::ClientAuth;
 pub use raw::RawSettings;
 pub(crate) use settings::{AccessSettings, SessionSettings};

@@ -6,7 +6,7 @@
 
 use url::Url;
 
-use super::bearer::{BearerCache, BearerMode};
+use super::bearer::{BearerCache, BearerMode, ResourceMetadata};
 use super::client_auth::ClientAuth;
 use super::types::*;
 use crate::base::{KeyRing, Seconds, Secret};
@@ -56,6 +56,8 @@ settings! {
     bearer_pass: bool,
     /// `OxdBearerRealm`
     bearer_realm: &'a String,
+    /// `OxdResourceMetadata`
+    resource_metadata: &'a ResourceMetadata,
     /// `OxdServerCAFile`
     server_ca: &'a CaFile,
     /// `OxdServerVerify`

@@ -8,7 +8,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::bearer::BearerSettings;
+use super::bearer::{BearerMode, BearerSettings, ResourceMetadata};
 use super::client_auth::ClientAuth;
 use super::raw::RawSettings;
 use super::raw::defaults;
@@ -283,6 +283,26 @@ impl<'a> RawSettings<'a> {
     /// `OxdUnauthAction`
     pub fn unauth_action(&self) -> UnauthAction {
         self.unauth_action.unwrap_or(defaults::UNAUTH_ACTION)
+    }
+
+    /// The settings for bearer tokens; `None` with `OxdBearer Off`.
+    #[inline]
+    pub fn bearer(&self) -> Option<BearerSettings<'a>> {
+        let mode = self.bearer.unwrap_or(defaults::BEARER);
+        if mode == BearerMode::Off {
+            return None;
+        }
+        Some(BearerSettings {
+            mode,
+            audience: self.bearer_audience.map_or(&[], Vec::as_slice),
+            cache: self.bearer_cache.unwrap_or(defaults::BEARER_CACHE),
+            pass: self.bearer_pass.unwrap_or(defaults::BEARER_PASS),
+            realm: self.bearer_realm.map(String::as_str),
+            resource: match self.resource_metadata {
+                Some(ResourceMetadata::At(path)) => Some(path),
+                Some(ResourceMetadata::Off) | None => None,
+            },
+        })
     }
 
     /// `OxdClaimHeader`

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Directive;
 use super::Group::Bearer;
-use crate::config::bearer::{BearerCache, BearerMode};
+use crate::config::bearer::{BearerCache, BearerMode, ResourceMetadata};
 use crate::config::raw::defaults;
 use crate::config::value::{self, Complaint};
 
@@ -139,6 +139,37 @@ pub(super) const TABLE: &[Directive] = &[
                 ));
             }
             s.bearer_realm = Some(place.arena.keep(args[0].to_owned()));
+            Ok(())
+        },
+    },
+    Directive {
+        name: c"OxdResourceMetadata",
+        group: Bearer,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "On | Off",
+        default: "Off",
+        summary: c"Whether the place tells API clients which provider its tokens come from",
+        details: "With `On`, the address `/.well-known/oauth-protected-resource` and behind it the path of the \
+                  `<Location>` answers the document of RFC 9728 to everybody, and challenges name it \
+                  (`resource_metadata`). Outside of a section the resource is the whole server.",
+        example: "OxdResourceMetadata On",
+        #[cfg(test)]
+        good: &[&["On"], &["off"]],
+        #[cfg(test)]
+        bad: &[&["yes"]],
+        apply: |s, place, args| {
+            let metadata = match (value::flag(args[0])?, place.env.location()) {
+                (false, _) => ResourceMetadata::Off,
+                (true, Some(path)) => ResourceMetadata::At(path),
+                (true, None) => {
+                    return Err(Complaint::about(
+                        args[0],
+                        "Off, or On in a <Location> with a plain path, in a <VirtualHost> or outside of all sections",
+                    ));
+                }
+            };
+            s.resource_metadata = Some(place.arena.keep(metadata));
             Ok(())
         },
     },

@@ -35,6 +35,9 @@ pub trait ParseEnv<'a> {
     fn run(&self, command: &str) -> Result<Option<String>, String>;
     /// Compiles an httpd expression.
     fn compile(&self, expression: &str) -> Result<Expression<'a>, String>;
+    /// The path of the enclosing `<Location>`; `/` outside of all sections that apply to a part of a server; `None` within
+    /// other ones.
+    fn location(&self) -> Option<String>;
     /// Opens a session store on one of httpd's socache providers; the same arguments give the same store. The error is
     /// worded as the allowed values.
     fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String>;

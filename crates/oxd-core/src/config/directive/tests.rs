@@ -72,6 +72,10 @@ impl<'a> ParseEnv<'a> for Env {
         }
     }
 
+    fn location(&self) -> Option<String> {
+        Some("/app".into())
+    }
+
     fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String> {
         match (provider, details) {
             ("memcache", _) => Err("once mod_socache_memcache is loaded".into()),
