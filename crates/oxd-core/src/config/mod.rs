@@ -6,6 +6,7 @@ pub mod check;
 mod client_auth;
 pub mod directive;
 mod raw;
+pub mod resources;
 mod settings;
 mod types;
 pub mod value;
