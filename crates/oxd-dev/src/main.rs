@@ -74,6 +74,12 @@ struct Arguments {
     /// Where the provider sends logout tokens when a user signs out there
     #[arg(long, value_name = "URI", requires = "register_site")]
     backchannel_logout_uri: Option<String>,
+    /// Where claims gathering returns to (UMA): gives that site the scope uma_protection (repeat)
+    #[arg(long, value_name = "URI", requires = "register_site")]
+    claims_redirect_uri: Vec<String>,
+    /// Give that site RPTs that are JWTs
+    #[arg(long, requires = "claims_redirect_uri")]
+    rpt_as_jwt: bool,
     /// Write both URLs as JSON once everything is ready
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -168,6 +174,9 @@ fn announce(server: &DevServer, arguments: &Arguments) -> Result<(), String> {
             frontchannel_logout_uri: arguments.frontchannel_logout_uri.clone(),
             backchannel_logout_uri: arguments.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: true,
+            uma: !arguments.claims_redirect_uri.is_empty(),
+            claims_redirect_uris: arguments.claims_redirect_uri.clone(),
+            rpt_as_jwt: arguments.rpt_as_jwt,
         };
         let site = server
             .try_register(&addresses)

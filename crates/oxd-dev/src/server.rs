@@ -149,7 +149,7 @@ impl DevServer {
 
     /// Pushes the clock for lifetimes forward: client tokens, states and nonces at oxd;
     /// codes, access tokens and the age of sign-ins (`auth_time`, `max_age`) at the built-in
-    /// provider. `iat` and `exp` of new ID tokens stay true.
+    /// provider, and there the tickets, RPTs, permissions and resources of UMA. `iat` and `exp` of new tokens stay true.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
@@ -246,6 +246,7 @@ async fn assemble(options: Options) -> Result<DevServer, Error> {
         provider_url.clone(),
         clock.clone(),
         http,
+        op.clone(),
     ));
     let listener = Listener::open(socket, oxd::router(oxd.clone()), acceptor).map_err(listen)?;
     Ok(DevServer {

@@ -48,6 +48,12 @@ pub struct Addresses {
     pub backchannel_logout_uri: Option<String>,
     /// Whether logout tokens name the session (`sid`), and not the user alone (`sub`).
     pub backchannel_logout_session_required: bool,
+    /// Whether the site gets the scope `uma_protection`, which the `uma-rs-*` commands and `introspect-rpt` need.
+    pub uma: bool,
+    /// Where claims gathering may return to (UMA 2.0).
+    pub claims_redirect_uris: Vec<String>,
+    /// Whether the site's RPTs are JWTs.
+    pub rpt_as_jwt: bool,
 }
 
 /// A site and its registration.
@@ -62,6 +68,14 @@ pub(crate) struct Registration {
     pub(crate) grant_types: Vec<String>,
     pub(crate) front_channel_logout_uris: Vec<String>,
     pub(crate) front_channel_logout_session_required: Option<bool>,
+    /// Where claims gathering may return to.
+    pub(crate) claims_redirect_uris: Vec<String>,
+    /// Whether its RPTs are JWTs.
+    pub(crate) rpt_as_jwt: bool,
+    /// What `uma-rs-protect` registered.
+    pub(super) resources: Vec<super::uma::Protected>,
+    /// The token for the provider's protection API, once it was needed.
+    pub(super) pat: Option<super::uma::Pat>,
     /// Whether the client proves itself with a key of oxd's (`private_key_jwt`), and not with its secret.
     pub(crate) signed: bool,
 }
@@ -98,6 +112,13 @@ impl Store {
 
     pub(crate) fn put_site(&mut self, registration: Registration) {
         self.sites.insert(registration.site.oxd_id.clone(), registration);
+    }
+
+    /// Changes a site, if it is there.
+    pub(crate) fn change(&mut self, oxd_id: &str, how: impl FnOnce(&mut Registration)) {
+        if let Some(site) = self.sites.get_mut(oxd_id) {
+            how(site);
+        }
     }
 
     pub(crate) fn remove_site(&mut self, oxd_id: &str) {
