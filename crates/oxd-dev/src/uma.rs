@@ -124,7 +124,7 @@ pub enum UmaEndpoint {
     Metadata,
     /// The same, as oxd fetches it anew for every ticket.
     MetadataAgain,
-    /// Resource registration.
+    /// Resource registration, also for changes; where resources are taken out, [`UmaFault::Drop`] alone counts.
     Resources,
     /// The permission endpoint, which gives tickets.
     Permissions,

@@ -140,16 +140,19 @@ impl Op {
         })
     }
 
-    /// Takes a resource out (UMA 2.0 Federated Authorization, 3.2.4).
+    /// Takes a resource out (UMA 2.0 Federated Authorization, 3.2.4). Meets dropped connections alone: a test wants to see
+    /// what fails after it.
     pub(crate) fn uma_delete(&self, id: &str) -> Answer {
-        self.uma_answer(UmaEndpoint::Resources, |server| {
-            let mut records = lock(&server.records);
-            if records.resource(&self.clock, id).is_none() {
-                return no_resource();
-            }
-            records.resources.remove(id);
-            (204, String::new())
-        })
+        let server = self.uma.as_ref()?;
+        if let Some(UmaFault::Drop) = lock(&server.faults).get(&UmaEndpoint::Resources) {
+            return None;
+        }
+        let mut records = lock(&server.records);
+        if records.resource(&self.clock, id).is_none() {
+            return Some(no_resource());
+        }
+        records.resources.remove(id);
+        Some((204, String::new()))
     }
 
     /// A ticket for these scopes of a resource (UMA 2.0 Federated Authorization, 4.1).
