@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use oxd_dev::{Addresses, DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, User};
+use oxd_dev::{Addresses, DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, UmaOptions, User};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -128,6 +128,8 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
             };
             if let Some(file) = &arguments.users {
                 provider.users = users(file)?;
+                let owner = provider.users.first().map(|user| user.name.as_str());
+                provider.uma = owner.map(UmaOptions::owned_by);
             }
             Provider::BuiltIn(provider)
         }

@@ -26,9 +26,16 @@ pub struct UmaOptions {
 }
 
 impl Default for UmaOptions {
-    /// A photo album, say: its owner may see everything; others are asked to say who they are, then the owner is asked.
+    /// The demo user's.
     fn default() -> UmaOptions {
-        let owner = "test_user";
+        UmaOptions::owned_by("test_user")
+    }
+}
+
+impl UmaOptions {
+    /// A photo album, say: this user owns it and may see everything; others are asked to say who they are, then the owner
+    /// is asked.
+    pub fn owned_by(owner: &str) -> UmaOptions {
         UmaOptions {
             owner: owner.to_owned(),
             rules: vec![

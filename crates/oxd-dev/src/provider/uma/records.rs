@@ -74,12 +74,12 @@ impl Rpt {
             json!({
                 "resource_id": permission.resource,
                 "resource_scopes": permission.scopes,
-                "exp": permission.granted_at + lifetime.as_secs(),
+                "exp": permission.granted_at.saturating_add(lifetime.as_secs()),
             })
         });
         json!({
             "active": true,
-            "exp": self.issued_at + options.rpt_lifetime.as_secs(),
+            "exp": self.issued_at.saturating_add(options.rpt_lifetime.as_secs()),
             "iat": self.issued_at,
             "permissions": permissions.collect::<Vec<_>>(),
             "client_id": self.client_id,
