@@ -209,6 +209,28 @@ async fn an_owner_may_refuse_and_a_person_decline() {
     rpt(get_rpt(&bed, &ticket(&bed).await).await);
 }
 
+/// Signed in at the provider: the page asks for no password, and the owner needs no rule beyond the first.
+#[tokio::test]
+async fn a_person_who_is_signed_in_only_confirms() {
+    let bed = album(Options::default()).await;
+    let browser = Browser::new(&bed);
+    bed.tokens(&browser).await;
+    let asked = again(&get_rpt(&bed, &ticket(&bed).await).await, "need_info");
+    let body = json!({ "ticket": asked, "claims_redirect_uri": CLAIMS });
+    let there = bed.command("uma-rp-get-claims-gathering-url", body).await.ok();
+    let page = browser.follow(there["url"].as_str().expect("a URL")).await;
+    assert!(
+        page.body.contains("You are") && !page.body.contains("password"),
+        "{page:?}"
+    );
+    let neither = browser.press(&page, "neither", &[]).await;
+    assert_eq!(neither.status, 400);
+    let back = browser.press(&page, "confirm", &[]).await.query();
+    assert_eq!(back["state"], there["state"].as_str().expect("a state"));
+    let rpt = rpt(get_rpt(&bed, &back["ticket"]).await);
+    assert_eq!(access(&bed, &rpt).await["access"], "granted");
+}
+
 #[tokio::test]
 async fn nobody_is_sent_where_the_client_does_not_live() {
     let bed = album(Options::default()).await;

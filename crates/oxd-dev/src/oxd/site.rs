@@ -310,7 +310,12 @@ pub(crate) async fn update(oxd: &Oxd, params: UpdateSite) -> Result<Value, Failu
         }
     }
     let oxd_id = site.site.oxd_id.clone();
-    lock(&oxd.store).put_site(site);
+    lock(&oxd.store).change(&oxd_id, |kept| {
+        // These may have changed while the provider was asked.
+        site.resources = std::mem::take(&mut kept.resources);
+        site.pat = kept.pat.take();
+        *kept = site;
+    });
     Ok(json!({ "oxd_id": oxd_id }))
 }
 
