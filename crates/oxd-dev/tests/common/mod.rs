@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each suite uses its own part")]
 
+pub mod uma;
+
 use oxd_dev::{DevServer, Options, Provider, ProviderOptions};
 use serde_json::{Value, json};
 use std::collections::HashMap;
