@@ -36,4 +36,4 @@ pub use options::{Like, Log, Options, Provider, ProviderOptions, Tls, User};
 pub use oxd::{Addresses, Site};
 pub use provider::LogoutNotice;
 pub use server::DevServer;
-pub use uma::{UmaEndpoint, UmaFault, UmaOptions, UmaOutcome, UmaRequest, UmaRule};
+pub use uma::{UmaEndpoint, UmaFault, UmaOptions, UmaOutcome, UmaRequest, UmaRule, UmaSite};

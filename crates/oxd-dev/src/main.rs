@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use oxd_dev::{Addresses, DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, UmaOptions, User};
+use oxd_dev::{
+    Addresses, DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, UmaOptions, UmaSite, User,
+};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -176,13 +178,16 @@ fn announce(server: &DevServer, arguments: &Arguments) -> Result<(), String> {
             frontchannel_logout_uri: arguments.frontchannel_logout_uri.clone(),
             backchannel_logout_uri: arguments.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: true,
-            uma: !arguments.claims_redirect_uri.is_empty(),
+        };
+        let uma = UmaSite {
             claims_redirect_uris: arguments.claims_redirect_uri.clone(),
             rpt_as_jwt: arguments.rpt_as_jwt,
         };
-        let site = server
-            .try_register(&addresses)
-            .map_err(|why| format!("cannot register the site (--register-site): {why}"))?;
+        let site = match arguments.claims_redirect_uri[..] {
+            [] => server.try_register(&addresses),
+            _ => server.try_register_uma(&addresses, &uma),
+        };
+        let site = site.map_err(|why| format!("cannot register the site (--register-site): {why}"))?;
         let json = serde_json::to_string_pretty(&site).map_err(|why| why.to_string())?;
         write(file, &(json + "\n"), 0o600)?;
     }

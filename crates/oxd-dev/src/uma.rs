@@ -113,6 +113,15 @@ pub enum UmaOutcome {
     Forbid,
 }
 
+/// What a site registers for UMA.
+#[derive(Clone, Debug, Default)]
+pub struct UmaSite {
+    /// Where claims gathering may return to.
+    pub claims_redirect_uris: Vec<String>,
+    /// Whether the site's RPTs are JWTs.
+    pub rpt_as_jwt: bool,
+}
+
 /// A request that the owner was asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UmaRequest {

@@ -52,7 +52,6 @@ fn bed(frontchannel: Option<&str>, backchannel: Option<&str>) -> Bed {
         frontchannel_logout_uri: frontchannel.map(str::to_owned),
         backchannel_logout_uri: backchannel.map(str::to_owned),
         backchannel_logout_session_required: true,
-        ..Addresses::default()
     });
     bed.site = serde_json::to_value(site.unwrap()).unwrap();
     bed

@@ -12,11 +12,11 @@ mod uma;
 
 pub use store::{Addresses, Site};
 
-use crate::Options;
 use crate::calls::CallLog;
 use crate::fault::Faults;
 use crate::provider::Op;
 use crate::util::{Clock, lock};
+use crate::{Options, UmaSite};
 use failure::Failure;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -68,9 +68,13 @@ impl Oxd {
     }
 
     /// `register-site` from inside the process: neither noted nor subject to faults.
-    pub(crate) async fn register(self: Arc<Oxd>, addresses: Addresses) -> Result<Site, String> {
+    pub(crate) async fn register(
+        self: Arc<Oxd>,
+        addresses: Addresses,
+        uma: Option<UmaSite>,
+    ) -> Result<Site, String> {
         let mut scope = vec!["openid", "profile", "email", "address", "phone", "oxd"];
-        if addresses.uma {
+        if uma.is_some() {
             scope.push(uma::UMA_PROTECTION);
         }
         let params = site::RegisterSite {
@@ -82,8 +86,8 @@ impl Oxd {
             front_channel_logout_session_required: Some(true),
             backchannel_logout_session_required: addresses.backchannel_logout_session_required,
             backchannel_logout_uri: addresses.backchannel_logout_uri,
-            claims_redirect_uri: Some(addresses.claims_redirect_uris),
-            rpt_as_jwt: Some(addresses.rpt_as_jwt),
+            rpt_as_jwt: uma.as_ref().map(|uma| uma.rpt_as_jwt),
+            claims_redirect_uri: uma.map(|uma| uma.claims_redirect_uris),
             ..site::RegisterSite::default()
         };
         site::register(&self, params)

@@ -48,12 +48,6 @@ pub struct Addresses {
     pub backchannel_logout_uri: Option<String>,
     /// Whether logout tokens name the session (`sid`), and not the user alone (`sub`).
     pub backchannel_logout_session_required: bool,
-    /// Whether the site gets the scope `uma_protection`, which the `uma-rs-*` commands and `introspect-rpt` need.
-    pub uma: bool,
-    /// Where claims gathering may return to (UMA 2.0).
-    pub claims_redirect_uris: Vec<String>,
-    /// Whether the site's RPTs are JWTs.
-    pub rpt_as_jwt: bool,
 }
 
 /// A site and its registration.

@@ -1,7 +1,7 @@
 //! A photo album behind UMA: what asks for access to it, and what the person does.
 
 use super::{Answer, Bed, Browser, CALLBACK, provider};
-use oxd_dev::{Addresses, Options, ProviderOptions, UmaOptions, UmaOutcome, UmaRule, User};
+use oxd_dev::{Addresses, Options, ProviderOptions, UmaOptions, UmaOutcome, UmaRule, UmaSite, User};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,13 +20,15 @@ pub async fn album_of(options: Options, rpt_as_jwt: bool) -> Bed {
         client_token_lifetime: Duration::from_secs(1_000_000_000),
         ..options
     });
-    let site = bed.server.try_register(&Addresses {
+    let addresses = Addresses {
         redirect_uris: vec![CALLBACK.to_owned()],
-        uma: true,
+        ..Addresses::default()
+    };
+    let uma = UmaSite {
         claims_redirect_uris: vec![CLAIMS.to_owned()],
         rpt_as_jwt,
-        ..Addresses::default()
-    });
+    };
+    let site = bed.server.try_register_uma(&addresses, &uma);
     bed.site = serde_json::to_value(site.expect("a site")).expect("JSON");
     let resources = json!([{
         "path": "/photo",
