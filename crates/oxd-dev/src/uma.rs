@@ -23,6 +23,8 @@ pub struct UmaOptions {
     pub resource_lifetime: Duration,
     /// Whether a ticket is used up by the RPT that it brought. UMA wants it so, Gluu does not do it.
     pub single_use_tickets: bool,
+    /// Whether `redirect_user` lacks its `?`, as at a Gluu whose page takes no parameters of its own: nobody can follow it.
+    pub broken_redirect_user: bool,
 }
 
 impl Default for UmaOptions {
@@ -48,6 +50,7 @@ impl UmaOptions {
             permission_lifetime: Duration::from_secs(3_600),
             resource_lifetime: Duration::from_secs(2_592_000),
             single_use_tickets: false,
+            broken_redirect_user: false,
         }
     }
 }

@@ -220,6 +220,25 @@ async fn a_ticket_may_be_for_one_use() {
 }
 
 #[tokio::test]
+async fn redirect_user_may_be_broken() {
+    for broken_redirect_user in [false, true] {
+        let bed = album(with(UmaOptions {
+            broken_redirect_user,
+            ..UmaOptions::default()
+        }))
+        .await;
+        let asked = get_rpt(&bed, &ticket(&bed).await).await;
+        let page = asked.json["redirect_user"].as_str().expect("a page");
+        assert_eq!(
+            page.contains("gather_claims&client_id="),
+            broken_redirect_user,
+            "{page}"
+        );
+        assert_eq!(page.contains('?'), !broken_redirect_user, "{page}");
+    }
+}
+
+#[tokio::test]
 async fn revoked_rpts_open_nothing() {
     let bed = album(ruled(Vec::new(), UmaOutcome::Grant)).await;
     let rpt = rpt(get_rpt(&bed, &ticket(&bed).await).await);

@@ -65,7 +65,9 @@ impl Op {
         scopes.extend(more.cloned());
         match records.verdict(&resource, &ticket, &scopes) {
             Verdict::Grant(scopes) => Ok(self.issue(server, &mut records, request, ticket, scopes, as_jwt)),
-            Verdict::Other(outcome) => Err(self.other(&mut records, request, &resource, ticket, outcome)),
+            Verdict::Other(outcome) => {
+                Err(self.other(server, &mut records, request, &resource, ticket, outcome))
+            }
         }
     }
 
@@ -154,6 +156,7 @@ impl Op {
     /// Everything that is no RPT. Where the client is to come again, it gets a new ticket for the old one.
     fn other(
         &self,
+        server: &Server,
         records: &mut Records,
         request: &RptRequest<'_>,
         resource: &Resource,
@@ -174,8 +177,13 @@ impl Op {
             UmaOutcome::Gather => {
                 let ticket = again(records);
                 let page = format!(
-                    "{}?client_id={}&ticket={ticket}",
+                    "{}{}client_id={}&ticket={ticket}",
                     self.url(GATHER),
+                    if server.options.broken_redirect_user {
+                        '&'
+                    } else {
+                        '?'
+                    },
                     encode(request.client_id)
                 );
                 said(403, &self.need_info(&ticket, Some(page)))
