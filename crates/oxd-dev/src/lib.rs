@@ -2,8 +2,8 @@
 //! development and tests.
 //!
 //! This is *not* oxd-server and shares no code with it. It answers the part of
-//! oxd's REST API (versions 4.1 to 4.5) that a sign-in needs, closely enough to
-//! develop and test a client of that API on one machine, and it can misbehave on
+//! oxd's REST API (versions 4.1 to 4.5) that a sign-in and User-Managed Access need, closely enough
+//! to develop and test a client of that API on one machine, and it can misbehave on
 //! request (see [`Fault`]). It keeps everything in memory, knows demo users with
 //! plain passwords and must never face a network that matters.
 //!
@@ -25,6 +25,7 @@ mod oxd;
 mod provider;
 mod server;
 mod tls;
+mod uma;
 mod util;
 
 pub use calls::Call;
@@ -35,3 +36,4 @@ pub use options::{Like, Log, Options, Provider, ProviderOptions, Tls, User};
 pub use oxd::{Addresses, Site};
 pub use provider::LogoutNotice;
 pub use server::DevServer;
+pub use uma::{UmaEndpoint, UmaFault, UmaOptions, UmaOutcome, UmaRequest, UmaRule, UmaSite};

@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use clap::Parser;
-use oxd_dev::{Addresses, DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, User};
+use oxd_dev::{
+    Addresses, DevServer, Error, Like, Options, Provider, ProviderOptions, Tls, UmaOptions, UmaSite, User,
+};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -74,6 +76,12 @@ struct Arguments {
     /// Where the provider sends logout tokens when a user signs out there
     #[arg(long, value_name = "URI", requires = "register_site")]
     backchannel_logout_uri: Option<String>,
+    /// Where claims gathering returns to (UMA): gives that site the scope uma_protection (repeat)
+    #[arg(long, value_name = "URI", requires = "register_site")]
+    claims_redirect_uri: Vec<String>,
+    /// Give that site RPTs that are JWTs
+    #[arg(long, requires = "claims_redirect_uri")]
+    rpt_as_jwt: bool,
     /// Write both URLs as JSON once everything is ready
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
@@ -122,6 +130,8 @@ fn options(arguments: &Arguments) -> Result<Options, String> {
             };
             if let Some(file) = &arguments.users {
                 provider.users = users(file)?;
+                let owner = provider.users.first().map(|user| user.name.as_str());
+                provider.uma = owner.map(UmaOptions::owned_by);
             }
             Provider::BuiltIn(provider)
         }
@@ -169,9 +179,15 @@ fn announce(server: &DevServer, arguments: &Arguments) -> Result<(), String> {
             backchannel_logout_uri: arguments.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: true,
         };
-        let site = server
-            .try_register(&addresses)
-            .map_err(|why| format!("cannot register the site (--register-site): {why}"))?;
+        let uma = UmaSite {
+            claims_redirect_uris: arguments.claims_redirect_uri.clone(),
+            rpt_as_jwt: arguments.rpt_as_jwt,
+        };
+        let site = match arguments.claims_redirect_uri[..] {
+            [] => server.try_register(&addresses),
+            _ => server.try_register_uma(&addresses, &uma),
+        };
+        let site = site.map_err(|why| format!("cannot register the site (--register-site): {why}"))?;
         let json = serde_json::to_string_pretty(&site).map_err(|why| why.to_string())?;
         write(file, &(json + "\n"), 0o600)?;
     }

@@ -1,5 +1,6 @@
 //! The options of a stand-in. Plain data; checked in `DevServer::start`.
 
+use crate::UmaOptions;
 use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -32,6 +33,11 @@ pub struct Options {
     /// Answer with a `state` of the stand-in's own instead of the caller's, as some
     /// versions of oxd and some gateways do.
     pub own_state: bool,
+    /// As the real one does under load: of two `uma-rp-get-rpt` of one site at the same time, the earlier is answered
+    /// with the RPT of the later.
+    pub mixes_up_callers: bool,
+    /// Whether it can work with the `scope_expression` of a resource. The real one cannot on Java 15 and later.
+    pub scope_expressions: bool,
     /// Which version of oxd to answer like, where versions differ.
     pub like: Like,
     /// Takes one line per call, without secrets or tokens.
@@ -51,6 +57,8 @@ impl Default for Options {
             client_token_lifetime: Duration::from_secs(299),
             state_lifetime: None,
             own_state: false,
+            mixes_up_callers: false,
+            scope_expressions: true,
             like: Like::V4_5,
             log: None,
         }
@@ -61,7 +69,8 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Like {
     /// The tutorial's: no `nonce` of the caller's, no `id_token` in `get-user-info`, no `id_token_hint`, no
-    /// `op_configuration_endpoint`, no `AuthorizationOxdId`; `update-site` and `remove-site` ask for a client token.
+    /// `op_configuration_endpoint`, no `AuthorizationOxdId`; `update-site` and `remove-site` ask for a client token; no
+    /// `uma-rs-modify`, no `scopes` in `uma-rs-check-access`, no `custom_parameters` for claims gathering.
     V4_1,
     /// Without `authentication_method` at `get-tokens-by-code` (since 4.2.3).
     V4_2,
@@ -159,13 +168,15 @@ pub struct ProviderOptions {
     pub claims_in_id_token: bool,
     /// `acr` values the provider supports; the first one is used when none is requested.
     pub acrs: Vec<String>,
+    /// User-Managed Access; None: the provider has no `uma2-configuration`.
+    pub uma: Option<UmaOptions>,
 }
 
 impl Default for ProviderOptions {
     fn default() -> ProviderOptions {
         ProviderOptions {
             listen: loopback(),
-            users: vec![User::demo()],
+            users: vec![User::demo(), User::other()],
             consent: true,
             id_token_lifetime: Duration::from_secs(3600),
             access_token_lifetime: Duration::from_secs(300),
@@ -173,6 +184,7 @@ impl Default for ProviderOptions {
             refresh_tokens: true,
             claims_in_id_token: false,
             acrs: ["basic", "otp", "u2f", "super_gluu"].map(String::from).to_vec(),
+            uma: Some(UmaOptions::default()),
         }
     }
 }
@@ -210,6 +222,22 @@ impl User {
             "groups": ["staff", "demo"],
         });
         User::new("test_user", "secret", claims)
+    }
+
+    /// A second one, `other_user` with the password `secret`, for whom something is the demo user's.
+    pub fn other() -> User {
+        let claims = json!({
+            "sub": "2e9a84c6-55b1-4a0f-8d27-6b1f0c3e7a52",
+            "name": "Other User",
+            "given_name": "Other",
+            "family_name": "User",
+            "preferred_username": "other_user",
+            "user_name": "other_user",
+            "email": "other_user@example.org",
+            "email_verified": true,
+            "locale": "en",
+        });
+        User::new("other_user", "secret", claims)
     }
 
     /// A user with the claims of a JSON object; anything else leaves the claims empty,

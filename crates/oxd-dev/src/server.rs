@@ -6,7 +6,7 @@ use crate::listener::Listener;
 use crate::oxd::{self, Http, Oxd};
 use crate::provider::{self, Op};
 use crate::util::Clock;
-use crate::{Addresses, Error, Fault, Options, Provider, ProviderOptions, Site, Tls, tls};
+use crate::{Addresses, Error, Fault, Options, Provider, ProviderOptions, Site, Tls, UmaSite, tls};
 use serde_json::Value;
 use std::fmt;
 use std::net::SocketAddr;
@@ -86,7 +86,13 @@ impl DevServer {
 
     /// [`register`](DevServer::register) with all addresses, and with the reason why it failed.
     pub fn try_register(&self, addresses: &Addresses) -> Result<Site, String> {
-        self.wait(self.oxd.clone().register(addresses.clone()))
+        self.wait(self.oxd.clone().register(addresses.clone(), None))
+    }
+
+    /// The same for a site that has to do with UMA: with the scope `uma_protection`, which the `uma-rs-*` commands and
+    /// `introspect-rpt` need.
+    pub fn try_register_uma(&self, addresses: &Addresses, uma: &UmaSite) -> Result<Site, String> {
+        self.wait(self.oxd.clone().register(addresses.clone(), Some(uma.clone())))
     }
 
     /// All calls to the oxd API since the start or [`clear_calls`](DevServer::clear_calls),
@@ -149,7 +155,7 @@ impl DevServer {
 
     /// Pushes the clock for lifetimes forward: client tokens, states and nonces at oxd;
     /// codes, access tokens and the age of sign-ins (`auth_time`, `max_age`) at the built-in
-    /// provider. `iat` and `exp` of new ID tokens stay true.
+    /// provider, and there the tickets, RPTs, permissions and resources of UMA. `iat` and `exp` of new tokens stay true.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
@@ -246,6 +252,7 @@ async fn assemble(options: Options) -> Result<DevServer, Error> {
         provider_url.clone(),
         clock.clone(),
         http,
+        op.clone(),
     ));
     let listener = Listener::open(socket, oxd::router(oxd.clone()), acceptor).map_err(listen)?;
     Ok(DevServer {

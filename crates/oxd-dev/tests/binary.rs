@@ -77,6 +77,9 @@ async fn it_registers_a_site_serves_and_stops_on_sigterm() {
             "http://127.0.0.1:1/oxd/frontchannel-logout",
             "--backchannel-logout-uri",
             "http://127.0.0.1:1/oxd/backchannel-logout",
+            "--claims-redirect-uri",
+            "http://127.0.0.1:1/oxd/claims",
+            "--rpt-as-jwt",
         ])
         .arg("--ready-file")
         .arg(&ready)
@@ -106,6 +109,9 @@ async fn it_registers_a_site_serves_and_stops_on_sigterm() {
         .get(text("client_registration_client_uri"))
         .bearer_auth(text("client_registration_access_token"));
     let client = answer(client).await.unwrap().ok();
+    assert_eq!(client["claims_redirect_uris"][0], "http://127.0.0.1:1/oxd/claims");
+    assert_eq!(client["rpt_as_jwt"], true);
+    assert!(client["scope"].as_str().unwrap().ends_with(" uma_protection"));
     for channel in ["frontchannel", "backchannel"] {
         let uri = format!("http://127.0.0.1:1/oxd/{channel}-logout");
         assert_eq!(client[format!("{channel}_logout_uri")], uri, "{client}");

@@ -300,7 +300,8 @@ async fn methods_paths_and_media_types() {
     let status = async |request: reqwest::RequestBuilder| answer(request).await.unwrap().status;
     assert_eq!(status(bed.http.post(url("health-check"))).await, 405);
     assert_eq!(status(bed.http.get(url("get-client-token"))).await, 405);
-    assert_eq!(status(bed.http.post(url("uma-rs-protect"))).await, 404);
+    assert_eq!(status(bed.http.post(url("check-access-token"))).await, 404);
+    assert_eq!(status(bed.http.get(url("uma-rs-protect"))).await, 405);
     assert_eq!(status(bed.http.get(url(""))).await, 404);
     let form = bed
         .http

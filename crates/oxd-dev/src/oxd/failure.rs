@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     Api {
         status: u16,
         error: &'static str,
-        description: &'static str,
+        description: Cow<'static, str>,
         details: Option<String>,
     },
     /// Parameters that could not be read: 400 with plain text, although the `Content-Type` says JSON.
@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     /// No such command, or not with this method or media type: what the real one's web
     /// framework (Dropwizard) says before oxd's code runs; also a provider's refusal that oxd hands on.
     Http(u16, Cow<'static, str>),
+    /// A provider's JSON that oxd hands on as it is.
+    Said(u16, Value),
     /// A provider's 5xx that oxd hands on: its servlet container makes a page of it.
     Page(u16),
     /// The real one's code failed: the framework answers 500 and names the entry in oxd's log.
@@ -31,8 +33,26 @@ impl Failure {
         Failure::Api {
             status,
             error,
-            description,
+            description: Cow::Borrowed(description),
             details: None,
+        }
+    }
+
+    /// The same with other words.
+    pub(crate) fn described(self, words: String) -> Failure {
+        match self {
+            Failure::Api {
+                status,
+                error,
+                details,
+                ..
+            } => Failure::Api {
+                status,
+                error,
+                description: words.into(),
+                details,
+            },
+            other => other,
         }
     }
 
@@ -57,7 +77,7 @@ impl Failure {
     /// Status and, for an API error, the JSON.
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Failure::Api { status, .. } | Failure::Http(status, _) => *status,
+            Failure::Api { status, .. } | Failure::Http(status, _) | Failure::Said(status, _) => *status,
             Failure::Unreadable(_) => 400,
             Failure::Page(status) => *status,
             Failure::Logged => 500,
@@ -78,6 +98,7 @@ impl Failure {
                 "details": details,
                 "reason": null,
             }),
+            Failure::Said(_, said) => said.clone(),
             Failure::Http(code, text) => json!({ "code": code, "message": text }),
             Failure::Logged => {
                 let id = &random_uuid().replace('-', "")[..16];
@@ -240,3 +261,56 @@ pub(crate) const NO_END_SESSION: Failure = Failure::api(
     "no_end_session_endpoint_at_op",
     "The provider's discovery document has no end_session_endpoint.",
 );
+pub(crate) const NO_UMA_DISCOVERY: Failure = Failure::api(
+    500,
+    "no_uma_discovery_response",
+    "Unable to fetch UMA discovery response /.well-known/uma2-configuration",
+);
+pub(crate) const UMA_PROTECTION_EXISTS: Failure = Failure::api(
+    400,
+    "uma_protection_exists",
+    "Server already has UMA Resources registered for this oxd_id. It is possible to overwrite it if provide overwrite=true for uma_rs_protect command (existing resources will be removed and new UMA Resources added).",
+);
+pub(crate) const NO_RESOURCES: Failure = Failure::api(
+    400,
+    "invalid_uma_request",
+    "Resources list to protect is empty or blank. Please check it according to protocol definition at https://gluu.org/docs/oxd",
+);
+pub(crate) const BAD_SCOPE_EXPRESSION: Failure = Failure::api(
+    400,
+    "invalid_scope_expression",
+    "The scope expression is invalid. Please check the documentation and make sure it is a valid JsonLogic expression.",
+);
+pub(crate) const METHOD_NOT_UNIQUE: Failure = Failure::api(
+    400,
+    "http_method_not_unique",
+    "HTTP method defined in JSON must be unique within given PATH (but occurs more then one time).",
+);
+/// Its words depend on the request.
+pub(crate) const INVALID_REQUEST: Failure = Failure::api(400, "invalid_request", "");
+pub(crate) const NO_PATH: Failure = Failure::api(
+    400,
+    "invalid_path_parameter",
+    "path parameter is not specified or otherwise not valid",
+);
+pub(crate) const NO_HTTP_METHOD: Failure = Failure::api(
+    400,
+    "invalid_http_method",
+    "http_method is not specified or otherwise not GET or POST or PUT or DELETE. Please check it according to protocol definition at https://gluu.org/docs/oxd",
+);
+pub(crate) const NO_TICKET: Failure = Failure::api(
+    400,
+    "invalid_ticket_parameter",
+    "ticket parameter is not specified or otherwise is not valid",
+);
+pub(crate) const NO_CLAIMS_REDIRECT_URI: Failure = Failure::api(
+    400,
+    "invalid_claims_redirect_uri_parameter",
+    "claims_redirect_uri parameter is not specified or otherwise is not valid",
+);
+pub(crate) const BAD_CLAIM_TOKEN: Failure = Failure::api(
+    400,
+    "invalid_claim_token_or_claim_token_form",
+    "Claim token or claim token format is invalid.",
+);
+pub(crate) const NO_RPT: Failure = Failure::api(500, "internal_error", "Failed to get RPT.");

@@ -40,7 +40,7 @@ pub(crate) struct AuthorizationUrlParams {
 /// A text; numbers and truth values are taken as such, lists and objects are not.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Flat {
+pub(super) enum Flat {
     Text(String),
     Number(serde_json::Number),
     Truth(bool),
@@ -80,22 +80,12 @@ pub(crate) async fn authorization_url(oxd: &Oxd, params: AuthorizationUrlParams)
         }
         _ => site.response_types.clone(),
     };
-    let state = match given(&params.state) {
-        Some(state) if !oxd.options.own_state => state.to_owned(),
-        _ => random(20),
-    };
+    let state = new_state(oxd, &params.state);
     let nonce = match given(&params.nonce) {
         Some(nonce) if oxd.options.like.is_since_4_2() => nonce.to_owned(),
         _ => random(20),
     };
-    {
-        let mut store = lock(&oxd.store);
-        // The real one accepts a longer state and loses it: since 4.2 it goes into a column of a database.
-        if !oxd.options.like.is_since_4_2() || state.chars().count() <= STATE_LIMIT {
-            store.put_state(&oxd.clock, &state);
-        }
-        store.put_nonce(&oxd.clock, &nonce);
-    }
+    lock(&oxd.store).put_nonce(&oxd.clock, &nonce);
     let mut url = metadata.authorization_endpoint().to_string();
     url.push(if url.contains('?') { '&' } else { '?' });
     url += &format!(
@@ -128,6 +118,19 @@ pub(crate) async fn authorization_url(oxd: &Oxd, params: AuthorizationUrlParams)
         url += &format!("&{}={}", encode(&name), encode(&value.to_string()));
     }
     Ok(json!({ "authorization_url": url }))
+}
+
+/// The caller's state, or a new one; it is known from now on.
+pub(super) fn new_state(oxd: &Oxd, named: &Option<String>) -> String {
+    let state = match given(named) {
+        Some(state) if !oxd.options.own_state => state.to_owned(),
+        _ => random(20),
+    };
+    // The real one accepts a longer state and loses it: since 4.2 it goes into a column of a database.
+    if !oxd.options.like.is_since_4_2() || state.chars().count() <= STATE_LIMIT {
+        lock(&oxd.store).put_state(&oxd.clock, &state);
+    }
+    state
 }
 
 fn joined(list: &[String]) -> String {

@@ -8,16 +8,19 @@ mod serve;
 mod site;
 mod store;
 mod token;
+mod uma;
 
 pub use store::{Addresses, Site};
 
-use crate::Options;
 use crate::calls::CallLog;
 use crate::fault::Faults;
+use crate::provider::Op;
 use crate::util::{Clock, lock};
+use crate::{Options, UmaSite};
 use failure::Failure;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 pub(crate) use op::Http;
@@ -33,10 +36,20 @@ pub(crate) struct Oxd {
     pub(crate) faults: Faults,
     pub(crate) op: op::Providers,
     store: Mutex<store::Store>,
+    /// The built-in provider, for UMA.
+    authorization_server: Option<Arc<Op>>,
+    /// The last RPT of each site; see `Options::mixes_up_callers`.
+    kept_rpts: Mutex<HashMap<String, Value>>,
 }
 
 impl Oxd {
-    pub(crate) fn new(options: Options, default_op_host: String, clock: Clock, http: Http) -> Oxd {
+    pub(crate) fn new(
+        options: Options,
+        default_op_host: String,
+        clock: Clock,
+        http: Http,
+        authorization_server: Option<Arc<Op>>,
+    ) -> Oxd {
         Oxd {
             options,
             default_op_host,
@@ -45,6 +58,8 @@ impl Oxd {
             faults: Faults::default(),
             op: op::Providers::new(http),
             store: Mutex::default(),
+            authorization_server,
+            kept_rpts: Mutex::default(),
         }
     }
 
@@ -53,17 +68,26 @@ impl Oxd {
     }
 
     /// `register-site` from inside the process: neither noted nor subject to faults.
-    pub(crate) async fn register(self: Arc<Oxd>, addresses: Addresses) -> Result<Site, String> {
-        let scope = ["openid", "profile", "email", "address", "phone", "oxd"];
+    pub(crate) async fn register(
+        self: Arc<Oxd>,
+        addresses: Addresses,
+        uma: Option<UmaSite>,
+    ) -> Result<Site, String> {
+        let mut scope = vec!["openid", "profile", "email", "address", "phone", "oxd"];
+        if uma.is_some() {
+            scope.push(uma::UMA_PROTECTION);
+        }
         let params = site::RegisterSite {
             redirect_uris: Some(addresses.redirect_uris),
             post_logout_redirect_uris: Some(addresses.post_logout_redirect_uris),
-            scope: Some(scope.map(String::from).to_vec()),
+            scope: Some(scope.into_iter().map(String::from).collect()),
             client_name: Some("Development client".to_owned()),
             client_frontchannel_logout_uris: addresses.frontchannel_logout_uri.map(|uri| vec![uri]),
             front_channel_logout_session_required: Some(true),
             backchannel_logout_session_required: addresses.backchannel_logout_session_required,
             backchannel_logout_uri: addresses.backchannel_logout_uri,
+            rpt_as_jwt: uma.as_ref().map(|uma| uma.rpt_as_jwt),
+            claims_redirect_uri: uma.map(|uma| uma.claims_redirect_uris),
             ..site::RegisterSite::default()
         };
         site::register(&self, params)
@@ -91,6 +115,12 @@ impl Oxd {
             "get-discovery" => op::discovery(self, request.checked(self)?).await,
             "get-issuer" => op::issuer(self, request.checked(self)?),
             "get-rp" => site::get_rp(self, request.checked(self)?),
+            "uma-rs-protect" => uma::protect(self, request.checked(self)?),
+            "uma-rs-modify" => uma::modify(self, request.checked(self)?),
+            "uma-rs-check-access" => uma::check_access(self, request.checked(self)?),
+            "introspect-rpt" => uma::introspect_rpt(self, request.checked(self)?),
+            "uma-rp-get-rpt" => uma::get_rpt(self, request.checked(self)?).await,
+            "uma-rp-get-claims-gathering-url" => uma::claims_gathering_url(self, request.checked(self)?),
             _ => Err(serve::NOT_FOUND),
         }
     }

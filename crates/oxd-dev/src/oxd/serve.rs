@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const BODY_LIMIT: usize = 4 << 20;
 
 /// Commands that exist, for 404 against 405.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 20] = [
     "register-site",
     "update-site",
     "remove-site",
@@ -40,7 +40,16 @@ const COMMANDS: [&str; 14] = [
     "get-discovery",
     "get-issuer",
     "get-rp",
+    "uma-rs-protect",
+    UMA_RS_MODIFY,
+    "uma-rs-check-access",
+    "introspect-rpt",
+    "uma-rp-get-rpt",
+    "uma-rp-get-claims-gathering-url",
 ];
+
+/// The command that oxd 4.2 brought.
+const UMA_RS_MODIFY: &str = "uma-rs-modify";
 
 /// What the real one's framework says to an address or a method that it does not have.
 pub(crate) const NOT_FOUND: Failure = Failure::Http(404, Cow::Borrowed("HTTP 404 Not Found"));
@@ -121,7 +130,8 @@ async fn answer(oxd: &Oxd, parts: &Parts, command: &str, body: &Bytes) -> Result
             _ => Err(NOT_ALLOWED),
         };
     }
-    if !COMMANDS.contains(&command) {
+    let too_new = command == UMA_RS_MODIFY && !oxd.options.like.is_since_4_2();
+    if too_new || !COMMANDS.contains(&command) {
         return Err(NOT_FOUND);
     }
     if parts.method != Method::POST {

@@ -44,10 +44,12 @@ pub(crate) struct RegisterSite {
     pub(crate) client_id: Option<String>,
     pub(crate) client_secret: Option<String>,
     pub(crate) client_token_endpoint_auth_method: Option<String>,
+    pub(crate) claims_redirect_uri: Option<Vec<String>>,
+    pub(crate) rpt_as_jwt: Option<bool>,
 }
 
 /// Client metadata that the crate's own type does not name: RFC 7591 (section 2) and the
-/// OpenID Connect logout specifications.
+/// OpenID Connect logout specifications; and, in Gluu's words, what is UMA's.
 #[derive(Debug, Deserialize, Serialize)]
 struct MoreMetadata {
     #[serde(default)]
@@ -62,6 +64,10 @@ struct MoreMetadata {
     backchannel_logout_uri: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backchannel_logout_session_required: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims_redirect_uris: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rpt_as_jwt: Option<bool>,
 }
 
 impl AdditionalClientMetadata for MoreMetadata {}
@@ -112,6 +118,10 @@ pub(crate) async fn register(oxd: &Oxd, params: RegisterSite) -> Result<Site, Fa
         front_channel_logout_uris: params.client_frontchannel_logout_uris.unwrap_or_default(),
         front_channel_logout_session_required: params.front_channel_logout_session_required,
         response_types: params.response_types.unwrap_or_else(|| vec!["code".to_owned()]),
+        claims_redirect_uris: params.claims_redirect_uri.unwrap_or_default(),
+        rpt_as_jwt: params.rpt_as_jwt == Some(true),
+        resources: Vec::new(),
+        pat: None,
         signed,
     });
     Ok(site)
@@ -165,6 +175,8 @@ async fn dynamic(
             .backchannel_logout_uri
             .as_ref()
             .map(|_| params.backchannel_logout_session_required),
+        claims_redirect_uris: params.claims_redirect_uri.clone(),
+        rpt_as_jwt: params.rpt_as_jwt,
     };
     let oxd_id = random_uuid();
     let name = client_name(params, &oxd_id);
@@ -246,6 +258,8 @@ pub(crate) struct UpdateSite {
     acr_values: Option<Vec<String>>,
     client_name: Option<String>,
     client_token_endpoint_auth_method: Option<String>,
+    claims_redirect_uri: Option<Vec<String>>,
+    rpt_as_jwt: Option<bool>,
 }
 
 /// `update-site`: changes what is named, here and, where the provider lets us (RFC 7592,
@@ -264,6 +278,10 @@ pub(crate) async fn update(oxd: &Oxd, params: UpdateSite) -> Result<Value, Failu
     if let Some(acr_values) = params.acr_values {
         site.acr_values = acr_values;
     }
+    if let Some(uris) = params.claims_redirect_uri {
+        site.claims_redirect_uris = uris;
+    }
+    site.rpt_as_jwt = params.rpt_as_jwt.unwrap_or(site.rpt_as_jwt);
     if let Some(method) = given(&params.client_token_endpoint_auth_method) {
         site.signed = method == op::PRIVATE_KEY_JWT;
     }
@@ -280,6 +298,8 @@ pub(crate) async fn update(oxd: &Oxd, params: UpdateSite) -> Result<Value, Failu
             "redirect_uris": site.redirect_uris,
             "post_logout_redirect_uris": site.post_logout_redirect_uris,
             "scope": site.scope.join(" "),
+            "claims_redirect_uris": site.claims_redirect_uris,
+            "rpt_as_jwt": site.rpt_as_jwt,
         });
         let request = oxd.op.http.raw().put(uri).bearer_auth(token);
         let request = request.header("content-type", "application/json");
@@ -290,7 +310,12 @@ pub(crate) async fn update(oxd: &Oxd, params: UpdateSite) -> Result<Value, Failu
         }
     }
     let oxd_id = site.site.oxd_id.clone();
-    lock(&oxd.store).put_site(site);
+    lock(&oxd.store).change(&oxd_id, |kept| {
+        // These may have changed while the provider was asked.
+        site.resources = std::mem::take(&mut kept.resources);
+        site.pat = kept.pat.take();
+        *kept = site;
+    });
     Ok(json!({ "oxd_id": oxd_id }))
 }
 
@@ -326,11 +351,13 @@ pub(crate) fn get_rp(oxd: &Oxd, params: GetRp) -> Result<Value, Failure> {
     }
     let registration = oxd.site(params.oxd_id.as_deref())?;
     let site = serde_json::to_value(&registration.site).map_err(|why| INTERNAL.because(why))?;
+    let pat = registration.pat.as_ref();
     let more = json!({
         "redirect_uri": registration.redirect_uris[0],
         "redirect_uris": registration.redirect_uris,
-        "logout_redirect_uris": registration.post_logout_redirect_uris,
-        "front_channel_logout_uris": registration.front_channel_logout_uris,
+        "logout_redirect_uris": some(&registration.post_logout_redirect_uris),
+        "claims_redirect_uri": some(&registration.claims_redirect_uris),
+        "front_channel_logout_uris": some(&registration.front_channel_logout_uris),
         "front_channel_logout_session_required": registration.front_channel_logout_session_required,
         "grant_types": registration.grant_types,
         "ui_locales": ["en"],
@@ -340,7 +367,11 @@ pub(crate) fn get_rp(oxd: &Oxd, params: GetRp) -> Result<Value, Failure> {
         "acr_values": registration.acr_values,
         "require_auth_time": false,
         "access_token_as_jwt": false,
-        "rpt_as_jwt": false,
+        "rpt_as_jwt": registration.rpt_as_jwt,
+        "pat": pat.map(|pat| &pat.token),
+        "pat_expires_in": pat.map(|pat| pat.lifetime.as_secs()),
+        "pat_created_at": pat.map(|pat| pat.created_at),
+        "uma_protected_resources": some(&registration.resources),
         "run_introspection_script_beforeaccess_token_as_jwt_creation_and_include_claims": false,
         "custom_attributes": { "oxd_id": registration.site.oxd_id },
         "sync_client_from_op": false,
@@ -354,4 +385,9 @@ pub(crate) fn get_rp(oxd: &Oxd, params: GetRp) -> Result<Value, Failure> {
         }
     }
     Ok(json!({ "node": node }))
+}
+
+/// A list that is not shown when it is empty.
+fn some<T>(list: &[T]) -> Option<&[T]> {
+    (!list.is_empty()).then_some(list)
 }

@@ -62,6 +62,14 @@ pub(crate) struct Registration {
     pub(crate) grant_types: Vec<String>,
     pub(crate) front_channel_logout_uris: Vec<String>,
     pub(crate) front_channel_logout_session_required: Option<bool>,
+    /// Where claims gathering may return to.
+    pub(crate) claims_redirect_uris: Vec<String>,
+    /// Whether its RPTs are JWTs.
+    pub(crate) rpt_as_jwt: bool,
+    /// What `uma-rs-protect` registered.
+    pub(super) resources: Vec<super::uma::Protected>,
+    /// The token for the provider's protection API, once it was needed.
+    pub(super) pat: Option<super::uma::Pat>,
     /// Whether the client proves itself with a key of oxd's (`private_key_jwt`), and not with its secret.
     pub(crate) signed: bool,
 }
@@ -98,6 +106,13 @@ impl Store {
 
     pub(crate) fn put_site(&mut self, registration: Registration) {
         self.sites.insert(registration.site.oxd_id.clone(), registration);
+    }
+
+    /// Changes a site, if it is there.
+    pub(crate) fn change(&mut self, oxd_id: &str, how: impl FnOnce(&mut Registration)) {
+        if let Some(site) = self.sites.get_mut(oxd_id) {
+            how(site);
+        }
     }
 
     pub(crate) fn remove_site(&mut self, oxd_id: &str) {

@@ -173,17 +173,21 @@ const INTROSPECTED_TEXTS: [&str; 8] = [
     "acr_values",
 ];
 
+/// What oxd takes for true.
+pub(super) fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_i64() != Some(0),
+        Value::String(text) => text == "true",
+        _ => false,
+    }
+}
+
 /// What oxd makes of the provider's introspection: members it knows, in the types it knows. A list where it expects a
 /// text, and a time past 2038, are an internal error.
 fn in_shape(answer: &Value) -> Result<Value, Failure> {
     let mut shaped = Map::new();
-    let active = match &answer["active"] {
-        Value::Bool(active) => *active,
-        Value::Number(number) => number.as_i64() != Some(0),
-        Value::String(text) => text == "true",
-        _ => false,
-    };
-    shaped.insert("active".to_owned(), Value::Bool(active));
+    shaped.insert("active".to_owned(), is_true(&answer["active"]).into());
     match &answer["scope"] {
         Value::String(scope) if !scope.is_empty() => {
             let list: Vec<&str> = scope.split(' ').collect();

@@ -25,6 +25,8 @@ struct Metadata {
     frontchannel_logout_uri: Option<String>,
     backchannel_logout_uri: Option<String>,
     backchannel_logout_session_required: Option<bool>,
+    claims_redirect_uris: Option<Vec<String>>,
+    rpt_as_jwt: Option<bool>,
 }
 
 fn parsed(body: &str) -> Result<Metadata, Box<Response>> {
@@ -73,6 +75,8 @@ pub(super) async fn register(State(op): Shared, body: String) -> Response {
         backchannel_logout_uri: metadata.backchannel_logout_uri,
         backchannel_logout_session_required: metadata.backchannel_logout_session_required == Some(true),
         scope: list(metadata.scope.as_deref().unwrap_or("openid")),
+        claims_redirect_uris: metadata.claims_redirect_uris.unwrap_or_default(),
+        rpt_as_jwt: metadata.rpt_as_jwt == Some(true),
     };
     let answer = described(&op, &client);
     lock(&op.state).clients.insert(client.id.clone(), client);
@@ -87,8 +91,8 @@ pub(super) async fn read(State(op): Shared, Path(id): Path<String>, headers: Hea
     }
 }
 
-/// `PUT /register/{id}` (RFC 7592, 2.2). Name, scope and logout URIs stay when they are left out:
-/// oxd's `update-site` knows no back-channel.
+/// `PUT /register/{id}` (RFC 7592, 2.2). Name, scope, logout URIs and what is UMA's stay when they are left out: oxd's
+/// `update-site` knows no back-channel.
 pub(super) async fn update(
     State(op): Shared,
     Path(id): Path<String>,
@@ -113,6 +117,10 @@ pub(super) async fn update(
     client.backchannel_logout_session_required = metadata
         .backchannel_logout_session_required
         .unwrap_or(client.backchannel_logout_session_required);
+    client.claims_redirect_uris = metadata
+        .claims_redirect_uris
+        .unwrap_or(client.claims_redirect_uris);
+    client.rpt_as_jwt = metadata.rpt_as_jwt.unwrap_or(client.rpt_as_jwt);
     let answer = described(&op, &client);
     lock(&op.state).clients.insert(id, client);
     json_answer(200, &answer)
@@ -143,6 +151,8 @@ fn described(op: &Op, client: &Client) -> Value {
         "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types": ["code"],
+        "claims_redirect_uris": client.claims_redirect_uris,
+        "rpt_as_jwt": client.rpt_as_jwt,
     });
     let back = client.backchannel_logout_session_required;
     for (channel, uri, session) in [

@@ -31,6 +31,11 @@ pub(super) async fn discovery(State(op): Shared) -> Response {
         "authorization_response_iss_parameter_supported": true,
         "service_documentation": op.url("/"),
     });
+    if op.uma.is_some()
+        && let Some(scopes) = document["scopes_supported"].as_array_mut()
+    {
+        scopes.push(json!("uma_protection"));
+    }
     if op.options.end_session {
         document["end_session_endpoint"] = json!(op.url("/end_session"));
         for channel in ["frontchannel", "backchannel"] {

@@ -14,6 +14,7 @@ mod respond;
 mod sign_in;
 mod state;
 mod token;
+mod uma;
 mod userinfo;
 
 use crate::util::{Clock, lock};
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 pub(crate) use keys::Keyring;
 pub use logout::LogoutNotice;
+pub(crate) use uma::{Answer, NewResource, RptRequest};
 
 /// The provider's whole state.
 pub(crate) struct Op {
@@ -40,6 +42,8 @@ pub(crate) struct Op {
     notices: Mutex<Vec<LogoutNotice>>,
     /// For telling them; made at the first sign-out.
     http: OnceLock<reqwest::Client>,
+    /// The authorization server of User-Managed Access, where there is one.
+    uma: Option<uma::Server>,
 }
 
 type Shared = axum::extract::State<Arc<Op>>;
@@ -53,6 +57,7 @@ impl Op {
         Ok(Op {
             issuer: format!("http://{address}"),
             cookie: format!("oxd_dev_session_{}", address.port()),
+            uma: options.uma.clone().map(uma::Server::new),
             options,
             clock,
             keys: Keyring::new()?,
@@ -104,6 +109,11 @@ pub(crate) fn router(op: Arc<Op>) -> Router {
         router = router
             .route("/end_session", get(end_session::get).post(end_session::post))
             .route("/signed-out", get(pages::signed_out));
+    }
+    if op.uma.is_some() {
+        router = router
+            .route(uma::GATHER, get(uma::gather).post(uma::gathered))
+            .route(uma::REQUESTS, get(uma::requests).post(uma::decide));
     }
     router.fallback(pages::not_found).with_state(op)
 }

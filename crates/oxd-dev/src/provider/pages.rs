@@ -2,6 +2,7 @@
 
 use super::Shared;
 use super::respond::page;
+use super::uma;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
@@ -9,7 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use maud::{DOCTYPE, Markup, html};
 use std::collections::{BTreeMap, HashMap};
 
-fn layout(title: &str, content: Markup) -> Markup {
+pub(super) fn layout(title: &str, content: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -167,6 +168,9 @@ pub(super) async fn home(State(op): Shared) -> Response {
     let content = html! {
         p { "A small OpenID Provider, part of oxd-dev. Its issuer is " code { (op.issuer) } "." }
         p { a href=(discovery) { "Discovery document" } }
+        @if op.uma.is_some() {
+            p { a href=(uma::REQUESTS) { "Requests for access" } ", for the owner" }
+        }
         h2 { "Who can sign in" }
         ul { @for user in &op.options.users { li { code { (user.name) } } } }
     };

@@ -23,6 +23,10 @@ pub(crate) struct Client {
     pub(crate) backchannel_logout_uri: Option<String>,
     pub(crate) backchannel_logout_session_required: bool,
     pub(crate) scope: Vec<String>,
+    /// Where claims gathering may return to (UMA 2.0 Grant, section 2).
+    pub(crate) claims_redirect_uris: Vec<String>,
+    /// Whether it gets RPTs that are JWTs.
+    pub(crate) rpt_as_jwt: bool,
 }
 
 /// A browser, known by its cookie, signed in or not.

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each suite uses its own part")]
 
+pub mod uma;
+
 use oxd_dev::{DevServer, Options, Provider, ProviderOptions};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -44,6 +46,13 @@ impl Answer {
         assert_eq!(self.media_type, "application/json");
         assert!(self.json["error_description"].is_string(), "{self:?}");
         assert!(self.json.get("details").is_some(), "{self:?}");
+    }
+
+    /// Fails unless it is this word of the authorization server's and nothing else.
+    #[track_caller]
+    pub fn is_refused(&self, status: u16, error: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.json, json!({ "error": error }));
     }
 
     /// Fails unless it is a success; gives its JSON.
@@ -330,4 +339,13 @@ impl Browser {
     pub fn cookie_names(&self) -> Vec<String> {
         self.cookies.lock().unwrap().keys().cloned().collect()
     }
+}
+
+/// The claims of a JWT, without a look at its signature.
+#[track_caller]
+pub fn claims(jwt: &str) -> Value {
+    use base64::Engine as _;
+    let part = jwt.split('.').nth(1).expect("a JWT");
+    let part = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part);
+    serde_json::from_slice(&part.expect("base64url")).expect("claims")
 }
