@@ -94,6 +94,30 @@ impl<'r> Place<'r> {
         send(self.request, &answer)
     }
 
+    /// Whether a bearer token or an RPT has been taken here for this request.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether the request brings a bearer token, or something in its form.
+    pub fn brings_token(&self) -> bool {
+        oxd_core::access::has_bearer_header(&self.view)
+    }
+
+    /// Whether a script or an API client has sent the request.
+    pub fn is_script(&self) -> bool {
+        self.view.is_script()
+    }
+
+    /// Whether the request has a session that this place accepts.
+    pub fn has_session(&self) -> bool {
+        let Some(env) = self.session_env() else {
+            return false;
+        };
+        let found = self.visit(|visit| oxd_core::access::known(&env, visit.held, visit.memory));
+        matches!(found, Ok(Some(_)))
+    }
+
     /// Runs an access decision.
     pub fn visit<A>(&self, decision: impl FnOnce(&Visit<'_, 'r>) -> A) -> A {
         let request = self.request;

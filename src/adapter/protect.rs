@@ -5,12 +5,14 @@ use std::borrow::Cow;
 
 use oxd_core::access::rule::{Rule, Verdict};
 use oxd_core::access::{
-    Admission, Admitted, Held, brings_token, enter, enter_without_site, greet, known, refuse, token_for_rule,
+    self, Admission, Admitted, Held, brings_token, enter, enter_without_site, greet, identity_of_rpt, known,
+    refuse, token_for_rule,
 };
 use oxd_core::base::Failure;
 use oxd_core::config::UnauthAction;
 use oxd_core::http::cookie;
 use oxd_core::session::{self, Opened, Via};
+use oxd_core::uma::{Decision, Unopened};
 
 use super::child;
 use super::context::Place;
@@ -34,6 +36,17 @@ pub fn authenticate(request: Request<'_>) -> Status {
         return Status::Declined;
     };
     let place = Place::of(request, config);
+    if request.has_user() && place.has_token() {
+        // An RPT has opened the place already; another rule asks for a user.
+        return Status::Ok;
+    }
+    if let Some(unopened) = request.own_state().and_then(|state| state.unopened)
+        && place.settings.bearer().is_none()
+        && (place.brings_token() || place.is_script())
+        && !place.has_session()
+    {
+        return answer_unopened(request, &place, unopened);
+    }
     let admission = place.visit(|visit| {
         let decided = place.decide(|ctx| enter(ctx, visit));
         decided.unwrap_or_else(|missing| enter_without_site(&place.env(), visit.is_subrequest, &missing))
@@ -43,6 +56,14 @@ pub fn authenticate(request: Request<'_>) -> Status {
         request.set_user(c"".into());
     }
     carry_out(request, &place, admission)
+}
+
+/// Answers a client whose RPT, or its absence, has not opened the resource.
+fn answer_unopened<'r>(request: Request<'r>, place: &Place<'r>, unopened: Unopened<'r>) -> Status {
+    if request.is_subrequest() {
+        return Status::Http(401);
+    }
+    place.answer(send_early, |ctx| access::unopened(ctx, unopened))
 }
 
 /// Applies an access decision to the request.
@@ -74,7 +95,8 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
     }
     make_private(request);
     keep(request, place, &admitted.session, admitted.is_renewed);
-    hide_token(request, place, &admitted.session);
+    let hides = place.settings.bearer().is_some_and(|bearer| !bearer.pass);
+    hide_token(request, &admitted.session, hides);
     request.set_user(user);
     request.set_auth_type(c"oxd");
     identity::publish(request, &place.settings, &admitted.session);
@@ -82,8 +104,7 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
 }
 
 /// `OxdBearerPass Off`: takes the header away from the application, which the token is not meant for.
-fn hide_token<'r>(request: Request<'r>, place: &Place<'r>, identity: &Opened<'r>) {
-    let hides = place.settings.bearer().is_some_and(|bearer| !bearer.pass);
+fn hide_token<'r>(request: Request<'r>, identity: &Opened<'r>, hides: bool) {
     if identity.via != Via::Bearer || !hides {
         return;
     }
@@ -128,7 +149,9 @@ pub fn session_for_expression(request: Request<'_>) -> Option<Opened<'_>> {
 fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
     let env = place.session_env()?;
     let found = place.visit(|visit| {
-        if brings_token(&env) {
+        if let Some(known) = visit.token.and_then(Opened::of_token) {
+            Ok(Some(known))
+        } else if brings_token(&env) {
             place
                 .decide(|ctx| token_for_rule(ctx, visit))
                 .and_then(|found| found)
@@ -162,6 +185,9 @@ pub enum Answer {
 
 /// Checks a rule for a request. The rule needs a user first, then it checks the session.
 pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
+    if !R::NEEDS_USER {
+        return check_request(request, rule);
+    }
     if !request.has_user() {
         return Answer::NoUser;
     }
@@ -194,6 +220,59 @@ pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
     }
 }
 
+/// Checks a rule that is about the request itself.
+fn check_request<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
+    let unmet = || match request.has_user() {
+        true => Answer::Denied,
+        false => Answer::NoUser,
+    };
+    if request.own_state().is_some_and(|state| state.unopened.is_some()) {
+        return unmet();
+    }
+    let config = request.config().filter(|config| config.configured);
+    let Some(place) = config.map(|config| Place::of(request, config)) else {
+        return unmet();
+    };
+    let method = request.method_name().to_string_lossy();
+    let keep_text = |text: &str| request.pool().text(text.as_bytes()).to_str().unwrap_or_default();
+    let unopened = match place.decide(|ctx| rule.decide(ctx, &method)) {
+        Ok(None) => return unmet(),
+        Ok(Some(Decision::Open)) => return Answer::Granted,
+        Ok(Some(Decision::Granted(record))) => match place.visit(|visit| identity_of_rpt(&record, visit)) {
+            Ok(identity) => {
+                become_client(request, &place, &identity);
+                return Answer::Granted;
+            }
+            Err(failure) => Unopened::Refused(failure.reason, keep_text(&failure.detail)),
+        },
+        Ok(Some(Decision::Ticket(challenge))) => Unopened::Ticket(keep_text(&challenge)),
+        Ok(Some(Decision::Refused(failure))) | Err(failure) => {
+            Unopened::Refused(failure.reason, keep_text(&failure.detail))
+        }
+    };
+    request.update_state(|state| state.unopened = Some(unopened));
+    unmet()
+}
+
+/// The identity of an RPT for the application, unless the request has a user already.
+fn become_client<'r>(request: Request<'r>, place: &Place<'r>, identity: &Opened<'r>) {
+    if request.has_user() {
+        return;
+    }
+    make_private(request);
+    keep(request, place, identity, false);
+    hide_token(
+        request,
+        identity,
+        !place.settings.bearer().is_some_and(|bearer| bearer.pass),
+    );
+    if let Some(user) = identity.user(&place.settings.identity) {
+        request.set_user(request.pool().text(&user).into());
+        request.set_auth_type(c"oxd");
+    }
+    identity::publish(request, &place.settings, identity);
+}
+
 /// The check_authz hook, before mod_authz_core's own. It evaluates the same rules, but responds 403 to a user that they
 /// reject: httpd would respond 401, as if another password could help.
 pub fn authorize(request: Request<'_>) -> Status {
@@ -211,6 +290,9 @@ fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
     let unmet = request.own_state().map(|state| state.unmet).unwrap_or_default();
     let held = request.state().session;
     let place = Place::of(request, config);
+    if let Some(unopened) = request.own_state().and_then(|state| state.unopened) {
+        return answer_unopened(request, &place, unopened);
+    }
     let token = place.visit(|visit| visit.token.and_then(Opened::of_token));
     place.answer(send_early, |ctx| {
         let reopen = |held: Held<'r>| session::reopen(&ctx.settings.session, ctx.now, held.bytes, held.used);

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use oxd_core::access::rule::{AcrRule, ClaimRule, Rule, ScopeRule};
+use oxd_core::access::rule::{AcrRule, ClaimRule, Rule, ScopeRule, UmaRule};
 use oxd_core::base::Level;
 use oxd_core::session::claims::lookup;
 
@@ -27,6 +27,7 @@ pub unsafe fn register(pool: *mut sys::apr_pool_t) {
         register_one::<ClaimRule>(pool);
         register_one::<AcrRule>(pool);
         register_one::<ScopeRule>(pool);
+        register_one::<UmaRule>(pool);
     }
 }
 

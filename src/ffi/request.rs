@@ -194,6 +194,15 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// The method's name; `HEAD` where httpd reads it as a GET without a body.
+    pub fn method_name(self) -> &'r CStr {
+        match self.method() {
+            Method::Head => c"HEAD",
+            // SAFETY: httpd's texts of a request live in its pool.
+            _ => unsafe { self.text(self.rec().method) }.unwrap_or(c""),
+        }
+    }
+
     /// The decoded path.
     pub fn path(self) -> Option<&'r CStr> {
         // SAFETY: as for `method`.

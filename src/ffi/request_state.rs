@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 
 use oxd_core::access::Held;
 use oxd_core::access::rule::Unmet;
+use oxd_core::uma::Unopened;
 
 /// The module's state of a request, which its subrequests and internal redirects share.
 #[derive(Clone, Copy, Default)]
@@ -18,6 +19,8 @@ pub struct RequestState<'r> {
     pub authorization: Option<&'r CStr>,
     /// Whether the session cookie has already been renewed.
     pub renewed: bool,
+    /// Why an RPT, or its absence, did not open the resource.
+    pub unopened: Option<Unopened<'r>>,
     /// What the rules wanted and did not find.
     pub unmet: Unmet<'r>,
     /// Whether the rules are being evaluated before authentication.

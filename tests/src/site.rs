@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oxd_dev::{Addresses, DevServer, Options, Provider, ProviderOptions, Site, Tls, User};
+use oxd_dev::{Addresses, DevServer, Options, Provider, ProviderOptions, Site, Tls, UmaSite, User};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -42,6 +42,7 @@ pub struct SiteBuilder {
     directives: String,
     others: Vec<String>,
     protect: bool,
+    uma: bool,
     defaults: bool,
     credentials: Credentials,
 }
@@ -75,6 +76,7 @@ impl TestSite {
             directives: String::new(),
             others: Vec::new(),
             protect: true,
+            uma: false,
             defaults: true,
             credentials: Credentials::File,
         }
@@ -229,6 +231,12 @@ impl SiteBuilder {
         self
     }
 
+    /// Registers the site for UMA, with `BASE/claims` to come back to.
+    pub fn uma(mut self) -> SiteBuilder {
+        self.uma = true;
+        self
+    }
+
     /// Leaves `/app` open.
     pub fn unprotected(mut self) -> SiteBuilder {
         self.protect = false;
@@ -310,13 +318,21 @@ impl SiteBuilder {
             let home = Url::parse(&redirect_uris[0]).expect("a redirect URI");
             let frame = home.join(&format!("{base}/frontchannel-logout"));
             let frame = String::from(frame.expect("an address"));
-            let site = oxd.try_register(&Addresses {
+            let addresses = Addresses {
                 redirect_uris,
                 post_logout_redirect_uris: vec![below("/logout")],
                 frontchannel_logout_uri: logout.frontchannel.then_some(frame),
                 backchannel_logout_uri: logout.backchannel.then(|| below("/backchannel-logout")),
                 backchannel_logout_session_required: !logout.by_user,
-            });
+            };
+            let uma = UmaSite {
+                claims_redirect_uris: vec![below("/claims")],
+                ..UmaSite::default()
+            };
+            let site = match self.uma {
+                true => oxd.try_register_uma(&addresses, &uma),
+                false => oxd.try_register(&addresses),
+            };
             site.unwrap_or_else(|why| panic!("the site cannot be registered: {why}"))
         };
         let site = register(&base, uris);

@@ -22,3 +22,4 @@ pub mod shm;
 #[allow(missing_docs)]
 mod testing;
 pub mod tokens;
+pub mod uma;

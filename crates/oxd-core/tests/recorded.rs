@@ -67,6 +67,9 @@ fn typed(command: Command, members: Map<String, Value>) -> Result<(), String> {
         "get-client-token" => read::<commands::client_token::GetClientToken<'_>>(members),
         "get-discovery" => read::<commands::discovery::GetDiscovery<'_>>(members),
         "health-check" => read::<commands::health_check::HealthCheck>(members),
+        "introspect-rpt" => read::<commands::introspect_rpt::IntrospectRpt<'_>>(members),
+        "uma-rs-check-access" => read::<commands::uma_check_access::UmaCheckAccess<'_>>(members),
+        "uma-rs-protect" => read::<commands::uma_protect::UmaProtect<'_>>(members),
         "introspect-access-token" => {
             read::<commands::introspect_access_token::IntrospectAccessToken<'_>>(members)
         }
@@ -205,9 +208,9 @@ introspect-access-token 200: taken
 introspect-access-token 400: invalid_oxd_id -> oxd_answer
 introspect-access-token 400: invalid_request -> oxd_answer
 introspect-access-token 400: of oxd's framework -> oxd_answer
-introspect-access-token 401: of oxd's framework -> client_token_refused
+introspect-access-token 401: of oxd's framework -> oxd_answer
 introspect-access-token 403: blank_access_token -> client_token_refused
-introspect-access-token 403: of oxd's framework -> client_token_refused
+introspect-access-token 403: of oxd's framework -> oxd_answer
 introspect-access-token 404: of oxd's framework -> oxd_answer
 introspect-access-token 429: of oxd's framework -> oxd_answer
 introspect-access-token 500: internal_error -> oxd_answer
@@ -215,6 +218,13 @@ introspect-access-token 500: logged by oxd -> oxd_answer
 introspect-access-token 500: no_connect_discovery_response -> oxd_answer
 introspect-access-token 500: not of oxd -> oxd_answer
 introspect-access-token 503: not of oxd -> oxd_answer
+introspect-rpt 200: taken
+introspect-rpt 400: invalid_oxd_id -> oxd_answer
+introspect-rpt 403: blank_access_token -> client_token_refused
+introspect-rpt 500: internal_error -> oxd_answer
+introspect-rpt 500: logged by oxd -> oxd_answer
+introspect-rpt 500: no_connect_discovery_response -> oxd_answer
+introspect-rpt 500: no_uma_discovery_response -> oxd_answer
 register-site 200: taken
 register-site 400: invalid_client_secret -> oxd_answer
 register-site 400: invalid_op_host_and_configuration_endpoint -> oxd_answer
@@ -223,6 +233,34 @@ register-site 500: no_client_id_returned -> oxd_answer
 register-site 500: no_connect_discovery_response -> oxd_answer
 remove-site 200: taken
 remove-site 400: invalid_oxd_id -> oxd_answer
+uma-rs-check-access 200: taken
+uma-rs-check-access 400: invalid_http_method -> oxd_answer
+uma-rs-check-access 400: invalid_oxd_id -> oxd_answer
+uma-rs-check-access 400: invalid_path_parameter -> oxd_answer
+uma-rs-check-access 400: invalid_request -> uma_unprotected
+uma-rs-check-access 400: of oxd's framework -> oxd_answer
+uma-rs-check-access 403: blank_access_token -> client_token_refused
+uma-rs-check-access 403: of oxd's framework -> oxd_answer
+uma-rs-check-access 500: internal_error -> oxd_answer
+uma-rs-check-access 500: logged by oxd -> oxd_answer
+uma-rs-check-access 500: no_connect_discovery_response -> oxd_answer
+uma-rs-check-access 500: no_uma_discovery_response -> oxd_answer
+uma-rs-check-access 500: not of oxd -> oxd_answer
+uma-rs-protect 200: taken
+uma-rs-protect 400: http_method_not_unique -> oxd_answer
+uma-rs-protect 400: invalid_oxd_id -> oxd_answer
+uma-rs-protect 400: invalid_scope_expression -> oxd_answer
+uma-rs-protect 400: invalid_uma_request -> oxd_answer
+uma-rs-protect 400: of oxd's framework -> oxd_answer
+uma-rs-protect 400: uma_protection_exists -> oxd_answer
+uma-rs-protect 403: blank_access_token -> client_token_refused
+uma-rs-protect 403: of oxd's framework -> oxd_answer
+uma-rs-protect 404: of oxd's framework -> oxd_answer
+uma-rs-protect 500: internal_error -> oxd_answer
+uma-rs-protect 500: logged by oxd -> oxd_answer
+uma-rs-protect 500: no_connect_discovery_response -> oxd_answer
+uma-rs-protect 500: no_uma_discovery_response -> oxd_answer
+uma-rs-protect 500: not of oxd -> oxd_answer
 update-site 200: taken
 update-site 400: invalid_oxd_id -> oxd_answer
 update-site 500: internal_error -> oxd_answer

@@ -15,6 +15,7 @@ use crate::members;
 use crate::problem::{EXIT_STATUSES, Outcome, Problem};
 use crate::route::Route;
 use crate::site::SiteFile;
+use crate::uma::Uma;
 
 /// The site file that is meant when none is named.
 pub const SITE_FILE: &str = "oxd-site.json";
@@ -56,6 +57,10 @@ pub enum Command {
     /// Goes the module's way to oxd step by step. Each check is one line: ok, warning, failed or skipped, what was
     /// found, and what to do. Checks that cannot run because of an earlier one are skipped.
     Check(Box<Check>),
+    /// Register, check and show the UMA resources of a site
+    ///
+    /// Pages at places with Require oxd-uma are resources of their owners at the provider.
+    Uma(Box<Uma>),
     /// Make a key for OxdCryptoKey
     ///
     /// 32 random bytes in base64. Without --out the key itself is printed.

@@ -46,7 +46,11 @@ pub fn manual(screen: &Screen, args: &Manual) -> Outcome {
     };
     write(&whole, "oxdctl")?;
     for command in whole.get_subcommands().filter(|command| !command.is_hide_set()) {
-        write(command, &format!("oxdctl-{}", command.get_name()))?;
+        let name = format!("oxdctl-{}", command.get_name());
+        write(command, &name)?;
+        for part in command.get_subcommands() {
+            write(part, &format!("{name}-{}", part.get_name()))?;
+        }
     }
     screen.json(json!({"ok": true, "files": written}));
     for file in written {

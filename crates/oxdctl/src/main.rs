@@ -26,6 +26,7 @@ mod route;
 mod screen;
 mod secret_source;
 mod site;
+mod uma;
 mod update;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
             Ok(false) => return ExitCode::from(problem::Kind::No.status()),
             Err(problem) => Err(problem),
         },
+        Command::Uma(args) => uma::run(&screen, args),
         Command::Key(args) => key::run(&screen, args),
         Command::Explain(args) => explain::run(&screen, args),
         Command::Completions(args) => generated::completions(&screen, args),

@@ -9,14 +9,17 @@ use std::path::Path;
 use common::run_in;
 use oxd_core::oxd::Cause;
 
-const COMMANDS: [&str; 7] = [
-    "register",
-    "update",
-    "remove",
-    "check",
-    "key",
-    "explain",
-    "completions",
+const COMMANDS: [&[&str]; 10] = [
+    &["register"],
+    &["update"],
+    &["remove"],
+    &["check"],
+    &["uma", "protect"],
+    &["uma", "check"],
+    &["uma", "show"],
+    &["key"],
+    &["explain"],
+    &["completions"],
 ];
 
 fn source(path: &str) -> String {
@@ -38,7 +41,9 @@ fn the_page_has_every_option_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let mut known: BTreeSet<String> = options(&run_in(folder.path(), &["--help"]).out);
     for command in COMMANDS {
-        known.extend(options(&run_in(folder.path(), &[command, "--help"]).out));
+        known.extend(options(
+            &run_in(folder.path(), &[command, &["--help"][..]].concat()).out,
+        ));
     }
     // Of the hidden command.
     known.insert("--out".to_owned());

@@ -1,4 +1,4 @@
-//! Good and bad values of the directives for bearer tokens.
+//! Good and bad values of the directives for bearer tokens and UMA.
 
 use oxd_tests::Httpd;
 
@@ -15,6 +15,12 @@ pub(super) const BEARER: &[Bad] = &[
     ("OxdBearerRealm", "\"\"", "(?i)allowed: .*"),
     ("OxdBearerRealm", "caf\u{e9}", "ASCII"),
     ("OxdResourceMetadata", "sometimes", SWITCH),
+    ("OxdUmaResources", "/nonexistent/resources.json", "(?i)json"),
+    ("OxdUmaResources", "${ROOT}/not.json", "(?i)json"),
+    ("OxdUmaResources", "${ROOT}/list.json", "(?i)json"),
+    ("OxdUmaPath", "\"\"", "(?i)allowed: .*"),
+    ("OxdUmaCache", "2h", TIME),
+    ("OxdUmaUnprotected", "On", "deny, allow"),
 ];
 
 #[test]
@@ -36,6 +42,9 @@ fn good_values_of_bearer_tokens_are_taken() {
         "OxdBearerPass On",
         "OxdBearerRealm \"my photos\"",
         "OxdResourceMetadata On",
+        "OxdUmaPath /photos/?",
+        "OxdUmaCache 0",
+        "OxdUmaUnprotected allow",
     ]);
 }
 

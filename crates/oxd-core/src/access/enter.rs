@@ -9,9 +9,10 @@ use crate::base::{Failure, Seconds, SiteId};
 use crate::bearer::{self, Presented, presented};
 use crate::config::{BearerSettings, UnauthAction};
 use crate::flow::Ctx;
-use crate::http::{Form, RequestEnv, Response};
+use crate::http::{Form, Request, RequestEnv, Response};
 use crate::login;
 use crate::session::{self, Opened, SessionEnv, Via};
+use crate::uma::{self, Unopened};
 
 /// A session that was opened for this request before, or for the one that it came from.
 #[derive(Clone, Copy)]
@@ -173,6 +174,11 @@ pub fn enter_without_site<'r>(env: &RequestEnv<'_>, is_subrequest: bool, missing
     }
 }
 
+/// Whether a request brings a bearer token, or something in its form, whatever a place makes of it.
+pub fn has_bearer_header(request: &dyn Request) -> bool {
+    !matches!(presented(request), Presented::Nothing)
+}
+
 /// Whether the request brings something that this place takes for a bearer token: then [`token_for_rule`] tells its
 /// identity, and no session does.
 pub fn brings_token(env: &RequestEnv<'_>) -> bool {
@@ -219,6 +225,19 @@ fn find<'r>(
         )),
         _ => session::open(env, memory),
     }
+}
+
+/// The identity of an RPT's record, in memory that lives as long as the request.
+///
+/// # Errors
+/// The record cannot be read.
+pub fn identity_of_rpt<'r>(record: &[u8], visit: &Visit<'_, 'r>) -> Result<Opened<'r>, Failure> {
+    bearer::opened(record, visit.memory)
+}
+
+/// The answer to a client whose RPT does not open what it asks for, or that brings none.
+pub fn unopened(ctx: &Ctx<'_>, why: Unopened<'_>) -> Response {
+    uma::answer(ctx, why)
 }
 
 /// The response to a user that the location's rules reject. `identity` is the request's session or token.

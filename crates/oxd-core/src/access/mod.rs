@@ -9,6 +9,6 @@ pub mod rule;
 pub use rule::Unmet;
 
 pub use enter::{
-    Admission, Admitted, Held, Visit, brings_token, enter, enter_without_site, greet, known, refuse,
-    token_for_rule,
+    Admission, Admitted, Held, Visit, brings_token, enter, enter_without_site, greet, has_bearer_header,
+    identity_of_rpt, known, refuse, token_for_rule, unopened,
 };

@@ -249,6 +249,24 @@ reasons! {
         code: "invalid_request", status: 400, level: Info,
         title: "The request is not valid", text: "The Authorization header cannot be understood.", remedy: "",
     }
+    /// A path of a place with `Require oxd-uma` is no registered resource.
+    UmaUnprotected {
+        code: "uma_unprotected", status: 403, level: Warning,
+        title: "You cannot see this page", text: "This address is not shared with anybody.",
+        remedy: "oxdctl uma protect registers the resources of OxdUmaResources; OxdUmaUnprotected allow lets requests to \
+                 other paths in",
+    }
+    /// The client has no RPT, or one that does not open the resource.
+    UmaTicket {
+        code: "uma_ticket", status: 401, level: Debug,
+        title: "A permission is needed", text: "This needs a permission token (RPT) of its owner's.", remedy: "",
+    }
+    /// oxd refuses access and gives no ticket.
+    UmaDenied {
+        code: "uma_denied", status: 403, level: Warning,
+        title: "You cannot see this page", text: "The authorization service did not answer for this address.",
+        remedy: "see oxd's log: the provider gave no permission ticket",
+    }
     /// A token or a session lacks a scope of `Require oxd-scope`.
     InsufficientScope {
         code: "insufficient_scope", status: 403, level: Info,

@@ -91,7 +91,7 @@ pub(crate) fn forbidden(
 }
 
 /// The answer where nobody can say whether a token works.
-fn unavailable(env: &RequestEnv<'_>, failure: &Failure) -> Response {
+pub(crate) fn unavailable(env: &RequestEnv<'_>, failure: &Failure) -> Response {
     let mut answer = env.refuse(failure, None, None);
     // What has gone wrong behind it is not the client's: it may come again.
     if matches!(failure.reason.status(), 502 | 504) {

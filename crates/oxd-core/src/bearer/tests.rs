@@ -78,12 +78,7 @@ fn merge(all: &mut Value, changes: &Value) {
 }
 
 fn refusal(status: u16, word: &str) -> Error {
-    let Error::Answer(mut bad) = BadAnswer::scripted(IntrospectAccessToken::COMMAND, status, "said by oxd")
-    else {
-        unreachable!("a scripted error is an answer");
-    };
-    bad.error = word.to_owned();
-    Error::Answer(bad)
+    BadAnswer::scripted_as(IntrospectAccessToken::COMMAND, status, word, "said by oxd")
 }
 
 fn no_answer(cause: Cause) -> Error {

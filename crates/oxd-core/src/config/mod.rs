@@ -9,6 +9,7 @@ mod raw;
 pub mod resources;
 mod settings;
 mod types;
+mod uma;
 pub mod value;
 
 pub use bearer::{BearerCache, BearerMode, BearerSettings, ResourceMetadata};
@@ -26,3 +27,4 @@ pub(crate) use types::{
 };
 #[cfg(test)]
 pub(crate) use types::{RemoteUser, SessionStore};
+pub use uma::UmaSettings;

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::bearer::{BearerCache, BearerMode, ResourceMetadata};
 use super::client_auth::ClientAuth;
+use super::resources::Resources;
 use super::types::*;
 use crate::base::{KeyRing, Seconds, Secret};
 
@@ -58,6 +59,14 @@ settings! {
     bearer_realm: &'a String,
     /// `OxdResourceMetadata`
     resource_metadata: &'a ResourceMetadata,
+    /// `OxdUmaResources`
+    uma_resources: &'a Resources,
+    /// `OxdUmaPath`
+    uma_path: &'a String,
+    /// `OxdUmaCache`
+    uma_cache: Seconds,
+    /// `OxdUmaUnprotected`: whether such paths are open
+    uma_open_elsewhere: bool,
     /// `OxdServerCAFile`
     server_ca: &'a CaFile,
     /// `OxdServerVerify`
@@ -176,6 +185,11 @@ pub(super) mod defaults {
     };
     /// `OxdBearerPass`
     pub(crate) const BEARER_PASS: bool = false;
+
+    /// `OxdUmaCache`
+    pub(crate) const UMA_CACHE: Seconds = Seconds(10);
+    /// `OxdUmaUnprotected`
+    pub(crate) const UMA_OPEN_ELSEWHERE: bool = false;
 
     /// `OxdScope`
     pub(crate) static SCOPE: Lazy<Vec<String>> =

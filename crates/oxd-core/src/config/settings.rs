@@ -13,6 +13,7 @@ use super::client_auth::ClientAuth;
 use super::raw::RawSettings;
 use super::raw::defaults;
 use super::types::*;
+use super::uma::UmaSettings;
 use crate::base::{KeyRing, Seconds, Secret, SiteId, Store};
 
 /// Defaults that depend on the running server.
@@ -179,6 +180,7 @@ impl fmt::Debug for Settings<'_> {
             .field("cookie", &self.cookie)
             .field("identity", &self.identity)
             .field("bearer", &self.bearer())
+            .field("uma", &self.uma())
             .finish_non_exhaustive()
     }
 }
@@ -251,6 +253,21 @@ impl<'a> Settings<'a> {
     #[inline]
     pub fn bearer(&self) -> Option<BearerSettings<'a>> {
         self.raw.bearer()
+    }
+
+    /// UMA; `None` where the place names neither resources nor a path.
+    pub fn uma(&self) -> Option<UmaSettings<'a>> {
+        let raw = self.raw;
+        if raw.uma_resources.is_none() && raw.uma_path.is_none() {
+            return None;
+        }
+        Some(UmaSettings {
+            resources: raw.uma_resources,
+            path: text(raw.uma_path),
+            cache: raw.uma_cache.unwrap_or(defaults::UMA_CACHE),
+            tokens: raw.bearer_cache.unwrap_or(defaults::BEARER_CACHE).tokens,
+            open_elsewhere: raw.uma_open_elsewhere.unwrap_or(defaults::UMA_OPEN_ELSEWHERE),
+        })
     }
 
     /// Signing in and out; resolved on demand.

@@ -55,11 +55,16 @@ pub enum Error {
 impl BadAnswer {
     /// An error of oxd with this description.
     pub fn scripted(command: Command, status: u16, description: &str) -> Error {
+        Self::scripted_as(command, status, "scripted", description)
+    }
+
+    /// The same with this word.
+    pub fn scripted_as(command: Command, status: u16, error: &str, description: &str) -> Error {
         let mut bad = Self {
             at: "http://oxd/scripted".to_owned(),
             command,
             status,
-            error: "scripted".to_owned(),
+            error: error.to_owned(),
             description: description.to_owned(),
             details: String::new(),
             passed_through: None,
@@ -102,7 +107,7 @@ impl Error {
             Error::Answer(bad) if bad.status == 200 => Reason::OxdAnswer,
             Error::Answer(bad) => match (bad.reason, bad.status) {
                 (Some(reason), _) => reason,
-                (None, 401 | 403) => Reason::ClientTokenRefused,
+                _ if self.is_about_client_token() => Reason::ClientTokenRefused,
                 (None, _) => Reason::OxdAnswer,
             },
             Error::Unusable { .. } => Reason::OxdAnswer,

@@ -20,6 +20,9 @@ pub(crate) struct FakeOxd {
     pub failure: Option<(&'static str, Reason)>,
     pub keys: Vec<Value>,
     pub issuer: Option<String>,
+    /// The answers of `introspect-rpt` and of `uma-rs-check-access`, the latter by `rpt`.
+    pub rpt: Result<Value, oxd::Error>,
+    pub access: fn(&Map<String, Value>) -> Result<Value, oxd::Error>,
     /// The answer of `introspect-access-token`.
     pub introspection: Result<Value, oxd::Error>,
 }
@@ -35,6 +38,8 @@ impl Default for FakeOxd {
             keys: Vec::new(),
             issuer: None,
             introspection: Ok(json!({"active": false})),
+            rpt: Ok(json!({"active": false})),
+            access: |_| Ok(json!({"access": "granted"})),
         }
     }
 }
@@ -117,6 +122,8 @@ impl Call for FakeOxd {
                     "id_token": "e30.e30.sig", "id_token_claims": claims,
                 }))
             }
+            "introspect-rpt" => object(self.rpt.clone()?),
+            "uma-rs-check-access" => object((self.access)(&request)?),
             "introspect-access-token" => object(self.introspection.clone()?),
             "get-user-info" => object(self.user_info.clone()),
             "get-logout-uri" => object(json!({"uri": "https://op/end_session"})),

@@ -4,26 +4,38 @@
 mod acr;
 mod claim;
 mod scope;
+mod uma;
 
 pub use acr::AcrRule;
 pub use claim::ClaimRule;
 pub use scope::ScopeRule;
+pub use uma::UmaRule;
 
 use std::ffi::CStr;
 
 use crate::flow::Ctx;
 use crate::session::Opened;
+use crate::uma::Decision;
 
 /// A rule behind `Require`. httpd asks it for each request of a place, once there is a user.
 pub trait Rule: Send + Sync + Sized + 'static {
     /// The name after `Require`, NUL-terminated because httpd reads it from here.
     const NAME: &'static CStr;
 
+    /// Whether the rule is about users; else [`Rule::decide`] is asked, with a user or without.
+    const NEEDS_USER: bool = true;
+
     /// Parses the arguments after the name; the error is the line that `configtest` prints.
     fn parse(words: &[String]) -> Result<Self, String>;
 
     /// Whether a session meets the rule. A rule may call oxd.
     fn check<'s>(&'s self, ctx: &Ctx<'_>, session: &Opened<'_>) -> Verdict<'s>;
+
+    /// The decision about a request with this method, whoever sends it; `None` where it depends on a user who has to sign
+    /// in first.
+    fn decide(&self, _: &Ctx<'_>, _: &str) -> Option<Decision> {
+        None
+    }
 }
 
 /// The result of a rule.

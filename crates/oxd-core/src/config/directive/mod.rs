@@ -8,6 +8,7 @@ mod reference;
 mod server;
 mod session;
 mod site;
+mod uma;
 
 pub use reference::{GROUPS, INTRODUCTION, reference_page};
 
@@ -67,6 +68,8 @@ pub enum Group {
     Identity,
     /// Bearer tokens.
     Bearer,
+    /// UMA.
+    Uma,
     /// Logouts.
     Logout,
 }
@@ -156,7 +159,8 @@ pub const COUNT: usize = server::TABLE.len()
     + session::TABLE.len()
     + cookie::TABLE.len()
     + identity::TABLE.len()
-    + bearer::TABLE.len();
+    + bearer::TABLE.len()
+    + uma::TABLE.len();
 
 /// All directives, in the order of the reference.
 pub static TABLE: [&Directive; COUNT] = {
@@ -168,6 +172,7 @@ pub static TABLE: [&Directive; COUNT] = {
         cookie::TABLE,
         identity::TABLE,
         bearer::TABLE,
+        uma::TABLE,
     ];
     let mut table = [&server::TABLE[0]; COUNT];
     let (mut part, mut at) = (0, 0);

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use super::{Group, TABLE};
 
 /// The sections of the reference with their titles.
-pub const GROUPS: [(Group, &str); 6] = [
+pub const GROUPS: [(Group, &str); 7] = [
     (Group::Site, "Site: connection to oxd and registration"),
     (Group::Login, "Login"),
     (Group::Session, "Session"),
     (Group::Identity, "Identity"),
     (Group::Bearer, "Bearer tokens"),
+    (Group::Uma, "UMA"),
     (Group::Logout, "Logout"),
 ];
 

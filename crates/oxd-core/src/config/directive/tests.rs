@@ -178,6 +178,7 @@ const DEFAULT_IN_WORDS: &[&str] = &[
     "not sent",
     "the site's client_id for JWTs, not checked otherwise",
     "the request's host",
+    "the path of OxdUmaResources that matches",
     "login where the unmet rule is oxd-acr, else 403",
     "the handler's own page",
     "random per server start, kept across graceful restarts",

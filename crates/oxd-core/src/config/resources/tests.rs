@@ -12,6 +12,9 @@ fn file(resources: &[(&str, &[&str])]) -> Result<Resources, String> {
     Resources::parse(json!({ "resources": list }).to_string().as_bytes())
 }
 
+/// Path and method of a request, and the resource that it falls under.
+type Row = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
 #[test]
 fn a_request_falls_under_the_most_specific_path() {
     let resources = file(&[
@@ -30,7 +33,7 @@ fn a_request_falls_under_the_most_specific_path() {
         ("??", &["PUT"]),
     ])
     .unwrap();
-    let rows: &[(&str, &str, Option<(&str, &str)>)] = &[
+    let rows: &[Row] = &[
         ("/photo", "GET", Some(("/photo", "GET"))),
         ("/photo", "get", Some(("/photo", "GET"))),
         ("/photo", "HEAD", Some(("/photo", "GET"))),

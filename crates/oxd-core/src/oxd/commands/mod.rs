@@ -8,6 +8,7 @@ pub mod client_token;
 pub mod discovery;
 pub mod health_check;
 pub mod introspect_access_token;
+pub mod introspect_rpt;
 pub mod jwks;
 pub mod logout_uri;
 pub mod refresh;
@@ -15,6 +16,8 @@ pub mod register_site;
 pub mod remove_site;
 pub mod rp;
 pub mod tokens_by_code;
+pub mod uma_check_access;
+pub mod uma_protect;
 pub mod update_site;
 pub mod user_info;
 
@@ -35,6 +38,7 @@ pub const ALL: &[Command] = &[
     discovery::GetDiscovery::COMMAND,
     health_check::HealthCheck::COMMAND,
     introspect_access_token::IntrospectAccessToken::COMMAND,
+    introspect_rpt::IntrospectRpt::COMMAND,
     jwks::GetJwks::COMMAND,
     logout_uri::GetLogoutUri::COMMAND,
     refresh::GetAccessTokenByRefreshToken::COMMAND,
@@ -42,6 +46,8 @@ pub const ALL: &[Command] = &[
     remove_site::RemoveSite::COMMAND,
     rp::GetRp::COMMAND,
     tokens_by_code::GetTokensByCode::COMMAND,
+    uma_check_access::UmaCheckAccess::COMMAND,
+    uma_protect::UmaProtect::COMMAND,
     update_site::UpdateSite::COMMAND,
     user_info::GetUserInfo::COMMAND,
 ];

@@ -1,0 +1,60 @@
+//! `Require oxd-uma`: an RPT opens the resource that the request falls under (UMA 2.0).
+
+use std::ffi::CStr;
+
+use super::{Rule, Verdict};
+use crate::base::{Failure, Reason};
+use crate::bearer::{Presented, presented};
+use crate::config::value::is_scope_token;
+use crate::flow::Ctx;
+use crate::session::Opened;
+use crate::uma::{self, Decision};
+
+/// `Require oxd-uma`
+#[derive(Debug)]
+pub struct UmaRule(Vec<String>);
+
+impl Rule for UmaRule {
+    const NAME: &'static CStr = c"oxd-uma";
+    const NEEDS_USER: bool = false;
+
+    fn parse(words: &[String]) -> Result<Self, String> {
+        let words: Vec<String> = words
+            .iter()
+            .flat_map(|word| word.split_ascii_whitespace())
+            .map(str::to_owned)
+            .collect();
+        match words.iter().find(|word| !is_scope_token(word)) {
+            Some(bad) => Err(format!("Require oxd-uma: '{}' is no scope", bad.escape_debug())),
+            None => Ok(Self(words)),
+        }
+    }
+
+    /// Sessions have no RPT.
+    fn check<'s>(&'s self, _: &Ctx<'_>, _: &Opened<'_>) -> Verdict<'s> {
+        Verdict::Unmet
+    }
+
+    fn decide(&self, ctx: &Ctx<'_>, method: &str) -> Option<Decision> {
+        let rpt = match presented(ctx.request) {
+            Presented::Token(rpt) => Some(rpt),
+            Presented::NoToken(why) => {
+                return Some(Decision::Refused(Failure::new(Reason::InvalidToken, why)));
+            }
+            Presented::Malformed(why) => {
+                return Some(Decision::Refused(Failure::new(Reason::InvalidRequest, why)));
+            }
+            // A browser's user signs in first; nobody else needs a ticket of theirs.
+            Presented::Nothing if !ctx.request.is_script() => return None,
+            Presented::Nothing => None,
+        };
+        let Some(uma) = ctx.settings.uma() else {
+            let detail = format!(
+                "{}: Require oxd-uma, but neither OxdUmaResources nor OxdUmaPath",
+                ctx.request.path()
+            );
+            return Some(Decision::Refused(Failure::new(Reason::NotConfigured, detail)));
+        };
+        Some(uma::decide(ctx, &uma, method, rpt, &self.0))
+    }
+}

@@ -1,0 +1,315 @@
+//! UMA 2.0 for API clients: httpd as the resource server of oxd's site (`uma-rs-check-access`).
+//!
+//! A client without an RPT gets a permission ticket in a challenge; a client with one is let in where oxd says so. A grant
+//! is kept for a moment, as long as the RPT and each of its permissions live at most.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::base::{Failure, Reason, Seconds, sha256_of};
+use crate::bearer;
+use crate::config::UmaSettings;
+use crate::flow::Ctx;
+use crate::http::Response;
+use crate::oxd::Request as _;
+use crate::oxd::commands::introspect_rpt::{IntrospectRpt, IntrospectedRpt};
+use crate::oxd::commands::uma_check_access::{Access, UmaCheckAccess};
+use crate::session::{self, claims};
+use crate::tokens::cache::{Answer, Finding, Refusal, TokenKey};
+use crate::tokens::jws;
+
+/// The decision about a request.
+#[derive(Debug)]
+pub enum Decision {
+    /// The RPT opens the resource; this is its record, in the form of a session's.
+    Granted(Arc<[u8]>),
+    /// The path is no resource, and such paths are open here (`OxdUmaUnprotected allow`).
+    Open,
+    /// The client needs another RPT, for which it has this challenge.
+    Ticket(String),
+    /// It is refused, or nobody knows.
+    Refused(Failure),
+}
+
+/// The resource that a request falls under.
+#[derive(Clone, Copy)]
+struct Target<'t> {
+    path: &'t str,
+    method: &'t str,
+}
+
+/// Decides about a request with this RPT, or without one. `method` is the request's.
+pub(crate) fn decide(
+    ctx: &Ctx<'_>,
+    uma: &UmaSettings<'_>,
+    method: &str,
+    rpt: Option<&str>,
+    scopes: &[String],
+) -> Decision {
+    let path = ctx.request.path();
+    let target = match target(uma, &path, method) {
+        Some(target) => target,
+        None if uma.open_elsewhere => return Decision::Open,
+        None => {
+            let detail = format!("{method} {path} falls under none of the resources (OxdUmaResources)");
+            return Decision::Refused(Failure::new(Reason::UmaUnprotected, detail));
+        }
+    };
+    match rpt {
+        None => without_grant(ctx, uma, target, ""),
+        Some(rpt) => with_rpt(ctx, uma, target, rpt, scopes),
+    }
+}
+
+fn target<'t>(uma: &UmaSettings<'t>, path: &str, method: &'t str) -> Option<Target<'t>> {
+    if let Some(path) = uma.path {
+        return Some(Target { path, method });
+    }
+    let found = uma.resources?.find(path, method)?;
+    Some(Target {
+        path: found.path,
+        method: found.method,
+    })
+}
+
+/// A hash over the RPT and all that the grant depends on.
+fn key_of(ctx: &Ctx<'_>, target: Target<'_>, rpt: &str, scopes: &[String]) -> TokenKey {
+    let server = ctx.settings.server();
+    let mut parts = vec![
+        "uma",
+        ctx.site.as_str(),
+        server.url.map_or("", |url| url.as_str()),
+        target.path,
+        target.method,
+        rpt,
+    ];
+    parts.extend(scopes.iter().map(String::as_str));
+    let parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
+    sha256_of(&parts)
+}
+
+fn with_rpt(
+    ctx: &Ctx<'_>,
+    uma: &UmaSettings<'_>,
+    target: Target<'_>,
+    rpt: &str,
+    scopes: &[String],
+) -> Decision {
+    let key = key_of(ctx, target, rpt, scopes);
+    let tokens = uma.tokens;
+    if let Some(Finding::Active(record)) = ctx.tokens.known(tokens, &key, ctx.millis) {
+        return Decision::Granted(record);
+    }
+    let _place = match ctx.oxd.wait_place() {
+        Ok(place) => place,
+        Err(error) => return Decision::Refused(error.into()),
+    };
+    // A refusal has a ticket of its own for each client: only a grant is shared.
+    let mut own = None;
+    let patience = ctx.settings.server().timeouts.connect;
+    let shared = ctx.tokens.share(tokens, &key, ctx.millis, patience, || {
+        let (decision, answer) = ask(ctx, uma, target, rpt, scopes);
+        own = Some(decision);
+        answer
+    });
+    match (own, shared) {
+        (Some(decision), _) => decision,
+        (None, Ok(Finding::Active(record))) => Decision::Granted(record),
+        (None, Ok(Finding::Failed(failure))) => Decision::Refused(failure),
+        (None, Ok(Finding::Refused(_))) => without_grant(ctx, uma, target, rpt),
+        (None, Err(_)) => {
+            let detail =
+                format!("another request's question about the same RPT has not ended after {patience:?}");
+            Decision::Refused(Failure::new(Reason::OxdTimeout, detail))
+        }
+    }
+}
+
+/// Asks oxd about an RPT; what others who bring it at the same time may share, and for how long.
+fn ask(
+    ctx: &Ctx<'_>,
+    uma: &UmaSettings<'_>,
+    target: Target<'_>,
+    rpt: &str,
+    scopes: &[String],
+) -> (Decision, Answer) {
+    let for_a_moment = |finding| Answer {
+        finding,
+        until: ctx.millis,
+    };
+    let refused = || {
+        for_a_moment(Finding::Refused(Refusal {
+            told: "",
+            detail: "".into(),
+            remedy: "",
+        }))
+    };
+    match granted(ctx, target, rpt, scopes) {
+        Ok(Some(Grant { record, ends })) => {
+            let record: Arc<[u8]> = record.into();
+            let kept = ctx.millis.saturating_add(uma.cache.millis());
+            let until = ends.map_or(kept, |ends| kept.min(ends.millis()));
+            let finding = Finding::Active(record.clone());
+            (Decision::Granted(record), Answer { finding, until })
+        }
+        Ok(None) => (without_grant(ctx, uma, target, rpt), refused()),
+        Err(failure) => {
+            let finding = Finding::Failed(failure.clone());
+            (Decision::Refused(failure), for_a_moment(finding))
+        }
+    }
+}
+
+/// An RPT that opens a resource.
+struct Grant {
+    /// Its record.
+    record: Vec<u8>,
+    /// When it ends.
+    ends: Option<Seconds>,
+}
+
+/// What an RPT is worth at a resource; `None` where it does not open it.
+fn granted(
+    ctx: &Ctx<'_>,
+    target: Target<'_>,
+    rpt: &str,
+    scopes: &[String],
+) -> Result<Option<Grant>, Failure> {
+    let told = IntrospectRpt { rpt }.send(ctx.oxd)?;
+    let ends = ends(&told);
+    if !told.active || ends.is_some_and(|ends| ends <= ctx.now) {
+        return Ok(None);
+    }
+    // oxd asks for any of the scopes; the rule wants all of them, in one permission.
+    let holds_all = |permission: &[String]| scopes.iter().all(|scope| permission.contains(scope));
+    if !told
+        .permissions
+        .iter()
+        .any(|permission| holds_all(&permission.resource_scopes))
+    {
+        return Ok(None);
+    }
+    let each: Vec<&[String]> = match scopes {
+        [] => vec![&[]],
+        scopes => scopes.chunks(1).collect(),
+    };
+    for scopes in each {
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        if !check(ctx, target, rpt, &scopes)?.is_granted() {
+            return Ok(None);
+        }
+    }
+    let record = record(ctx, rpt, told, ends);
+    Ok(Some(Grant { record, ends }))
+}
+
+/// The earliest end of the RPT and its permissions.
+fn ends(told: &IntrospectedRpt) -> Option<Seconds> {
+    let permissions = told.permissions.iter().filter_map(|permission| permission.exp);
+    permissions.chain(told.exp).min().map(Seconds)
+}
+
+fn check(ctx: &Ctx<'_>, target: Target<'_>, rpt: &str, scopes: &[&str]) -> Result<Access, Failure> {
+    let request = UmaCheckAccess {
+        rpt,
+        path: target.path,
+        http_method: target.method,
+        scopes,
+    };
+    Ok(request.send(ctx.oxd)?)
+}
+
+/// What an RPT says, as claims; where it is a JWT, its subject too.
+fn record(ctx: &Ctx<'_>, rpt: &str, told: IntrospectedRpt, ends: Option<Seconds>) -> Vec<u8> {
+    let mut said = told.others;
+    let has_subject = said.get("sub").is_some_and(Value::is_string);
+    if !has_subject && let Some(subject) = subject_of_jwt(ctx, rpt) {
+        said.insert("sub".into(), subject.into());
+    }
+    let mut scopes: Vec<String> = told
+        .permissions
+        .iter()
+        .flat_map(|permission| permission.resource_scopes.clone())
+        .collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    said.insert("scope".into(), scopes.join(" ").into());
+    if let Ok(permissions) = serde_json::to_value(&told.permissions) {
+        said.insert("permissions".into(), permissions);
+    }
+    said.retain(|_, value| !value.is_null());
+    session::record_of_token(ctx.now, &said, claims::encode(&said), ends)
+}
+
+/// The subject of an RPT that is a JWT: its `sub`, or that of its `pct_claims`, as the provider signed it.
+fn subject_of_jwt(ctx: &Ctx<'_>, rpt: &str) -> Option<String> {
+    let claims = jws::read(rpt).ok()?.verify(ctx.oxd).ok()?;
+    let of = |claims: &Value| match claims.get("sub")? {
+        Value::String(sub) => Some(sub.clone()),
+        Value::Array(list) => list.first()?.as_str().map(str::to_owned),
+        _ => None,
+    };
+    let whole = Value::Object(claims);
+    of(&whole).or_else(|| of(whole.get("pct_claims")?))
+}
+
+/// A ticket for a client whose RPT does not open the resource, or that has none.
+fn without_grant(ctx: &Ctx<'_>, uma: &UmaSettings<'_>, target: Target<'_>, rpt: &str) -> Decision {
+    let access = match check(ctx, target, rpt, &[]) {
+        Ok(access) => access,
+        Err(failure) if failure.reason == Reason::UmaUnprotected && uma.open_elsewhere => {
+            return Decision::Open;
+        }
+        Err(failure) => return Decision::Refused(failure),
+    };
+    let fits = |challenge: &String| {
+        challenge
+            .bytes()
+            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    };
+    let ticket = access.ticket.filter(|ticket| !ticket.is_empty());
+    match (ticket, access.challenge.filter(fits)) {
+        (Some(_), Some(challenge)) => Decision::Ticket(challenge),
+        // oxd counts it as opened only for all scopes together.
+        _ if access.access == "granted" => {
+            let detail = "the RPT lacks a scope of Require oxd-uma, and oxd gives no ticket for it";
+            Decision::Refused(Failure::new(Reason::InsufficientScope, detail))
+        }
+        _ => Decision::Refused(Failure::new(
+            Reason::UmaDenied,
+            "oxd denies access without a ticket",
+        )),
+    }
+}
+
+/// Why a request was not let in, kept until it is answered.
+#[derive(Clone, Copy, Debug)]
+pub enum Unopened<'u> {
+    /// The client needs another RPT, for which it has this challenge.
+    Ticket(&'u str),
+    /// It is refused for this reason, with this detail for the log.
+    Refused(Reason, &'u str),
+}
+
+/// The answer to a client that needs an RPT (UMA 2.0 Grant, section 3.2.1), or that is refused.
+pub(crate) fn answer(ctx: &Ctx<'_>, unopened: Unopened<'_>) -> Response {
+    match unopened {
+        Unopened::Ticket(challenge) => {
+            let detail = format!("{} needs another RPT", ctx.request.path());
+            let mut answer = ctx.refuse(&Failure::new(Reason::UmaTicket, detail), None, None);
+            answer.headers.retain(|(name, _)| *name != "WWW-Authenticate");
+            answer.with_header("WWW-Authenticate", challenge)
+        }
+        Unopened::Refused(reason, detail) => {
+            let answer = bearer::unavailable(ctx, &Failure::new(reason, detail));
+            if reason == Reason::UmaDenied {
+                return answer.with_header("Warning", "199 - \"UMA Authorization Server Unreachable\"");
+            }
+            answer
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Decisions, one row per case.
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::config::RawSettings;
+use crate::config::resources::Resources;
+use crate::oxd::{BadAnswer, Error};
+use crate::testing::{Browser, NOW, site};
+
+fn resources() -> Resources {
+    let list = json!({"resources": [{"path": "/photo/?", "conditions": [{"httpMethods": ["GET"], "scopes": ["see", "print"]}]}]});
+    Resources::parse(list.to_string().as_bytes()).unwrap()
+}
+
+/// What is decided, in a form that a table can compare.
+fn decided(browser: &Browser<'_>, path: &str, rpt: Option<&str>, scopes: &[&str]) -> String {
+    let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    browser.look(path, |ctx| {
+        let uma = ctx.settings.uma().expect("resources");
+        match decide(ctx, &uma, "GET", rpt, &scopes) {
+            Decision::Granted(_) => "granted".to_owned(),
+            Decision::Open => "open".to_owned(),
+            Decision::Ticket(challenge) => challenge,
+            Decision::Refused(failure) => failure.reason.code().to_owned(),
+        }
+    })
+}
+
+fn told(permissions: Value) -> Result<Value, Error> {
+    Ok(json!({"active": true, "exp": NOW + 600, "client_id": "app", "permissions": permissions}))
+}
+
+fn permission(scopes: &[&str]) -> Value {
+    json!({"resource_id": "1", "resource_scopes": scopes, "exp": NOW + 600})
+}
+
+const CHALLENGE: &str = "UMA realm=\"rs\", ticket=\"t\"";
+
+fn denied(_: &Map<String, Value>) -> Result<Value, Error> {
+    Ok(json!({"access": "denied", "ticket": "t", "www-authenticate_header": CHALLENGE}))
+}
+
+/// As oxd: an RPT opens it, and nothing does without one; `print` alone is not granted.
+fn by_rpt(request: &Map<String, Value>) -> Result<Value, Error> {
+    let wants_print = request.get("scopes") == Some(&json!(["print"]));
+    if request["rpt"] == json!("") || wants_print {
+        return denied(request);
+    }
+    assert_eq!(request["path"], json!("/photo/?"), "the registered path");
+    Ok(json!({"access": "granted"}))
+}
+
+fn refusal(status: u16, said: &str) -> Error {
+    BadAnswer::scripted_as(UmaCheckAccess::COMMAND, status, "invalid_request", said)
+}
+
+type Access = fn(&Map<String, Value>) -> Result<Value, Error>;
+/// What it is, the RPT, the rule's scopes, what introspection says, what check-access says, the decision.
+type Row = (
+    &'static str,
+    Option<&'static str>,
+    &'static [&'static str],
+    Result<Value, Error>,
+    Access,
+    &'static str,
+);
+
+#[test]
+fn an_rpt_opens_what_oxd_and_its_permissions_say() {
+    let (site, resources) = (site("site"), resources());
+    let see = || told(json!([permission(&["see"])]));
+    let rows: Vec<Row> = vec![
+        ("no RPT", None, &[], see(), by_rpt, CHALLENGE),
+        ("a good one", Some("r"), &[], see(), by_rpt, "granted"),
+        (
+            "one that is not active",
+            Some("r"),
+            &[],
+            Ok(json!({"active": false})),
+            denied,
+            CHALLENGE,
+        ),
+        (
+            "one that oxd does not take here",
+            Some("r"),
+            &[],
+            see(),
+            denied,
+            CHALLENGE,
+        ),
+        (
+            "one with the scope",
+            Some("r"),
+            &["see"],
+            see(),
+            by_rpt,
+            "granted",
+        ),
+        (
+            "one without a scope",
+            Some("r"),
+            &["print"],
+            see(),
+            denied,
+            CHALLENGE,
+        ),
+        (
+            "two scopes in one permission, one of them refused by oxd",
+            Some("r"),
+            &["see", "print"],
+            told(json!([permission(&["see", "print"])])),
+            by_rpt,
+            "insufficient_scope",
+        ),
+        (
+            "two scopes in two permissions",
+            Some("r"),
+            &["see", "print"],
+            told(json!([permission(&["see"]), permission(&["print"])])),
+            denied,
+            CHALLENGE,
+        ),
+        (
+            "a permission that has ended",
+            Some("r"),
+            &[],
+            told(json!([{"resource_id": "1", "resource_scopes": ["see"], "exp": NOW - 1}])),
+            denied,
+            CHALLENGE,
+        ),
+        (
+            "one without permissions",
+            Some("r"),
+            &[],
+            told(json!([])),
+            denied,
+            CHALLENGE,
+        ),
+        (
+            "denied without a ticket",
+            None,
+            &[],
+            see(),
+            |_| Ok(json!({"access": "denied"})),
+            "uma_denied",
+        ),
+        (
+            "a challenge that is no header",
+            None,
+            &[],
+            see(),
+            |_| Ok(json!({"access": "denied", "ticket": "t", "www-authenticate_header": "a\r\nX: y"})),
+            "uma_denied",
+        ),
+        (
+            "a path that oxd does not know",
+            None,
+            &[],
+            see(),
+            |_| Err(refusal(400, "not protected")),
+            "uma_unprotected",
+        ),
+        (
+            "oxd in trouble",
+            None,
+            &[],
+            see(),
+            |_| Err(refusal(500, "said")),
+            "oxd_answer",
+        ),
+        (
+            "introspection in trouble",
+            Some("r"),
+            &[],
+            Err(refusal(500, "said")),
+            by_rpt,
+            "oxd_answer",
+        ),
+    ];
+    for (what, rpt, scopes, introspection, access, expected) in rows {
+        let mut browser = Browser::at(RawSettings {
+            site: Some(&site),
+            uma_resources: Some(&resources),
+            ..RawSettings::default()
+        });
+        browser.oxd.rpt = introspection;
+        browser.oxd.access = access;
+        assert_eq!(decided(&browser, "/photo/1", rpt, scopes), expected, "{what}");
+    }
+}
+
+#[test]
+fn other_paths_are_closed_unless_told_otherwise_and_oxd_is_not_asked() {
+    let (site, resources) = (site("site"), resources());
+    for (open, expected) in [(None, "uma_unprotected"), (Some(true), "open")] {
+        let browser = Browser::at(RawSettings {
+            site: Some(&site),
+            uma_resources: Some(&resources),
+            uma_open_elsewhere: open,
+            ..RawSettings::default()
+        });
+        assert_eq!(decided(&browser, "/elsewhere", Some("r"), &[]), expected);
+        assert!(browser.oxd.commands().is_empty());
+    }
+}
+
+#[test]
+fn a_grant_is_kept_and_never_past_a_permission() {
+    let (site, resources) = (site("site"), resources());
+    for (permission_for, after, asked) in [(600, 9, 1), (600, 10, 2), (5, 4, 1), (5, 5, 2)] {
+        let mut browser = Browser::at(RawSettings {
+            site: Some(&site),
+            uma_resources: Some(&resources),
+            ..RawSettings::default()
+        });
+        let permission = json!({"resource_id": "1", "resource_scopes": ["see"], "exp": NOW + permission_for});
+        browser.oxd.rpt = told(json!([permission]));
+        browser.oxd.access = by_rpt;
+        for now in [NOW, NOW + after] {
+            browser.now = now;
+            decided(&browser, "/photo/1", Some("r"), &[]);
+        }
+        let introspections = browser.oxd.commands();
+        let introspections = introspections
+            .iter()
+            .filter(|command| **command == "introspect-rpt");
+        assert_eq!(introspections.count(), asked, "{permission_for} {after}");
+    }
+}
