@@ -31,6 +31,9 @@ struct Env;
 
 const SITE: &str = r#"{"oxd_id":"i","client_id":"c","client_secret":"s","op_host":"https://op","x":1}"#;
 
+const RESOURCES: &str =
+    r#"{"resources": [{"path": "/x", "conditions": [{"httpMethods": ["GET"], "scopes": ["s"]}]}]}"#;
+
 impl<'a> ParseEnv<'a> for Env {
     fn read_file(&self, path: &str) -> io::Result<Vec<u8>> {
         match path {
@@ -38,6 +41,7 @@ impl<'a> ParseEnv<'a> for Env {
             "/broken.json" => Ok("{".into()),
             "/list.json" => Ok("[]".into()),
             "/odd.json" => Ok(r#"{"oxd_id": 5}"#.into()),
+            "/resources.json" => Ok(RESOURCES.into()),
             "/empty" => Ok(vec![]),
             "/shared" => Ok("from-a-file-that-all-can-read".into()),
             "/secret" => Ok("from-a-file-1234567\nsecond line\n".into()),

@@ -23,7 +23,7 @@ pub(super) const TABLE: &[Directive] = &[
                   what is registered and asked with: `oxdctl uma protect FILE` registers it.",
         example: "OxdUmaResources /etc/apache2/oxd/resources.json",
         #[cfg(test)]
-        good: &[],
+        good: &[&["/resources.json"]],
         #[cfg(test)]
         bad: &[&["/none.json"], &["/broken.json"], &["/site.json"]],
         apply: |s, place, args| {

@@ -80,6 +80,12 @@ series! {
         LogoutUri = "get-logout-uri",
         /// `get-jwks`
         Jwks = "get-jwks",
+        /// `introspect-access-token`
+        Introspect = "introspect-access-token",
+        /// `introspect-rpt`
+        IntrospectRpt = "introspect-rpt",
+        /// `uma-rs-check-access`
+        CheckAccess = "uma-rs-check-access",
         /// Any other.
         Other = "other",
     }
