@@ -114,6 +114,7 @@ fn check(servers: Servers) -> Result<(), String> {
 
 fn show(mut servers: Servers) -> Result<(), String> {
     let (site, files) = (servers.site(), servers.httpd.root().display());
+    let oxd = servers.oxd();
     say(&format!(
         "
   mod_oxd is running. Open this address in a browser:
@@ -130,6 +131,13 @@ fn show(mut servers: Servers) -> Result<(), String> {
       /oxd              mod_oxd's own page: who you are, and the sign-out link
       /oxd/session      the same as JSON
       /cgi-bin/oxd.py   in place of the oxd tutorial's CGI script
+      /api/             an API, for you and for clients with a token
+
+  A client of the API gets a token from oxd, and is refused without one:
+      TOKEN=$(curl -sk -H 'Content-Type: application/json' -d @{files}/client.json \\
+          {oxd}/get-client-token | grep -o '\"access_token\":\"[^\"]*' | cut -d'\"' -f4)
+      curl -H \"Authorization: Bearer $TOKEN\" {site}/api/
+      curl -i -H \"Authorization: Bearer made-up\" {site}/api/
 
   Logs and configuration of this run: {files}
   Ctrl-C ends it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use oxd_dev::{Addresses, DevServer, Options, Provider, ProviderOptions, Site, Tls};
 use oxd_tests::{Builder, Httpd};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::ports::Ports;
@@ -16,6 +16,7 @@ use crate::ports::Ports;
 const CONFIGURATION: &str = include_str!("../../apache-conf/demo.conf");
 const START_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/index.html");
 const STYLE: &str = include_str!("../../apache-conf/demo/htdocs/style.css");
+const API: &str = include_str!("../../apache-conf/demo/htdocs/api/index.cgi");
 const PROTECTED_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/private/index.cgi");
 
 /// The number of log lines shown after a failure.
@@ -50,6 +51,7 @@ impl Servers {
         builder.file("htdocs/index.html", &start_page);
         let page = builder.file("htdocs/private/index.cgi", PROTECTED_PAGE);
         set_mode(page, 0o755)?;
+        set_mode(builder.file("htdocs/api/index.cgi", API), 0o755)?;
         let httpd = builder
             .without_documents()
             .without_overwriting()
@@ -76,6 +78,16 @@ impl Servers {
         self.oxd.provider_url()
     }
 
+    /// The address of the oxd API.
+    pub fn oxd(&self) -> String {
+        self.oxd.url()
+    }
+
+    /// The certificate of the oxd API, in PEM.
+    pub fn oxd_certificate(&self) -> String {
+        self.oxd.ca_pem().unwrap_or_default()
+    }
+
     /// Stops both and returns the faults of httpd's run. No file is left.
     pub fn end(self) -> Result<(), String> {
         self.httpd.verdict()
@@ -97,14 +109,25 @@ fn register(oxd: &DevServer, builder: &Builder) -> Result<(), String> {
         post_logout_redirect_uris: urls(&["/cgi-bin/oxd.py/logout"]),
         ..Addresses::default()
     };
+    // There are secrets in them.
+    let keep = |name: &str, text: Value| {
+        let file = builder.file(name, "");
+        set_mode(file.clone(), 0o600)?;
+        fs::write(&file, text.to_string()).map_err(|why| format!("{}: {why}", file.display()))
+    };
     for (file, addresses) in [("site.json", site), ("tutorial-site.json", tutorial)] {
         let site: Site = oxd
             .try_register(&addresses)
             .map_err(|why| format!("the site of {file} cannot be registered: {why}"))?;
-        // There is a secret in it.
-        let file = builder.file(file, "");
-        set_mode(file.clone(), 0o600)?;
-        fs::write(&file, json!(site).to_string()).map_err(|why| format!("{}: {why}", file.display()))?;
+        if file == "site.json" {
+            // What an API client asks for a token with.
+            let client = json!({
+                "client_id": site.client_id, "client_secret": site.client_secret, "op_host": site.op_host,
+                "scope": ["openid", "oxd"],
+            });
+            keep("client.json", client)?;
+        }
+        keep(file, json!(site))?;
     }
     Ok(())
 }

@@ -89,6 +89,8 @@ pub fn walk(servers: &Servers) {
     visitor.visit(at("/private/"));
     visitor.expect("nor one at the provider", 200, provider, password);
 
+    api(servers, &mut visitor);
+
     let tutorial = at("/cgi-bin/oxd.py");
     visitor.visit(&tutorial);
     let texts = ["/cgi-bin/oxd.py/login"];
@@ -105,4 +107,36 @@ pub fn walk(servers: &Servers) {
     visitor.visit(at("/cgi-bin/oxd.py/logoutme"));
     let address = at("/cgi-bin/oxd.py/logout*");
     visitor.expect("its sign-out ends at its signed-out page", 200, &address, &[]);
+}
+
+/// The API of the demo: a client is refused without a token and comes in with one.
+fn api(servers: &Servers, visitor: &mut Visitor) {
+    let api = format!("{}/api/", servers.site());
+    let client = Browser::trusting(&servers.oxd_certificate());
+    let request = std::fs::read(servers.httpd.file("client.json")).expect("the members of get-client-token");
+    let ask = client.ask("POST", format!("{}/get-client-token", servers.oxd()));
+    let token = ask
+        .header("content-type", "application/json")
+        .body(request)
+        .send()
+        .json();
+    let token = format!("Bearer {}", token["access_token"].as_str().unwrap_or_default());
+    let call = |authorization: &str| {
+        let ask = client.ask("GET", &api).header("accept", "application/json");
+        ask.header("authorization", authorization).send()
+    };
+    visitor.show(call("Bearer made-up"));
+    visitor.expect(
+        "an API client with a made-up token is refused",
+        401,
+        &api,
+        &["invalid_token"],
+    );
+    visitor.show(call(&token));
+    visitor.expect(
+        "with a token of its own it is let in",
+        200,
+        &api,
+        &["\"auth\": \"bearer\""],
+    );
 }
