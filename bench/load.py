@@ -22,7 +22,9 @@ def wrk(url, seconds, connections, credentials=Credentials(), pause_ms=0, body=N
                *([f"Authorization: Bearer {tokens[0]}"] if len(tokens) == 1 else [])]
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
                "-s", str(pathlib.Path(__file__).with_name("wrk.lua"))]
-    for header in ("Accept: text/html", *headers):
+    # A body is for oxd, which answers 406 to who does not take JSON.
+    accept = "text/html" if body is None else "application/json"
+    for header in (f"Accept: {accept}", *headers):
         command += ["-H", header]
     environment = dict(os.environ, BENCH_PAUSE_MS=str(pause_ms))
     if len(tokens) > 1:
