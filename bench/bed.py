@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -229,25 +230,62 @@ class Forms(html.parser.HTMLParser):
                 fields.setdefault(attrs["name"], attrs.get("value", "on"))
 
 
-def sign_in(url):
-    """Opens a protected page, signs in, and answers the Cookie header for that page."""
-    jar = http.cookiejar.CookieJar()
-    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but for those to an address that nobody serves."""
+
+    def __init__(self, unserved):
+        self.unserved = unserved
+
+    def redirect_request(self, request, file, code, message, headers, url):
+        if self.unserved and url.startswith(self.unserved):
+            return None
+        return super().redirect_request(request, file, code, message, headers, url)
+
+
+def browse(jar, url, is_end, unserved=""):
+    """Fills in the forms of a sign-in until the browser is where it has to be; answers that address."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar), Redirects(unserved))
     browser.addheaders = [("Accept", "text/html"), ("User-Agent", "bench")]
-    answer = browser.open(url, timeout=120)
+
+    def ask(*request):
+        """(page, where)"""
+        try:
+            answer = browser.open(*request, timeout=120)
+        except urllib.error.HTTPError as error:
+            if error.code not in (302, 303):
+                raise
+            return "", error.headers["Location"]
+        return answer.read().decode(), answer.geturl()
+
+    page, where = ask(url)
     for _ in range(5):
-        page, where = answer.read().decode(), answer.geturl()
-        if where == url:
-            request = urllib.request.Request(url)
-            jar.add_cookie_header(request)
-            return session_cookies(request.get_header("Cookie"))
+        if is_end(where):
+            return where
         forms = Forms(page).found
         if not forms:
             raise Failure(f"signing in ended at {where} without a form")
         action, fields = forms[0]
         body = urllib.parse.urlencode(fields).encode()
-        answer = browser.open(urllib.parse.urljoin(where, action), body, timeout=120)
-    raise Failure(f"signing in did not lead back to {url}")
+        page, where = ask(urllib.parse.urljoin(where, action), body)
+    raise Failure(f"signing in at {url} did not come to an end")
+
+
+def sign_in(url):
+    """Opens a protected page, signs in, and answers the Cookie header for that page."""
+    jar = http.cookiejar.CookieJar()
+    browse(jar, url, lambda where: where == url)
+    request = urllib.request.Request(url)
+    jar.add_cookie_header(request)
+    return session_cookies(request.get_header("Cookie"))
+
+
+def sign_in_for_code(url, redirect_uri):
+    """Signs in at the provider for a client whose redirect address nobody serves, and answers the code."""
+    where = browse(http.cookiejar.CookieJar(), url, lambda where: where.startswith(redirect_uri), redirect_uri)
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(where).query)
+    if "code" not in query:
+        raise Failure(f"the provider gave no code: {where}")
+    return query["code"][0]
 
 
 def session_cookies(header):
@@ -258,21 +296,36 @@ def session_cookies(header):
     return "; ".join(ours)
 
 
+class Credentials:
+    """What a client brings: a Cookie header, or bearer tokens, of which each request takes the next one."""
+
+    def __init__(self, cookie="", tokens=()):
+        self.cookie, self.tokens = cookie, list(tokens)
+
+    @property
+    def size(self):
+        return len(self.tokens[0] if self.tokens else self.cookie)
+
+
 class Client:
     """One connection, kept open; each answer is checked. Takes new cookies as a browser does: both
     modules send one from time to time, and would again with each request of a client that is deaf."""
 
-    def __init__(self, port, cookie=""):
+    def __init__(self, port, credentials=Credentials()):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self.connection.connect()
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.cookies = dict(pair.split("=", 1) for pair in cookie.split("; ") if pair)
+        self.cookies = dict(pair.split("=", 1) for pair in credentials.cookie.split("; ") if pair)
+        self.tokens = itertools.cycle(credentials.tokens or [""])
 
     def get(self, path):
         """The page, or a redirect to the provider where it is one that starts a login."""
         headers = {"Accept": "text/html", "User-Agent": "bench"}
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        token = next(self.tokens)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         self.connection.request("GET", path, headers=headers)
         answer = self.connection.getresponse()
         body = answer.read()

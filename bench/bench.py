@@ -11,6 +11,8 @@ Serves one file of 1 KB, unprotected and protected, and measures
                  the event MPM, keep-alive: the variants take turns for several rounds
   login          how a login starts: the module, the tutorial's CGI script, a bare call
 
+The same for requests with a bearer token instead of a session; see bearer.py.
+
 Sessions are real ones: signed in through the development oxd server, which is a
 stand-in for oxd, and its provider. Competitors and stores that are not installed are
 skipped. A whole run writes docs/BENCHMARKS.md, its plots, and the table in README.md;
@@ -29,6 +31,7 @@ import sys
 import tempfile
 import time
 
+import bearer
 import load
 import login
 import machine
@@ -60,7 +63,7 @@ def settings(quick):
              "rounds": 5, "full_seconds": 2, "moderate_seconds": 2,
              "login_seconds": 3, "memory_seconds": 2, "connections": load.FULL_CONNECTIONS,
              "moderate_connections": load.MODERATE_CONNECTIONS, "moderate_pause_ms": load.MODERATE_PAUSE_MS,
-             "login_connections": login.CONNECTIONS}
+             "login_connections": login.CONNECTIONS, "jwts": bearer.JWTS}
     if quick:
         found.update(few=50, many=250, many_openidc=150, rounds=1, full_seconds=1, moderate_seconds=1,
                      memory_seconds=1)
@@ -96,27 +99,28 @@ def measure_all(arguments):
             Bed(apache, directory, arguments.module, arguments.oxd_dev)) as bed:
         for name in bed.skipped:
             say(f"not installed, skipped: {name}")
-        chosen = variants(bed.stores, bed.caches)
+        chosen = variants(bed.stores, bed.caches, bed.token_variants)
         results = {
             "date": datetime.date.today().isoformat(), "parts": sorted(arguments.only), "settings": how,
             "skipped": bed.skipped,
             "machine": machine.describe(apache, module_version()), "others": [],
-            "variants": {v.key: {"label": v.label, "family": v.family} for v in chosen}, "login": {},
+            "variants": {v.key: v.facts() for v in chosen}, "login": {},
         }
         entries = results["variants"]
         # What minds other work comes last: at first the build has just ended.
         if "instructions" in arguments.only:
             say("instructions per request:")
-            for key, (figure, cookie) in measure.instructions(bed, chosen, how, say).items():
+            for key, (figure, size) in measure.instructions(bed, chosen, how, say).items():
                 where = results["login"] if key == measure.LOGIN_VARIANT.key else entries[key]
-                where.update(instructions=figure, cookie_bytes=cookie)
+                where.update(instructions=figure, **{"token_bytes" if "token" in where else "cookie_bytes": size})
             if "cgi" in bed.sites:
                 results["login"]["script_instructions"] = measure.script_instructions(bed)
                 say(f"  the tutorial's script: {results['login']['script_instructions']:,}")
         if "memory" in arguments.only:
             say("memory of a child:")
-            # What a browser sends changes nothing here.
-            asked = [variant for variant in chosen if variant.key != "plain_cookie"]
+            # What a browser sends changes nothing here, and what is kept of a few tokens little.
+            tokens = [variant.key for variant in bed.token_variants]
+            asked = [variant for variant in chosen if variant.key not in ("plain_cookie", *tokens)]
             for key, kilobytes in measure.memory(bed, asked, how["memory_seconds"], say).items():
                 entries[key]["memory"] = kilobytes
             if "cgi" in bed.sites:
@@ -129,10 +133,10 @@ def measure_all(arguments):
         if "requests" in arguments.only:
             say("requests per second and latency:")
             full, moderate = load.requests_and_latency(
-                bed, chosen, how["rounds"], how["full_seconds"], how["moderate_seconds"],
-                progress(results["others"]))
-            for key, entry in entries.items():
-                entry.update(full=full[key], moderate=moderate[key])
+                bed, [variant for variant in chosen if variant.under_load], how["rounds"],
+                how["full_seconds"], how["moderate_seconds"], progress(results["others"]))
+            for key, figures in full.items():
+                entries[key].update(full=figures, moderate=moderate[key])
         if "login" in arguments.only:
             say("login starts:")
             results["login"].update(login.login_starts(

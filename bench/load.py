@@ -7,7 +7,7 @@ import pathlib
 import statistics
 import subprocess
 
-from bed import Client, FILE_SIZE, Failure
+from bed import Client, Credentials, FILE_SIZE, Failure
 
 FULL_CONNECTIONS = 16
 # Eight browsers that pause for 15 ms on average: some 500 requests per second, which
@@ -15,13 +15,20 @@ FULL_CONNECTIONS = 16
 MODERATE_CONNECTIONS, MODERATE_PAUSE_MS = 8, 15
 
 
-def wrk(url, seconds, connections, cookie="", pause_ms=0, body=None, headers=()):
+def wrk(url, seconds, connections, credentials=Credentials(), pause_ms=0, body=None, headers=()):
     """One run: requests per second and latencies in microseconds."""
+    cookie, tokens = credentials.cookie, credentials.tokens
+    headers = [*headers, *([f"Cookie: {cookie}"] if cookie else []),
+               *([f"Authorization: Bearer {tokens[0]}"] if len(tokens) == 1 else [])]
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
                "-s", str(pathlib.Path(__file__).with_name("wrk.lua"))]
-    for header in ("Accept: text/html", *headers, *([f"Cookie: {cookie}"] if cookie else [])):
+    # A body is for oxd, which answers 406 to who does not take JSON.
+    accept = "text/html" if body is None else "application/json"
+    for header in (f"Accept: {accept}", *headers):
         command += ["-H", header]
     environment = dict(os.environ, BENCH_PAUSE_MS=str(pause_ms))
+    if len(tokens) > 1:
+        environment["BENCH_TOKENS"] = " ".join(tokens)
     if body is not None:
         environment["BENCH_BODY"] = json.dumps(body)
     output = subprocess.run([*command, url], env=environment, check=True, text=True,
@@ -36,10 +43,10 @@ def wrk(url, seconds, connections, cookie="", pause_ms=0, body=None, headers=())
     return run
 
 
-def checked(run, httpd, path, cookie=""):
+def checked(run, httpd, path, credentials=Credentials()):
     """wrk counts a redirect as a good answer: look at one before the run and one after it."""
     try:
-        client = Client(httpd.port, cookie)
+        client = Client(httpd.port, credentials)
         with contextlib.closing(client):
             client.get(path)
             figures = run()
@@ -94,9 +101,9 @@ def requests_and_latency(bed, chosen, rounds, full_seconds, moderate_seconds, sa
                     (full_seconds, FULL_CONNECTIONS, 0),
                     (moderate_seconds, MODERATE_CONNECTIONS, MODERATE_PAUSE_MS)):
                 # wrk takes no new cookies, see Client: so none may become due during a run.
-                cookie = bed.sign_in(httpd, variant)
-                figures.append(checked(lambda: wrk(url, seconds, connections, cookie, pause_ms),
-                                       httpd, variant.path, cookie))
+                credentials = bed.credentials(httpd, variant)
+                figures.append(checked(lambda: wrk(url, seconds, connections, credentials, pause_ms),
+                                       httpd, variant.path, credentials))
             if figures[0]["bytes"] < figures[0]["requests"] * FILE_SIZE:
                 raise Failure(f"{variant.label}: not every answer was the file")
             full.add(variant.key, figures[0])

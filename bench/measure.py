@@ -40,24 +40,24 @@ def count_instructions(bed, variant, requests):
     httpd.start("-X", under=callgrind(out))
     try:
         # Signing in is part of each run: a session in shared memory ends with its httpd.
-        cookie = bed.sign_in(httpd, variant)
-        client = Client(httpd.port, cookie)
+        credentials = bed.credentials(httpd, variant)
+        client = Client(httpd.port, credentials)
         for _ in range(requests):
             client.get(variant.path)
         client.close()
     finally:
         httpd.stop()
-    return callgrind_total(out, httpd.logs()), len(cookie)
+    return callgrind_total(out, httpd.logs()), credentials.size
 
 
 def instructions_per_request(bed, variant, few, many):
     low, _ = count_instructions(bed, variant, few)
-    high, cookie_bytes = count_instructions(bed, variant, many)
-    return round((high - low) / (many - few)), cookie_bytes
+    high, size = count_instructions(bed, variant, many)
+    return round((high - low) / (many - few)), size
 
 
 def instructions(bed, chosen, how, say):
-    """{key: (instructions, bytes of the cookie)}; counts do not mind what else the machine does,
+    """{key: (instructions, bytes of the cookie or token)}; counts do not mind what else the machine does,
     so that httpds run beside each other. Variants of one site take turns: they have one port."""
     by_site = {}
     for variant in [*chosen, LOGIN_VARIANT]:
@@ -124,8 +124,8 @@ def memory(bed, chosen, seconds, say):
     for variant in chosen:
         httpd = bed.httpd(variant.site, "event", children=1).start("-D", "FOREGROUND")
         try:
-            cookie = bed.sign_in(httpd, variant)
-            wrk(httpd.base + variant.path, seconds, FULL_CONNECTIONS, cookie)
+            credentials = bed.credentials(httpd, variant)
+            wrk(httpd.base + variant.path, seconds, FULL_CONNECTIONS, credentials)
             children = children_of(httpd.process.pid)
             if len(children) != 1:
                 raise Failure(f"expected one child of httpd, here are {len(children)}")

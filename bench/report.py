@@ -50,8 +50,8 @@ def table(rows):
 
 
 def measured(results, part):
-    """The variants of which this has been measured, the one without a module first."""
-    return [entry for entry in results["variants"].values() if part in entry]
+    """The variants without a token of which this has been measured, the one without a module first."""
+    return [entry for entry in results["variants"].values() if part in entry and "token" not in entry]
 
 
 def instructions_table(results):
@@ -113,6 +113,59 @@ def files_table(results):
     return table(rows)
 
 
+# What stands beside the tokens for comparison.
+BESIDE_TOKENS = ("alone", "oxd", "oxd_shmcb", "openidc_cookie", "openidc_shm")
+
+
+def token_entries(results, part):
+    """The variants with a token of which this has been measured."""
+    return [entry for entry in results["variants"].values() if part in entry and "token" in entry]
+
+
+def bearer_table(results):
+    variants = results["variants"]
+    if not token_entries(results, "instructions") and not token_entries(results, "full"):
+        return ""
+    beside = [variants[key] for key in BESIDE_TOKENS if key in variants]
+    rows = [["one request", "cookie or token", "instructions", "to httpd alone", "requests/s", "lowest to highest",
+             "50 % within", "99 %"]]
+    for entry in beside + [entry for entry in variants.values() if "token" in entry]:
+        size = entry.get("token_bytes") or entry.get("cookie_bytes")
+        label = entry["label"] if "token" in entry or entry is variants["alone"] else f"session: {entry['label']}"
+        row = [label, f"{size} B" if size else "-", "-", "-", "-", "-", "-", "-"]
+        if "instructions" in entry:
+            row[2:4] = [number(entry["instructions"]), times(entry["instructions"], variants["alone"]["instructions"])]
+        if "full" in entry:
+            row[4:] = [number(entry["full"]["rate"]), spread(entry["full"]),
+                       *(f"{milliseconds(entry['moderate'][name])} ms" for name in ("p50", "p99"))]
+        rows.append(row)
+    return table(rows)
+
+
+def bearer_goal(results):
+    """Whether a token that is known costs at most what a session in a store does, as the figures have it."""
+    stores = [(entry["instructions"], entry["label"]) for key, entry in results["variants"].items()
+              if key.startswith("oxd_") and "token" not in entry and "instructions" in entry]
+    kept = [entry for entry in token_entries(results, "instructions") if entry["family"] == "oxd" and entry["kept"]]
+    goal = "The goal: with mod_oxd, a request with a token whose answer is kept costs at most what one with a session "
+    if not stores or not kept:
+        return goal + "in a store costs. What that takes was not counted in this run."
+    most, store = min(stores)
+    told = [f"{entry['label']}: {number(entry['instructions'])} instructions"
+            + (", met" if entry["instructions"] <= most else f", {number(entry['instructions'] - most)} too many")
+            for entry in kept]
+    missed = [entry for entry in kept if entry["instructions"] > most]
+    verdict = "The goal is met" if not missed else (
+        "The goal is not met" if len(missed) == len(kept) else "The goal is met in part")
+    return (goal + f"in the cheapest store costs ({store}: {number(most)} instructions). **{verdict}** ("
+            + "; ".join(told) + ").")
+
+
+def bearer_text(results):
+    text = bearer_table(results)
+    return f"{text}\n{paragraph(bearer_goal(results))}\n" if text else ""
+
+
 LOGIN_WAYS = {"module": "mod_oxd", "script": "the tutorial's CGI script", "bare": "bare call, no httpd"}
 
 
@@ -159,7 +212,7 @@ def machine_table(results):
 def tables(results):
     """For the terminal."""
     found = [make(results) for make in (instructions_table, requests_table, latency_table, memory_table,
-                                        files_table, login_table, login_parts_table)]
+                                        files_table, bearer_text, login_table, login_parts_table)]
     return "\n".join(text for text in found if text)
 
 
@@ -214,9 +267,10 @@ def fill(template, results):
     values.update(
         date=results["date"], minutes=str(results["minutes"]),
         skipped=paragraph(skipped(results)), short=paragraph(short(results)), busy=busy(results),
+        bearer_goal=paragraph(bearer_goal(results)),
         login_counts=paragraph(login_counts(results)), quick=quick(results))
     for make in (machine_table, instructions_table, requests_table, latency_table, memory_table, files_table,
-                 login_table, login_parts_table):
+                 bearer_table, login_table, login_parts_table):
         values[make.__name__] = (make(results) or "Not measured in this run.\n").rstrip("\n")
     shown = plots(results)
     for name in ("instructions", "requests", "login"):

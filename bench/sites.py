@@ -8,7 +8,8 @@ import ssl
 import sys
 import urllib.request
 
-from bed import Failure, Httpd, SCRIPT_START, Servers, end, free_port, sign_in, start_oxd_dev
+import bearer
+from bed import Credentials, Failure, Httpd, SCRIPT_START, Servers, end, free_port, sign_in, start_oxd_dev
 
 # The session stores besides the cookie, as OxdSessionStore takes them.
 OXD_STORES = {
@@ -31,6 +32,8 @@ SERVER_PACKAGES = {"redis": "redis-server", "memcache": "memcached"}
 class Variant:
     """A way to serve the file: which site configuration, which path, with a cookie or not."""
 
+    under_load = True
+
     def __init__(self, key, label, site, path="/protected/file.txt", send_cookie=True):
         self.key, self.label, self.site = key, label, site
         self.path, self.send_cookie = path, send_cookie
@@ -39,8 +42,25 @@ class Variant:
     def family(self):
         return {"oxd": "oxd", "openidc": "openidc"}.get(self.site.split("_")[0], "alone")
 
+    def facts(self):
+        """What the report has to know of it."""
+        return {"label": self.label, "family": self.family}
 
-def variants(stores, caches):
+
+class TokenVariant(Variant):
+    """One with a bearer token instead of a session, the same one again where answers may be kept."""
+
+    def __init__(self, key, token, kept):
+        super().__init__(key, bearer.LABELS[key], key, send_cookie=False)
+        self.token, self.kept = token, kept
+        # How many answers per second a stand-in has says nothing about the module.
+        self.under_load = kept or token == "jwt"
+
+    def facts(self):
+        return {**super().facts(), "token": self.token, "kept": self.kept}
+
+
+def variants(stores, caches, token_variants):
     found = [
         Variant("alone", "httpd alone", "none", "/plain/file.txt", False),
         Variant("plain", "mod_oxd loaded, page unprotected", "oxd", "/plain/file.txt", False),
@@ -52,13 +72,13 @@ def variants(stores, caches):
         found.append(Variant("openidc_cookie", "mod_auth_openidc, client-cookie", "openidc_cookie"))
     found += [Variant(f"openidc_{cache}", f"mod_auth_openidc, server-cache, {cache}", f"openidc_{cache}")
               for cache in caches]
-    return found
+    return found + token_variants
 
 
-def oxd_config(module, oxd, site, store=""):
+def oxd_config(module, oxd, site, more=""):
     return f"""
 LoadModule oxd_module "{module}"
-{store}
+{more}
 OxdServer https://127.0.0.1:{oxd['port']}
 OxdServerCAFile "{oxd['cert']}"
 OxdSite "{site}"
@@ -109,14 +129,21 @@ class Bed:
         self.apache, self.directory, self.module = apache, directory, module
         self.skipped, self.sites, self.ports = [], {"none": ""}, {"none": free_port()}
         self.servers = Servers(directory)
-        self.oxd_process = None
+        self.oxd_process = self.key_provider = None
         try:
             self.oxd_process, self.oxd = start_oxd_dev(oxd_dev, directory)
             self.stores = [store for store in OXD_STORES if self._has_store(store)]
             self._add_oxd()
-            self.caches = []
+            self.caches, self.token_variants, self.token_clients = [], [], {}
+            if bearer.has_openssl():
+                self.key_provider = bearer.KeyProvider(directory, self.oxd["provider"] + "/introspect")
+            else:
+                self.skipped.append("JWTs as bearer tokens, and bearer tokens with mod_auth_openidc (package openssl)")
+            self._add_oxd_bearer()
             if apache.has("auth_openidc"):
                 self._add_openidc()
+                if self.key_provider:
+                    self._add_openidc_bearer()
             else:
                 self.skipped.append("mod_auth_openidc (package libapache2-mod-auth-openidc)")
             self.script_environment = {}
@@ -160,6 +187,34 @@ class Bed:
             client = register_client(self.oxd["provider"], f"http://127.0.0.1:{port}/protected/callback")
             self.sites[site] = openidc_config(self.apache, self.oxd, client, port, session)
 
+    def _add_oxd_bearer(self):
+        for site, (mode, token, kept) in bearer.OXD_WAYS.items():
+            registration = {}
+            if token == "jwt":
+                if not self.key_provider:
+                    continue
+                # Nothing but its keys is asked of that provider: it need not know its clients.
+                registration = {"op_host": self.key_provider.issuer,
+                                "client_id": f"client-of-{site}", "client_secret": "of no use there"}
+            registered = self._register(site, "/oxd/callback", "/oxd/logout", **registration)
+            self.sites[site] = oxd_config(self.module, self.oxd, registered, bearer.oxd_directives(mode, kept))
+            self._add_token_variant(site, token, kept, self.site_facts(site), "/oxd/callback")
+
+    def _add_openidc_bearer(self):
+        ways = ("openidc_bearer_introspect", "opaque"), ("openidc_bearer_jwt", "jwt")
+        for site, token in ways:
+            self.ports[site] = free_port()
+            client = register_client(self.oxd["provider"], f"http://127.0.0.1:{self.ports[site]}/callback")
+            validation = (bearer.openidc_introspection(self.key_provider, client) if token == "opaque" else
+                          f"OIDCOAuthVerifyJwksUri {self.key_provider.tls_base}/jwks")
+            self.sites[site] = bearer.openidc_config(self.apache, validation)
+            # With what it keeps by default: of a JWT, that is the keys alone.
+            self._add_token_variant(site, token, True, client, "/callback")
+
+    def _add_token_variant(self, site, token, kept, client, callback):
+        self.token_variants.append(TokenVariant(site, token, kept))
+        self.token_clients[site] = (client, f"http://127.0.0.1:{self.ports[site]}{callback}")
+
     def _add_script(self):
         directory = self.directory / "script"
         for path in (directory, directory / "cgi-bin", directory / "token"):
@@ -180,7 +235,7 @@ class Bed:
             "OXD_SITE": str(site), "OXD_TOKEN_DIR": str(directory / "token")}
         self.sites["cgi"] = script_config(self.apache, directory, self.script_environment)
 
-    def _register(self, site, callback, logout):
+    def _register(self, site, callback, logout, **more):
         """A site at the development oxd server; answers the file with what it said."""
         self.ports[site] = free_port()
         base = f"http://127.0.0.1:{self.ports[site]}"
@@ -188,7 +243,7 @@ class Bed:
             "op_host": self.oxd["provider"], "redirect_uris": [base + callback],
             "post_logout_redirect_uris": [base + logout],
             "scope": ["openid", "profile", "email", "oxd"],
-            "grant_types": ["authorization_code", "client_credentials"]})
+            "grant_types": ["authorization_code", "client_credentials"], **more})
         path = self.directory / f"{site}.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(answer))
@@ -204,14 +259,22 @@ class Bed:
         with urllib.request.urlopen(request, timeout=30, context=context) as answer:
             return json.load(answer)
 
-    def sign_in(self, httpd, variant):
-        """A Cookie header with a session, for a variant that sends one."""
-        return sign_in(httpd.base + "/protected/file.txt") if variant.send_cookie else ""
+    def credentials(self, httpd, variant):
+        """A session or bearer tokens, for a variant that sends them."""
+        if variant.site not in self.token_clients:
+            return Credentials(sign_in(httpd.base + "/protected/file.txt") if variant.send_cookie else "")
+        client, redirect_uri = self.token_clients[variant.site]
+        if variant.token == "opaque":
+            return Credentials(tokens=[bearer.user_token(self.oxd["provider"], client, redirect_uri)])
+        jwts = self.key_provider.jwts(client["client_id"])
+        return Credentials(tokens=jwts[:1] if variant.kept else jwts)
 
     def httpd(self, site, mpm, children=2):
         return Httpd(self.apache, self.directory, site, mpm, self.sites[site], self.ports[site], children)
 
     def close(self):
+        if self.key_provider:
+            self.key_provider.close()
         end(self.oxd_process)
         self.servers.close()
 

@@ -3,11 +3,29 @@
 
 local pause = tonumber(os.getenv("BENCH_PAUSE_MS") or "0")
 local body = os.getenv("BENCH_BODY")
+local tokens = os.getenv("BENCH_TOKENS")
 
 if body then
   wrk.method = "POST"
   wrk.body = body
   wrk.headers["Content-Type"] = "application/json"
+end
+
+-- Put together before the run, so that wrk has the same work for each request.
+if tokens then
+  local requests, turn = {}, 0
+
+  function init()
+    for token in tokens:gmatch("%S+") do
+      wrk.headers["Authorization"] = "Bearer " .. token
+      requests[#requests + 1] = wrk.format()
+    end
+  end
+
+  function request()
+    turn = turn % #requests + 1
+    return requests[turn]
+  end
 end
 
 -- Spread evenly around the mean, or the connections would fall into step.
