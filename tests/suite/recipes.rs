@@ -69,6 +69,10 @@ fn with_files(builder: Builder) -> Builder {
     for name in ["oxd/key", "oxd/oxd-key", "oxd.key", "oxd.key.old", "oxd.secret"] {
         builder.file(name, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
     }
+    let resources = json!({"resources": [
+        {"path": "/photos/?", "conditions": [{"httpMethods": ["GET"], "scopes": ["see"]}]},
+    ]});
+    builder.file("oxd/resources.json", &resources.to_string());
     let certificate = oxd_tests::Authority::new().certificate_pem;
     for name in ["oxd/oxd-server.pem", "oxd-server.pem"] {
         builder.file(name, &certificate);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use oxd_dev::Fault;
 use oxd_tests::{Browser, Connection};
 
-use super::super::{bring, builder};
+use super::super::{SHOWS_TOKENS, access_token, bring, builder};
 
 const INTROSPECT: &str = "introspect-access-token";
 
@@ -90,4 +90,44 @@ fn made_up_tokens_take_no_memory_and_no_threads() {
     // 1,000 answers of 4 KiB at most.
     assert!(grown < 6 * 1024, "{grown} KiB");
     assert!(worst < Duration::from_secs(1), "{worst:?}");
+}
+
+/// An answer that ends under load is found out anew by one request, before it ends: no other one waits for oxd.
+#[test]
+fn a_good_token_is_not_refused_when_its_answer_ends() {
+    let site = builder("introspect")
+        .config(SHOWS_TOKENS)
+        .directives("OxdBearerCache 2s")
+        .httpd(|httpd| httpd.processes(1, 25))
+        .start();
+    let line = format!("Authorization: Bearer {}", access_token(&site));
+    let first = Connection::new(site.httpd.address()).get_with("/app/1k.bin", &line, "");
+    assert_eq!(first.expect("an answer").status, 200);
+    site.forget_calls();
+    site.oxd
+        .fault(INTROSPECT, Fault::Delay(Duration::from_millis(100)));
+    let (begun, lasts) = (Instant::now(), Duration::from_secs(5));
+    let worst = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..20)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut connection, mut worst) = (Connection::new(site.httpd.address()), Duration::ZERO);
+                    while begun.elapsed() < lasts {
+                        let asked = Instant::now();
+                        let answer = connection.get_with("/app/1k.bin", &line, "").expect("an answer");
+                        assert_eq!(answer.status, 200);
+                        worst = worst.max(asked.elapsed());
+                    }
+                    worst
+                })
+            })
+            .collect();
+        let all = clients
+            .into_iter()
+            .map(|client| client.join().expect("good answers"));
+        all.max().unwrap_or_default()
+    });
+    let asked = site.oxd.count(INTROSPECT);
+    println!("{asked} questions in {lasts:?}, worst request {worst:?}");
+    assert!((2..=4).contains(&asked), "{asked}");
 }

@@ -17,12 +17,17 @@ use crate::base::{Failure, Millis, Reason, sha256_of};
 use crate::config::{BearerMode, BearerSettings, Provider};
 use crate::flow::Ctx;
 use crate::session::Opened;
-use crate::tokens::cache::{Answer, Finding, Refusal, TokenKey};
+use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey};
+use crate::tokens::jws;
 
 /// How long it is remembered that a token could not be checked.
 const FAILED_FOR: Millis = Millis(1_000);
 /// How long it is remembered at most that a token is refused: it may be one that the provider issues now.
 const REFUSED_FOR: Millis = Millis(5_000);
+
+/// The part of its time, at the end, in which an answer is found out anew by one request while the others still use it: so
+/// that not all of them wait when it ends.
+const DUE_PART: u64 = 10;
 
 /// Why a request is not let in with what it brings.
 #[derive(Debug)]
@@ -66,8 +71,25 @@ pub(crate) fn record_of(
 
 fn finding_of(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> Result<Finding, Failure> {
     let (key, tokens) = (key_of(ctx, bearer, token), bearer.cache.tokens);
-    if let Some(known) = ctx.tokens.known(tokens, &key, ctx.millis) {
-        return Ok(known);
+    match ctx.tokens.known(tokens, &key, ctx.millis) {
+        Known::Fresh(finding) => return Ok(finding),
+        Known::Due(finding) => {
+            let new = answer(ctx, bearer, token);
+            // Whoever cannot be asked now leaves what is known.
+            if matches!(new.finding, Finding::Failed(_)) {
+                return Ok(finding);
+            }
+            ctx.tokens.replace(tokens, &key, new.clone());
+            return Ok(new.finding);
+        }
+        Known::Nothing => {}
+    }
+    let verified_here = bearer.mode != BearerMode::Introspect && jws::read(token).is_ok();
+    if verified_here {
+        // A signature needs no oxd once the keys are known: nobody waits for another one's check.
+        let new = answer(ctx, bearer, token);
+        ctx.tokens.replace(tokens, &key, new.clone());
+        return Ok(new.finding);
     }
     // Those who wait for another one's question are limited like those who ask.
     let _place = ctx.oxd.wait_place()?;
@@ -106,33 +128,23 @@ fn key_of(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> TokenKey {
 fn answer(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> Answer {
     let kept = bearer.cache.time.millis();
     let after = |time: Millis| ctx.millis.saturating_add(time);
+    let refused = |refusal| Answer::until(Finding::Refused(refusal), after(kept.min(REFUSED_FOR)));
     match check::check(ctx, bearer, token) {
         Ok(checked) => {
-            let until = match checked.expires {
-                Some(expires) => after(kept).min(expires.millis()),
-                None => after(kept),
-            };
-            Answer {
-                finding: Finding::Active(checked.record.into()),
-                until,
+            let finding = Finding::Active(checked.record.into());
+            match checked.expires {
+                // With the token ends what could be found out anew.
+                Some(expires) if expires.millis() <= after(kept) => Answer::until(finding, expires.millis()),
+                _ => Answer::due(finding, after(Millis(kept.0 - kept.0 / DUE_PART)), after(kept)),
             }
         }
-        Err(Outcome::Refused(refusal)) => Answer {
-            finding: Finding::Refused(refusal),
-            until: after(kept.min(REFUSED_FOR)),
-        },
-        Err(Outcome::Malformed(told)) => Answer {
-            finding: Finding::Refused(Refusal {
-                told,
-                detail: told.into(),
-                remedy: "",
-            }),
-            until: after(kept.min(REFUSED_FOR)),
-        },
-        Err(Outcome::Unknown(failure)) => Answer {
-            finding: Finding::Failed(failure),
-            until: after(FAILED_FOR),
-        },
+        Err(Outcome::Refused(refusal)) => refused(refusal),
+        Err(Outcome::Malformed(told)) => refused(Refusal {
+            told,
+            detail: told.into(),
+            remedy: "",
+        }),
+        Err(Outcome::Unknown(failure)) => Answer::until(Finding::Failed(failure), after(FAILED_FOR)),
     }
 }
 

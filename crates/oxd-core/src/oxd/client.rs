@@ -61,7 +61,7 @@ impl<T: Transport> Client<T> {
     /// A place among the threads that wait for oxd, for one that waits without a call of its own.
     pub fn wait_place(&self, max_calls: u32) -> Result<Place<'_>, Error> {
         self.budget.enter(max_calls).ok_or(Error::Busy {
-            at: GetAccessTokenByRefreshToken::COMMAND.name.to_owned(),
+            at: "another request's call".to_owned(),
             max_calls,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -43,8 +44,40 @@ pub(crate) struct Refusal {
 pub(crate) struct Answer {
     /// The finding.
     pub finding: Finding,
+    /// From when on one thread should find out anew, while the others still use it; not before `until` if nobody should.
+    pub due: Millis,
     /// Until when it is kept.
     pub until: Millis,
+    /// Whether a thread does so already.
+    renewed: Arc<AtomicBool>,
+}
+
+impl Answer {
+    /// An answer that is kept until then.
+    pub(crate) fn until(finding: Finding, until: Millis) -> Self {
+        Self::due(finding, until, until)
+    }
+
+    /// An answer that is kept until then, and should be replaced before.
+    pub(crate) fn due(finding: Finding, due: Millis, until: Millis) -> Self {
+        Self {
+            finding,
+            due,
+            until,
+            renewed: Arc::default(),
+        }
+    }
+}
+
+/// What is known about a token.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// This, and nobody needs to ask.
+    Fresh(Finding),
+    /// This, for a while; the thread that gets it should ask anew and [`TokenCache::replace`] it.
+    Due(Finding),
+    /// Nothing.
+    Nothing,
 }
 
 #[derive(Clone)]
@@ -90,10 +123,23 @@ impl TokenCache {
         write.entry(tokens).or_insert_with(new).clone()
     }
 
-    /// What is known already.
-    pub(crate) fn known(&self, tokens: u32, key: &TokenKey, now: Millis) -> Option<Finding> {
-        let answer = self.of_size(tokens).get(key)?;
-        (now < answer.until).then_some(answer.finding)
+    /// What is known already. Of the threads that find an answer due, one is told so.
+    pub(crate) fn known(&self, tokens: u32, key: &TokenKey, now: Millis) -> Known {
+        match self.of_size(tokens).get(key) {
+            Some(answer) if now < answer.until => {
+                let is_due = now >= answer.due && !answer.renewed.swap(true, Ordering::AcqRel);
+                match is_due {
+                    true => Known::Due(answer.finding),
+                    false => Known::Fresh(answer.finding),
+                }
+            }
+            _ => Known::Nothing,
+        }
+    }
+
+    /// Puts an answer in the place of an earlier one.
+    pub(crate) fn replace(&self, tokens: u32, key: &TokenKey, answer: Answer) {
+        self.of_size(tokens).insert(*key, answer);
     }
 
     /// What is known, or what `ask` finds now. A thread that finds another one's question under way waits for its answer,
@@ -135,19 +181,17 @@ impl TokenCache {
 mod tests {
     use super::*;
     use std::sync::Barrier;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     const LONG: Duration = Duration::from_secs(10);
 
     fn refused(until: u64) -> Answer {
-        Answer {
-            finding: Finding::Refused(Refusal {
-                told: "no",
-                detail: "no".into(),
-                remedy: "",
-            }),
-            until: Millis(until),
-        }
+        let refusal = Refusal {
+            told: "no",
+            detail: "no".into(),
+            remedy: "",
+        };
+        Answer::until(Finding::Refused(refusal), Millis(until))
     }
 
     #[test]
@@ -167,9 +211,10 @@ mod tests {
             }
         });
         assert_eq!(asked.load(Ordering::SeqCst), 1);
-        assert!(cache.known(100, &[1; 32], Millis(999)).is_some());
-        assert!(cache.known(100, &[1; 32], Millis(1_000)).is_none());
-        assert!(cache.known(100, &[2; 32], Millis(1)).is_none());
+        let known = |key, now| matches!(cache.known(100, &[key; 32], Millis(now)), Known::Fresh(_));
+        assert!(known(1, 999));
+        assert!(!known(1, 1_000));
+        assert!(!known(2, 1));
         cache
             .share(100, &[1; 32], Millis(1_000), LONG, || {
                 asked.fetch_add(1, Ordering::SeqCst);
@@ -190,6 +235,22 @@ mod tests {
                 .unwrap();
         }
         assert!(cache.len(1_000) <= 1_000, "{}", cache.len(1_000));
+    }
+
+    #[test]
+    fn one_thread_finds_an_answer_due_and_the_others_use_it() {
+        let cache = TokenCache::default();
+        let finding = refused(0).finding;
+        cache.replace(100, &[1; 32], Answer::due(finding, Millis(900), Millis(1_000)));
+        let is_due = |now| matches!(cache.known(100, &[1; 32], Millis(now)), Known::Due(_));
+        assert!(!is_due(899));
+        assert!(is_due(900));
+        assert!(!is_due(901), "another thread asks");
+        assert!(matches!(cache.known(100, &[1; 32], Millis(999)), Known::Fresh(_)));
+        assert!(matches!(
+            cache.known(100, &[1; 32], Millis(1_000)),
+            Known::Nothing
+        ));
     }
 
     #[test]

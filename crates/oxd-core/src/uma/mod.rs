@@ -16,7 +16,7 @@ use crate::oxd::Request as _;
 use crate::oxd::commands::introspect_rpt::{IntrospectRpt, IntrospectedRpt};
 use crate::oxd::commands::uma_check_access::{Access, UmaCheckAccess};
 use crate::session::{self, claims};
-use crate::tokens::cache::{Answer, Finding, Refusal, TokenKey};
+use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey};
 use crate::tokens::jws;
 
 /// The decision about a request.
@@ -98,7 +98,7 @@ fn with_rpt(
 ) -> Decision {
     let key = key_of(ctx, target, rpt, scopes);
     let tokens = uma.tokens;
-    if let Some(Finding::Active(record)) = ctx.tokens.known(tokens, &key, ctx.millis) {
+    if let Known::Fresh(Finding::Active(record)) = ctx.tokens.known(tokens, &key, ctx.millis) {
         return Decision::Granted(record);
     }
     let _place = match ctx.oxd.wait_place() {
@@ -134,10 +134,7 @@ fn ask(
     rpt: &str,
     scopes: &[String],
 ) -> (Decision, Answer) {
-    let for_a_moment = |finding| Answer {
-        finding,
-        until: ctx.millis,
-    };
+    let for_a_moment = |finding| Answer::until(finding, ctx.millis);
     let refused = || {
         for_a_moment(Finding::Refused(Refusal {
             told: "",
@@ -151,7 +148,7 @@ fn ask(
             let kept = ctx.millis.saturating_add(uma.cache.millis());
             let until = ends.map_or(kept, |ends| kept.min(ends.millis()));
             let finding = Finding::Active(record.clone());
-            (Decision::Granted(record), Answer { finding, until })
+            (Decision::Granted(record), Answer::until(finding, until))
         }
         Ok(None) => (without_grant(ctx, uma, target, rpt), refused()),
         Err(failure) => {
