@@ -93,8 +93,20 @@ impl WebDriver {
     /// Clicks what a CSS selector finds, waiting until it is there.
     #[track_caller]
     pub fn click(&self, css: &str) {
-        let element = self.element(css);
-        self.call("POST", &format!("/element/{element}/click"), &json!({}));
+        // The page may be replaced between the search and the click.
+        let clicked = within(WAIT, || {
+            let element = self.element(css);
+            let outcome = self.try_call("POST", &format!("/element/{element}/click"), &json!({}));
+            match outcome {
+                Err(why) if why.contains("stale element") => None,
+                outcome => Some(outcome),
+            }
+        });
+        match clicked {
+            Some(Ok(_)) => {}
+            Some(Err(why)) => panic!("WebDriver click {css}: {why}"),
+            None => panic!("{css} never stays long enough to be clicked"),
+        }
     }
 
     /// Types into what a CSS selector finds.

@@ -110,14 +110,14 @@ fn of_jwt(
     unverified: &jws::Unverified<'_>,
 ) -> Result<Checked, Outcome> {
     let invalid = |why: String| refused("the token is not valid", why);
-    if !matches!(unverified.kind.as_str(), "" | "at+jwt" | "jwt") {
+    if !matches!(unverified.kind.as_deref(), None | Some("at+jwt" | "jwt")) {
         return Err(refused(
             "the token is not an access token",
             "its typ is neither at+jwt nor JWT",
         ));
     }
     // The cheap checks come first, because keys may have to be fetched, and anybody can send a token.
-    check_jwt_claims(ctx, bearer, &unverified.kind, &unverified.claims)?;
+    check_jwt_claims(ctx, bearer, unverified.kind.as_deref(), &unverified.claims)?;
     let issuer = unverified.claims.get("iss").and_then(Value::as_str);
     let issuer = issuer.ok_or_else(|| invalid("it has no iss".into()))?;
     match ctx.is_own_issuer(issuer) {
@@ -136,10 +136,10 @@ fn of_jwt(
 fn check_jwt_claims(
     ctx: &Ctx<'_>,
     bearer: &BearerSettings<'_>,
-    kind: &str,
+    kind: Option<&str>,
     claims: &Map<String, Value>,
 ) -> Result<(), Outcome> {
-    if kind != "at+jwt" {
+    if kind != Some("at+jwt") {
         if let Some(name) = OF_ID_TOKENS.iter().find(|name| claims.contains_key(**name)) {
             return Err(refused(
                 "the token is not an access token",

@@ -42,7 +42,7 @@ fn failure(flaw: Flaw) -> Failure {
 /// Checks a token against the provider's keys and this site, and uses it up.
 pub(super) fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> {
     let unverified = jws::read(token).map_err(failure)?;
-    if !matches!(unverified.kind.as_str(), "" | "logout+jwt" | "jwt") {
+    if !matches!(unverified.kind.as_deref(), None | Some("logout+jwt" | "jwt")) {
         return Err(invalid("its typ is neither logout+jwt nor JWT"));
     }
     // The cheap checks come first, because keys may have to be fetched.

@@ -36,8 +36,8 @@ pub(crate) struct Unverified<'t> {
     token: &'t str,
     algorithm: Algorithm,
     kid: Option<String>,
-    /// `typ` in lower case, without `application/`; empty where the header has none.
-    pub kind: String,
+    /// `typ` in lower case, without `application/`; `None` where the header has none.
+    pub kind: Option<String>,
     /// The payload, as anybody may have written it.
     pub claims: Map<String, Value>,
 }
@@ -67,10 +67,10 @@ pub(crate) fn read(token: &str) -> Result<Unverified<'_>, Flaw> {
             "its header has crit, which nothing here understands",
         ));
     }
-    let kind = match header.get("typ") {
-        None => String::new(),
-        Some(kind) => kind.as_str().unwrap_or("?").to_ascii_lowercase(),
-    };
+    let kind = header.get("typ").map(|kind| {
+        let kind = kind.as_str().unwrap_or_default().to_ascii_lowercase();
+        kind.strip_prefix("application/").unwrap_or(&kind).to_owned()
+    });
     let algorithm = match header.get("alg").and_then(Value::as_str).unwrap_or_default() {
         "RS256" => Algorithm::RS256,
         "RS384" => Algorithm::RS384,
@@ -92,7 +92,7 @@ pub(crate) fn read(token: &str) -> Result<Unverified<'_>, Flaw> {
         token,
         algorithm,
         kid: header.get("kid").and_then(Value::as_str).map(str::to_owned),
-        kind: kind.strip_prefix("application/").unwrap_or(&kind).to_owned(),
+        kind,
         claims,
     })
 }
