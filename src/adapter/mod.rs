@@ -8,6 +8,7 @@ pub mod identity;
 pub mod protect;
 mod request;
 pub mod respond;
+pub mod rules;
 pub mod startup;
 pub mod store;
 mod worker_pool;

@@ -3,16 +3,15 @@
 
 use std::borrow::Cow;
 
-use oxd_core::access::rule::{Rule, Verdict};
 use oxd_core::access::{
-    self, Admission, Admitted, Held, brings_token, enter, enter_without_site, greet, identity_of_rpt, known,
-    refuse, token_for_rule,
+    self, Admission, Admitted, Held, brings_token, enter, enter_without_site, greet, known, refuse,
+    token_for_rule,
 };
 use oxd_core::base::Failure;
 use oxd_core::config::UnauthAction;
 use oxd_core::http::cookie;
 use oxd_core::session::{self, Opened, Via};
-use oxd_core::uma::{Decision, Unopened};
+use oxd_core::uma::Unopened;
 
 use super::child;
 use super::context::Place;
@@ -104,7 +103,7 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
 }
 
 /// `OxdBearerPass Off`: takes the header away from the application, which the token is not meant for.
-fn hide_token<'r>(request: Request<'r>, identity: &Opened<'r>, hides: bool) {
+pub(super) fn hide_token<'r>(request: Request<'r>, identity: &Opened<'r>, hides: bool) {
     if identity.via != Via::Bearer || !hides {
         return;
     }
@@ -116,7 +115,7 @@ fn hide_token<'r>(request: Request<'r>, identity: &Opened<'r>, hides: bool) {
 
 /// Stores a session for later use by this request, its subrequests and its internal redirects. A token is stored for
 /// this place alone: another one may take other tokens.
-fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_renewed: bool) {
+pub(super) fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_renewed: bool) {
     if session.via == Via::Bearer {
         let place = request.config_id();
         return request.update_state(|state| state.token = Some((place, session.bytes())));
@@ -146,7 +145,7 @@ pub fn session_for_expression(request: Request<'_>) -> Option<Opened<'_>> {
     session_of(request)
 }
 
-fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
+pub(super) fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
     let env = place.session_env()?;
     let found = place.visit(|visit| {
         if let Some(known) = visit.token.and_then(Opened::of_token) {
@@ -168,109 +167,8 @@ fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>>
     Some(session)
 }
 
-fn log(request: Request<'_>, failure: &Failure) {
+pub(super) fn log(request: Request<'_>, failure: &Failure) {
     request.log(failure.reason.level(), &failure.log_line());
-}
-
-/// The result of one of the module's `Require` rules (mod_auth.h).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Answer {
-    /// The rule is met.
-    Granted,
-    /// The rule is not met.
-    Denied,
-    /// No user is signed in yet.
-    NoUser,
-}
-
-/// Checks a rule for a request. The rule needs a user first, then it checks the session.
-pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
-    if !R::NEEDS_USER {
-        return check_request(request, rule);
-    }
-    if !request.has_user() {
-        return Answer::NoUser;
-    }
-    // `OxdUnauthAction pass` admitted the request without a user; an existing session may be too old for this location.
-    if request.has_empty_user() {
-        return Answer::Denied;
-    }
-    let config = request.config().filter(|config| config.configured);
-    let Some(place) = config.map(|config| Place::of(request, config)) else {
-        return Answer::Denied;
-    };
-    let Some(session) = session_at(request, &place) else {
-        return Answer::Denied;
-    };
-    match place.decide(|ctx| rule.check(ctx, &session)) {
-        Ok(Verdict::Met) => Answer::Granted,
-        Ok(Verdict::Unmet) => Answer::Denied,
-        Ok(Verdict::StepUp(values)) => {
-            request.update_state(|state| state.unmet.acr = Some(values));
-            Answer::Denied
-        }
-        Ok(Verdict::Scopes(scopes)) => {
-            request.update_state(|state| state.unmet.scope = Some(scopes));
-            Answer::Denied
-        }
-        Err(missing) => {
-            log(request, &missing);
-            Answer::Denied
-        }
-    }
-}
-
-/// Checks a rule that is about the request itself.
-fn check_request<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
-    let unmet = || match request.has_user() {
-        true => Answer::Denied,
-        false => Answer::NoUser,
-    };
-    if request.own_state().is_some_and(|state| state.unopened.is_some()) {
-        return unmet();
-    }
-    let config = request.config().filter(|config| config.configured);
-    let Some(place) = config.map(|config| Place::of(request, config)) else {
-        return unmet();
-    };
-    let method = request.method_name().to_string_lossy();
-    let keep_text = |text: &str| request.pool().text(text.as_bytes()).to_str().unwrap_or_default();
-    let unopened = match place.decide(|ctx| rule.decide(ctx, &method)) {
-        Ok(None) => return unmet(),
-        Ok(Some(Decision::Open)) => return Answer::Granted,
-        Ok(Some(Decision::Granted(record))) => match place.visit(|visit| identity_of_rpt(&record, visit)) {
-            Ok(identity) => {
-                become_client(request, &place, &identity);
-                return Answer::Granted;
-            }
-            Err(failure) => Unopened::Refused(failure.reason, keep_text(&failure.detail)),
-        },
-        Ok(Some(Decision::Ticket(challenge))) => Unopened::Ticket(keep_text(&challenge)),
-        Ok(Some(Decision::Refused(failure))) | Err(failure) => {
-            Unopened::Refused(failure.reason, keep_text(&failure.detail))
-        }
-    };
-    request.update_state(|state| state.unopened = Some(unopened));
-    unmet()
-}
-
-/// The identity of an RPT for the application, unless the request has a user already.
-fn become_client<'r>(request: Request<'r>, place: &Place<'r>, identity: &Opened<'r>) {
-    if request.has_user() {
-        return;
-    }
-    make_private(request);
-    keep(request, place, identity, false);
-    hide_token(
-        request,
-        identity,
-        !place.settings.bearer().is_some_and(|bearer| bearer.pass),
-    );
-    if let Some(user) = identity.user(&place.settings.identity) {
-        request.set_user(request.pool().text(&user).into());
-        request.set_auth_type(c"oxd");
-    }
-    identity::publish(request, &place.settings, identity);
 }
 
 /// The check_authz hook, before mod_authz_core's own. It evaluates the same rules, but responds 403 to a user that they

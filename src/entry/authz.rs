@@ -10,8 +10,8 @@ use oxd_core::access::rule::{AcrRule, ClaimRule, Rule, ScopeRule, UmaRule};
 use oxd_core::base::Level;
 use oxd_core::session::claims::lookup;
 
-use crate::adapter::protect;
-use crate::adapter::protect::Answer;
+use crate::adapter::rules::Answer;
+use crate::adapter::{protect, rules};
 use crate::ffi::command::Command;
 use crate::ffi::pool::{Pool, c_text};
 use crate::ffi::request::Request;
@@ -111,7 +111,7 @@ unsafe extern "C" fn check<R: Rule>(
 
 fn guarded_check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
     guard::contained(
-        || protect::check(request, rule),
+        || rules::check(request, rule),
         |message| {
             let line = format!("internal: mod_oxd failed at a Require: {message}");
             request.log(Level::Error, &line);

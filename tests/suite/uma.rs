@@ -1,4 +1,4 @@
-//! UMA 2.0: httpd as the resource server of API clients.
+//! UMA 2.0: httpd as the resource server of API clients, and the client of people with a browser.
 
 use oxd_tests::{Answer, Browser, SiteBuilder, TestSite};
 use serde_json::{Value, json};
@@ -88,4 +88,5 @@ fn granted(site: &TestSite, path: &str) -> String {
 
 mod uma {
     pub(crate) mod clients;
+    pub(crate) mod visitors;
 }

@@ -69,6 +69,10 @@ fn typed(command: Command, members: Map<String, Value>) -> Result<(), String> {
         "health-check" => read::<commands::health_check::HealthCheck>(members),
         "introspect-rpt" => read::<commands::introspect_rpt::IntrospectRpt<'_>>(members),
         "uma-rs-check-access" => read::<commands::uma_check_access::UmaCheckAccess<'_>>(members),
+        "uma-rp-get-claims-gathering-url" => {
+            read::<commands::uma_gathering_url::UmaGatheringUrl<'_>>(members)
+        }
+        "uma-rp-get-rpt" => read::<commands::uma_get_rpt::UmaGetRpt<'_>>(members),
         "uma-rs-protect" => read::<commands::uma_protect::UmaProtect<'_>>(members),
         "introspect-access-token" => {
             read::<commands::introspect_access_token::IntrospectAccessToken<'_>>(members)
@@ -233,6 +237,42 @@ register-site 500: no_client_id_returned -> oxd_answer
 register-site 500: no_connect_discovery_response -> oxd_answer
 remove-site 200: taken
 remove-site 400: invalid_oxd_id -> oxd_answer
+uma-rp-get-claims-gathering-url 200: taken
+uma-rp-get-claims-gathering-url 400: invalid_claims_redirect_uri_parameter -> oxd_answer
+uma-rp-get-claims-gathering-url 400: invalid_oxd_id -> oxd_answer
+uma-rp-get-claims-gathering-url 400: invalid_ticket_parameter -> oxd_answer
+uma-rp-get-claims-gathering-url 400: of oxd's framework -> oxd_answer
+uma-rp-get-claims-gathering-url 403: blank_access_token -> client_token_refused
+uma-rp-get-claims-gathering-url 500: internal_error -> oxd_answer
+uma-rp-get-claims-gathering-url 500: logged by oxd -> oxd_answer
+uma-rp-get-claims-gathering-url 500: no_connect_discovery_response -> oxd_answer
+uma-rp-get-claims-gathering-url 500: no_uma_discovery_response -> oxd_answer
+uma-rp-get-rpt 200: taken
+uma-rp-get-rpt 400: invalid_claim_token_format -> oxd_answer
+uma-rp-get-rpt 400: invalid_claim_token_or_claim_token_form -> oxd_answer
+uma-rp-get-rpt 400: invalid_oxd_id -> oxd_answer
+uma-rp-get-rpt 400: invalid_ticket -> oxd_answer
+uma-rp-get-rpt 400: invalid_ticket_parameter -> oxd_answer
+uma-rp-get-rpt 400: of oxd's framework -> oxd_answer
+uma-rp-get-rpt 403: blank_access_token -> client_token_refused
+uma-rp-get-rpt 403: forbidden_by_policy -> oxd_answer
+uma-rp-get-rpt 403: invalid_claim_token -> oxd_answer
+uma-rp-get-rpt 403: invalid_client -> oxd_answer
+uma-rp-get-rpt 403: invalid_pct -> oxd_answer
+uma-rp-get-rpt 403: invalid_rpt -> oxd_answer
+uma-rp-get-rpt 403: need_info -> oxd_answer
+uma-rp-get-rpt 403: not of oxd -> oxd_answer
+uma-rp-get-rpt 403: request_denied -> oxd_answer
+uma-rp-get-rpt 403: request_submitted -> oxd_answer
+uma-rp-get-rpt 403: server_error -> oxd_answer
+uma-rp-get-rpt 403: slow_down -> oxd_answer
+uma-rp-get-rpt 500: internal_error -> oxd_answer
+uma-rp-get-rpt 500: logged by oxd -> oxd_answer
+uma-rp-get-rpt 500: no_connect_discovery_response -> oxd_answer
+uma-rp-get-rpt 500: no_uma_discovery_response -> oxd_answer
+uma-rp-get-rpt 500: not of oxd -> oxd_answer
+uma-rp-get-rpt 500: of oxd's framework -> oxd_answer
+uma-rp-get-rpt 503: of oxd's framework -> oxd_answer
 uma-rs-check-access 200: taken
 uma-rs-check-access 400: invalid_http_method -> oxd_answer
 uma-rs-check-access 400: invalid_oxd_id -> oxd_answer

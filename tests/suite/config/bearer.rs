@@ -21,6 +21,7 @@ pub(super) const BEARER: &[Bad] = &[
     ("OxdUmaPath", "\"\"", "(?i)allowed: .*"),
     ("OxdUmaCache", "2h", TIME),
     ("OxdUmaUnprotected", "On", "deny, allow"),
+    ("OxdUmaClaims", "Off", "On, gather"),
 ];
 
 #[test]
@@ -45,6 +46,7 @@ fn good_values_of_bearer_tokens_are_taken() {
         "OxdUmaPath /photos/?",
         "OxdUmaCache 0",
         "OxdUmaUnprotected allow",
+        "OxdUmaClaims gather",
     ]);
 }
 

@@ -261,6 +261,18 @@ reasons! {
         code: "uma_ticket", status: 401, level: Debug,
         title: "A permission is needed", text: "This needs a permission token (RPT) of its owner's.", remedy: "",
     }
+    /// The authorization server does not give the user this resource.
+    UmaNotGranted {
+        code: "uma_not_granted", status: 403, level: Info,
+        title: "You cannot see this page",
+        text: "Its owner, or a rule at the authorization service, does not let you see it.", remedy: "",
+    }
+    /// The owner of the resource has been asked.
+    UmaSubmitted {
+        code: "uma_submitted", status: 403, level: Info,
+        title: "The owner has been asked",
+        text: "You may see this page once its owner allows it. Please try again later.", remedy: "",
+    }
     /// oxd refuses access and gives no ticket.
     UmaDenied {
         code: "uma_denied", status: 403, level: Warning,
@@ -332,6 +344,8 @@ pub enum Step {
     AlreadySignedIn,
     /// The form that came with the request is kept in a page.
     FormKept,
+    /// The browser was sent to the authorization server's page for claims (UMA).
+    ClaimsGathering,
     /// The session has ended; the browser was sent to the provider's logout.
     SignedOut,
     /// The session has ended here, but oxd, the provider or the store could not be notified.
@@ -350,6 +364,7 @@ impl Step {
         Step::LoginDone,
         Step::AlreadySignedIn,
         Step::FormKept,
+        Step::ClaimsGathering,
         Step::SignedOut,
         Step::SignedOutHere,
         Step::LogoutNoted,
@@ -365,6 +380,7 @@ impl Step {
             Step::LoginDone => "login_done",
             Step::AlreadySignedIn => "already_signed_in",
             Step::FormKept => "form_kept",
+            Step::ClaimsGathering => "claims_gathering",
             Step::SignedOut => "signed_out",
             Step::SignedOutHere => "signed_out_here",
             Step::LogoutNoted => "logout_noted",

@@ -65,6 +65,8 @@ settings! {
     uma_path: &'a String,
     /// `OxdUmaCache`
     uma_cache: Seconds,
+    /// `OxdUmaClaims`: whether claims are gathered
+    uma_gathers: bool,
     /// `OxdUmaUnprotected`: whether such paths are open
     uma_open_elsewhere: bool,
     /// `OxdServerCAFile`
@@ -188,6 +190,8 @@ pub(super) mod defaults {
 
     /// `OxdUmaCache`
     pub(crate) const UMA_CACHE: Seconds = Seconds(10);
+    /// `OxdUmaClaims`
+    pub(crate) const UMA_GATHERS: bool = true;
     /// `OxdUmaUnprotected`
     pub(crate) const UMA_OPEN_ELSEWHERE: bool = false;
 

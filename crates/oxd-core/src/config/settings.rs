@@ -266,6 +266,7 @@ impl<'a> Settings<'a> {
             path: text(raw.uma_path),
             cache: raw.uma_cache.unwrap_or(defaults::UMA_CACHE),
             tokens: raw.bearer_cache.unwrap_or(defaults::BEARER_CACHE).tokens,
+            gathers: raw.uma_gathers.unwrap_or(defaults::UMA_GATHERS),
             open_elsewhere: raw.uma_open_elsewhere.unwrap_or(defaults::UMA_OPEN_ELSEWHERE),
         })
     }

@@ -14,6 +14,8 @@ pub struct UmaSettings<'a> {
     pub cache: Seconds,
     /// How many grants are kept at most in one child process (`OxdBearerCache`).
     pub tokens: u32,
+    /// Whether the authorization server may ask the user on a page of its own (`OxdUmaClaims gather`).
+    pub gathers: bool,
     /// Whether paths that are no resource are open (`OxdUmaUnprotected allow`).
     pub open_elsewhere: bool,
 }

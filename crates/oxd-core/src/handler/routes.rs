@@ -9,6 +9,7 @@ use crate::login::{self, LoginRequest, Returned, below};
 use crate::logout;
 use crate::pages;
 use crate::session::{self, Opened, claims};
+use crate::uma;
 
 /// The largest form that a provider may send back, in bytes: a code and a state are far smaller.
 pub const FORM_LIMIT: usize = 64 * 1024;
@@ -32,10 +33,12 @@ pub enum Endpoint {
     FrontChannel,
     /// `BASE/backchannel-logout`
     BackChannel,
+    /// `BASE/claims`
+    Claims,
 }
 
 /// The addresses below the base, as they stand in a URL.
-const NAMES: [(&str, Endpoint); 7] = [
+const NAMES: [(&str, Endpoint); 8] = [
     ("login", Endpoint::Login),
     ("callback", Endpoint::Callback),
     ("session", Endpoint::Session),
@@ -43,6 +46,7 @@ const NAMES: [(&str, Endpoint); 7] = [
     ("logout", Endpoint::LoggedOut),
     ("frontchannel-logout", Endpoint::FrontChannel),
     ("backchannel-logout", Endpoint::BackChannel),
+    ("claims", Endpoint::Claims),
 ];
 
 /// Finds base and address of a request that reached the handler. The address is `None` for an unknown one (404).
@@ -100,7 +104,10 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
         let failure = Failure::new(Reason::MethodNotAllowed, ctx.request.path());
         return ctx.refuse(&failure, None, None).with_header("Allow", allow);
     }
-    let acts = matches!(endpoint, Endpoint::Login | Endpoint::Callback | Endpoint::LogOut);
+    let acts = matches!(
+        endpoint,
+        Endpoint::Login | Endpoint::Callback | Endpoint::LogOut | Endpoint::Claims
+    );
     if acts && ctx.request.is_prefetch() {
         let failure = Failure::new(Reason::Prefetch, ctx.request.path());
         return ctx.refuse(&failure, None, None);
@@ -113,6 +120,7 @@ pub fn answer(ctx: &Ctx<'_>, endpoint: Option<Endpoint>, form: &Form) -> Respons
         Endpoint::FrontChannel => logout::by_front_channel(ctx),
         Endpoint::BackChannel => logout::by_back_channel(ctx, form),
         Endpoint::LoggedOut => logged_out(ctx),
+        Endpoint::Claims => uma::gathered(ctx),
     }
 }
 

@@ -8,7 +8,7 @@ use super::target::{COOKIE_LIMIT, fallback_address, without_query};
 use crate::base::{Failure, Level, Purpose, Reason, Seconds, sha256_text};
 use crate::http::cookie::{self, Attributes, LOGIN_PREFIX};
 use crate::session::{self, SessionEnv};
-use crate::shm::{About, Mark};
+use crate::shm::{About, Mark, Note};
 
 /// The marker that a login was restarted a moment ago.
 const RETRY: &str = "oxd_state.retry";
@@ -52,6 +52,9 @@ pub(super) struct Pending {
     /// The scopes that the login asks for, separated by spaces.
     #[serde(rename = "c", default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
+    /// Whether this is no login, but a gathering of claims (UMA).
+    #[serde(rename = "u", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_gathering: bool,
     /// Whether the provider was asked to show no page (`prompt=none`).
     #[serde(rename = "q", default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,
@@ -107,7 +110,7 @@ pub(super) fn begin(env: &SessionEnv<'_>, mut pending: Pending) -> Result<Vec<St
 fn shorten(env: &SessionEnv<'_>, pending: &mut Pending) -> Result<(), Failure> {
     let until = env.now.saturating_add(env.settings.login().state_timeout);
     let long = std::mem::take(&mut pending.target);
-    pending.is_long = session::keep_text(env, used(env, pending), &long, until)?;
+    pending.is_long = session::keep_text(env, Note::Login, used(env, pending), &long, until)?;
     pending.target = if pending.is_long {
         fallback_address(env)
     } else {
@@ -126,6 +129,49 @@ fn sealed(env: &SessionEnv<'_>, pending: &Pending) -> Result<String, Failure> {
 
 /// The login that a returned state belongs to, if this browser has it under way at this site and in time.
 pub(super) fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
+    of_state(env, state).filter(|pending| !pending.is_gathering)
+}
+
+/// A gathering of claims that this browser has under way.
+pub(crate) struct Gathering {
+    /// The page that it was begun for.
+    pub target: String,
+    /// The cookie that ends it.
+    pub end: String,
+}
+
+/// Begins a gathering of claims for the page `target`, and binds it to this browser; answers the cookies.
+pub(crate) fn begin_gathering(
+    env: &SessionEnv<'_>,
+    state: String,
+    target: String,
+) -> Result<Vec<String>, Failure> {
+    let pending = Pending {
+        state,
+        nonce: String::new(),
+        target,
+        since: env.now,
+        form_post: false,
+        step_up: Vec::new(),
+        max_age: None,
+        is_long: false,
+        scope: String::new(),
+        is_gathering: true,
+        silent: false,
+    };
+    begin(env, pending)
+}
+
+/// The gathering that a returned state belongs to, once.
+pub(crate) fn take_gathering(env: &SessionEnv<'_>, state: &str) -> Option<Gathering> {
+    let pending = of_state(env, state).filter(|pending| pending.is_gathering)?;
+    take(env, &pending).then(|| Gathering {
+        end: end(env, &pending.state),
+        target: pending.target,
+    })
+}
+
+fn of_state(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
     let header = env.request.cookies()?;
     let sealed = cookie::find(header, cookie_name(state).as_bytes())?;
     let mut pending = opened(env, sealed)?;
@@ -135,7 +181,7 @@ pub(super) fn find(env: &SessionEnv<'_>, state: &str) -> Option<Pending> {
         return None;
     }
     if pending.is_long {
-        match session::kept_text(env, used(env, &pending)) {
+        match session::kept_text(env, Note::Login, used(env, &pending)) {
             Some(target) => pending.target = target,
             None => env.log(Level::Warning, || {
                 "the long address of this login was not kept: it ends at the default address".into()

@@ -186,6 +186,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
         step_up: overrides.acr.to_vec(),
         max_age: overrides.max_age.or(ctx.settings.access.max_age),
         scope: ctx.settings.login().scope.join(" "),
+        is_gathering: false,
         silent: overrides.silent,
         is_long: false,
     };

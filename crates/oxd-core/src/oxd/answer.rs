@@ -54,6 +54,8 @@ impl Answer {
             details: text("details").unwrap_or_default(),
             passed_through: None,
             foreign: None,
+            ticket: text("ticket"),
+            redirect_user: text("redirect_user"),
             caller: self.caller,
             reason: None,
         };
@@ -69,7 +71,7 @@ impl Answer {
                 (_, Some(message)) if members.contains_key("servlet") => bad.passed_through = Some(message),
                 _ => bad.foreign = Some(self.not_oxds(&bad.at)),
             }
-        } else if matches!(self.status, 401 | 403) && !bad.is_of_oxd() {
+        } else if matches!(self.status, 401 | 403) && !bad.is_of_oxd() && !bad.is_handed_on() {
             // What the provider has answered to oxd's check of the client token. Its words are its own.
             bad.passed_through = Some(std::mem::take(&mut bad.error));
             bad.description.clear();

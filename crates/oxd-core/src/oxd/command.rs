@@ -72,6 +72,10 @@ pub struct BadAnswer {
     pub passed_through: Option<String>,
     /// The fault of an answer that is not an error of oxd.
     pub foreign: Option<Trouble>,
+    /// `ticket`: the permission ticket that comes with some refusals of UMA.
+    pub ticket: Option<String>,
+    /// `redirect_user`: that the authorization server has a page for the user (UMA 2.0 Grant, section 3.3.6).
+    pub redirect_user: Option<String>,
     /// The address that the call came from, where it is known.
     pub caller: Option<IpAddr>,
     /// The reason that it stands for, where the command gives it a meaning of its own.
@@ -90,8 +94,13 @@ const OWN_REFUSALS: [&str; 6] = [
 
 impl BadAnswer {
     /// Whether the error is one of oxd's own words.
-    pub(super) fn is_of_oxd(&self) -> bool {
+    pub(crate) fn is_of_oxd(&self) -> bool {
         OWN_REFUSALS.contains(&self.error.as_str())
+    }
+
+    /// Whether it is the authorization server's answer to the command itself, which oxd hands on as it is.
+    pub(super) fn is_handed_on(&self) -> bool {
+        self.command.name == "uma-rp-get-rpt" && !self.is_of_oxd()
     }
 
     /// What an administrator can do about a refusal whose cause is certain.

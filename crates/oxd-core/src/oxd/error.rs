@@ -69,6 +69,8 @@ impl BadAnswer {
             details: String::new(),
             passed_through: None,
             foreign: None,
+            ticket: None,
+            redirect_user: None,
             caller: None,
             reason: None,
         };
@@ -85,7 +87,7 @@ impl Error {
             return false;
         };
         let of_framework = bad.error.is_empty() && bad.passed_through.is_none();
-        matches!(bad.status, 401 | 403) && !of_framework
+        matches!(bad.status, 401 | 403) && !of_framework && !bad.is_handed_on()
     }
 
     /// The HTTP status of the answer, if there was one.

@@ -5,9 +5,10 @@ use super::store::Kind;
 use crate::base::{Failure, Purpose, Seconds};
 use crate::shm::{Mark, NOTE_BYTES, Note};
 
-/// Keeps a text under a mark. `false` when there is no place for one of this size.
+/// Keeps a text under a mark; `kind` is the table of shared memory where there is no store. `false` when there is no place for one of this size.
 pub(crate) fn keep_text(
     env: &SessionEnv<'_>,
+    kind: Note,
     mark: Mark,
     text: &str,
     until: Seconds,
@@ -28,16 +29,16 @@ pub(crate) fn keep_text(
     if sealed.len() > NOTE_BYTES {
         return Ok(false);
     }
-    env.memory.keep_note(Note::Login, mark, &sealed, until);
+    env.memory.keep_note(kind, mark, &sealed, until);
     Ok(true)
 }
 
 /// The text under a mark, if it is still there.
-pub(crate) fn kept_text(env: &SessionEnv<'_>, mark: Mark) -> Option<String> {
+pub(crate) fn kept_text(env: &SessionEnv<'_>, kind: Note, mark: Mark) -> Option<String> {
     let text = match env.entries() {
         Some(entries) => entries.get(&Kind::Text.of_mark(env.site, mark)).ok()??,
         None => {
-            let sealed = env.memory.note(Note::Login, mark, env.now)?;
+            let sealed = env.memory.note(kind, mark, env.now)?;
             let mut buffer = vec![0; sealed.len()];
             let opened = env
                 .settings

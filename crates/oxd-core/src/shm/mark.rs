@@ -30,6 +30,14 @@ pub enum About {
     FailingRefresh = 9,
     /// A site whose refreshes fail for a reason.
     Condition = 10,
+    /// The RPT of a session for a resource.
+    Rpt = 11,
+    /// The right to ask for an RPT of a site.
+    RptLease = 12,
+    /// A gathering of claims that a session has begun for a page.
+    Gathered = 13,
+    /// The ticket that a gathering has brought for a page.
+    Ticket = 14,
 }
 
 impl Mark {

@@ -1,17 +1,24 @@
-//! UMA 2.0 for API clients: httpd as the resource server of oxd's site (`uma-rs-check-access`).
+//! UMA 2.0: httpd as the resource server of oxd's site (`uma-rs-check-access`), and for a browser session as the client, too.
 //!
 //! A client without an RPT gets a permission ticket in a challenge; a client with one is let in where oxd says so. A grant
 //! is kept for a moment, as long as the RPT and each of its permissions live at most.
+
+mod gathering;
+mod visitor;
+
+pub(crate) use gathering::answer as gathered;
+pub(crate) use visitor::decide_for_session;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::base::{Failure, Reason, Seconds, sha256_of};
+use crate::base::{Failure, Reason, Seconds, Step, sha256_of};
 use crate::bearer;
 use crate::config::UmaSettings;
 use crate::flow::Ctx;
 use crate::http::Response;
+use crate::login;
 use crate::oxd::Request as _;
 use crate::oxd::commands::introspect_rpt::{IntrospectRpt, IntrospectedRpt};
 use crate::oxd::commands::uma_check_access::{Access, UmaCheckAccess};
@@ -28,6 +35,13 @@ pub enum Decision {
     Open,
     /// The client needs another RPT, for which it has this challenge.
     Ticket(String),
+    /// The authorization server wants to ask the user on a page of its own.
+    Gather {
+        /// The page.
+        url: String,
+        /// `Set-Cookie` lines that bind the way there and back to the browser.
+        cookies: Vec<String>,
+    },
     /// It is refused, or nobody knows.
     Refused(Failure),
 }
@@ -48,17 +62,25 @@ pub(crate) fn decide(
     scopes: &[String],
 ) -> Decision {
     let path = ctx.request.path();
-    let target = match target(uma, &path, method) {
-        Some(target) => target,
-        None if uma.open_elsewhere => return Decision::Open,
-        None => {
-            let detail = format!("{method} {path} falls under none of the resources (OxdUmaResources)");
-            return Decision::Refused(Failure::new(Reason::UmaUnprotected, detail));
-        }
+    let target = match target_of(uma, &path, method) {
+        Ok(target) => target,
+        Err(decision) => return decision,
     };
     match rpt {
         None => without_grant(ctx, uma, target, ""),
         Some(rpt) => with_rpt(ctx, uma, target, rpt, scopes),
+    }
+}
+
+/// The resource of a request, or what becomes of one that falls under none.
+fn target_of<'t>(uma: &UmaSettings<'t>, path: &str, method: &'t str) -> Result<Target<'t>, Decision> {
+    match target(uma, path, method) {
+        Some(target) => Ok(target),
+        None if uma.open_elsewhere => Err(Decision::Open),
+        None => {
+            let detail = format!("{method} {path} falls under none of the resources (OxdUmaResources)");
+            Err(Decision::Refused(Failure::new(Reason::UmaUnprotected, detail)))
+        }
     }
 }
 
@@ -280,11 +302,23 @@ fn without_grant(ctx: &Ctx<'_>, uma: &UmaSettings<'_>, target: Target<'_>, rpt: 
     }
 }
 
+/// The authorization server does not give the user the resource.
+fn not_granted(detail: String) -> Failure {
+    Failure::new(Reason::UmaNotGranted, detail)
+}
+
 /// Why a request was not let in, kept until it is answered.
 #[derive(Clone, Copy, Debug)]
 pub enum Unopened<'u> {
     /// The client needs another RPT, for which it has this challenge.
     Ticket(&'u str),
+    /// The authorization server wants to ask the user on this page; the lines are cookies for it.
+    Gather {
+        /// The page.
+        url: &'u str,
+        /// `Set-Cookie` values, one a line.
+        cookies: &'u str,
+    },
     /// It is refused for this reason, with this detail for the log.
     Refused(Reason, &'u str),
 }
@@ -297,6 +331,15 @@ pub(crate) fn answer(ctx: &Ctx<'_>, unopened: Unopened<'_>) -> Response {
             let mut answer = ctx.refuse(&Failure::new(Reason::UmaTicket, detail), None, None);
             answer.headers.retain(|(name, _)| *name != "WWW-Authenticate");
             answer.with_header("WWW-Authenticate", challenge)
+        }
+        Unopened::Gather { url, cookies } => {
+            let mut answer = Response::redirect(302, url.to_owned());
+            answer.cookies = cookies.lines().map(str::to_owned).collect();
+            answer.as_step(Step::ClaimsGathering)
+        }
+        Unopened::Refused(Reason::LoginRequired, detail) => {
+            let page = login::own_address(ctx);
+            ctx.refuse(&Failure::new(Reason::LoginRequired, detail), None, Some(&page))
         }
         Unopened::Refused(reason, detail) => {
             let answer = bearer::unavailable(ctx, &Failure::new(reason, detail));

@@ -22,6 +22,7 @@ fn decided(browser: &Browser<'_>, path: &str, rpt: Option<&str>, scopes: &[&str]
             Decision::Granted(_) => "granted".to_owned(),
             Decision::Open => "open".to_owned(),
             Decision::Ticket(challenge) => challenge,
+            Decision::Gather { url, .. } => url,
             Decision::Refused(failure) => failure.reason.code().to_owned(),
         }
     })

@@ -13,6 +13,7 @@ pub use uma::UmaRule;
 
 use std::ffi::CStr;
 
+use crate::base::{Failure, Reason};
 use crate::flow::Ctx;
 use crate::session::Opened;
 use crate::uma::Decision;
@@ -35,6 +36,11 @@ pub trait Rule: Send + Sync + Sized + 'static {
     /// in first.
     fn decide(&self, _: &Ctx<'_>, _: &str) -> Option<Decision> {
         None
+    }
+
+    /// The decision about a request with this method and a session, for a rule that is not about users alone.
+    fn decide_for(&self, _: &Ctx<'_>, _: &str, _: &Opened<'_>) -> Decision {
+        Decision::Refused(Failure::new(Reason::Forbidden, "this rule is about users"))
     }
 }
 

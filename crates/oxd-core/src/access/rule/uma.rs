@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use super::{Rule, Verdict};
 use crate::base::{Failure, Reason};
 use crate::bearer::{Presented, presented};
+use crate::config::UmaSettings;
 use crate::config::value::is_scope_token;
 use crate::flow::Ctx;
 use crate::session::Opened;
@@ -30,7 +31,7 @@ impl Rule for UmaRule {
         }
     }
 
-    /// Sessions have no RPT.
+    /// A session's RPT is a matter of [`Rule::decide_for`].
     fn check<'s>(&'s self, _: &Ctx<'_>, _: &Opened<'_>) -> Verdict<'s> {
         Verdict::Unmet
     }
@@ -48,13 +49,26 @@ impl Rule for UmaRule {
             Presented::Nothing if !ctx.request.is_script() => return None,
             Presented::Nothing => None,
         };
-        let Some(uma) = ctx.settings.uma() else {
-            let detail = format!(
-                "{}: Require oxd-uma, but neither OxdUmaResources nor OxdUmaPath",
-                ctx.request.path()
-            );
-            return Some(Decision::Refused(Failure::new(Reason::NotConfigured, detail)));
-        };
-        Some(uma::decide(ctx, &uma, method, rpt, &self.0))
+        Some(match settings(ctx) {
+            Ok(uma) => uma::decide(ctx, &uma, method, rpt, &self.0),
+            Err(failure) => Decision::Refused(failure),
+        })
     }
+
+    fn decide_for(&self, ctx: &Ctx<'_>, method: &str, session: &Opened<'_>) -> Decision {
+        match settings(ctx) {
+            Ok(uma) => uma::decide_for_session(ctx, &uma, method, session, &self.0),
+            Err(failure) => Decision::Refused(failure),
+        }
+    }
+}
+
+fn settings<'a>(ctx: &Ctx<'a>) -> Result<UmaSettings<'a>, Failure> {
+    ctx.settings.uma().ok_or_else(|| {
+        let detail = format!(
+            "{}: Require oxd-uma, but neither OxdUmaResources nor OxdUmaPath",
+            ctx.request.path()
+        );
+        Failure::new(Reason::NotConfigured, detail)
+    })
 }

@@ -82,6 +82,28 @@ pub(super) const TABLE: &[Directive] = &[
         },
     },
     Directive {
+        name: c"OxdUmaClaims",
+        group: Uma,
+        htaccess: false,
+        arguments: 1..=1,
+        syntax: "On | gather",
+        default: "gather",
+        summary: c"How a signed-in user proves to the authorization server who it is",
+        details: "For a browser session the module fetches the RPT itself, and pushes the user's id token. With `gather` it \
+                  also sends the user to the authorization server's own page where that wants to know more, once a minute \
+                  at most for a page; the way back is `BASE/claims`, which the site must be registered with \
+                  (`claims_redirect_uri`, as `oxdctl register` does it for the scope `uma_protection`).",
+        example: "OxdUmaClaims gather",
+        #[cfg(test)]
+        good: &[&["On"], &["gather"]],
+        #[cfg(test)]
+        bad: &[&["Off"], &["push"]],
+        apply: |s, _, args| {
+            s.uma_gathers = Some(value::choice(args[0], &[("On", false), ("gather", true)])?);
+            Ok(())
+        },
+    },
+    Directive {
         name: c"OxdUmaUnprotected",
         group: Uma,
         htaccess: false,

@@ -17,6 +17,8 @@ pub mod remove_site;
 pub mod rp;
 pub mod tokens_by_code;
 pub mod uma_check_access;
+pub mod uma_gathering_url;
+pub mod uma_get_rpt;
 pub mod uma_protect;
 pub mod update_site;
 pub mod user_info;
@@ -47,6 +49,8 @@ pub const ALL: &[Command] = &[
     rp::GetRp::COMMAND,
     tokens_by_code::GetTokensByCode::COMMAND,
     uma_check_access::UmaCheckAccess::COMMAND,
+    uma_gathering_url::UmaGatheringUrl::COMMAND,
+    uma_get_rpt::UmaGetRpt::COMMAND,
     uma_protect::UmaProtect::COMMAND,
     update_site::UpdateSite::COMMAND,
     user_info::GetUserInfo::COMMAND,

@@ -1,0 +1,155 @@
+//! The module's `Require` rules: oxd-core decides about each; this module hands it the request, and its user where the rule
+//! is about one.
+
+use oxd_core::access::identity_of_rpt;
+use oxd_core::access::rule::{Rule, Verdict};
+use oxd_core::base::Failure;
+use oxd_core::session::Opened;
+use oxd_core::uma::{Decision, Unopened};
+
+use super::context::Place;
+use super::identity;
+use super::protect::{hide_token, keep, log, session_at};
+use super::respond::make_private;
+use crate::ffi::request::Request;
+
+/// The result of one of the module's `Require` rules (mod_auth.h).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Answer {
+    /// The rule is met.
+    Granted,
+    /// The rule is not met.
+    Denied,
+    /// No user is signed in yet.
+    NoUser,
+}
+
+/// Checks a rule for a request. The rule needs a user first, then it checks the session.
+pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
+    if !R::NEEDS_USER {
+        return check_request(request, rule);
+    }
+    if !request.has_user() {
+        return Answer::NoUser;
+    }
+    // `OxdUnauthAction pass` admitted the request without a user; an existing session may be too old for this location.
+    if request.has_empty_user() {
+        return Answer::Denied;
+    }
+    let config = request.config().filter(|config| config.configured);
+    let Some(place) = config.map(|config| Place::of(request, config)) else {
+        return Answer::Denied;
+    };
+    let Some(session) = session_at(request, &place) else {
+        return Answer::Denied;
+    };
+    match place.decide(|ctx| rule.check(ctx, &session)) {
+        Ok(Verdict::Met) => Answer::Granted,
+        Ok(Verdict::Unmet) => Answer::Denied,
+        Ok(Verdict::StepUp(values)) => {
+            request.update_state(|state| state.unmet.acr = Some(values));
+            Answer::Denied
+        }
+        Ok(Verdict::Scopes(scopes)) => {
+            request.update_state(|state| state.unmet.scope = Some(scopes));
+            Answer::Denied
+        }
+        Err(missing) => {
+            log(request, &missing);
+            Answer::Denied
+        }
+    }
+}
+
+/// Checks a rule that is about the request itself. A token decides, else a session; who has neither signs in first, but
+/// for scripts.
+fn check_request<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
+    let unmet = || match request.has_user() {
+        true => Answer::Denied,
+        false => Answer::NoUser,
+    };
+    if request.own_state().is_some_and(|state| state.unopened.is_some()) {
+        return unmet();
+    }
+    let config = request.config().filter(|config| config.configured);
+    let Some(place) = config.map(|config| Place::of(request, config)) else {
+        return unmet();
+    };
+    if !place.brings_token() && !request.has_user() && place.has_session() {
+        return Answer::NoUser;
+    }
+    let method = request.method_name().to_string_lossy();
+    let session = match place.brings_token() || request.has_empty_user() || !request.has_user() {
+        true => None,
+        false => session_at(request, &place),
+    };
+    let decided = place.decide(|ctx| match &session {
+        Some(session) => Some(rule.decide_for(ctx, &method, session)),
+        None => rule.decide(ctx, &method),
+    });
+    match decided {
+        Ok(None) => unmet(),
+        Ok(Some(decision)) => match apply(request, &place, decision) {
+            None => Answer::Granted,
+            Some(unopened) => {
+                request.update_state(|state| state.unopened = Some(unopened));
+                unmet()
+            }
+        },
+        Err(missing) => {
+            let detail = keep_text(request, &missing.detail);
+            let unopened = Unopened::Refused(missing.reason, detail);
+            request.update_state(|state| state.unopened = Some(unopened));
+            unmet()
+        }
+    }
+}
+
+/// Carries out a decision about the request; what is to be answered where it is not let in.
+fn apply<'r>(request: Request<'r>, place: &Place<'r>, decision: Decision) -> Option<Unopened<'r>> {
+    let refused = |failure: &Failure| {
+        Some(Unopened::Refused(
+            failure.reason,
+            keep_text(request, &failure.detail),
+        ))
+    };
+    match decision {
+        Decision::Open => None,
+        Decision::Granted(record) => match place.visit(|visit| identity_of_rpt(&record, visit)) {
+            Ok(identity) => {
+                become_client(request, place, &identity);
+                None
+            }
+            Err(failure) => refused(&failure),
+        },
+        Decision::Ticket(challenge) => Some(Unopened::Ticket(keep_text(request, &challenge))),
+        Decision::Gather { url, cookies } => Some(Unopened::Gather {
+            url: keep_text(request, &url),
+            cookies: keep_text(request, &cookies.join("\n")),
+        }),
+        Decision::Refused(failure) => refused(&failure),
+    }
+}
+
+fn keep_text<'r>(request: Request<'r>, text: &str) -> &'r str {
+    request.pool().text(text.as_bytes()).to_str().unwrap_or_default()
+}
+
+/// The identity of an RPT for the application, unless the request has a user already.
+fn become_client<'r>(request: Request<'r>, place: &Place<'r>, identity: &Opened<'r>) {
+    if request.has_user() {
+        return;
+    }
+    make_private(request);
+    keep(request, place, identity, false);
+    hide_token(
+        request,
+        identity,
+        !place.settings.bearer().is_some_and(|bearer| bearer.pass),
+    );
+    if let Some(user) = identity.user(&place.settings.identity) {
+        request.set_user(request.pool().text(&user).into());
+        request.set_auth_type(c"oxd");
+    }
+    identity::publish(request, &place.settings, identity);
+}
