@@ -208,6 +208,9 @@ pub struct Register {
     /// Do not register an address for front-channel logout
     #[arg(long, help_heading = "Site")]
     pub no_frontchannel_logout: bool,
+    /// Register for UMA: the scope uma_protection, the way back from claims gathering, RPTs that name their user
+    #[arg(long, help_heading = "Site")]
+    pub uma: bool,
     /// What the site is registered with.
     #[command(flatten)]
     pub profile: Profile,
@@ -283,6 +286,9 @@ pub struct Check {
     /// The redirect URI that should be registered, if it is not that of the handler
     #[arg(long, value_name = "URL", value_parser = absolute_url, help_heading = "Site")]
     pub redirect_uri: Option<String>,
+    /// The file with the UMA resources, as OxdUmaResources has it, to see whether they are registered
+    #[arg(long, value_name = "FILE", help_heading = "Site")]
+    pub resources: Option<PathBuf>,
     /// How to get to oxd.
     #[command(flatten)]
     pub connection: Connection,

@@ -22,10 +22,13 @@ use crate::site::SiteFile;
 /// Registers a site.
 pub fn run(screen: &Screen, args: &Register) -> Outcome {
     let route = args.connection.route(None)?;
-    let scopes = match args.profile.scopes()? {
+    let mut scopes = match args.profile.scopes()? {
         Some(scopes) => scopes,
         None => SCOPES.map(String::from).to_vec(),
     };
+    if args.uma && !scopes.iter().any(|scope| scope == UMA_SCOPE) {
+        scopes.push(UMA_SCOPE.to_owned());
+    }
     let secret = match (&args.client_id, &args.client_secret) {
         (None, _) => None,
         (Some(_), Some(source)) => Some(secret_source::read("--client-secret", source)?),
@@ -78,6 +81,9 @@ pub fn run(screen: &Screen, args: &Register) -> Outcome {
     Ok(())
 }
 
+/// What the `uma-rs-*` commands need.
+const UMA_SCOPE: &str = "uma_protection";
+
 fn request<'a>(
     args: &'a Register,
     scopes: &[String],
@@ -98,7 +104,12 @@ fn request<'a>(
         profile.client_frontchannel_logout_uris = vec![base.below("frontchannel-logout")];
     }
     let client = args.client_id.as_deref();
-    let uma = scopes.iter().any(|scope| scope == "uma_protection");
+    let uma = scopes.iter().any(|scope| scope == UMA_SCOPE);
+    let mut others = members::object(&args.profile.set);
+    if args.uma {
+        // Only a JWT says whose RPT it is.
+        others.entry("rpt_as_jwt").or_insert(true.into());
+    }
     Ok(RegisterSite {
         provider: Provider::of(args.op_host.as_deref(), args.op_configuration_endpoint.as_deref()),
         profile,
@@ -112,7 +123,7 @@ fn request<'a>(
             client_id,
             client_secret: secret,
         }),
-        others: members::object(&args.profile.set),
+        others,
     })
 }
 

@@ -103,7 +103,8 @@ pub fn run(screen: &Screen, args: &Uma) -> Outcome {
     }
 }
 
-fn read(path: &PathBuf) -> Outcome<Resources> {
+/// Reads a file of resources, or says what is wrong with it.
+pub fn read(path: &PathBuf) -> Outcome<Resources> {
     let text = std::fs::read(path).map_err(|why| Problem::file("resources_unreadable", path, why))?;
     Resources::parse(&text)
         .map_err(|why| Problem::file("resources_invalid", path, format!("is not usable: {why}")))

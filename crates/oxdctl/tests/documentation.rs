@@ -88,6 +88,7 @@ fn the_page_has_every_check_and_every_cause() {
         "client_secret_expires_at",
         "failed_to_get_discovery",
         "inactive_access_token",
+        "http_methods",
         "internal_error",
         "invalid_access_token",
         "invalid_oxd_id",
@@ -98,12 +99,19 @@ fn the_page_has_every_check_and_every_cause() {
         "redirect_uri",
         "redirect_uri_is_not_registered",
         "redirect_uris",
+        "scope_expression",
+        "uma_protected_resources",
     ];
     for cause in Cause::ALL {
         let code = cause.code();
         assert!(page.contains(&format!("`{code}`")), "{code} is not in the page");
     }
-    for file in ["check/mod.rs", "check/reach.rs", "check/site.rs"] {
+    for file in [
+        "check/mod.rs",
+        "check/reach.rs",
+        "check/resources.rs",
+        "check/site.rs",
+    ] {
         let text = source(&format!("src/{file}"));
         let text = text.split("#[cfg(test)]").next().unwrap();
         for word in text.split('"') {

@@ -11,9 +11,16 @@ use serde_json::json;
 fn bed() -> Bed {
     let bed = Bed::new();
     let url = bed.server.url();
-    let scope = "openid profile email oxd uma_protection";
-    bed.run(&["register", "--server", &url, "--base", BASE, "--scope", scope])
+    bed.run(&["register", "--server", &url, "--base", BASE, "--uma"])
         .ended(0);
+    let registered = sent(&bed, "register-site");
+    assert_eq!(registered["rpt_as_jwt"], json!(true));
+    assert_eq!(
+        registered["claims_redirect_uri"],
+        json!([format!("{BASE}/claims")])
+    );
+    let scopes = registered["scope"].as_array().unwrap();
+    assert!(scopes.contains(&json!("uma_protection")), "{registered}");
     let file = json!({"resources": [
         {"path": "/photos/?", "conditions": [{"httpMethods": ["GET"], "scopes": ["see"]}]},
         {"path": "/photos/new", "conditions": [{"httpMethods": ["POST"], "scopes": ["add"]}]},
@@ -69,6 +76,50 @@ fn resources_are_registered_asked_about_and_shown() {
     bed.run(&["uma", "protect", "resources.json", "--replace"])
         .ended(4)
         .says(&["register --force", "may be gone"]);
+}
+
+#[test]
+fn a_check_tells_what_oxd_and_the_provider_have() {
+    let bed = bed();
+    let check = |expected: u8, cause: &str, said: &str| {
+        let run = bed.run(&["check", "--resources", "resources.json"]);
+        run.ended(expected.into()).says(&[said]);
+        let report = bed
+            .run(&["check", "--resources", "resources.json", "--json"])
+            .json();
+        let checks = report["checks"].as_array().unwrap();
+        let own = checks.iter().find(|check| check["check"] == "resources").unwrap();
+        assert_eq!(own["cause"].as_str().unwrap_or_default(), cause, "{own}");
+    };
+    check(
+        1,
+        "resources_differ",
+        "oxd does not have GET /photos/?; POST /photos/new",
+    );
+    bed.run(&["uma", "protect", "resources.json"]).ended(0);
+    check(0, "resources_expire", "a month after it was registered");
+    let with_exp = |method: &str| {
+        let resource = |path: &str, method: &str, scope: &str| {
+            json!({"path": path, "exp": 4_000_000_000_u64,
+                   "conditions": [{"httpMethods": [method], "scopes": [scope]}]})
+        };
+        let file = json!({"resources": [
+            resource("/photos/?", method, "see"), resource("/photos/new", "POST", "add"),
+        ]});
+        fs::write(bed.file("resources.json"), file.to_string()).unwrap();
+    };
+    with_exp("GET");
+    check(0, "", "oxd has the 2 resources of resources.json");
+    with_exp("PUT");
+    check(
+        1,
+        "resources_differ",
+        "oxd does not have PUT /photos/?, but GET /photos/?",
+    );
+    with_exp("GET");
+    bed.server.uma_forget_resources();
+    check(1, "resource_lost", "register --force");
+    bed.run(&["check", "--resources", "none.json"]).ended(5);
 }
 
 #[test]

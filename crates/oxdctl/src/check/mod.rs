@@ -4,10 +4,13 @@ mod reach;
 mod redirect;
 mod registration;
 mod report;
+mod resources;
 mod site;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use oxd_core::config::resources::Resources;
 
 use crate::cli::{Check, SITE_FILE};
 use crate::oxd::{Credentials, Oxd};
@@ -16,12 +19,13 @@ use crate::route::Link;
 use crate::screen::Screen;
 use crate::secret_source;
 use crate::site::SiteFile;
+use crate::uma;
 
 use report::Report;
 use site::Examination;
 
 /// All checks, in the order in which they run.
-const CHECKS: [&str; 14] = [
+const CHECKS: [&str; 15] = [
     "site-file",
     "name",
     "connection",
@@ -36,6 +40,7 @@ const CHECKS: [&str; 14] = [
     "site",
     "redirect",
     "registered",
+    "resources",
 ];
 
 /// A client that expires within this time should be seen to now.
@@ -55,6 +60,8 @@ pub struct Target {
     pub protected: bool,
     /// The redirect URI that should be registered.
     pub redirect_uri: Option<String>,
+    /// The file of `OxdUmaResources`, and what is in it.
+    pub resources: Option<(PathBuf, Resources)>,
     /// When the provider lets the client expire.
     pub secret_expires: Option<SystemTime>,
 }
@@ -80,6 +87,7 @@ pub fn run(screen: &Screen, args: &Check) -> Outcome<bool> {
         .filter(|check| match *check {
             "site-file" | "registered" => target.file.is_some(),
             "credentials" | "scope" => target.protected,
+            "resources" => target.resources.is_some(),
             _ => true,
         })
         .collect();
@@ -131,6 +139,8 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
         .clone()
         .or_else(|| args.base.as_ref().map(|base| base.below("login")))
         .or(remembered);
+    let read = |path: &PathBuf| Ok((path.clone(), uma::read(path)?));
+    let resources = args.resources.as_ref().map(read).transpose()?;
     let expires = file
         .as_ref()
         .and_then(|file| file.time("client_secret_expires_at"));
@@ -140,6 +150,7 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
         provider,
         protected: !args.unprotected,
         redirect_uri,
+        resources,
         secret_expires: expires.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds))),
         file,
     })

@@ -14,6 +14,7 @@ use super::Target;
 use super::redirect::{has_redirect_uri, redirect_uri_in};
 use super::registration::compare;
 use super::report::Report;
+use super::resources;
 use crate::advice::{self, refusal};
 use crate::oxd::Oxd;
 use crate::route::Link;
@@ -228,6 +229,9 @@ impl<'e> Examination<'e, '_> {
             ),
         }
         self.registration();
+        if let Some((path, file)) = &self.target.resources {
+            resources::examine(self.report, &self.oxd, path, file);
+        }
     }
 
     /// Compares all that oxd has of the site with what it was registered with.
