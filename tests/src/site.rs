@@ -325,8 +325,9 @@ impl SiteBuilder {
                 backchannel_logout_uri: logout.backchannel.then(|| below("/backchannel-logout")),
                 backchannel_logout_session_required: !logout.by_user,
             };
+            let claims = home.join(&format!("{base}/claims")).expect("an address");
             let uma = UmaSite {
-                claims_redirect_uris: vec![below("/claims")],
+                claims_redirect_uris: vec![claims.into()],
                 ..UmaSite::default()
             };
             let site = match self.uma {

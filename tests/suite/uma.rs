@@ -21,6 +21,8 @@ fn resources() -> Value {
     json!({"resources": [
         {"path": "/app/env", "conditions": condition(&["GET"], &["see", "print"])},
         {"path": "/app/album/?", "conditions": condition(&["GET", "POST"], &["see"])},
+        {"path": "/app/a.html", "conditions": condition(&["GET"], &["see"])},
+        {"path": "/app/b.html", "conditions": condition(&["GET"], &["see"])},
         {"path": "/app/1k.bin", "conditions": condition(&["GET"], &["download"])},
     ]})
 }
@@ -87,6 +89,7 @@ fn granted(site: &TestSite, path: &str) -> String {
 }
 
 mod uma {
+    pub(crate) mod browsers;
     pub(crate) mod clients;
     pub(crate) mod visitors;
 }

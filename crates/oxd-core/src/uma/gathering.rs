@@ -7,11 +7,13 @@ use url::{Url, form_urlencoded};
 
 use super::{Decision, not_granted};
 use crate::base::{Failure, Reason, Seconds, random_text};
+use crate::config::SameSite;
 use crate::flow::Ctx;
 use crate::http::Response;
 use crate::login;
 use crate::oxd::Request as _;
 use crate::oxd::commands::uma_gathering_url::UmaGatheringUrl;
+use crate::pages;
 use crate::session;
 use crate::shm::{About, Mark, Note};
 
@@ -22,6 +24,8 @@ const RANDOM_BYTES: usize = 18;
 /// The least time between two gatherings of a session for the same page: an authorization server that is never satisfied
 /// would send the user round in circles.
 const AGAIN_AFTER: Seconds = Seconds(60);
+/// The parameter of a way back that our own page has sent on.
+const SENT_ON: &str = "oxd_sent_on";
 /// How long the ticket of a gathering waits for its page.
 const TICKET_KEPT: Seconds = Seconds(300);
 
@@ -75,6 +79,11 @@ pub(crate) fn answer(ctx: &Ctx<'_>) -> Response {
         // A name that comes twice is as good as none.
         (values.next().is_none() && !value.is_empty()).then_some(value)
     };
+    // With Strict the browser holds the session back: the authorization server is another site.
+    if ctx.settings.cookie.same_site == SameSite::Strict && of(SENT_ON).is_none() {
+        let again = format!("{}?{query}&{SENT_ON}=1", login::below(ctx, "claims"));
+        return Response::page(200, pages::onward(&again));
+    }
     let pending = of("state").and_then(|state| login::take_gathering(ctx, &state));
     let Some(pending) = pending else {
         let detail = "a way back from claims gathering that this browser has not begun";
