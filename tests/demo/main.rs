@@ -115,6 +115,7 @@ fn check(servers: Servers) -> Result<(), String> {
 fn show(mut servers: Servers) -> Result<(), String> {
     let (site, files) = (servers.site(), servers.httpd.root().display());
     let oxd = servers.oxd();
+    let owners_page = servers.owners_page();
     say(&format!(
         "
   mod_oxd is running. Open this address in a browser:
@@ -132,6 +133,11 @@ fn show(mut servers: Servers) -> Result<(), String> {
       /oxd/session      the same as JSON
       /cgi-bin/oxd.py   in place of the oxd tutorial's CGI script
       /api/             an API, for you and for clients with a token
+      /photos/          a photo album, whose owner test_user decides who sees it
+
+  A second user, other_user with the same password, asks for the album (in a private window);
+  test_user, once signed in, grants it here:
+      {owners_page}
 
   A client of the API gets a token from oxd, and is refused without one:
       TOKEN=$(curl -sk -H 'Content-Type: application/json' -d @{files}/client.json \\

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use oxd_dev::{Addresses, DevServer, Options, Provider, ProviderOptions, Site, Tls};
-use oxd_tests::{Builder, Httpd};
+use oxd_dev::{Addresses, DevServer, Options, Provider, ProviderOptions, Site, Tls, UmaSite};
+use oxd_tests::{Browser, Builder, Httpd};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -17,6 +17,8 @@ const CONFIGURATION: &str = include_str!("../../apache-conf/demo.conf");
 const START_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/index.html");
 const STYLE: &str = include_str!("../../apache-conf/demo/htdocs/style.css");
 const API: &str = include_str!("../../apache-conf/demo/htdocs/api/index.cgi");
+const ALBUM: &str = include_str!("../../apache-conf/demo/htdocs/photos/index.html");
+const PHOTO: &str = include_str!("../../apache-conf/demo/htdocs/photos/lake.svg");
 const PROTECTED_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/private/index.cgi");
 
 /// The number of log lines shown after a failure.
@@ -52,6 +54,9 @@ impl Servers {
         let page = builder.file("htdocs/private/index.cgi", PROTECTED_PAGE);
         set_mode(page, 0o755)?;
         set_mode(builder.file("htdocs/api/index.cgi", API), 0o755)?;
+        builder.file("htdocs/photos/index.html", ALBUM);
+        builder.file("htdocs/photos/lake.svg", PHOTO);
+        builder.file("resources.json", &resources().to_string());
         let httpd = builder
             .without_documents()
             .without_overwriting()
@@ -81,6 +86,11 @@ impl Servers {
     /// The address of the oxd API.
     pub fn oxd(&self) -> String {
         self.oxd.url()
+    }
+
+    /// The page on which the owner of the photo album decides.
+    pub fn owners_page(&self) -> String {
+        format!("{}/uma/requests", self.provider())
     }
 
     /// The certificate of the oxd API, in PEM.
@@ -116,20 +126,53 @@ fn register(oxd: &DevServer, builder: &Builder) -> Result<(), String> {
         fs::write(&file, text.to_string()).map_err(|why| format!("{}: {why}", file.display()))
     };
     for (file, addresses) in [("site.json", site), ("tutorial-site.json", tutorial)] {
-        let site: Site = oxd
-            .try_register(&addresses)
-            .map_err(|why| format!("the site of {file} cannot be registered: {why}"))?;
+        let uma = UmaSite {
+            claims_redirect_uris: urls(&["/oxd/claims"]),
+            // As oxdctl register --uma has it.
+            rpt_as_jwt: true,
+        };
+        let registered = match file {
+            "site.json" => oxd.try_register_uma(&addresses, &uma),
+            _ => oxd.try_register(&addresses),
+        };
+        let site: Site =
+            registered.map_err(|why| format!("the site of {file} cannot be registered: {why}"))?;
         if file == "site.json" {
             // What an API client asks for a token with.
             let client = json!({
                 "client_id": site.client_id, "client_secret": site.client_secret, "op_host": site.op_host,
                 "scope": ["openid", "oxd"],
             });
+            protect(oxd, &site, &client);
             keep("client.json", client)?;
         }
         keep(file, json!(site))?;
     }
     Ok(())
+}
+
+/// The photo album, as `uma-rs-protect` wants it and as the module reads it.
+fn resources() -> Value {
+    json!({"resources": [{"path": "/photos/??", "conditions": [{"httpMethods": ["GET"], "scopes": ["see"]}]}]})
+}
+
+/// Registers the album at the authorization server, as `oxdctl uma protect` does. Fails by panicking.
+fn protect(oxd: &DevServer, site: &Site, client: &Value) {
+    let browser = Browser::trusting(&oxd.ca_pem().unwrap_or_default());
+    let ask = |command: &str| {
+        let ask = browser.ask("POST", format!("{}/{command}", oxd.url()));
+        ask.header("content-type", "application/json")
+    };
+    let token = ask("get-client-token").body(client.to_string().into()).send();
+    let token = token.expect(200).json();
+    let mut members = resources();
+    members["oxd_id"] = json!(site.oxd_id);
+    let token = format!("Bearer {}", token["access_token"].as_str().unwrap_or_default());
+    let answer = ask("uma-rs-protect")
+        .header("authorization", &token)
+        .body(members.to_string().into())
+        .send();
+    answer.expect(200);
 }
 
 fn set_mode(file: PathBuf, mode: u32) -> Result<(), String> {

@@ -90,6 +90,7 @@ pub fn walk(servers: &Servers) {
     visitor.expect("nor one at the provider", 200, provider, password);
 
     api(servers, &mut visitor);
+    album(servers);
 
     let tutorial = at("/cgi-bin/oxd.py");
     visitor.visit(&tutorial);
@@ -107,6 +108,40 @@ pub fn walk(servers: &Servers) {
     visitor.visit(at("/cgi-bin/oxd.py/logoutme"));
     let address = at("/cgi-bin/oxd.py/logout*");
     visitor.expect("its sign-out ends at its signed-out page", 200, &address, &[]);
+}
+
+/// The photo album of the demo: one user asks for it, its owner grants it.
+fn album(servers: &Servers) {
+    let album = &format!("{}/photos/", servers.site());
+    let provider = &format!("{}/*", servers.provider());
+    let arrive = |user: &str| {
+        let mut visitor = Visitor::new(Browser::new());
+        visitor.visit(album);
+        visitor.submit("sign-in", &[("username", user), ("password", "secret")]);
+        visitor.submit("allow", &[]);
+        visitor
+    };
+    servers.httpd.allow_log("client denied by server configuration");
+    let mut other = arrive("other_user");
+    let texts = &["/photos/"];
+    other.expect(
+        "who does not own the album is asked to confirm",
+        200,
+        provider,
+        texts,
+    );
+    other.submit("confirm", &[]);
+    let texts = &["The owner has been asked"];
+    other.expect("the owner is asked", 403, album, texts);
+    let mut owner = arrive("test_user");
+    owner.expect("the owner sees the album", 200, album, &["Photo album"]);
+    owner.visit(servers.owners_page());
+    owner.expect("and who asks for it", 200, provider, &["other_user"]);
+    owner.submit("grant-0", &[]);
+    other.visit(album);
+    other.expect("to whom it is granted, sees it too", 200, album, &["Photo album"]);
+    other.visit(format!("{album}lake.svg"));
+    other.expect("with its picture", 200, &format!("{album}lake.svg"), &["<svg"]);
 }
 
 /// The API of the demo: a client is refused without a token and comes in with one.

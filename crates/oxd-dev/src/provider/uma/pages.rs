@@ -62,7 +62,7 @@ pub(super) fn requests(waiting: &[UmaRequest]) -> Markup {
             @if waiting.is_empty() {
                 p { "Nobody waits for your decision." }
             }
-            @for request in waiting {
+            @for (number, request) in waiting.iter().enumerate() {
                 form method="post" action=(REQUESTS) {
                     p {
                         strong { (request.user.as_deref().unwrap_or("Somebody")) } " asks for "
@@ -73,7 +73,7 @@ pub(super) fn requests(waiting: &[UmaRequest]) -> Markup {
                     }
                     input type="hidden" name="resource" value=(request.resource);
                     div.buttons {
-                        button.grant type="submit" name="action" value="grant" { "Grant" }
+                        button.grant id=(format!("grant-{number}")) type="submit" name="action" value="grant" { "Grant" }
                         button.quiet type="submit" name="action" value="refuse" { "Refuse" }
                     }
                 }
