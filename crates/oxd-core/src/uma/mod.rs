@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::base::{Failure, Reason, Seconds, Step, sha256_of};
+use crate::base::{Failure, Millis, Reason, Seconds, Step, sha256_of};
 use crate::bearer;
 use crate::config::UmaSettings;
 use crate::flow::Ctx;
@@ -165,10 +165,9 @@ fn ask(
         }))
     };
     match granted(ctx, target, rpt, scopes) {
-        Ok(Some(Grant { record, ends })) => {
-            let record: Arc<[u8]> = record.into();
-            let kept = ctx.millis.saturating_add(uma.cache.millis());
-            let until = ends.map_or(kept, |ends| kept.min(ends.millis()));
+        Ok(Some(grant)) => {
+            let until = grant.kept_until(ctx, uma);
+            let record: Arc<[u8]> = grant.record.into();
             let finding = Finding::Active(record.clone());
             (Decision::Granted(record), Answer::until(finding, until))
         }
@@ -186,6 +185,14 @@ struct Grant {
     record: Vec<u8>,
     /// When it ends.
     ends: Option<Seconds>,
+}
+
+impl Grant {
+    /// How long it counts without another question (`OxdUmaCache`).
+    fn kept_until(&self, ctx: &Ctx<'_>, uma: &UmaSettings<'_>) -> Millis {
+        let kept = ctx.millis.saturating_add(uma.cache.millis());
+        self.ends.map_or(kept, |ends| kept.min(ends.millis()))
+    }
 }
 
 /// What an RPT is worth at a resource; `None` where it does not open it.

@@ -302,8 +302,7 @@ impl Visitor<'_, '_> {
 
     /// The grant is used for a moment without another question.
     fn remember(&self, grant: &Grant) -> Decision {
-        let kept = self.ctx.millis.saturating_add(self.uma.cache.millis());
-        let until = grant.ends.map_or(kept, |ends| kept.min(ends.millis()));
+        let until = grant.kept_until(self.ctx, self.uma);
         let answer = Answer::until(Finding::Active([].into()), until);
         self.ctx.tokens.replace(self.uma.tokens, &self.key, answer);
         Decision::Open

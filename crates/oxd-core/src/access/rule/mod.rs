@@ -14,6 +14,7 @@ pub use uma::UmaRule;
 use std::ffi::CStr;
 
 use crate::base::{Failure, Reason};
+use crate::config::value::is_scope_token;
 use crate::flow::Ctx;
 use crate::session::Opened;
 use crate::uma::Decision;
@@ -41,6 +42,22 @@ pub trait Rule: Send + Sync + Sized + 'static {
     /// The decision about a request with this method and a session, for a rule that is not about users alone.
     fn decide_for(&self, _: &Ctx<'_>, _: &str, _: &Opened<'_>) -> Decision {
         Decision::Refused(Failure::new(Reason::Forbidden, "this rule is about users"))
+    }
+}
+
+/// The scopes among the arguments of a rule with this name; an argument may hold several.
+fn scopes(rule: &CStr, words: &[String]) -> Result<Vec<String>, String> {
+    let words: Vec<String> = words
+        .iter()
+        .flat_map(|word| word.split_ascii_whitespace())
+        .map(str::to_owned)
+        .collect();
+    match words.iter().find(|word| !is_scope_token(word)) {
+        Some(bad) => {
+            let rule = rule.to_string_lossy();
+            Err(format!("Require {rule}: '{}' is no scope", bad.escape_debug()))
+        }
+        None => Ok(words),
     }
 }
 

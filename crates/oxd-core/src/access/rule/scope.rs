@@ -2,8 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::{Rule, Verdict};
-use crate::config::value::is_scope_token;
+use super::{Rule, Verdict, scopes};
 use crate::flow::Ctx;
 use crate::session::{Opened, SessionRecord};
 
@@ -15,19 +14,13 @@ impl Rule for ScopeRule {
     const NAME: &'static CStr = c"oxd-scope";
 
     fn parse(words: &[String]) -> Result<Self, String> {
-        let words: Vec<String> = words
-            .iter()
-            .flat_map(|word| word.split_ascii_whitespace())
-            .map(str::to_owned)
-            .collect();
-        match words.iter().find(|word| !is_scope_token(word)) {
-            Some(bad) => Err(format!("Require oxd-scope: '{}' is no scope", bad.escape_debug())),
-            None if words.is_empty() => Err(
+        match scopes(Self::NAME, words)? {
+            words if words.is_empty() => Err(
                 "Require oxd-scope: at least one scope is needed; allowed: Require \
                                              oxd-scope SCOPE..."
                     .into(),
             ),
-            None => Ok(Self(words)),
+            words => Ok(Self(words)),
         }
     }
 

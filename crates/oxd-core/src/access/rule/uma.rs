@@ -2,11 +2,10 @@
 
 use std::ffi::CStr;
 
-use super::{Rule, Verdict};
+use super::{Rule, Verdict, scopes};
 use crate::base::{Failure, Reason};
 use crate::bearer::{Presented, presented};
 use crate::config::UmaSettings;
-use crate::config::value::is_scope_token;
 use crate::flow::Ctx;
 use crate::session::Opened;
 use crate::uma::{self, Decision};
@@ -20,15 +19,7 @@ impl Rule for UmaRule {
     const NEEDS_USER: bool = false;
 
     fn parse(words: &[String]) -> Result<Self, String> {
-        let words: Vec<String> = words
-            .iter()
-            .flat_map(|word| word.split_ascii_whitespace())
-            .map(str::to_owned)
-            .collect();
-        match words.iter().find(|word| !is_scope_token(word)) {
-            Some(bad) => Err(format!("Require oxd-uma: '{}' is no scope", bad.escape_debug())),
-            None => Ok(Self(words)),
-        }
+        scopes(Self::NAME, words).map(Self)
     }
 
     /// A session's RPT is a matter of [`Rule::decide_for`].
