@@ -13,4 +13,5 @@ mod status {
     pub(crate) mod picture;
     pub(crate) mod reasons;
     pub(crate) mod thousand;
+    pub(crate) mod tokens;
 }

@@ -2,12 +2,13 @@
 
 use std::ops::Deref;
 
-use crate::base::Failure;
+use crate::base::{Failure, Reason};
 use crate::http::RequestEnv;
 use crate::oxd::{Error, Oxd, Site};
 use crate::session::SessionEnv;
 use crate::shm::{Mark, Memory};
 use crate::tokens::TokenCache;
+use crate::tokens::cache::{Answer, Finding, TokenKey};
 
 /// A request at a place with a site, and oxd.
 #[derive(Clone, Copy)]
@@ -31,6 +32,29 @@ impl<'a> Ctx<'a> {
             Some(session) => Ok(Self { session, oxd, tokens }),
             None => Err(Site::missing(env.settings, &env.request.path()).into()),
         }
+    }
+
+    /// The answer about a token that nothing is known about: what another request finds out now, or what `ask` does.
+    /// `what` names the token in the log.
+    ///
+    /// # Errors
+    /// Too many wait for oxd already, or the other request has no answer in time.
+    pub(crate) fn one_question(
+        &self,
+        tokens: u32,
+        key: &TokenKey,
+        what: &str,
+        ask: impl FnOnce() -> Answer,
+    ) -> Result<Finding, Failure> {
+        // Those who wait for another one's question are limited like those who ask.
+        let _place = self.oxd.wait_place()?;
+        let patience = self.settings.server().timeouts.connect;
+        let shared = self.tokens.share(tokens, key, self.millis, patience, ask);
+        shared.map_err(|_| {
+            let detail =
+                format!("another request's question about the same {what} has not ended after {patience:?}");
+            Failure::new(Reason::OxdTimeout, detail)
+        })
     }
 
     /// Whether an issuer is that of the site's provider; `None` where oxd does not name it.

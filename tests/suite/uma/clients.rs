@@ -11,7 +11,11 @@ const DENIED: &str = "client denied by server configuration";
 
 #[test]
 fn a_client_gets_a_ticket_then_an_rpt_and_then_comes_in() {
-    let site = start(builder("Require oxd-uma").httpd(|httpd| httpd.processes(1, 16)));
+    let site = start(
+        builder("Require oxd-uma")
+            .config("<Location /oxd-metrics>\nSetHandler oxd-metrics\nRequire all granted\n</Location>")
+            .httpd(|httpd| httpd.processes(1, 16)),
+    );
     site.oxd.uma_rules(vec![], UmaOutcome::Grant);
     let answer = client(&site, "/app/env", None);
     answer.expect(401);
@@ -32,6 +36,15 @@ fn a_client_gets_a_ticket_then_an_rpt_and_then_comes_in() {
     }
     // The grant is kept: with it a request asks nobody.
     site.expect_commands(&["introspect-rpt", CHECK]);
+    let metrics = Browser::new().get(site.url("/oxd-metrics")).text();
+    for line in [
+        r#"answer="active"} 1"#,
+        r#"answer="kept"} 2"#,
+        r#"answer="refused"} 0"#,
+    ] {
+        let line = format!("oxd_tokens_total{{token=\"rpt\",{line}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
     // It opens nothing else.
     let other = client(&site, "/app/album/1", Some(&rpt));
     other.expect(401);

@@ -17,6 +17,7 @@ use crate::base::{Failure, Millis, Reason, sha256_of};
 use crate::config::{BearerMode, BearerSettings, Provider};
 use crate::flow::Ctx;
 use crate::session::Opened;
+use crate::shm::stats::{Token, Worth};
 use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey};
 use crate::tokens::jws;
 
@@ -61,7 +62,27 @@ pub(crate) fn record_of(
         Presented::Malformed(told) => return Err(Outcome::Malformed(told)),
         Presented::Nothing => return Err(Outcome::Malformed("there is no bearer token")),
     };
-    let finding = finding_of(ctx, bearer, token).map_err(Outcome::Unknown)?;
+    let (key, tokens) = (key_of(ctx, bearer, token), bearer.cache.tokens);
+    let known = ctx.tokens.known(tokens, &key, ctx.millis);
+    let due = match known {
+        Known::Fresh(finding) => {
+            ctx.stats.token(Token::Access, Worth::Kept);
+            return outcome(finding);
+        }
+        Known::Due(finding) => Some(finding),
+        Known::Nothing => None,
+    };
+    let found = finding_of(ctx, bearer, token, &key, due);
+    let worth = match &found {
+        Ok(Finding::Active(_)) => Worth::Active,
+        Ok(Finding::Refused(_)) => Worth::Refused,
+        Ok(Finding::Failed(_)) | Err(_) => Worth::Unknown,
+    };
+    ctx.stats.token(Token::Access, worth);
+    outcome(found.map_err(Outcome::Unknown)?)
+}
+
+fn outcome(finding: Finding) -> Result<Arc<[u8]>, Outcome> {
     match finding {
         Finding::Active(record) => Ok(record),
         Finding::Refused(refusal) => Err(Outcome::Refused(refusal)),
@@ -69,38 +90,31 @@ pub(crate) fn record_of(
     }
 }
 
-fn finding_of(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> Result<Finding, Failure> {
-    let (key, tokens) = (key_of(ctx, bearer, token), bearer.cache.tokens);
-    match ctx.tokens.known(tokens, &key, ctx.millis) {
-        Known::Fresh(finding) => return Ok(finding),
-        Known::Due(finding) => {
-            let new = answer(ctx, bearer, token);
-            // Whoever cannot be asked now leaves what is known.
-            if matches!(new.finding, Finding::Failed(_)) {
-                return Ok(finding);
-            }
-            ctx.tokens.replace(tokens, &key, new.clone());
-            return Ok(new.finding);
+fn finding_of(
+    ctx: &Ctx<'_>,
+    bearer: &BearerSettings<'_>,
+    token: &str,
+    key: &TokenKey,
+    due: Option<Finding>,
+) -> Result<Finding, Failure> {
+    let tokens = bearer.cache.tokens;
+    if let Some(known) = due {
+        let new = answer(ctx, bearer, token);
+        // Whoever cannot be asked now leaves what is known.
+        if matches!(new.finding, Finding::Failed(_)) {
+            return Ok(known);
         }
-        Known::Nothing => {}
+        ctx.tokens.replace(tokens, key, new.clone());
+        return Ok(new.finding);
     }
     let verified_here = bearer.mode != BearerMode::Introspect && jws::read(token).is_ok();
     if verified_here {
         // A signature needs no oxd once the keys are known: nobody waits for another one's check.
         let new = answer(ctx, bearer, token);
-        ctx.tokens.replace(tokens, &key, new.clone());
+        ctx.tokens.replace(tokens, key, new.clone());
         return Ok(new.finding);
     }
-    // Those who wait for another one's question are limited like those who ask.
-    let _place = ctx.oxd.wait_place()?;
-    let patience = ctx.settings.server().timeouts.connect;
-    let ask = || answer(ctx, bearer, token);
-    let shared = ctx.tokens.share(tokens, &key, ctx.millis, patience, ask);
-    shared.map_err(|_| {
-        let detail =
-            format!("another request's question about the same token has not ended after {patience:?}");
-        Failure::new(Reason::OxdTimeout, detail)
-    })
+    ctx.one_question(tokens, key, "token", || answer(ctx, bearer, token))
 }
 
 /// A hash over the token and all that the answer about it depends on.

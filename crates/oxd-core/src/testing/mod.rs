@@ -20,7 +20,9 @@ use crate::config::{RawSettings, ServerDefaults, SessionStore, Settings, SiteFil
 use crate::flow::Ctx;
 use crate::http::{Form, Method, RequestEnv, Response};
 use crate::login::{self, AuthRequestOverrides};
-use crate::shm::stats::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats};
+use crate::shm::stats::{
+    Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, Token, Worth,
+};
 use crate::shm::{MEMORY_WORDS, Memory};
 use crate::tokens::TokenCache;
 
@@ -57,6 +59,9 @@ pub(crate) fn everything(stats: &Stats<'_>) {
     }
     Event::ALL.iter().for_each(|event| stats.event(*event));
     Renewal::ALL.iter().for_each(|what| stats.renewal(*what));
+    for token in Token::ALL {
+        Worth::ALL.iter().for_each(|worth| stats.token(*token, *worth));
+    }
     for action in Action::ALL {
         for answered in Answered::ALL {
             stats.store(*action, *answered, Duration::from_millis(1));

@@ -23,6 +23,7 @@ use crate::oxd::Request as _;
 use crate::oxd::commands::introspect_rpt::{IntrospectRpt, IntrospectedRpt};
 use crate::oxd::commands::uma_check_access::{Access, UmaCheckAccess};
 use crate::session::{self, claims};
+use crate::shm::stats::{Token, Worth};
 use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey};
 use crate::tokens::jws;
 
@@ -44,6 +45,17 @@ pub enum Decision {
     },
     /// It is refused, or nobody knows.
     Refused(Failure),
+}
+
+impl Decision {
+    /// What the RPT turned out to be.
+    fn worth(&self) -> Worth {
+        match self {
+            Self::Granted(_) | Self::Open => Worth::Active,
+            Self::Refused(failure) if failure.reason.status() >= 500 => Worth::Unknown,
+            Self::Ticket(_) | Self::Gather { .. } | Self::Refused(_) => Worth::Refused,
+        }
+    }
 }
 
 /// The resource that a request falls under.
@@ -121,31 +133,24 @@ fn with_rpt(
     let key = key_of(ctx, target, rpt, scopes);
     let tokens = uma.tokens;
     if let Known::Fresh(Finding::Active(record)) = ctx.tokens.known(tokens, &key, ctx.millis) {
+        ctx.stats.token(Token::Rpt, Worth::Kept);
         return Decision::Granted(record);
     }
-    let _place = match ctx.oxd.wait_place() {
-        Ok(place) => place,
-        Err(error) => return Decision::Refused(error.into()),
-    };
     // A refusal has a ticket of its own for each client: only a grant is shared.
     let mut own = None;
-    let patience = ctx.settings.server().timeouts.connect;
-    let shared = ctx.tokens.share(tokens, &key, ctx.millis, patience, || {
+    let shared = ctx.one_question(tokens, &key, "RPT", || {
         let (decision, answer) = ask(ctx, uma, target, rpt, scopes);
         own = Some(decision);
         answer
     });
-    match (own, shared) {
+    let decision = match (own, shared) {
         (Some(decision), _) => decision,
         (None, Ok(Finding::Active(record))) => Decision::Granted(record),
-        (None, Ok(Finding::Failed(failure))) => Decision::Refused(failure),
+        (None, Ok(Finding::Failed(failure)) | Err(failure)) => Decision::Refused(failure),
         (None, Ok(Finding::Refused(_))) => without_grant(ctx, uma, target, rpt),
-        (None, Err(_)) => {
-            let detail =
-                format!("another request's question about the same RPT has not ended after {patience:?}");
-            Decision::Refused(Failure::new(Reason::OxdTimeout, detail))
-        }
-    }
+    };
+    ctx.stats.token(Token::Rpt, decision.worth());
+    decision
 }
 
 /// Asks oxd about an RPT; what others who bring it at the same time may share, and for how long.
@@ -202,32 +207,54 @@ fn granted(
     rpt: &str,
     scopes: &[String],
 ) -> Result<Option<Grant>, Failure> {
-    let told = IntrospectRpt { rpt }.send(ctx.oxd)?;
-    let ends = ends(&told);
-    if !told.active || ends.is_some_and(|ends| ends <= ctx.now) {
+    let Some(active) = Active::of(ctx, rpt)? else {
         return Ok(None);
-    }
-    // oxd asks for any of the scopes; the rule wants all of them, in one permission.
-    let holds_all = |permission: &[String]| scopes.iter().all(|scope| permission.contains(scope));
-    if !told
-        .permissions
-        .iter()
-        .any(|permission| holds_all(&permission.resource_scopes))
-    {
-        return Ok(None);
-    }
-    let each: Vec<&[String]> = match scopes {
-        [] => vec![&[]],
-        scopes => scopes.chunks(1).collect(),
     };
-    for scopes in each {
-        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-        if !check(ctx, target, rpt, &scopes)?.is_granted() {
-            return Ok(None);
-        }
+    let opens = active.opens(ctx, target, scopes)?;
+    Ok(opens.then(|| active.grant(ctx)))
+}
+
+/// An RPT that `introspect-rpt` calls active.
+struct Active<'a> {
+    rpt: &'a str,
+    told: IntrospectedRpt,
+    ends: Option<Seconds>,
+}
+
+impl<'a> Active<'a> {
+    /// Asks about an RPT; `None` for one that is not active, or has ended.
+    fn of(ctx: &Ctx<'_>, rpt: &'a str) -> Result<Option<Self>, Failure> {
+        let told = IntrospectRpt { rpt }.send(ctx.oxd)?;
+        let ends = ends(&told);
+        let is_active = told.active && ends.is_none_or(|ends| ends > ctx.now);
+        Ok(is_active.then_some(Self { rpt, told, ends }))
     }
-    let record = record(ctx, rpt, told, ends);
-    Ok(Some(Grant { record, ends }))
+
+    /// Whether it opens a resource with all of these scopes.
+    fn opens(&self, ctx: &Ctx<'_>, target: Target<'_>, scopes: &[String]) -> Result<bool, Failure> {
+        // oxd asks for any of the scopes; the rule wants all of them, in one permission.
+        let holds_all = |permission: &[String]| scopes.iter().all(|scope| permission.contains(scope));
+        let mut permissions = self.told.permissions.iter();
+        if !permissions.any(|permission| holds_all(&permission.resource_scopes)) {
+            return Ok(false);
+        }
+        if scopes.is_empty() {
+            return Ok(check(ctx, target, self.rpt, &[])?.is_granted());
+        }
+        for scope in scopes {
+            if !check(ctx, target, self.rpt, &[scope])?.is_granted() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The grant of an RPT that opens a resource.
+    fn grant(self, ctx: &Ctx<'_>) -> Grant {
+        let ends = self.ends;
+        let record = record(ctx, self.rpt, self.told, ends);
+        Grant { record, ends }
+    }
 }
 
 /// The earliest end of the RPT and its permissions.
@@ -244,6 +271,46 @@ fn check(ctx: &Ctx<'_>, target: Target<'_>, rpt: &str, scopes: &[&str]) -> Resul
         scopes,
     };
     Ok(request.send(ctx.oxd)?)
+}
+
+/// What `uma-rs-check-access` says about a resource without naming scopes.
+enum Checked {
+    /// oxd protects no such resource, and such paths are open here (`OxdUmaUnprotected allow`).
+    Open,
+    /// The RPT opens it, or it needs none.
+    Granted,
+    /// Another RPT is needed.
+    Needed {
+        /// The permission ticket to get it with.
+        ticket: String,
+        /// `WWW-Authenticate` for the client.
+        challenge: Option<String>,
+    },
+}
+
+impl Checked {
+    fn of(ctx: &Ctx<'_>, uma: &UmaSettings<'_>, target: Target<'_>, rpt: &str) -> Result<Self, Failure> {
+        let access = match check(ctx, target, rpt, &[]) {
+            Err(failure) if failure.reason == Reason::UmaUnprotected && uma.open_elsewhere => {
+                return Ok(Self::Open);
+            }
+            access => access?,
+        };
+        if access.is_granted() {
+            return Ok(Self::Granted);
+        }
+        match access.ticket.filter(|ticket| !ticket.is_empty()) {
+            Some(ticket) => Ok(Self::Needed {
+                ticket,
+                challenge: access.challenge,
+            }),
+            None => Err(no_ticket()),
+        }
+    }
+}
+
+fn no_ticket() -> Failure {
+    Failure::new(Reason::UmaDenied, "oxd denies access without a ticket")
 }
 
 /// What an RPT says, as claims; where it is a JWT, its subject too.
@@ -282,30 +349,23 @@ fn subject_of_jwt(ctx: &Ctx<'_>, rpt: &str) -> Option<String> {
 
 /// A ticket for a client whose RPT does not open the resource, or that has none.
 fn without_grant(ctx: &Ctx<'_>, uma: &UmaSettings<'_>, target: Target<'_>, rpt: &str) -> Decision {
-    let access = match check(ctx, target, rpt, &[]) {
-        Ok(access) => access,
-        Err(failure) if failure.reason == Reason::UmaUnprotected && uma.open_elsewhere => {
-            return Decision::Open;
-        }
-        Err(failure) => return Decision::Refused(failure),
-    };
     let fits = |challenge: &String| {
         challenge
             .bytes()
             .all(|byte| byte == b' ' || byte.is_ascii_graphic())
     };
-    let ticket = access.ticket.filter(|ticket| !ticket.is_empty());
-    match (ticket, access.challenge.filter(fits)) {
-        (Some(_), Some(challenge)) => Decision::Ticket(challenge),
+    match Checked::of(ctx, uma, target, rpt) {
+        Ok(Checked::Open) => Decision::Open,
         // oxd counts it as opened only for all scopes together.
-        _ if access.access == "granted" => {
+        Ok(Checked::Granted) => {
             let detail = "the RPT lacks a scope of Require oxd-uma, and oxd gives no ticket for it";
             Decision::Refused(Failure::new(Reason::InsufficientScope, detail))
         }
-        _ => Decision::Refused(Failure::new(
-            Reason::UmaDenied,
-            "oxd denies access without a ticket",
-        )),
+        Ok(Checked::Needed { challenge, .. }) => match challenge.filter(fits) {
+            Some(challenge) => Decision::Ticket(challenge),
+            None => Decision::Refused(no_ticket()),
+        },
+        Err(failure) => Decision::Refused(failure),
     }
 }
 

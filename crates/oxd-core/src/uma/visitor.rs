@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decision, Grant, Target, check, gathering, granted, not_granted, subject_of_jwt, target_of};
+use super::{
+    Active, Checked, Decision, Grant, Target, gathering, granted, not_granted, subject_of_jwt, target_of,
+};
 use crate::base::Signal;
 use crate::base::{Failure, Reason, Seconds, sha256_of, wall};
 use crate::config::UmaSettings;
@@ -16,6 +18,7 @@ use crate::flow::Ctx;
 use crate::oxd::commands::uma_get_rpt::{ID_TOKEN_FORMAT, Rpt, UmaGetRpt};
 use crate::oxd::{BadAnswer, Error, Request as _};
 use crate::session::{self, Opened};
+use crate::shm::stats::{Token, Worth};
 use crate::shm::{About, Lease, Mark, Note};
 use crate::tokens::cache::{Answer, Finding, Known, TokenKey};
 
@@ -67,6 +70,7 @@ pub(crate) fn decide_for_session(
     let parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
     let key = sha256_of(&parts);
     if let Known::Fresh(Finding::Active(_)) = ctx.tokens.known(uma.tokens, &key, ctx.millis) {
+        ctx.stats.token(Token::SessionRpt, Worth::Kept);
         return Decision::Open;
     }
     let visitor = Visitor {
@@ -78,10 +82,9 @@ pub(crate) fn decide_for_session(
         id,
         key,
     };
-    match visitor.decide() {
-        Ok(decision) => decision,
-        Err(failure) => Decision::Refused(failure),
-    }
+    let decision = visitor.decide().unwrap_or_else(Decision::Refused);
+    ctx.stats.token(Token::SessionRpt, decision.worth());
+    decision
 }
 
 impl Visitor<'_, '_> {
@@ -223,22 +226,10 @@ impl Visitor<'_, '_> {
 
     /// A new ticket for the resource, or the decision where none is needed or given.
     fn ticket(&self) -> Result<Result<String, Decision>, Failure> {
-        let access = match check(self.ctx, self.target, "", &[]) {
-            Err(failure) if failure.reason == Reason::UmaUnprotected && self.uma.open_elsewhere => {
-                return Ok(Err(Decision::Open));
-            }
-            access => access?,
-        };
-        if access.is_granted() {
-            return Ok(Err(Decision::Open));
-        }
-        match access.ticket.filter(|ticket| !ticket.is_empty()) {
-            Some(ticket) => Ok(Ok(ticket)),
-            None => Err(Failure::new(
-                Reason::UmaDenied,
-                "oxd denies access without a ticket",
-            )),
-        }
+        Ok(match Checked::of(self.ctx, self.uma, self.target, "")? {
+            Checked::Open | Checked::Granted => Err(Decision::Open),
+            Checked::Needed { ticket, .. } => Ok(ticket),
+        })
     }
 
     fn get_rpt(&self, ticket: &str, pct: Option<&str>) -> Result<Rpt, Error> {
@@ -256,22 +247,22 @@ impl Visitor<'_, '_> {
     /// Whether an RPT is the one that was asked for; `None` where it is somebody else's.
     fn prove(&self, rpt: &Rpt) -> Result<Option<Decision>, Failure> {
         let text = rpt.access_token.expose();
-        let Some(whole) = granted(self.ctx, self.target, text, &[])? else {
+        let Some(active) = Active::of(self.ctx, text)? else {
             return Ok(None);
         };
+        if !active.opens(self.ctx, self.target, &[])? {
+            return Ok(None);
+        }
         let own = self.session.claim("sub");
         let own = own.as_ref().and_then(serde_json::Value::as_str);
         if subject_of_jwt(self.ctx, text).is_some_and(|subject| Some(subject.as_str()) != own) {
             return Ok(None);
         }
-        let grant = match self.scopes {
-            [] => Some(whole),
-            scopes => granted(self.ctx, self.target, text, scopes)?,
-        };
-        let Some(grant) = grant else {
+        if !self.scopes.is_empty() && !active.opens(self.ctx, self.target, self.scopes)? {
             let detail = format!("the RPT lacks a scope of {}", self.scopes.join(" "));
             return Err(Failure::new(Reason::InsufficientScope, detail));
-        };
+        }
+        let grant = active.grant(self.ctx);
         let kept = Kept {
             rpt: text.to_owned(),
             pct: rpt.pct.as_ref().map(|pct| pct.expose().to_owned()),

@@ -3,7 +3,7 @@
 use crate::base::Reason;
 use crate::shm::stats::metrics::Gauges;
 use crate::shm::stats::{
-    Action, Answered, Command, End, Event, Login, Minute, Outcome, Presented, Renewal, Stats,
+    Action, Answered, Command, End, Event, Login, Minute, Outcome, Presented, Renewal, Stats, Token, Worth,
 };
 
 /// A table of numbers.
@@ -45,7 +45,8 @@ fn row(name: impl Into<String>, numbers: &[u64]) -> (String, Vec<String>) {
 /// All tables that have rows.
 pub(super) fn tables(stats: &Stats<'_>, gauges: &Gauges, hour: &Minute) -> Vec<Table> {
     let mut tables = vec![logins(stats, hour), failures(stats, hour)];
-    tables.extend([sessions(stats, gauges), calls(stats), gate(stats), store(stats)]);
+    tables.extend([sessions(stats, gauges), tokens(stats)]);
+    tables.extend([calls(stats), gate(stats), store(stats)]);
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -128,6 +129,26 @@ fn sessions(stats: &Stats<'_>, gauges: &Gauges) -> Table {
         caption: "Sessions",
         head: &["in all"],
         rows,
+    }
+}
+
+fn tokens(stats: &Stats<'_>) -> Table {
+    let of_kind = |token: &Token| {
+        let counts: Vec<u64> = Worth::ALL
+            .iter()
+            .map(|worth| stats.tokens(*token, *worth))
+            .collect();
+        let name = match token {
+            Token::Access => "bearer tokens",
+            Token::Rpt => "RPTs of clients",
+            Token::SessionRpt => "RPTs of sessions",
+        };
+        (counts.iter().sum::<u64>() > 0).then(|| row(name, &counts))
+    };
+    Table {
+        caption: "Tokens",
+        head: &["from memory", "active", "refused", "unknown"],
+        rows: Token::ALL.iter().filter_map(of_kind).collect(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{
     Action, Answered, BOUNDS, BUCKETS, Command, End, Event, HISTOGRAM, Login, Outcome, Presented, Renewal,
-    Stats, TIMES_AT,
+    Stats, TIMES_AT, Token, Worth,
 };
 use crate::base::Reason;
 
@@ -51,6 +51,7 @@ pub fn text(stats: &Stats<'_>, gauges: &Gauges) -> String {
     let out = &mut text;
     logins(out, stats);
     sessions(out, stats);
+    tokens(out, stats);
     calls(out, stats);
     out.family("oxd_calls_under_way", "gauge", "Calls to oxd that are under way.");
     out.sample("oxd_calls_under_way", &[], gauges.under_way);
@@ -141,6 +142,21 @@ fn sessions(out: &mut Text, stats: &Stats<'_>) {
     for what in Renewal::ALL {
         let value = stats.renewals(*what);
         out.sample("oxd_renewals_total", &[("what", what.name())], value);
+    }
+}
+
+fn tokens(out: &mut Text, stats: &Stats<'_>) {
+    let name = "oxd_tokens_total";
+    out.family(
+        name,
+        "counter",
+        "Requests with a bearer token or an RPT, by what it turned out to be.",
+    );
+    for token in Token::ALL {
+        for worth in Worth::ALL {
+            let labels = [("token", token.name()), ("answer", worth.name())];
+            out.sample(name, &labels, stats.tokens(*token, *worth));
+        }
     }
 }
 

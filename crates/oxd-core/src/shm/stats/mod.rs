@@ -10,7 +10,7 @@ mod minute;
 mod series;
 
 pub use minute::Minute;
-pub use series::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal};
+pub use series::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Token, Worth};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -47,7 +47,8 @@ const CALLS_AT: usize = ENDS_AT + End::ALL.len();
 const TIMES_AT: usize = CALLS_AT + Command::ALL.len() * Outcome::ALL.len();
 const EVENTS_AT: usize = TIMES_AT + Command::ALL.len() * HISTOGRAM;
 const RENEWALS_AT: usize = EVENTS_AT + Event::ALL.len();
-const STORE_AT: usize = RENEWALS_AT + Renewal::ALL.len();
+const TOKENS_AT: usize = RENEWALS_AT + Renewal::ALL.len();
+const STORE_AT: usize = TOKENS_AT + Token::ALL.len() * Worth::ALL.len();
 const STORE_TIME_AT: usize = STORE_AT + Action::ALL.len() * Answered::ALL.len();
 const SINCE_AT: usize = STORE_TIME_AT + Action::ALL.len();
 const CHILDREN_AT: usize = SINCE_AT + 1;
@@ -131,6 +132,12 @@ impl<'s> Stats<'s> {
     #[inline]
     pub fn presented(&self, what: Presented) {
         self.add(PRESENTED_AT + what as usize, 1);
+    }
+
+    /// Counts a request with a token other than a session.
+    #[inline]
+    pub fn token(&self, token: Token, worth: Worth) {
+        self.add(TOKENS_AT + token as usize * Worth::ALL.len() + worth as usize, 1);
     }
 
     /// Counts a new session.
@@ -276,6 +283,11 @@ impl<'s> Stats<'s> {
     /// The session cookies with this result.
     pub fn cookies_presented(&self, what: Presented) -> u64 {
         self.read(PRESENTED_AT + what as usize)
+    }
+
+    /// The requests with a token that turned out so.
+    pub fn tokens(&self, token: Token, worth: Worth) -> u64 {
+        self.read(TOKENS_AT + token as usize * Worth::ALL.len() + worth as usize)
     }
 
     /// The renewals with this result.

@@ -44,6 +44,32 @@ series! {
 }
 
 series! {
+    /// The tokens that requests are let in with, other than sessions.
+    Token {
+        /// A bearer token (`OxdBearer`).
+        Access = "access_token",
+        /// A client's RPT (`Require oxd-uma`).
+        Rpt = "rpt",
+        /// The RPT that the module holds for a browser session.
+        SessionRpt = "session_rpt",
+    }
+}
+
+series! {
+    /// What a [`Token`] turned out to be.
+    Worth {
+        /// Answered from memory, without a question.
+        Kept = "kept",
+        /// It works, as found out now.
+        Active = "active",
+        /// It does not, or does not suffice.
+        Refused = "refused",
+        /// Nobody could tell: oxd is away, busy, or fails.
+        Unknown = "unknown",
+    }
+}
+
+series! {
     /// The cause of a session's end. One logout may end several sessions.
     End {
         /// The user, by signing out.
