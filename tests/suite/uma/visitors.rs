@@ -189,21 +189,27 @@ fn two_tabs_get_their_own_pages() {
     assert_eq!((page.status, page.url.as_str()), (200, site.url(PAGE).as_str()));
 }
 
-/// How many page views there are unless `OXD_VIEWS` says otherwise.
+/// How many page views there are unless `OXD_VIEWS` says otherwise, and browsers unless `OXD_USERS` does.
 const VIEWS: usize = 600;
+const USERS: u32 = 8;
+
+fn number<N: std::str::FromStr>(variable: &str, usual: N) -> N {
+    let text = std::env::var(variable).ok();
+    text.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
 
 /// As the real one, oxd answers with another caller's RPT where calls of a site meet.
 #[test]
 fn nobody_gets_in_on_anothers_grant() {
-    let views = std::env::var("OXD_VIEWS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(VIEWS);
+    let (views, users) = (number("OXD_VIEWS", VIEWS), number("OXD_USERS", USERS));
     let site = start(
         builder("Require oxd-uma print\nOxdUmaCache 0")
             .oxd(|options| options.mixes_up_callers = true)
-            .directives("OxdServerMaxCalls 24\nOxdServerTimeout 30s 20s")
-            .httpd(|httpd| httpd.processes(1, 32)),
+            .directives(&format!(
+                "OxdServerMaxCalls {}\nOxdServerTimeout 30s 20s",
+                2 * users
+            ))
+            .httpd(|httpd| httpd.processes(1, 4 * users)),
     );
     site.httpd.allow_log("uma|oxd_busy");
     site.httpd.allow_log(DENIED);
@@ -215,7 +221,7 @@ fn nobody_gets_in_on_anothers_grant() {
         ],
         UmaOutcome::Deny,
     );
-    let people: Vec<(Browser, bool)> = (0..8)
+    let people: Vec<(Browser, bool)> = (0..users)
         .map(|number| {
             let browser = Browser::new();
             let may = number % 2 == 0;
@@ -251,7 +257,7 @@ fn nobody_gets_in_on_anothers_grant() {
     let (wrong, seen) = (wrong.into_inner(), seen.into_inner());
     let fetched = site.oxd.count(GET_RPT);
     println!(
-        "{views} page views: {seen} of those who may, {wrong} of those who may not; {fetched} RPTs fetched"
+        "{views} page views of {users} users: {seen} of those who may, {wrong} of those who may not; {fetched} RPTs fetched"
     );
     assert_eq!(wrong, 0);
     assert!(seen > 20, "{seen}");
