@@ -12,11 +12,13 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use once_cell::sync::OnceCell;
 use oxd_core::base::{KeyRing, Random, SystemRandom, wall};
 use oxd_core::config::ServerDefaults;
+use oxd_core::config::store::Stores;
 use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
 use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
 use oxd_core::shm::{KEPT_WORDS, Keeper, MEMORY_WORDS, Memory};
 use oxd_core::tokens::TokenCache;
+use oxd_store::Handle;
 
 use crate::ffi::request::Request;
 use crate::ffi::server::{HandlerId, Servers};
@@ -26,6 +28,8 @@ use crate::ffi::{process, shared};
 pub struct Child {
     /// Calls oxd.
     pub client: Client<HttpTransport>,
+    /// The runtime of all connections of this child.
+    runtime: Handle,
 }
 
 /// Created at the first call to oxd in a child; the parent never calls oxd.
@@ -62,9 +66,18 @@ pub fn current() -> Result<&'static Child, Error> {
         let transport = process::with_signals_blocked(|| HttpTransport::start(roots))
             .map_err(|why| Error::NotStarted(Arc::new(why)))?;
         Ok(Child {
+            runtime: transport.runtime(),
             client: Client::new(transport, stats()),
         })
     })
+}
+
+/// The runtime that connections of this child belong to; the error says why there is none.
+pub fn runtime() -> Result<Handle, String> {
+    match current() {
+        Ok(child) => Ok(child.runtime.clone()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Loads the system's certificates in the parent. Returns how many were loaded and how many could not be read.
@@ -213,10 +226,11 @@ pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
 }
 
 /// Defaults that are only known in the running server.
-pub fn defaults() -> ServerDefaults<'static> {
+pub fn defaults(stores: &'static dyn Stores) -> ServerDefaults<'static> {
     ServerDefaults {
         keys: random_keys(),
         threads: *THREADS.get_or_init(process::threads_per_child),
+        stores,
     }
 }
 

@@ -14,6 +14,7 @@ use oxd_core::session::SessionEnv;
 use serde_json::{Map, Value};
 
 use super::child;
+use super::redis::RedisStores;
 use super::request::RequestView;
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
@@ -45,7 +46,7 @@ impl<'r> Place<'r> {
                 .map(|(_, record)| record),
             is_renewed: state.renewed,
             base: config.login_base().map(Into::into),
-            settings: Settings::of(&config.settings, child::defaults()),
+            settings: Settings::of(&config.settings, child::defaults(&RedisStores)),
         }
     }
 

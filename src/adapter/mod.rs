@@ -6,6 +6,7 @@ pub mod directive;
 pub mod handler;
 pub mod identity;
 pub mod protect;
+pub mod redis;
 mod request;
 pub mod respond;
 pub mod rules;

@@ -4,7 +4,7 @@ use oxd_core::base::{Level, path_below};
 use oxd_core::config::check::mistakes::{self, SiteFacts};
 use oxd_core::config::{RawSettings, check};
 
-use crate::adapter::{child, store};
+use crate::adapter::{child, redis, store};
 use crate::ffi::Status;
 use crate::ffi::dir_config::Handler;
 use crate::ffi::process;
@@ -102,6 +102,7 @@ pub fn prepare(servers: Servers<'_>) -> Status {
             return Status::Http(500);
         }
     }
+    redis::forget();
     if let Err(why) = store::prepare(servers) {
         log.line(Level::Error, &format!("store_unavailable: {why}"));
         return Status::Http(500);

@@ -1,6 +1,6 @@
 //! Certificates for httpd's own TLS.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// An authority that a test's browser trusts.
 pub struct Authority {
@@ -29,6 +29,10 @@ impl Authority {
         let make = || -> Result<Authority, rcgen::Error> {
             let key = KeyPair::generate()?;
             let mut params = CertificateParams::new(Vec::new())?;
+            // OpenSSL takes a certificate with the name of its authority for one that is signed by itself.
+            params
+                .distinguished_name
+                .push(DnType::CommonName, "an authority of the tests");
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             let certificate = params.self_signed(&key)?;
             Ok(Authority {

@@ -9,8 +9,10 @@ pub enum StoreKind {
     Cookie,
     /// Shared memory of one httpd.
     Shmcb,
-    /// A Redis server.
+    /// A Redis server, with httpd's own client.
     Redis,
+    /// A Redis server, with the module's client (`redis://`).
+    RedisUrl,
     /// A memcached server.
     Memcache,
     /// A file of one httpd.
@@ -27,7 +29,7 @@ impl StoreKind {
     /// Starts what the store needs.
     pub fn start(self) -> Store {
         let server = match self {
-            StoreKind::Redis => Some(StoreServer::redis()),
+            StoreKind::Redis | StoreKind::RedisUrl => Some(StoreServer::redis()),
             StoreKind::Memcache => Some(StoreServer::memcached()),
             StoreKind::Cookie | StoreKind::Shmcb | StoreKind::Dbm => None,
         };
@@ -42,7 +44,7 @@ impl StoreKind {
     /// The module of httpd's own that provides the store, without its `mod_`.
     pub fn module(self) -> Option<&'static str> {
         match self {
-            StoreKind::Cookie => None,
+            StoreKind::Cookie | StoreKind::RedisUrl => None,
             StoreKind::Shmcb => Some("socache_shmcb"),
             StoreKind::Redis => Some("socache_redis"),
             StoreKind::Memcache => Some("socache_memcache"),
@@ -72,6 +74,7 @@ impl Store {
             (StoreKind::Shmcb, _) => "shmcb:${ROOT}/run/sessions(2097152)".to_owned(),
             (StoreKind::Dbm, _) => "dbm:${ROOT}/run/sessions".to_owned(),
             (StoreKind::Redis, Some(server)) => format!("redis:{}", server.address()),
+            (StoreKind::RedisUrl, Some(server)) => format!("redis://{}", server.address()),
             (StoreKind::Memcache, Some(server)) => format!("memcache:{}", server.address()),
             (kind, None) => panic!("{kind:?} without a server"),
         }

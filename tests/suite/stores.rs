@@ -14,6 +14,7 @@ mod stores {
     pub(crate) mod refresh;
     pub(crate) mod restarts;
     pub(crate) mod seen;
+    pub(crate) mod servers;
     pub(crate) mod sessions;
     pub(crate) mod time;
     pub(crate) mod two;

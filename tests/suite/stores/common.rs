@@ -32,7 +32,10 @@ macro_rules! for_stores {
 macro_rules! with_every_store {
     ($($test:ident,)*) => {
         for_stores! {
-            [Cookie as cookie, Shmcb as shmcb, Redis as redis, Memcache as memcache, Dbm as dbm] { $($test,)* }
+            [
+                Cookie as cookie, Shmcb as shmcb, Redis as redis, RedisUrl as redis_url, Memcache as memcache,
+                Dbm as dbm
+            ] { $($test,)* }
         }
     };
 }
@@ -40,14 +43,16 @@ macro_rules! with_every_store {
 /// Makes a test of each function for every store but the browser's cookie.
 macro_rules! with_every_store_of_the_server {
     ($($test:ident,)*) => {
-        for_stores! { [Shmcb as shmcb, Redis as redis, Memcache as memcache, Dbm as dbm] { $($test,)* } }
+        for_stores! { [Shmcb as shmcb, Redis as redis, RedisUrl as redis_url, Memcache as memcache, Dbm as dbm] {
+                $($test,)*
+            } }
     };
 }
 
 /// Makes a test of each function for the stores that are servers of their own.
 macro_rules! with_every_store_server {
     ($($test:ident,)*) => {
-        for_stores! { [Redis as redis, Memcache as memcache] { $($test,)* } }
+        for_stores! { [Redis as redis, RedisUrl as redis_url, Memcache as memcache] { $($test,)* } }
     };
 }
 

@@ -60,7 +60,7 @@ mod with_cookies_too {
         let enough = match store.kind() {
             StoreKind::Cookie => 2500,
             StoreKind::Shmcb => 6000,
-            StoreKind::Redis | StoreKind::Memcache => 60_000,
+            StoreKind::Redis | StoreKind::RedisUrl | StoreKind::Memcache => 60_000,
             StoreKind::Dbm => 2500,
         };
         assert!(largest >= enough, "{largest} bytes of claims are the most");
@@ -287,7 +287,7 @@ fn nothing_readable_is_in_the_store(store: Store) {
 /// All that a store holds, as bytes.
 fn content(site: &TestSite, store: &Store) -> Vec<u8> {
     match store.kind() {
-        StoreKind::Redis | StoreKind::Memcache => {
+        StoreKind::Redis | StoreKind::RedisUrl | StoreKind::Memcache => {
             let entries = store.server().entries();
             entries
                 .into_iter()

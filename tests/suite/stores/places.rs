@@ -22,6 +22,7 @@ fn places_with_stores_of_their_own(mpm: Mpm) {
         StoreKind::Cookie,
         StoreKind::Shmcb,
         StoreKind::Redis,
+        StoreKind::RedisUrl,
         StoreKind::Memcache,
         StoreKind::Dbm,
     ];
@@ -52,7 +53,10 @@ fn places_with_stores_of_their_own(mpm: Mpm) {
     }
     for (name, store) in &stores {
         assert_eq!(user(&site, &browser, name).as_deref(), Some(DEMO_SUB), "{name}");
-        if matches!(store.kind(), StoreKind::Redis | StoreKind::Memcache) {
+        if matches!(
+            store.kind(),
+            StoreKind::Redis | StoreKind::RedisUrl | StoreKind::Memcache
+        ) {
             assert!(!store.server().entries().is_empty(), "{name}");
         }
     }

@@ -13,12 +13,12 @@ pub(crate) use header::{Presented, presented};
 
 use std::sync::Arc;
 
-use crate::base::{Failure, Millis, Reason, sha256_of};
+use crate::base::{Failure, Millis, Reason};
 use crate::config::{BearerMode, BearerSettings, Provider};
 use crate::flow::Ctx;
 use crate::session::Opened;
 use crate::shm::stats::{Token, Worth};
-use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey};
+use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey, token_key};
 use crate::tokens::jws;
 
 /// How long it is remembered that a token could not be checked.
@@ -134,8 +134,7 @@ fn key_of(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> TokenKey {
         token,
     ];
     parts.extend(bearer.audience.iter().map(String::as_str));
-    let parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
-    sha256_of(&parts)
+    token_key(&parts)
 }
 
 /// Asks or verifies, and says how long the answer may be kept.

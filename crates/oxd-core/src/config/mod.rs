@@ -8,6 +8,7 @@ pub mod directive;
 mod raw;
 pub mod resources;
 mod settings;
+pub mod store;
 mod types;
 mod uma;
 pub mod value;
@@ -17,6 +18,10 @@ pub use client_auth::ClientAuth;
 pub use raw::RawSettings;
 pub(crate) use settings::{AccessSettings, SessionSettings};
 pub use settings::{IdentitySettings, ServerDefaults, Settings};
+#[cfg(test)]
+pub(crate) use store::SessionStore;
+#[cfg(test)]
+pub(crate) use types::RemoteUser;
 pub use types::{
     AuthParam, CaFile, ClaimHeader, Expression, PassTokens, Provider, Proxy, SameSite, SiteFile, Timeouts,
     UnauthAction,
@@ -25,6 +30,4 @@ pub(crate) use types::{
     CookieSecure, HeaderFormat, PostPreserve, RefusedRefresh, TokenRefresh, TrustForwarded, UnautzAction,
     UserInfo,
 };
-#[cfg(test)]
-pub(crate) use types::{RemoteUser, SessionStore};
 pub use uma::UmaSettings;

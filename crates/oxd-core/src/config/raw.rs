@@ -9,6 +9,7 @@ use url::Url;
 use super::bearer::{BearerCache, BearerMode, ResourceMetadata};
 use super::client_auth::ClientAuth;
 use super::resources::Resources;
+use super::store::{PemFile, SessionStore, StoreTimeouts};
 use super::types::*;
 use crate::base::{KeyRing, Seconds, Secret};
 
@@ -125,6 +126,22 @@ settings! {
     trust_forwarded: TrustForwarded,
     /// `OxdSessionStore`
     session_store: SessionStore<'a>,
+    /// `OxdStoreUser`
+    store_user: &'a String,
+    /// `OxdStorePassword`
+    store_password: &'a Secret,
+    /// `OxdStoreSentinelPassword`
+    store_sentinel_password: &'a Secret,
+    /// `OxdStoreCAFile`
+    store_ca: &'a CaFile,
+    /// `OxdStoreCert`
+    store_certificate: &'a PemFile,
+    /// `OxdStoreKey`
+    store_key: &'a PemFile,
+    /// `OxdStoreTimeout`
+    store_timeouts: StoreTimeouts,
+    /// `OxdStorePrefix`
+    store_prefix: &'a String,
     /// `OxdSessionMax`
     session_max: u32,
     /// `OxdTokenRefresh`
@@ -161,6 +178,7 @@ pub(super) mod defaults {
 
     use crate::base::Seconds;
     use crate::config::bearer::{BearerCache, BearerMode};
+    use crate::config::store::StoreTimeouts;
     use crate::config::types::{
         ClaimsAs, CookieSecure, PassTokens, PostPreserve, Proxy, RefusedRefresh, RemoteUser, SameSite,
         Timeouts, TokenRefresh, TrustForwarded, UnauthAction, UserInfo,
@@ -187,6 +205,14 @@ pub(super) mod defaults {
     };
     /// `OxdBearerPass`
     pub(crate) const BEARER_PASS: bool = false;
+
+    /// `OxdStoreTimeout`
+    pub(crate) const STORE_TIMEOUTS: StoreTimeouts = StoreTimeouts {
+        operation: Duration::from_millis(500),
+        connect: Duration::from_millis(250),
+    };
+    /// `OxdStorePrefix`
+    pub(crate) const STORE_PREFIX: &str = "mod_oxd:";
 
     /// `OxdUmaCache`
     pub(crate) const UMA_CACHE: Seconds = Seconds(10);

@@ -12,6 +12,7 @@ use super::bearer::{BearerMode, BearerSettings, ResourceMetadata};
 use super::client_auth::ClientAuth;
 use super::raw::RawSettings;
 use super::raw::defaults;
+use super::store::{SessionStore, StoreAddress, StoreSettings, Stores};
 use super::types::*;
 use super::uma::UmaSettings;
 use crate::base::{KeyRing, Seconds, Secret, SiteId, Store};
@@ -24,6 +25,8 @@ pub struct ServerDefaults<'a> {
     /// ThreadsPerChild. Half of them may wait for oxd, or as many as `OxdServerMaxCalls` says, but not more than three
     /// quarters.
     pub threads: u32,
+    /// The Redis stores of this process.
+    pub stores: &'a dyn Stores,
 }
 
 /// The settings of one location.
@@ -210,6 +213,9 @@ impl<'a> Settings<'a> {
             session: SessionSettings {
                 store: match raw.session_store {
                     Some(SessionStore::Shared(store)) => Some(store),
+                    Some(SessionStore::Redis(address)) => {
+                        Some(server.stores.redis(&store_settings(raw, address)))
+                    }
                     Some(SessionStore::Cookie) | None => None,
                 },
                 lifetime: raw.session_lifetime.unwrap_or(defaults::SESSION_LIFETIME),
@@ -326,6 +332,21 @@ impl<'a> RawSettings<'a> {
     /// `OxdClaimHeader`
     pub fn claim_headers(&self) -> &'a [ClaimHeader] {
         list(self.claim_headers)
+    }
+}
+
+/// All that determines the connections to a Redis store.
+fn store_settings<'a>(raw: &RawSettings<'a>, address: &'a StoreAddress) -> StoreSettings<'a> {
+    StoreSettings {
+        address,
+        user: text(raw.store_user),
+        password: raw.store_password,
+        sentinel_password: raw.store_sentinel_password,
+        ca: raw.store_ca,
+        certificate: raw.store_certificate,
+        key: raw.store_key,
+        timeouts: raw.store_timeouts.unwrap_or(defaults::STORE_TIMEOUTS),
+        prefix: text(raw.store_prefix).unwrap_or(defaults::STORE_PREFIX),
     }
 }
 

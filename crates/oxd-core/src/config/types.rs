@@ -11,7 +11,7 @@ use rustls::pki_types::pem::PemObject as _;
 use serde::{Serialize, Serializer};
 use url::Url;
 
-use crate::base::{Seconds, Secret, Store};
+use crate::base::{Seconds, Secret};
 
 /// Total time for one call to oxd, and the time within it for the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -205,15 +205,6 @@ impl fmt::Debug for Expression<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Expression(..)")
     }
-}
-
-/// `OxdSessionStore`: the place of sessions.
-#[derive(Clone, Copy, Debug)]
-pub enum SessionStore<'a> {
-    /// In the browser's cookies.
-    Cookie,
-    /// In one of httpd's socache providers.
-    Shared(&'a dyn Store),
 }
 
 /// `OxdUnauthAction`: the answer to a request without a session.

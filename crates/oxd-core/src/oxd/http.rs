@@ -82,6 +82,11 @@ impl HttpTransport {
         })
     }
 
+    /// The runtime of the connections, for those of other kinds.
+    pub fn runtime(&self) -> tokio::runtime::Handle {
+        self.runtime.handle().clone()
+    }
+
     /// The certificate that a server showed last; `None` before the first handshake with it.
     pub fn certificate(&self, server: &Server<'_>) -> Option<Certificate> {
         self.client(server).ok()?.recorder.certificate()

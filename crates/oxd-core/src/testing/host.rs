@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::base::{Key, Level, NoRandomness, Random, Seconds, Store, StoreError, SystemRandom};
 use crate::config::Expression;
+use crate::config::store::{StoreSettings, Stores};
 use crate::http::Host;
 
 /// Collects what is logged: the lines, and the level of each.
@@ -34,6 +35,16 @@ impl Host for Log {
     fn log(&self, level: Level, line: &str) {
         self.1.borrow_mut().push(level);
         self.0.borrow_mut().push(line.to_owned());
+    }
+}
+
+/// Redis stores, which no unit test asks for.
+#[derive(Debug)]
+pub(crate) struct NoStores;
+
+impl Stores for NoStores {
+    fn redis<'a>(&'a self, settings: &StoreSettings<'a>) -> &'a dyn Store {
+        panic!("a unit test asks for {}", settings.address)
     }
 }
 

@@ -7,7 +7,7 @@ mod request;
 mod signer;
 
 pub(crate) use fake_oxd::FakeOxd;
-pub(crate) use host::{FakeStore, Log};
+pub(crate) use host::{FakeStore, Log, NoStores};
 pub(crate) use request::{Headers, TestRequest};
 pub(crate) use signer::{Signer, ed25519, p256};
 
@@ -169,6 +169,7 @@ impl<'s> Browser<'s> {
         let defaults = ServerDefaults {
             keys: &self.keys,
             threads: 16,
+            stores: &NoStores,
         };
         let settings = Settings::of(&raw, defaults);
         let env = RequestEnv::new(&settings, &request, &self.log, self.stats, Some("/oxd"));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::base::{Failure, Millis, Reason, Seconds, Step, sha256_of};
+use crate::base::{Failure, Millis, Reason, Seconds, Step};
 use crate::bearer;
 use crate::config::UmaSettings;
 use crate::flow::Ctx;
@@ -24,7 +24,7 @@ use crate::oxd::commands::introspect_rpt::{IntrospectRpt, IntrospectedRpt};
 use crate::oxd::commands::uma_check_access::{Access, UmaCheckAccess};
 use crate::session::{self, claims};
 use crate::shm::stats::{Token, Worth};
-use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey};
+use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey, token_key};
 use crate::tokens::jws;
 
 /// The decision about a request.
@@ -119,8 +119,7 @@ fn key_of(ctx: &Ctx<'_>, target: Target<'_>, rpt: &str, scopes: &[String]) -> To
         rpt,
     ];
     parts.extend(scopes.iter().map(String::as_str));
-    let parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
-    sha256_of(&parts)
+    token_key(&parts)
 }
 
 fn with_rpt(

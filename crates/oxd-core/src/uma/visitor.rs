@@ -12,7 +12,7 @@ use super::{
     Active, Checked, Decision, Grant, Target, gathering, granted, not_granted, subject_of_jwt, target_of,
 };
 use crate::base::Signal;
-use crate::base::{Failure, Reason, Seconds, sha256_of, wall};
+use crate::base::{Failure, Reason, Seconds, wall};
 use crate::config::UmaSettings;
 use crate::flow::Ctx;
 use crate::oxd::commands::uma_get_rpt::{ID_TOKEN_FORMAT, Rpt, UmaGetRpt};
@@ -20,7 +20,7 @@ use crate::oxd::{BadAnswer, Error, Request as _};
 use crate::session::{self, Opened};
 use crate::shm::stats::{Token, Worth};
 use crate::shm::{About, Lease, Mark, Note};
-use crate::tokens::cache::{Answer, Finding, Known, TokenKey};
+use crate::tokens::cache::{Answer, Finding, Known, TokenKey, token_key};
 
 /// Wakes those who wait for the site's lease.
 static FETCHED: Signal = Signal::new();
@@ -67,8 +67,7 @@ pub(crate) fn decide_for_session(
     let id = u128::from_le_bytes(session.record.id).to_string();
     let mut parts = vec!["uma session", ctx.site.as_str(), &id, target.path, target.method];
     parts.extend(scopes.iter().map(String::as_str));
-    let parts: Vec<&[u8]> = parts.into_iter().map(str::as_bytes).collect();
-    let key = sha256_of(&parts);
+    let key = token_key(&parts);
     if let Known::Fresh(Finding::Active(_)) = ctx.tokens.known(uma.tokens, &key, ctx.millis) {
         ctx.stats.token(Token::SessionRpt, Worth::Kept);
         return Decision::Open;

@@ -26,6 +26,7 @@ fn is_aged(auth_time: Seconds, asked_age: Option<Seconds>, now: Seconds) -> bool
         ServerDefaults {
             keys: &keys,
             threads: 4,
+            stores: &crate::testing::NoStores,
         },
     );
     let record = crate::session::SessionRecord {

@@ -1,5 +1,7 @@
 //! Mistakes that httpd takes without a word: each gets one line with its place, the cause and the cure.
 
+mod stores;
+
 use super::{Found, Node, Spot, all, covers, is, is_use, location, may_reach, unquoted};
 use crate::base::path_below;
 use crate::config::raw::defaults;
@@ -28,6 +30,7 @@ pub fn doubtful(tree: &[Node], read: ReadSite<'_>) -> Vec<String> {
     lines.extend(rules_without_auth_type(&found));
     lines.extend(cookies_elsewhere(&found));
     lines.extend(several_handlers(&found));
+    lines.extend(stores::without_tls(&found));
     lines
 }
 
@@ -37,6 +40,7 @@ pub fn certain(tree: &[Node], read: ReadSite<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(without_secret(&found, read));
     lines.extend(prefixed_names(&found));
+    lines.extend(stores::without_partner(&found));
     lines
 }
 

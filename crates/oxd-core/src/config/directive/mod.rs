@@ -8,6 +8,7 @@ mod reference;
 mod server;
 mod session;
 mod site;
+mod store;
 mod uma;
 
 pub use reference::{GROUPS, INTRODUCTION, reference_page};
@@ -157,6 +158,7 @@ pub const COUNT: usize = server::TABLE.len()
     + site::TABLE.len()
     + login::TABLE.len()
     + session::TABLE.len()
+    + store::TABLE.len()
     + cookie::TABLE.len()
     + identity::TABLE.len()
     + bearer::TABLE.len()
@@ -169,6 +171,7 @@ pub static TABLE: [&Directive; COUNT] = {
         site::TABLE,
         login::TABLE,
         session::TABLE,
+        store::TABLE,
         cookie::TABLE,
         identity::TABLE,
         bearer::TABLE,

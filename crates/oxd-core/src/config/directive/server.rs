@@ -8,7 +8,7 @@ use crate::config::raw::defaults;
 use crate::config::types::{CaFile, Proxy, Timeouts};
 use crate::config::value::{self, Complaint, Parsed};
 
-fn ca_file(path: &str, place: &Place<'_, '_>) -> Parsed<CaFile> {
+pub(super) fn ca_file(path: &str, place: &Place<'_, '_>) -> Parsed<CaFile> {
     let complain = |why: String| Complaint::about(path, format!("a PEM file with certificates ({why})"));
     let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
     CaFile::parse(path, &bytes).map_err(complain)

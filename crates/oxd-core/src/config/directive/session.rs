@@ -8,7 +8,8 @@ use super::Directive;
 use super::Group::Session;
 use super::site::{exposed_file, secret};
 use crate::base::{KeyRing, LEAST_KEY_TEXT, Seconds};
-use crate::config::types::{RefusedRefresh, SessionStore, TokenRefresh};
+use crate::config::store::{BadAddress, SessionStore, StoreAddress, URL_FORMS};
+use crate::config::types::{RefusedRefresh, TokenRefresh};
 use crate::config::value::{self, Complaint};
 
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
@@ -19,24 +20,34 @@ pub(super) const TABLE: &[Directive] = &[
         group: Session,
         htaccess: false,
         arguments: 1..=1,
-        syntax: "cookie | shmcb[:PATH(BYTES)] | redis:HOST[:PORT] | memcache:HOST[:PORT][,...] | dbm:PATH",
+        syntax: "cookie | redis://HOST[:PORT][/DB] | shmcb[:PATH(BYTES)] | memcache:HOST[:PORT][,...] | dbm:PATH",
         default: "cookie",
         summary: c"Where sessions are stored",
-        details: "`cookie` stores the whole session in the browser, encrypted, and nothing on the server. The others are \
-                  httpd's own shared caches (`mod_socache_shmcb` and so on, which must be loaded): the browser then holds \
-                  only an identifier, and the cache entries are encrypted under `OxdCryptoKey`.\n\n\
+        details: "`cookie` stores the whole session in the browser, encrypted, and nothing on the server. With each of the \
+                  others the browser holds only an identifier, and the entries are encrypted under `OxdCryptoKey`.\n\n\
+                  `redis://` is the module's own client of Redis and Valkey, with passwords, TLS, Sentinel and Cluster \
+                  (`OxdStorePassword` and the directives beside it). `shmcb`, `redis:`, `memcache:` and `dbm:` are httpd's own shared \
+                  caches (`mod_socache_shmcb` and so on, which must be loaded).\n\n\
                   | store | other machines | graceful restart | stop and start | limits |\n\
                   |---|---|---|---|---|\n\
                   | `cookie` | with the same key; a logout takes effect on the machine that handled it | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
                   | `shmcb` | no | **loses all** | loses all | its size; when full, the oldest entry is dropped |\n\
                   | `dbm` | no | keeps | keeps | 14 KB a session; slower |\n\
-                  | `redis` | yes | keeps | keeps | 128 KB a session |\n\
+                  | `redis://` | yes | keeps | keeps | 128 KB a session |\n\
+                  | `redis:` | yes | keeps | keeps | 128 KB a session; no password, no TLS |\n\
                   | `memcache` | yes | keeps | keeps, as long as memcached runs | 128 KB a session; when full, memcached drops entries |\n\n\
+                  | URL | servers |\n\
+                  |---|---|\n\
+                  | `redis://HOST[:PORT][/DB]` | one |\n\
+                  | `rediss://HOST[:PORT][/DB]` | one, with TLS |\n\
+                  | `redis+unix:///PATH[?db=DB]` | one on this machine, by its socket |\n\
+                  | `redis+sentinel://HOST[:PORT][,...]/SERVICE[/DB]` | the master that Redis Sentinel names; `rediss+sentinel://` with TLS, to the sentinels too |\n\
+                  | `redis+cluster://HOST[:PORT][,...]` | a Redis Cluster, of which some nodes are named; `rediss+cluster://` with TLS |\n\n\
                   Log rotation does a graceful restart on many systems. While a store is unavailable, a request with a \
                   session gets 503; nobody is admitted and nobody is logged out. With `cookie`, each machine keeps \
                   tombstones of ended sessions in shared memory, backed by a file in `DefaultRuntimeDir`, so that a \
                   copied cookie is useless after the logout.",
-        example: "OxdSessionStore redis:127.0.0.1:6379",
+        example: "OxdSessionStore redis://127.0.0.1:6379",
         #[cfg(test)]
         good: &[
             &["cookie"],
@@ -44,6 +55,8 @@ pub(super) const TABLE: &[Directive] = &[
             &["shmcb:/run/x(512000)"],
             &["redis:h:6379"],
             &["redis:[::1]:6379"],
+            &["redis://h:6379/1"],
+            &["rediss+sentinel://a,b/main"],
             &["DBM:/run/x"],
         ],
         #[cfg(test)]
@@ -56,6 +69,8 @@ pub(super) const TABLE: &[Directive] = &[
             &["redis"],
             &["redis:h:0"],
             &["redis:h:x"],
+            &["redis://h/x"],
+            &["redis://u:p@h"],
             &["memcache:h:11211"],
             &["cookie", "redis:h:1"],
         ],
@@ -72,9 +87,19 @@ pub(super) const TABLE: &[Directive] = &[
                 value: Some(args[0].to_owned()),
                 allowed: why,
             };
+            if StoreAddress::is_meant(args[0]) {
+                let address = StoreAddress::parse(args[0]).map_err(|why| match why {
+                    BadAddress::HoldsCredentials => Complaint::about_secret(format!(
+                        "a URL without user and password (OxdStoreUser and OxdStorePassword have them): {URL_FORMS}"
+                    )),
+                    BadAddress::Malformed(why) => refused(format!("{URL_FORMS} ({why})")),
+                })?;
+                s.session_store = Some(SessionStore::Redis(place.arena.keep(address)));
+                return Ok(());
+            }
             let Ok(provider) = value::choice(name, &names) else {
                 return Err(refused(
-                    "cookie, shmcb:PATH(BYTES), redis:HOST:PORT, memcache:HOST:PORT, dbm:PATH".into(),
+                    "cookie, redis://HOST:PORT, shmcb:PATH(BYTES), redis:HOST:PORT, memcache:HOST:PORT, dbm:PATH".into(),
                 ));
             };
             s.session_store = Some(match provider {

@@ -6,7 +6,12 @@ fn keys() -> KeyRing {
 }
 
 fn resolved<'a>(raw: &'a RawSettings<'a>, keys: &'a KeyRing) -> Settings<'a> {
-    Settings::of(raw, ServerDefaults { keys, threads: 16 })
+    let server = ServerDefaults {
+        keys,
+        threads: 16,
+        stores: &crate::testing::NoStores,
+    };
+    Settings::of(raw, server)
 }
 
 #[test]

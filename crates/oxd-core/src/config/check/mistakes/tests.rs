@@ -196,3 +196,21 @@ fn a_prefixed_cookie_name_has_conditions() {
         assert_eq!(lines.len(), expected, "{directives}{lines:?}");
     }
 }
+
+#[test]
+fn directives_of_a_store_need_their_partners() {
+    expect(
+        "OxdStoreUser u\nOxdStoreCert c\n",
+        &[
+            "no OxdSessionStore uses TLS",
+            "OxdStoreUser needs OxdStorePassword",
+            "OxdStoreCert needs OxdStoreKey",
+        ],
+    );
+    expect("OxdStoreKey k\n", &["OxdStoreKey needs OxdStoreCert"]);
+    expect(
+        "OxdSessionStore rediss://h\nOxdStoreCAFile f\nOxdStoreCert c\nOxdStoreKey k\nOxdStoreUser u\n\
+         <Location /app>\nOxdStorePassword p\n</Location>\n",
+        &[],
+    );
+}

@@ -1,0 +1,264 @@
+//! The connection that all requests of a process share, made when it is needed.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use oxd_core::base::Secret;
+use oxd_core::config::store::{HostPort, Servers};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
+    Pipeline, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsMode, Value,
+};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::settings::Settings;
+use crate::within;
+
+/// A connection; its clones send over the same one.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    Server(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::Server(connection) => connection.req_packed_command(command),
+            Self::Cluster(connection) => connection.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::Server(connection) => connection.req_packed_commands(commands, offset, count),
+            Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::Server(connection) => connection.get_db(),
+            Self::Cluster(connection) => connection.get_db(),
+        }
+    }
+}
+
+/// What is known of the last attempt to connect.
+#[derive(Default)]
+struct Attempts {
+    count: u64,
+    failed: Option<(Instant, RedisError)>,
+}
+
+/// The connection of a store, or none yet.
+pub(crate) struct Connections {
+    settings: ConnectSettings,
+    current: RwLock<Option<(Connection, u64)>>,
+    /// Held by the one that connects.
+    attempts: Mutex<Attempts>,
+}
+
+/// As much of the settings as connecting needs.
+struct ConnectSettings {
+    servers: Servers,
+    tls: bool,
+    info: RedisConnectionInfo,
+    sentinel_password: Option<Secret>,
+    certificates: Option<redis::TlsCertificates>,
+    connect: Duration,
+    operation: Duration,
+}
+
+impl Connections {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let mut info = RedisConnectionInfo::default()
+            .set_db(i64::from(settings.address.database))
+            // It would be a right more that the user needs.
+            .set_skip_set_lib_name();
+        if let Some(user) = &settings.user {
+            info = info.set_username(user);
+        }
+        if let Some(password) = &settings.password {
+            info = info.set_password(password.expose());
+        }
+        Self {
+            settings: ConnectSettings {
+                servers: settings.address.servers.clone(),
+                tls: settings.address.tls,
+                info,
+                sentinel_password: settings.sentinel_password.clone(),
+                certificates: settings.certificates.clone(),
+                connect: within(settings.timeouts.operation, settings.timeouts.connect),
+                operation: settings.timeouts.operation,
+            },
+            current: RwLock::default(),
+            attempts: Mutex::default(),
+        }
+    }
+
+    fn current(&self) -> Option<(Connection, u64)> {
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The connection with its number. Of those who find none, one connects, and the others get what it got.
+    pub(crate) async fn get(&self) -> RedisResult<(Connection, u64)> {
+        if let Some(current) = self.current() {
+            return Ok(current);
+        }
+        let began = Instant::now();
+        let mut attempts = self.attempts.lock().await;
+        if let Some(current) = self.current() {
+            return Ok(current);
+        }
+        if let Some((at, error)) = &attempts.failed
+            && *at >= began
+        {
+            return Err(error.clone());
+        }
+        let limit = self.settings.connect;
+        let made = match timeout(limit, self.settings.connect()).await {
+            Ok(made) => made,
+            Err(_) => Err(RedisError::from((
+                ErrorKind::Io,
+                "no connection",
+                format!("after {limit:?}"),
+            ))),
+        };
+        match made {
+            Ok(connection) => {
+                attempts.count += 1;
+                attempts.failed = None;
+                let current = (connection, attempts.count);
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(current.clone());
+                Ok(current)
+            }
+            Err(error) => {
+                attempts.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets the next one connect anew, unless somebody has done so already.
+    pub(crate) fn drop(&self, number: u64) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|(_, of)| *of == number) {
+            *current = None;
+        }
+    }
+
+    /// Lets the next one connect anew.
+    pub(crate) fn forget(&self) {
+        if self.can_be_replaced() {
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    /// Whether a broken connection is replaced here: the client of a cluster does that itself, node by node.
+    pub(crate) fn can_be_replaced(&self) -> bool {
+        !matches!(self.settings.servers, Servers::Cluster(_))
+    }
+}
+
+impl ConnectSettings {
+    fn address(&self, HostPort { host, port }: &HostPort) -> ConnectionAddr {
+        match self.tls {
+            false => ConnectionAddr::Tcp(host.clone(), *port),
+            true => ConnectionAddr::TcpTls {
+                host: host.clone(),
+                port: *port,
+                insecure: false,
+                tls_params: None,
+            },
+        }
+    }
+
+    fn info(&self, address: ConnectionAddr) -> RedisResult<ConnectionInfo> {
+        Ok(address
+            .into_connection_info()?
+            .set_redis_settings(self.info.clone()))
+    }
+
+    async fn connect(&self) -> RedisResult<Connection> {
+        match &self.servers {
+            Servers::One(host) => self.server(self.address(host)).await,
+            Servers::Socket(path) => self.server(ConnectionAddr::Unix(path.clone())).await,
+            Servers::Sentinel { sentinels, service } => self.master(sentinels, service).await,
+            Servers::Cluster(nodes) => self.cluster(nodes).await,
+        }
+    }
+
+    fn config(&self) -> AsyncConnectionConfig {
+        // The time of the whole operation bounds each answer.
+        AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.connect))
+            .set_response_timeout(None)
+    }
+
+    async fn server(&self, address: ConnectionAddr) -> RedisResult<Connection> {
+        let info = self.info(address)?;
+        let client = match &self.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
+            None => Client::open(info)?,
+        };
+        let connection = client
+            .get_multiplexed_async_connection_with_config(&self.config())
+            .await?;
+        Ok(Connection::Server(connection))
+    }
+
+    async fn master(&self, sentinels: &[HostPort], service: &str) -> RedisResult<Connection> {
+        let addresses = sentinels.iter().map(|host| self.address(host));
+        let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
+            .set_client_to_redis_db(self.info.db());
+        if let Some(user) = self.info.username() {
+            builder = builder.set_client_to_redis_username(user);
+        }
+        if let Some(password) = self.info.password() {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some(password) = &self.sentinel_password {
+            builder = builder.set_client_to_sentinel_password(password.expose());
+        }
+        if self.tls {
+            builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+            if let Some(certificates) = &self.certificates {
+                builder = builder
+                    .set_client_to_redis_certificates(certificates.clone())
+                    .set_client_to_sentinel_certificates(certificates.clone());
+            }
+        }
+        let mut client = builder.build()?;
+        let connection = client.get_async_connection_with_config(&self.config()).await?;
+        Ok(Connection::Server(connection))
+    }
+
+    async fn cluster(&self, nodes: &[HostPort]) -> RedisResult<Connection> {
+        let infos: RedisResult<Vec<_>> = nodes.iter().map(|node| self.info(self.address(node))).collect();
+        let mut builder = ClusterClientBuilder::new(infos?)
+            .connection_timeout(self.connect)
+            .response_timeout(self.operation);
+        if self.tls {
+            builder = builder.tls(TlsMode::Secure);
+            if let Some(certificates) = &self.certificates {
+                builder = builder.certs(certificates.clone());
+            }
+        }
+        let connection = builder.build()?.get_async_connection().await?;
+        Ok(Connection::Cluster(connection))
+    }
+}

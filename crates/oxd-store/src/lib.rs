@@ -1,0 +1,201 @@
+//! Sessions in Redis, Valkey or KeyDB ([`oxd_core::base::Store`]): one server, Redis Sentinel or Redis Cluster, over TCP,
+//! TLS or a Unix socket.
+//!
+//! All requests of a process share one connection to a server (a pipeline). It is made by the first operation, and again
+//! by the first one after it broke. Nothing here starts a thread: the connections belong to the runtime that the caller
+//! names.
+
+mod connection;
+mod settings;
+mod tls;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use oxd_core::base::{Key, Seconds, Store, StoreError, wall};
+use oxd_core::config::store::{Servers, StoreSettings};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
+use tokio::time::timeout;
+
+pub use tokio::runtime::Handle;
+
+use connection::Connections;
+use settings::Settings;
+
+/// How long no operation but one is tried after a server was away, in milliseconds.
+const REST_MS: u64 = 100;
+/// The longest value, in bytes: as with httpd's own stores.
+const LONGEST: usize = 128 * 1024;
+
+/// The runtime that connections belong to, made after the fork; the error says why there is none.
+pub type Runtime = fn() -> Result<Handle, String>;
+
+/// A store. It connects when it is first asked.
+pub struct RedisStore {
+    settings: Settings,
+    runtime: Runtime,
+    connections: Connections,
+    /// When the clock of `resting_until` began.
+    began: Instant,
+    /// Until when the operations fail at once, in milliseconds since `began`; 0: none does.
+    resting_until: AtomicU64,
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisStore({})", self.settings.address)
+    }
+}
+
+impl RedisStore {
+    /// A store with these settings, not connected yet.
+    pub fn new(settings: &StoreSettings<'_>, runtime: Runtime) -> Self {
+        let settings = Settings::of(settings);
+        Self {
+            connections: Connections::new(&settings),
+            settings,
+            runtime,
+            began: Instant::now(),
+            resting_until: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it is the store with these settings.
+    pub fn has(&self, settings: &StoreSettings<'_>) -> bool {
+        self.settings.are(settings)
+    }
+
+    fn unavailable(&self, why: impl fmt::Display) -> StoreError {
+        StoreError::Unavailable(format!("OxdSessionStore {}: {why}", self.settings.address))
+    }
+
+    fn millis(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// One operation, within its time.
+    fn run<A: FromRedisValue>(&self, command: &Cmd) -> Result<A, StoreError> {
+        let handle = (self.runtime)().map_err(|why| self.unavailable(why))?;
+        if !self.may_try() {
+            return Err(self.unavailable("it did not answer a moment ago"));
+        }
+        let time = self.settings.timeouts.operation;
+        let answer = handle.block_on(async { timeout(time, self.ask(command)).await });
+        match answer {
+            Ok(Ok(answer)) => {
+                self.resting_until.store(0, Ordering::Release);
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                if is_away(&error) {
+                    self.rest();
+                }
+                Err(self.unavailable(error))
+            }
+            Err(_) => {
+                // A server that stalls may come back with another connection only.
+                self.connections.forget();
+                self.rest();
+                Err(self.unavailable(format_args!("no answer after {time:?}")))
+            }
+        }
+    }
+
+    /// Sends a command. Each that is used here may be sent twice, so that a connection which broke meanwhile, or leads to
+    /// a master that is none any more, costs no request its answer.
+    async fn ask<A: FromRedisValue>(&self, command: &Cmd) -> RedisResult<A> {
+        let (mut connection, number) = self.connections.get().await?;
+        match command.query_async(&mut connection).await {
+            Err(error) if is_of_connection(&error) && self.connections.can_be_replaced() => {
+                self.connections.drop(number);
+                let (mut connection, _) = self.connections.get().await?;
+                command.query_async(&mut connection).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// While a server is away, one operation at a time finds out whether it is back; the others need not wait for it. In a
+    /// cluster, others may be there.
+    fn may_try(&self) -> bool {
+        let until = self.resting_until.load(Ordering::Acquire);
+        if until == 0 {
+            return true;
+        }
+        let now = self.millis();
+        now >= until
+            && self
+                .resting_until
+                .compare_exchange(until, now + REST_MS, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+    }
+
+    fn rest(&self) {
+        if !matches!(self.settings.address.servers, Servers::Cluster(_)) {
+            self.resting_until
+                .store(self.millis() + REST_MS, Ordering::Release);
+        }
+    }
+
+    fn key(&self, key: &Key) -> String {
+        let mut text = self.settings.prefix.clone();
+        base64_simd::URL_SAFE_NO_PAD.encode_append(key, &mut text);
+        text
+    }
+}
+
+/// Whether a connection has broken, or leads to the wrong server.
+fn is_of_connection(error: &RedisError) -> bool {
+    error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
+}
+
+/// Whether a server is not there, or not ready.
+fn is_away(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Io | ErrorKind::MasterNameNotFoundBySentinel
+    ) || error.is_timeout()
+        || error.is_connection_refusal()
+}
+
+/// The seconds until then, as Redis takes them: it refuses 0.
+fn seconds_until(until: Seconds) -> u64 {
+    until.saturating_sub(wall()).0.saturating_add(1)
+}
+
+impl Store for RedisStore {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run(Cmd::new().arg("GET").arg(self.key(key)))
+    }
+
+    fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
+        if value.len() > LONGEST {
+            let why = format!(
+                "OxdSessionStore {}: {} bytes are too many",
+                self.settings.address,
+                value.len()
+            );
+            return Err(StoreError::TooLarge(why));
+        }
+        let mut command = Cmd::new();
+        command.arg("SET").arg(self.key(key)).arg(value);
+        command.arg("EX").arg(seconds_until(until));
+        self.run(&command)
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        self.run(Cmd::new().arg("DEL").arg(self.key(key)))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+}
+
+/// A time that a server may take to connect within an operation.
+fn within(operation: Duration, connect: Duration) -> Duration {
+    connect.min(operation)
+}

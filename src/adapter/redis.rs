@@ -1,0 +1,83 @@
+//! The Redis stores of a process ([`oxd_store`]): places with the same settings share one, and its operations are counted.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
+
+use oxd_core::base::{Key, Seconds, Store, StoreError};
+use oxd_core::config::store::{StoreSettings, Stores};
+use oxd_core::shm::stats::{Action, Answered};
+use oxd_store::RedisStore;
+
+use super::child;
+
+/// The stores that a process has used. They are few and never freed, because a thread may still ask one after its
+/// configuration is gone.
+static STORES: RwLock<Vec<&'static Counted>> = RwLock::new(Vec::new());
+
+/// The stores of this process.
+#[derive(Debug)]
+pub struct RedisStores;
+
+/// A store whose operations are counted.
+#[derive(Debug)]
+struct Counted(RedisStore);
+
+/// Forgets all stores, in the parent: the next configuration may have other certificates in the same files.
+pub fn forget() {
+    STORES.write().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+fn known(settings: &StoreSettings<'_>) -> Option<&'static Counted> {
+    let stores = STORES.read().unwrap_or_else(PoisonError::into_inner);
+    stores.iter().find(|store| store.0.has(settings)).copied()
+}
+
+impl Stores for RedisStores {
+    fn redis<'a>(&'a self, settings: &StoreSettings<'a>) -> &'a dyn Store {
+        if let Some(store) = known(settings) {
+            return store;
+        }
+        let mut stores = STORES.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = stores.iter().find(|store| store.0.has(settings)) {
+            return *store;
+        }
+        let store = Counted(RedisStore::new(settings, child::runtime));
+        let store: &'static Counted = Box::leak(Box::new(store));
+        stores.push(store);
+        store
+    }
+}
+
+fn counted<A>(
+    action: Action,
+    is_absent: impl FnOnce(&A) -> bool,
+    call: impl FnOnce() -> Result<A, StoreError>,
+) -> Result<A, StoreError> {
+    let began = Instant::now();
+    let answer = call();
+    let answered = match &answer {
+        Ok(answer) if is_absent(answer) => Answered::Absent,
+        Ok(_) => Answered::Ok,
+        Err(_) => Answered::Failed,
+    };
+    child::stats().store(action, answered, began.elapsed());
+    answer
+}
+
+impl Store for Counted {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        counted(Action::Get, Option::is_none, || self.0.get(key))
+    }
+
+    fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
+        counted(Action::Put, |()| false, || self.0.put(key, value, until))
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        counted(Action::Remove, |()| false, || self.0.remove(key))
+    }
+
+    fn is_shared(&self) -> bool {
+        self.0.is_shared()
+    }
+}

@@ -1,0 +1,265 @@
+//! Redis servers with settings of their own: users, TLS, sockets, sentinels, clusters. `redis-cli` asks them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::certificate::{Authority, Certificate};
+use crate::port::Port;
+use crate::process::{send, with_the_test};
+use crate::wait::{WAIT, wait_until, within};
+
+/// A `redis-server` or `redis-sentinel`. Gone when dropped, and with the thread that started it.
+pub struct RedisNode {
+    port: Port,
+    directory: TempDir,
+    settings: Vec<String>,
+    /// What `redis-cli` needs to be let in.
+    access: Vec<String>,
+    is_sentinel: bool,
+    process: Option<Child>,
+}
+
+impl RedisNode {
+    /// Starts one with lines of `redis.conf`, in which `${DIR}` is a directory of its own and `${PORT}` its port.
+    #[track_caller]
+    pub fn start(settings: &str) -> RedisNode {
+        RedisNode::prepare().run(settings)
+    }
+
+    /// The directory and the port of a server, for files that it needs before it starts.
+    pub fn prepare() -> RedisNode {
+        let directory = tempfile::Builder::new().prefix("oxd-redis-").tempdir();
+        RedisNode {
+            port: Port::reserve(),
+            directory: directory.unwrap_or_else(|error| panic!("no directory for Redis: {error}")),
+            settings: Vec::new(),
+            access: Vec::new(),
+            is_sentinel: false,
+            process: None,
+        }
+    }
+
+    /// A server that speaks nothing but TLS, with a certificate of this authority, and wants one from its clients if so
+    /// asked.
+    #[track_caller]
+    pub fn over_tls(authority: &Authority, asks_clients: bool) -> RedisNode {
+        let mut node = RedisNode::prepare();
+        node.certify(authority);
+        let path = |name: &str| node.file(name).display().to_string();
+        let access = [
+            "--tls",
+            "--cacert",
+            &path("ca.pem"),
+            "--cert",
+            &path("cert.pem"),
+            "--key",
+            &path("key.pem"),
+        ];
+        node.access = access.map(str::to_owned).to_vec();
+        let asks = if asks_clients { "yes" } else { "no" };
+        node.run(&format!(
+            "port 0\ntls-port ${{PORT}}\ntls-cert-file ${{DIR}}/cert.pem\ntls-key-file ${{DIR}}/key.pem\n\
+             tls-ca-cert-file ${{DIR}}/ca.pem\ntls-auth-clients {asks}"
+        ))
+    }
+
+    /// Three sentinels of a master, named `main`.
+    #[track_caller]
+    pub fn sentinels(master: &RedisNode, more: &str) -> [RedisNode; 3] {
+        let port = master.number();
+        [(); 3].map(|()| {
+            let mut sentinel = RedisNode::prepare();
+            sentinel.is_sentinel = true;
+            sentinel.run(&format!(
+                "sentinel monitor main 127.0.0.1 {port} 2\nsentinel down-after-milliseconds main 300\n\
+                 sentinel failover-timeout main 2000\n{more}"
+            ))
+        })
+    }
+
+    /// A cluster of three masters, each with a replica, as `redis-cli --cluster create` makes it.
+    #[track_caller]
+    pub fn cluster() -> Vec<RedisNode> {
+        let node = || {
+            let mut node = RedisNode::prepare();
+            // A port of its own for the bus: the usual one, 10,000 higher, may be none.
+            let bus = Port::reserve();
+            let settings = format!(
+                "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 500\n\
+                 cluster-require-full-coverage no\ncluster-port {}",
+                bus.number()
+            );
+            node = node.run(&settings);
+            node
+        };
+        let nodes: Vec<_> = (0..6).map(|_| node()).collect();
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "create"]);
+        command.args(nodes.iter().map(RedisNode::address));
+        command.args(["--cluster-replicas", "1", "--cluster-yes"]);
+        let output = command.output().expect("redis-cli");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}");
+        wait_until("the cluster to be whole", || {
+            nodes
+                .iter()
+                .all(|node| node.ask(&["cluster", "info"]).contains("cluster_state:ok"))
+        });
+        nodes
+    }
+
+    /// Writes a certificate of this authority into its directory: `ca.pem`, `cert.pem`, `key.pem`.
+    pub fn certify(&self, authority: &Authority) {
+        let Certificate {
+            certificate_pem,
+            key_pem,
+        } = authority.certify();
+        let files = [
+            ("ca.pem", &authority.certificate_pem),
+            ("cert.pem", &certificate_pem),
+            ("key.pem", &key_pem),
+        ];
+        for (name, text) in files {
+            let write = || {
+                fs::write(self.file(name), text)?;
+                fs::set_permissions(self.file(name), PermissionsExt::from_mode(0o600))
+            };
+            write().unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    #[track_caller]
+    fn run(mut self, settings: &str) -> RedisNode {
+        let directory = self.directory.path().display().to_string();
+        let settings = settings
+            .replace("${DIR}", &directory)
+            .replace("${PORT}", &self.number().to_string());
+        self.settings = settings.lines().map(str::to_owned).collect();
+        self.go();
+        self
+    }
+
+    /// Starts what was killed, on the same port.
+    #[track_caller]
+    pub fn go(&mut self) {
+        let mut lines = vec![
+            "bind 127.0.0.1".to_owned(),
+            format!("port {}", self.number()),
+            format!("dir {}", self.directory.path().display()),
+            format!("logfile {}", self.file("log").display()),
+        ];
+        if !self.is_sentinel {
+            lines.push("save \"\"".to_owned());
+            lines.push("repl-diskless-sync-delay 0".to_owned());
+        }
+        lines.extend(self.settings.iter().cloned());
+        let configuration = self.file("redis.conf");
+        if !(self.is_sentinel && configuration.exists()) {
+            fs::write(&configuration, lines.join("\n") + "\n").expect("the configuration of Redis");
+        }
+        let mut command = with_the_test(Path::new("redis-server"), "KILL");
+        command
+            .arg(configuration)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        if self.is_sentinel {
+            command.arg("--sentinel");
+        }
+        let process = command.spawn();
+        self.process = Some(process.unwrap_or_else(|error| panic!("redis-server: {error}")));
+        let starts = within(WAIT, || self.is_ready().then_some(()));
+        assert!(starts.is_some(), "redis-server does not start:\n{}", self.log());
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// Lets it do nothing more.
+    #[track_caller]
+    pub fn stall(&self) {
+        send(self.process.as_ref().map_or(0, Child::id), Signal::SIGSTOP);
+    }
+
+    /// Lets `redis-cli` in with this password.
+    pub fn with_password(mut self, password: &str) -> RedisNode {
+        self.access
+            .extend(["-a", password, "--no-auth-warning"].map(str::to_owned));
+        self
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", &self.number().to_string()]);
+        command.args(&self.access).args(words);
+        command
+    }
+
+    fn is_ready(&self) -> bool {
+        let output = self.command(&["ping"]).output();
+        // One that asks for a password is ready, too.
+        output.is_ok_and(|output| {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            text.starts_with("PONG") || text.starts_with("NOAUTH")
+        })
+    }
+
+    /// What it answers to a command.
+    #[track_caller]
+    pub fn ask(&self, words: &[&str]) -> String {
+        let output = self
+            .command(words)
+            .output()
+            .expect("redis-cli (package redis-tools)");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Whether it is a master.
+    pub fn is_master(&self) -> bool {
+        self.process.is_some() && self.ask(&["role"]).starts_with("master")
+    }
+
+    /// The number of its keys.
+    #[track_caller]
+    pub fn keys(&self) -> usize {
+        let answer = self.ask(&["dbsize"]);
+        answer.parse().unwrap_or_else(|_| panic!("dbsize: {answer}"))
+    }
+
+    /// Its port.
+    pub fn number(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// 127.0.0.1 and its port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.number())
+    }
+
+    /// A file in its directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.file("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for RedisNode {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("redis-server said:\n{}", self.log());
+        }
+    }
+}

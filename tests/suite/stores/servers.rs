@@ -1,0 +1,182 @@
+//! Redis as operators run it: users, TLS, sockets, sentinels, a cluster.
+
+use std::os::unix::fs::PermissionsExt;
+
+use oxd_tests::{Authority, Browser, RedisNode, SiteBuilder, TestSite, approve, begin, sign_in, wait_until};
+
+use super::common::KEY;
+
+/// A site with its sessions in Redis.
+fn site(url: &str, directives: &str) -> SiteBuilder {
+    TestSite::builder()
+        .httpd(|httpd| httpd.processes(2, 16))
+        .directives(&format!(
+            "OxdSessionStore {url}\nOxdCryptoKey {KEY}\n{directives}"
+        ))
+}
+
+/// A user signs in, is known to the next requests, and signs out; a stranger is nobody.
+#[track_caller]
+fn works(site: &TestSite) {
+    let browser = Browser::new();
+    sign_in(&browser, site.url("/app/")).page.expect(200);
+    for _ in 0..5 {
+        browser.get(site.url("/app/")).expect(200);
+    }
+    Browser::new().get(site.url("/app/")).expect(302);
+    browser.get(site.url("/oxd/logoutme")).expect(303);
+    browser.get(site.url("/app/")).expect(302);
+}
+
+/// Signing in fails, and the log says why.
+#[track_caller]
+fn is_refused(site: &TestSite, why: &str) {
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    let browser = Browser::new();
+    let start = begin(&browser, site.url("/app/"));
+    approve(&browser, &start.location()).deliver(&browser).expect(503);
+    site.httpd
+        .expect_log(&format!(r"\[oxd:error\].*store_unavailable.*{why}"));
+}
+
+#[test]
+fn a_user_with_no_more_rights_than_the_documented_ones() {
+    let node = RedisNode::start(
+        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +set +del",
+    );
+    let url = format!("redis://{}", node.address());
+    let with = |password: &str| format!("OxdStoreUser mod_oxd\nOxdStorePassword {password}");
+    works(&site(&url, &with("hunter2-secret")).start());
+    let site = site(&url, &with("another")).start();
+    is_refused(&site, "Password authentication failed");
+    assert!(!site.httpd.error_log().contains("another"));
+}
+
+#[test]
+fn a_password_of_the_default_user_and_a_database_of_its_own() {
+    let node = RedisNode::start("requirepass only-this").with_password("only-this");
+    let file = node.file("password");
+    std::fs::write(&file, "only-this\n").expect("a file");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).expect("its mode");
+    let url = format!("redis://{}/3", node.address());
+    let directive = format!(
+        "OxdStorePassword \"file:{}\"\nOxdStorePrefix sso:",
+        file.display()
+    );
+    let site = site(&url, &directive).start();
+    works(&site);
+    sign_in(&Browser::new(), site.url("/app/")).page.expect(200);
+    assert!(
+        node.ask(&["-n", "3", "keys", "*"])
+            .lines()
+            .all(|key| key.starts_with("sso:"))
+    );
+    assert_eq!(node.keys(), 0, "database 0 has none");
+}
+
+#[test]
+fn a_socket_of_this_machine() {
+    let node = RedisNode::start("unixsocket ${DIR}/redis.sock\nunixsocketperm 777");
+    let url = format!("redis+unix://{}", node.file("redis.sock").display());
+    works(&site(&url, "").start());
+}
+
+#[test]
+fn tls_with_an_authority_that_is_named() {
+    let authority = Authority::new();
+    let node = RedisNode::over_tls(&authority, false);
+    let url = format!("rediss://localhost:{}", node.number());
+    let ca = format!("OxdStoreCAFile \"{}\"", node.file("ca.pem").display());
+    works(&site(&url, &ca).start());
+    // Nobody has named it here.
+    is_refused(&site(&url, "").start(), "invalid peer certificate");
+}
+
+#[test]
+fn tls_with_a_certificate_of_the_client() {
+    let authority = Authority::new();
+    let node = RedisNode::over_tls(&authority, true);
+    let client = RedisNode::prepare();
+    client.certify(&authority);
+    let path = |name: &str| client.file(name).display().to_string();
+    let ca = format!("OxdStoreCAFile \"{}\"", path("ca.pem"));
+    let own = format!(
+        "OxdStoreCert \"{}\"\nOxdStoreKey \"{}\"",
+        path("cert.pem"),
+        path("key.pem")
+    );
+    let url = format!("rediss://localhost:{}", node.number());
+    works(&site(&url, &format!("{ca}\n{own}")).start());
+    is_refused(&site(&url, &ca).start(), "");
+}
+
+#[test]
+fn sentinels_name_the_master_and_the_next_one() {
+    let master = RedisNode::start("requirepass secret\nmasterauth secret").with_password("secret");
+    let replica = format!(
+        "requirepass secret\nmasterauth secret\nreplicaof 127.0.0.1 {}",
+        master.number()
+    );
+    let replica = RedisNode::start(&replica).with_password("secret");
+    let sentinels = RedisNode::sentinels(&master, "sentinel auth-pass main secret");
+    wait_until("the sentinels to know the replica", || {
+        sentinels.iter().all(|sentinel| {
+            let known = sentinel.ask(&["sentinel", "replicas", "main"]);
+            known.contains(&replica.number().to_string()) && !known.contains("s_down")
+        })
+    });
+    wait_until("the replica to be in step", || {
+        replica
+            .ask(&["info", "replication"])
+            .contains("master_link_status:up")
+    });
+    let hosts: Vec<_> = sentinels.iter().map(RedisNode::address).collect();
+    let url = format!("redis+sentinel://{}/main", hosts.join(","));
+    let site = site(&url, "OxdStorePassword secret").start();
+    works(&site);
+    let browser = Browser::new();
+    sign_in(&browser, site.url("/app/")).page.expect(200);
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    let mut master = master;
+    master.kill();
+    wait_until("the failover", || replica.is_master());
+    let begun = std::time::Instant::now();
+    // Both children find it.
+    wait_until("the new master to be used", || {
+        (0..20).all(|_| browser.get(site.url("/app/")).status == 200)
+    });
+    println!("the new master was used {:?} after it was one", begun.elapsed());
+    works(&site);
+}
+
+#[test]
+fn a_cluster_of_three_masters_and_their_replicas() {
+    let mut nodes = RedisNode::cluster();
+    let url = format!("redis+cluster://{},{}", nodes[0].address(), nodes[1].address());
+    let site = site(&url, "").start();
+    works(&site);
+    let browsers: Vec<Browser> = (0..8)
+        .map(|_| {
+            let browser = Browser::new();
+            sign_in(&browser, site.url("/app/")).page.expect(200);
+            browser
+        })
+        .collect();
+    let used = nodes
+        .iter()
+        .filter(|node| node.is_master() && node.keys() > 0)
+        .count();
+    assert!(used > 1, "the sessions are on {used} node");
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    let dead = nodes.iter().position(RedisNode::is_master).expect("a master");
+    nodes[dead].kill();
+    wait_until("a replica to take the place of its master", || {
+        nodes.iter().filter(|node| node.is_master()).count() == 3
+    });
+    for browser in &browsers {
+        wait_until("the session after the failover", || {
+            (0..10).all(|_| browser.get(site.url("/app/")).status == 200)
+        });
+    }
+    works(&site);
+}
