@@ -15,6 +15,7 @@ from bed import Credentials, Failure, Httpd, SCRIPT_START, Servers, end, free_po
 OXD_STORES = {
     "shmcb": "shmcb:@directory@/oxd-shmcb(4194304)",
     "redis": "redis:127.0.0.1:{redis}",
+    "redis_url": "redis://127.0.0.1:{redis}",
     "memcache": "memcache:127.0.0.1:{memcache}",
     "dbm": "dbm:@directory@/oxd-dbm",
 }
@@ -26,6 +27,9 @@ OPENIDC_CACHES = {
 # The system's, as a script's first line names it. The one that runs this may be in a
 # home directory, where httpd's user cannot go.
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
+# The module's own client: no module of httpd, the server of "redis".
+OWN_CLIENTS = {"redis_url": "redis"}
+LABELS = {"redis_url": "redis://"}
 SERVER_PACKAGES = {"redis": "redis-server", "memcache": "memcached"}
 
 
@@ -67,7 +71,7 @@ def variants(stores, caches, token_variants):
         Variant("plain_cookie", "the same, session cookie sent", "oxd", "/plain/file.txt"),
         Variant("oxd", "mod_oxd, cookie", "oxd"),
     ]
-    found += [Variant(f"oxd_{store}", f"mod_oxd, {store}", f"oxd_{store}") for store in stores]
+    found += [Variant(f"oxd_{store}", f"mod_oxd, {LABELS.get(store, store)}", f"oxd_{store}") for store in stores]
     if caches:
         found.append(Variant("openidc_cookie", "mod_auth_openidc, client-cookie", "openidc_cookie"))
     found += [Variant(f"openidc_{cache}", f"mod_auth_openidc, server-cache, {cache}", f"openidc_{cache}")
@@ -156,6 +160,8 @@ class Bed:
             raise
 
     def _has_store(self, store):
+        if store in OWN_CLIENTS:
+            return OWN_CLIENTS[store] in self.servers.ports
         if not self.apache.has(f"socache_{store}"):
             self.skipped.append(f"{store} (httpd has no mod_socache_{store})")
         elif store in SERVER_PACKAGES and store not in self.servers.ports:
@@ -174,7 +180,8 @@ class Bed:
 
     def _store_config(self, store):
         argument = OXD_STORES[store].format(**self.servers.ports)
-        return self.apache.load_module(f"socache_{store}") + f"OxdSessionStore {argument}\n"
+        module = "" if store in OWN_CLIENTS else self.apache.load_module(f"socache_{store}")
+        return module + f"OxdSessionStore {argument}\n"
 
     def _add_openidc(self):
         self.caches = [cache for cache in OPENIDC_CACHES if cache == "shm" or cache in self.servers.ports]
