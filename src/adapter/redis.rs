@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
-use oxd_core::base::{Key, Seconds, Store, StoreError};
+use oxd_core::base::{Key, Locks, Seconds, Store, StoreError};
 use oxd_core::config::store::{StoreSettings, Stores};
 use oxd_core::shm::stats::{Action, Answered};
 use oxd_store::RedisStore;
@@ -79,5 +79,9 @@ impl Store for Counted {
 
     fn is_shared(&self) -> bool {
         self.0.is_shared()
+    }
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        self.0.locks()
     }
 }

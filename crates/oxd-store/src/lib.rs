@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use oxd_core::base::{Key, Seconds, Store, StoreError, wall};
+use oxd_core::base::{Key, Locks, Seconds, Store, StoreError, wall};
 use oxd_core::config::store::{Servers, StoreSettings};
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
@@ -25,6 +25,13 @@ use settings::Settings;
 
 /// How long no operation but one is tried after a server was away, in milliseconds.
 const REST_MS: u64 = 100;
+/// Writes the name of a holder where there is none, and says whether the entry now has it. That it may be sent twice, it
+/// also counts if it was there.
+const LOCK: &str = "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) or \
+                    redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end return 0";
+/// Removes an entry with this name.
+const UNLOCK: &str =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 /// The longest value, in bytes: as with httpd's own stores.
 const LONGEST: usize = 128 * 1024;
 
@@ -138,6 +145,18 @@ impl RedisStore {
         }
     }
 
+    /// A script over one entry. It is sent whole, as it is short and seldom needed.
+    fn script(&self, text: &str, key: &Key, argument: &[u8]) -> Cmd {
+        let mut command = Cmd::new();
+        command
+            .arg("EVAL")
+            .arg(text)
+            .arg(1)
+            .arg(self.key(key))
+            .arg(argument);
+        command
+    }
+
     fn key(&self, key: &Key) -> String {
         let mut text = self.settings.prefix.clone();
         base64_simd::URL_SAFE_NO_PAD.encode_append(key, &mut text);
@@ -192,6 +211,21 @@ impl Store for RedisStore {
 
     fn is_shared(&self) -> bool {
         true
+    }
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        Some(self)
+    }
+}
+
+impl Locks for RedisStore {
+    fn lock(&self, key: &Key, name: &[u8], until: Seconds) -> Result<bool, StoreError> {
+        let mut command = self.script(LOCK, key, name);
+        self.run(command.arg(seconds_until(until)))
+    }
+
+    fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError> {
+        self.run(&self.script(UNLOCK, key, name))
     }
 }
 

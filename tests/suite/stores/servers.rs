@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use oxd_tests::{Authority, Browser, RedisNode, SiteBuilder, TestSite, approve, begin, sign_in, wait_until};
 
-use super::common::KEY;
+use super::common::{KEY, pass};
+use super::refresh::{DUE, REFRESH, refreshing};
 
 /// A site with its sessions in Redis.
 fn site(url: &str, directives: &str) -> SiteBuilder {
@@ -42,11 +43,17 @@ fn is_refused(site: &TestSite, why: &str) {
 #[test]
 fn a_user_with_no_more_rights_than_the_documented_ones() {
     let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +set +del",
+        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +set +del +eval",
     );
     let url = format!("redis://{}", node.address());
     let with = |password: &str| format!("OxdStoreUser mod_oxd\nOxdStorePassword {password}");
-    works(&site(&url, &with("hunter2-secret")).start());
+    let allowed = refreshing(site(&url, &with("hunter2-secret"))).start();
+    works(&allowed);
+    let browser = Browser::new();
+    sign_in(&browser, allowed.url("/app/")).page.expect(200);
+    pass(DUE);
+    browser.get(allowed.url("/app/")).expect(200);
+    assert_eq!(allowed.oxd.count(REFRESH), 1);
     let site = site(&url, &with("another")).start();
     is_refused(&site, "Password authentication failed");
     assert!(!site.httpd.error_log().contains("another"));

@@ -1,5 +1,5 @@
-//! A session store outside of the process, as the module asks one. The Apache layer provides it on httpd's socache
-//! providers.
+//! A session store outside of the process, as the module asks one. The Apache layer provides it: httpd's socache
+//! providers, and Redis.
 
 use std::fmt;
 
@@ -37,4 +37,17 @@ pub trait Store: Sync + fmt::Debug {
     fn remove(&self, key: &Key) -> Result<(), StoreError>;
     /// Whether other machines may use it too.
     fn is_shared(&self) -> bool;
+    /// Its locks; `None` where it cannot compare and set.
+    fn locks(&self) -> Option<&dyn Locks> {
+        None
+    }
+}
+
+/// Locks that all machines of a store respect.
+pub trait Locks: Sync {
+    /// Takes a lock for the holder with this name, unless another one has it; whether it did. It ends by itself at the
+    /// latest then.
+    fn lock(&self, key: &Key, name: &[u8], until: Seconds) -> Result<bool, StoreError>;
+    /// Returns the lock of the holder with this name, and no other's.
+    fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError>;
 }

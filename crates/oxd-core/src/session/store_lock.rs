@@ -1,7 +1,8 @@
 //! The lock of a session in a shared store, held by the machine that refreshes it.
 //!
-//! httpd's stores cannot compare and set, so this is Fischer's algorithm: write your own name if the entry
-//! is empty, wait longer than a write takes, and proceed if the entry still has your name.
+//! Redis has locks: an entry that is written only where there is none, and removed only by the name in it. httpd's stores
+//! cannot compare and set; there it is Fischer's algorithm: write your own name if the entry is empty, wait longer than a
+//! write takes, and proceed if the entry still has your name.
 
 use std::thread;
 use std::time::Duration;
@@ -9,42 +10,61 @@ use std::time::Duration;
 use super::env::SessionEnv;
 use super::open::{Opened, key_of};
 use super::store::{Entries, Kind};
-use crate::base::{Failure, Key, Seconds, wall};
+use crate::base::{Failure, Key, Locks, Seconds, wall};
 
 /// Longer than any write that began before ours was to be read.
 const SETTLES_IN: Duration = Duration::from_millis(100);
-/// How long the name stands when its owner dies.
+/// How long the lock stands when its owner dies.
 const STANDS: Seconds = Seconds(30);
 
+/// A name that no other holder has.
+type Name = [u8; 16];
+
 /// The right to refresh a session; dropping it lets the next one in.
-pub(crate) struct StoreLock<'a>(Option<(Entries<'a>, Key)>);
+pub(crate) struct StoreLock<'a>(Held<'a>);
+
+enum Held<'a> {
+    /// No other machine can refresh.
+    Alone,
+    /// A lock of the store.
+    Lock(&'a dyn Locks, Key, Name),
+    /// Fischer's algorithm, in this entry.
+    Entry(Entries<'a>, Key),
+}
 
 impl<'a> StoreLock<'a> {
     /// Takes the lock; `None` when another machine has it. Where no other machine can, there is nothing to wait for.
     pub(crate) fn take(env: &SessionEnv<'a>, session: &Opened<'_>) -> Result<Option<Self>, Failure> {
         let entries = env.entries().filter(|entries| entries.store.is_shared());
         let (Some(entries), Some(key)) = (entries, key_of(&session.record)) else {
-            return Ok(Some(Self(None)));
+            return Ok(Some(Self(Held::Alone)));
         };
         let lock = Kind::Lease.beside(&key);
+        let mut name = Name::default();
+        env.host.fill(&mut name)?;
+        let until = wall().saturating_add(STANDS);
+        if let Some(locks) = entries.store.locks() {
+            let is_ours = locks.lock(&lock, &name, until)?;
+            return Ok(is_ours.then(|| Self(Held::Lock(locks, lock, name))));
+        }
         if entries.get(&lock)?.is_some() {
             return Ok(None);
         }
-        let mut name = [0; 8];
-        env.host.fill(&mut name)?;
-        entries.put(env.host, &lock, &name, wall().saturating_add(STANDS))?;
+        entries.put(env.host, &lock, &name, until)?;
         thread::sleep(SETTLES_IN);
         let is_ours = entries.get(&lock)?.as_deref() == Some(&name[..]);
         // Built only when it is ours: dropping it removes the entry.
-        Ok(is_ours.then(|| Self(Some((entries, lock)))))
+        Ok(is_ours.then(|| Self(Held::Entry(entries, lock))))
     }
 }
 
 impl Drop for StoreLock<'_> {
     fn drop(&mut self) {
-        if let Some((entries, lock)) = &self.0 {
-            // A name that stays there runs out by itself.
-            let _ = entries.remove(lock);
+        // What stays there runs out by itself.
+        match &self.0 {
+            Held::Alone => {}
+            Held::Lock(locks, key, name) => drop(locks.unlock(key, name)),
+            Held::Entry(entries, key) => drop(entries.remove(key)),
         }
     }
 }

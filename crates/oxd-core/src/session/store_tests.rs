@@ -363,3 +363,36 @@ fn a_machine_that_loses_the_refresh_lock_leaves_it_to_the_winner() {
         .unwrap();
     });
 }
+
+#[test]
+fn a_lock_of_the_store_is_taken_at_once_and_returned_by_its_holder_alone() {
+    let (file, store) = (site("s"), FakeStore::default());
+    store.is_shared.store(true, Ordering::SeqCst);
+    store.has_locks.store(true, Ordering::SeqCst);
+    let mut browser = browser(&file, Some(&store), memory());
+    browser.log_in("/app");
+    browser.look("/", |ctx| {
+        with_own(ctx, |session| {
+            let session = session.unwrap();
+            let key = Kind::Lease.beside(&key_of(&session.record).unwrap());
+            let held = || store.entries.lock().unwrap().get(&key).cloned();
+            let asked = store.asked.load(Ordering::SeqCst);
+            let winner = StoreLock::take(ctx, &session).unwrap();
+            assert!(winner.is_some());
+            assert_eq!(store.asked.load(Ordering::SeqCst), asked + 1);
+            assert!(StoreLock::take(ctx, &session).unwrap().is_none(), "taken");
+            // It has run out, and another machine has taken it since.
+            store
+                .entries
+                .lock()
+                .unwrap()
+                .insert(key, b"another machine".to_vec());
+            drop(winner);
+            assert_eq!(held(), Some(b"another machine".to_vec()));
+            store.entries.lock().unwrap().remove(&key);
+            drop(StoreLock::take(ctx, &session).unwrap());
+            assert_eq!(held(), None);
+        })
+        .unwrap();
+    });
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use crate::base::{Key, Level, NoRandomness, Random, Seconds, Store, StoreError, SystemRandom};
+use crate::base::{Key, Level, Locks, NoRandomness, Random, Seconds, Store, StoreError, SystemRandom};
 use crate::config::Expression;
 use crate::config::store::{StoreSettings, Stores};
 use crate::http::Host;
@@ -55,6 +55,8 @@ pub(crate) struct FakeStore {
     pub asked: AtomicUsize,
     pub is_down: AtomicBool,
     pub is_shared: AtomicBool,
+    /// Whether it has locks.
+    pub has_locks: AtomicBool,
     /// The value that another machine writes under the same key right after the next write.
     pub overwritten_with: Mutex<Option<Vec<u8>>>,
 }
@@ -90,5 +92,25 @@ impl Store for FakeStore {
 
     fn is_shared(&self) -> bool {
         self.is_shared.load(Ordering::SeqCst)
+    }
+
+    fn locks(&self) -> Option<&dyn Locks> {
+        self.has_locks
+            .load(Ordering::SeqCst)
+            .then_some(self as &dyn Locks)
+    }
+}
+
+impl Locks for FakeStore {
+    fn lock(&self, key: &Key, name: &[u8], _: Seconds) -> Result<bool, StoreError> {
+        Ok(*self.ask()?.entry(*key).or_insert_with(|| name.to_vec()) == name)
+    }
+
+    fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError> {
+        let mut entries = self.ask()?;
+        if entries.get(key).is_some_and(|held| held == name) {
+            entries.remove(key);
+        }
+        Ok(())
     }
 }
