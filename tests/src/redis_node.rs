@@ -76,7 +76,7 @@ impl RedisNode {
             let mut sentinel = RedisNode::prepare();
             sentinel.is_sentinel = true;
             sentinel.run(&format!(
-                "sentinel monitor main 127.0.0.1 {port} 2\nsentinel down-after-milliseconds main 300\n\
+                "sentinel monitor main 127.0.0.1 {port} 2\nsentinel down-after-milliseconds main 1000\n\
                  sentinel failover-timeout main 2000\n{more}"
             ))
         })
@@ -90,7 +90,7 @@ impl RedisNode {
             // A port of its own for the bus: the usual one, 10,000 higher, may be none.
             let bus = Port::reserve();
             let settings = format!(
-                "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 500\n\
+                "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 1500\n\
                  cluster-require-full-coverage no\ncluster-port {}",
                 bus.number()
             );
@@ -233,6 +233,17 @@ impl RedisNode {
     pub fn keys(&self) -> usize {
         let answer = self.ask(&["dbsize"]);
         answer.parse().unwrap_or_else(|_| panic!("dbsize: {answer}"))
+    }
+
+    /// The bytes that it has sent since its start.
+    #[track_caller]
+    pub fn sent(&self) -> u64 {
+        let stats = self.ask(&["info", "stats"]);
+        let line = stats
+            .lines()
+            .find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+        let bytes = line.and_then(|bytes| bytes.trim().parse().ok());
+        bytes.unwrap_or_else(|| panic!("no such number: {stats}"))
     }
 
     /// Its port.

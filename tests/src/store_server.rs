@@ -188,7 +188,7 @@ impl StoreServer {
     #[track_caller]
     pub fn reads(&self) -> u64 {
         match self.kind {
-            StoreKind::Redis => Redis::connect(self.address()).calls(&["get", "mget", "getex"]),
+            StoreKind::Redis => Redis::connect(self.address()).calls(&["get", "mget", "getex", "getrange"]),
             _ => Memcached::connect(self.address()).count("cmd_get"),
         }
     }

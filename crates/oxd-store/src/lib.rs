@@ -187,7 +187,12 @@ fn seconds_until(until: Seconds) -> u64 {
 
 impl Store for RedisStore {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        self.run(Cmd::new().arg("GET").arg(self.key(key)))
+        // Whoever can write into the store could put there what fills this process's memory.
+        let mut command = Cmd::new();
+        command.arg("GETRANGE").arg(self.key(key)).arg(0).arg(LONGEST);
+        let value: Vec<u8> = self.run(&command)?;
+        // No entry of the module's is empty.
+        Ok(Some(value).filter(|value| !value.is_empty()))
     }
 
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {

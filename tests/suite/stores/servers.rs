@@ -43,7 +43,7 @@ fn is_refused(site: &TestSite, why: &str) {
 #[test]
 fn a_user_with_no_more_rights_than_the_documented_ones() {
     let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +set +del +eval",
+        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +getrange +set +del +eval",
     );
     let url = format!("redis://{}", node.address());
     let with = |password: &str| format!("OxdStoreUser mod_oxd\nOxdStorePassword {password}");
@@ -57,6 +57,24 @@ fn a_user_with_no_more_rights_than_the_documented_ones() {
     let site = site(&url, &with("another")).start();
     is_refused(&site, "Password authentication failed");
     assert!(!site.httpd.error_log().contains("another"));
+}
+
+/// Whoever can write into the store cannot fill the memory of httpd with it.
+#[test]
+fn an_entry_of_a_hundred_megabytes_is_no_session_and_is_not_read() {
+    let node = RedisNode::start("");
+    let site = site(&format!("redis://{}", node.address()), "").start();
+    let browser = Browser::new();
+    sign_in(&browser, site.url("/app/")).page.expect(200);
+    let before = node.sent();
+    for key in node.ask(&["keys", "*"]).lines() {
+        node.ask(&["setrange", key, "100000000", "x"]);
+    }
+    for _ in 0..4 {
+        browser.get(site.url("/app/")).expect(302);
+    }
+    let sent = node.sent() - before;
+    assert!(sent < 4_000_000, "{sent} bytes");
 }
 
 #[test]
@@ -144,6 +162,10 @@ fn sentinels_name_the_master_and_the_next_one() {
     let browser = Browser::new();
     sign_in(&browser, site.url("/app/")).page.expect(200);
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    // Redis replicates asynchronously.
+    wait_until("the replica to have the session", || {
+        replica.keys() == master.keys()
+    });
     let mut master = master;
     master.kill();
     wait_until("the failover", || replica.is_master());
@@ -176,6 +198,12 @@ fn a_cluster_of_three_masters_and_their_replicas() {
     assert!(used > 1, "the sessions are on {used} node");
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     let dead = nodes.iter().position(RedisNode::is_master).expect("a master");
+    // Redis replicates asynchronously.
+    wait_until("the replicas to have all sessions", || {
+        let (masters, replicas): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.is_master());
+        let keys = |nodes: Vec<&RedisNode>| nodes.iter().map(|node| node.keys()).sum::<usize>();
+        keys(masters) == keys(replicas)
+    });
     nodes[dead].kill();
     wait_until("a replica to take the place of its master", || {
         nodes.iter().filter(|node| node.is_master()).count() == 3
