@@ -221,7 +221,8 @@ impl Builder {
         let directory = path.parent().unwrap_or(self.root.path());
         fs::create_dir_all(directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
         write(&path, text);
-        let is_secret = name.ends_with(".json") || name.contains("key") || name.contains("secret");
+        let words = ["key", "secret", "password"];
+        let is_secret = name.ends_with(".json") || words.iter().any(|word| name.contains(word));
         if is_secret && !name.starts_with("docroot/") {
             let mode = PermissionsExt::from_mode(0o600);
             fs::set_permissions(&path, mode).unwrap_or_else(|e| panic!("{}: {e}", path.display()));

@@ -66,17 +66,28 @@ fn with_files(builder: Builder) -> Builder {
         });
         builder.file(&format!("{name}.json"), &site.to_string());
     }
-    for name in ["oxd/key", "oxd/oxd-key", "oxd.key", "oxd.key.old", "oxd.secret"] {
+    for name in [
+        "oxd/key",
+        "oxd/oxd-key",
+        "oxd.key",
+        "oxd.key.old",
+        "oxd.secret",
+        "oxd-store.password",
+        "oxd-sentinel.password",
+    ] {
         builder.file(name, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
     }
     let resources = json!({"resources": [
         {"path": "/photos/?", "conditions": [{"httpMethods": ["GET"], "scopes": ["see"]}]},
     ]});
     builder.file("oxd/resources.json", &resources.to_string());
-    let certificate = oxd_tests::Authority::new().certificate_pem;
-    for name in ["oxd/oxd-server.pem", "oxd-server.pem"] {
-        builder.file(name, &certificate);
+    let authority = oxd_tests::Authority::new();
+    for name in ["oxd/oxd-server.pem", "oxd-server.pem", "oxd-store-ca.pem"] {
+        builder.file(name, &authority.certificate_pem);
     }
+    let client = authority.certify();
+    builder.file("oxd-store-client.pem", &client.certificate_pem);
+    builder.file("oxd-store-client.key", &client.key_pem);
     MODULES.into_iter().fold(builder, Builder::load)
 }
 
