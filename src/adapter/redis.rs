@@ -27,19 +27,15 @@ pub fn forget() {
     STORES.write().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-fn known(settings: &StoreSettings<'_>) -> Option<&'static Counted> {
-    let stores = STORES.read().unwrap_or_else(PoisonError::into_inner);
-    stores.iter().find(|store| store.0.has(settings)).copied()
-}
-
 impl Stores for RedisStores {
     fn redis<'a>(&'a self, settings: &StoreSettings<'a>) -> &'a dyn Store {
-        if let Some(store) = known(settings) {
+        let find = |stores: &[&'static Counted]| stores.iter().find(|store| store.0.has(settings)).copied();
+        if let Some(store) = find(&STORES.read().unwrap_or_else(PoisonError::into_inner)) {
             return store;
         }
         let mut stores = STORES.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(store) = stores.iter().find(|store| store.0.has(settings)) {
-            return *store;
+        if let Some(store) = find(&stores) {
+            return store;
         }
         let store = Counted(RedisStore::new(settings, child::runtime));
         let store: &'static Counted = Box::leak(Box::new(store));

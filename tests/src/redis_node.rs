@@ -5,12 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::certificate::{Authority, Certificate};
 use crate::port::Port;
-use crate::process::{send, with_the_test};
+use crate::process::with_the_test;
 use crate::wait::{WAIT, wait_until, within};
 
 /// A `redis-server` or `redis-sentinel`. Gone when dropped, and with the thread that started it.
@@ -86,7 +85,6 @@ impl RedisNode {
     #[track_caller]
     pub fn cluster() -> Vec<RedisNode> {
         let node = || {
-            let mut node = RedisNode::prepare();
             // A port of its own for the bus: the usual one, 10,000 higher, may be none.
             let bus = Port::reserve();
             let settings = format!(
@@ -94,8 +92,7 @@ impl RedisNode {
                  cluster-require-full-coverage no\ncluster-port {}",
                 bus.number()
             );
-            node = node.run(&settings);
-            node
+            RedisNode::start(&settings)
         };
         let nodes: Vec<_> = (0..6).map(|_| node()).collect();
         let mut command = Command::new("redis-cli");
@@ -144,9 +141,8 @@ impl RedisNode {
         self
     }
 
-    /// Starts what was killed, on the same port.
     #[track_caller]
-    pub fn go(&mut self) {
+    fn go(&mut self) {
         let mut lines = vec![
             "bind 127.0.0.1".to_owned(),
             format!("port {}", self.number()),
@@ -159,9 +155,7 @@ impl RedisNode {
         }
         lines.extend(self.settings.iter().cloned());
         let configuration = self.file("redis.conf");
-        if !(self.is_sentinel && configuration.exists()) {
-            fs::write(&configuration, lines.join("\n") + "\n").expect("the configuration of Redis");
-        }
+        fs::write(&configuration, lines.join("\n") + "\n").expect("the configuration of Redis");
         let mut command = with_the_test(Path::new("redis-server"), "KILL");
         command
             .arg(configuration)
@@ -182,12 +176,6 @@ impl RedisNode {
             let _ = process.kill();
             let _ = process.wait();
         }
-    }
-
-    /// Lets it do nothing more.
-    #[track_caller]
-    pub fn stall(&self) {
-        send(self.process.as_ref().map_or(0, Child::id), Signal::SIGSTOP);
     }
 
     /// Lets `redis-cli` in with this password.

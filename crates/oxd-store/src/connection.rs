@@ -1,9 +1,8 @@
 //! The connection that all requests of a process share, made when it is needed.
 
 use std::sync::{PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use oxd_core::base::Secret;
 use oxd_core::config::store::{HostPort, Servers};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
@@ -17,7 +16,6 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::settings::Settings;
-use crate::within;
 
 /// A connection; its clones send over the same one.
 #[derive(Clone)]
@@ -63,45 +61,16 @@ struct Attempts {
 
 /// The connection of a store, or none yet.
 pub(crate) struct Connections {
-    settings: ConnectSettings,
+    pub settings: Settings,
     current: RwLock<Option<(Connection, u64)>>,
     /// Held by the one that connects.
     attempts: Mutex<Attempts>,
 }
 
-/// As much of the settings as connecting needs.
-struct ConnectSettings {
-    servers: Servers,
-    tls: bool,
-    info: RedisConnectionInfo,
-    sentinel_password: Option<Secret>,
-    certificates: Option<redis::TlsCertificates>,
-    connect: Duration,
-    operation: Duration,
-}
-
 impl Connections {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let mut info = RedisConnectionInfo::default()
-            .set_db(i64::from(settings.address.database))
-            // It would be a right more that the user needs.
-            .set_skip_set_lib_name();
-        if let Some(user) = &settings.user {
-            info = info.set_username(user);
-        }
-        if let Some(password) = &settings.password {
-            info = info.set_password(password.expose());
-        }
+    pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            settings: ConnectSettings {
-                servers: settings.address.servers.clone(),
-                tls: settings.address.tls,
-                info,
-                sentinel_password: settings.sentinel_password.clone(),
-                certificates: settings.certificates.clone(),
-                connect: within(settings.timeouts.operation, settings.timeouts.connect),
-                operation: settings.timeouts.operation,
-            },
+            settings,
             current: RwLock::default(),
             attempts: Mutex::default(),
         }
@@ -129,7 +98,7 @@ impl Connections {
         {
             return Err(error.clone());
         }
-        let limit = self.settings.connect;
+        let limit = self.settings.timeouts.connect;
         let made = match timeout(limit, self.settings.connect()).await {
             Ok(made) => made,
             Err(_) => Err(RedisError::from((
@@ -170,13 +139,27 @@ impl Connections {
 
     /// Whether a broken connection is replaced here: the client of a cluster does that itself, node by node.
     pub(crate) fn can_be_replaced(&self) -> bool {
-        !matches!(self.settings.servers, Servers::Cluster(_))
+        !matches!(self.settings.address.servers, Servers::Cluster(_))
     }
 }
 
-impl ConnectSettings {
-    fn address(&self, HostPort { host, port }: &HostPort) -> ConnectionAddr {
-        match self.tls {
+impl Settings {
+    fn login(&self) -> RedisConnectionInfo {
+        let mut info = RedisConnectionInfo::default()
+            .set_db(i64::from(self.address.database))
+            // It would be a right more that the user needs.
+            .set_skip_set_lib_name();
+        if let Some(user) = &self.user {
+            info = info.set_username(user);
+        }
+        if let Some(password) = &self.password {
+            info = info.set_password(password.expose());
+        }
+        info
+    }
+
+    fn address_of(&self, HostPort { host, port }: &HostPort) -> ConnectionAddr {
+        match self.address.tls {
             false => ConnectionAddr::Tcp(host.clone(), *port),
             true => ConnectionAddr::TcpTls {
                 host: host.clone(),
@@ -188,14 +171,12 @@ impl ConnectSettings {
     }
 
     fn info(&self, address: ConnectionAddr) -> RedisResult<ConnectionInfo> {
-        Ok(address
-            .into_connection_info()?
-            .set_redis_settings(self.info.clone()))
+        Ok(address.into_connection_info()?.set_redis_settings(self.login()))
     }
 
     async fn connect(&self) -> RedisResult<Connection> {
-        match &self.servers {
-            Servers::One(host) => self.server(self.address(host)).await,
+        match &self.address.servers {
+            Servers::One(host) => self.server(self.address_of(host)).await,
             Servers::Socket(path) => self.server(ConnectionAddr::Unix(path.clone())).await,
             Servers::Sentinel { sentinels, service } => self.master(sentinels, service).await,
             Servers::Cluster(nodes) => self.cluster(nodes).await,
@@ -205,7 +186,7 @@ impl ConnectSettings {
     fn config(&self) -> AsyncConnectionConfig {
         // The time of the whole operation bounds each answer.
         AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.connect))
+            .set_connection_timeout(Some(self.timeouts.connect))
             .set_response_timeout(None)
     }
 
@@ -222,19 +203,19 @@ impl ConnectSettings {
     }
 
     async fn master(&self, sentinels: &[HostPort], service: &str) -> RedisResult<Connection> {
-        let addresses = sentinels.iter().map(|host| self.address(host));
+        let addresses = sentinels.iter().map(|host| self.address_of(host));
         let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
-            .set_client_to_redis_db(self.info.db());
-        if let Some(user) = self.info.username() {
+            .set_client_to_redis_db(i64::from(self.address.database));
+        if let Some(user) = &self.user {
             builder = builder.set_client_to_redis_username(user);
         }
-        if let Some(password) = self.info.password() {
-            builder = builder.set_client_to_redis_password(password);
+        if let Some(password) = &self.password {
+            builder = builder.set_client_to_redis_password(password.expose());
         }
         if let Some(password) = &self.sentinel_password {
             builder = builder.set_client_to_sentinel_password(password.expose());
         }
-        if self.tls {
+        if self.address.tls {
             builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
             if let Some(certificates) = &self.certificates {
                 builder = builder
@@ -248,11 +229,14 @@ impl ConnectSettings {
     }
 
     async fn cluster(&self, nodes: &[HostPort]) -> RedisResult<Connection> {
-        let infos: RedisResult<Vec<_>> = nodes.iter().map(|node| self.info(self.address(node))).collect();
+        let infos: RedisResult<Vec<_>> = nodes
+            .iter()
+            .map(|node| self.info(self.address_of(node)))
+            .collect();
         let mut builder = ClusterClientBuilder::new(infos?)
-            .connection_timeout(self.connect)
-            .response_timeout(self.operation);
-        if self.tls {
+            .connection_timeout(self.timeouts.connect)
+            .response_timeout(self.timeouts.operation);
+        if self.address.tls {
             builder = builder.tls(TlsMode::Secure);
             if let Some(certificates) = &self.certificates {
                 builder = builder.certs(certificates.clone());

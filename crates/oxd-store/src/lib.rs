@@ -11,10 +11,10 @@ mod tls;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use oxd_core::base::{Key, Locks, Seconds, Store, StoreError, wall};
-use oxd_core::config::store::{Servers, StoreSettings};
+use oxd_core::config::store::StoreSettings;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
 
@@ -40,7 +40,6 @@ pub type Runtime = fn() -> Result<Handle, String>;
 
 /// A store. It connects when it is first asked.
 pub struct RedisStore {
-    settings: Settings,
     runtime: Runtime,
     connections: Connections,
     /// When the clock of `resting_until` began.
@@ -51,17 +50,15 @@ pub struct RedisStore {
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisStore({})", self.settings.address)
+        write!(f, "RedisStore({})", self.connections.settings.address)
     }
 }
 
 impl RedisStore {
     /// A store with these settings, not connected yet.
     pub fn new(settings: &StoreSettings<'_>, runtime: Runtime) -> Self {
-        let settings = Settings::of(settings);
         Self {
-            connections: Connections::new(&settings),
-            settings,
+            connections: Connections::new(Settings::of(settings)),
             runtime,
             began: Instant::now(),
             resting_until: AtomicU64::new(0),
@@ -70,11 +67,14 @@ impl RedisStore {
 
     /// Whether it is the store with these settings.
     pub fn has(&self, settings: &StoreSettings<'_>) -> bool {
-        self.settings.are(settings)
+        self.connections.settings.are(settings)
     }
 
     fn unavailable(&self, why: impl fmt::Display) -> StoreError {
-        StoreError::Unavailable(format!("OxdSessionStore {}: {why}", self.settings.address))
+        StoreError::Unavailable(format!(
+            "OxdSessionStore {}: {why}",
+            self.connections.settings.address
+        ))
     }
 
     fn millis(&self) -> u64 {
@@ -87,7 +87,7 @@ impl RedisStore {
         if !self.may_try() {
             return Err(self.unavailable("it did not answer a moment ago"));
         }
-        let time = self.settings.timeouts.operation;
+        let time = self.connections.settings.timeouts.operation;
         let answer = handle.block_on(async { timeout(time, self.ask(command)).await });
         match answer {
             Ok(Ok(answer)) => {
@@ -139,7 +139,7 @@ impl RedisStore {
     }
 
     fn rest(&self) {
-        if !matches!(self.settings.address.servers, Servers::Cluster(_)) {
+        if self.connections.can_be_replaced() {
             self.resting_until
                 .store(self.millis() + REST_MS, Ordering::Release);
         }
@@ -158,7 +158,7 @@ impl RedisStore {
     }
 
     fn key(&self, key: &Key) -> String {
-        let mut text = self.settings.prefix.clone();
+        let mut text = self.connections.settings.prefix.clone();
         base64_simd::URL_SAFE_NO_PAD.encode_append(key, &mut text);
         text
     }
@@ -176,8 +176,7 @@ fn is_away(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Io | ErrorKind::MasterNameNotFoundBySentinel
-    ) || error.is_timeout()
-        || error.is_connection_refusal()
+    )
 }
 
 /// The seconds until then, as Redis takes them: it refuses 0.
@@ -199,7 +198,7 @@ impl Store for RedisStore {
         if value.len() > LONGEST {
             let why = format!(
                 "OxdSessionStore {}: {} bytes are too many",
-                self.settings.address,
+                self.connections.settings.address,
                 value.len()
             );
             return Err(StoreError::TooLarge(why));
@@ -232,9 +231,4 @@ impl Locks for RedisStore {
     fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError> {
         self.run(&self.script(UNLOCK, key, name))
     }
-}
-
-/// A time that a server may take to connect within an operation.
-fn within(operation: Duration, connect: Duration) -> Duration {
-    connect.min(operation)
 }
