@@ -49,7 +49,7 @@ pub use process::end_children;
 pub use raw::{raw, raw_connection};
 pub use redis_node::RedisNode;
 pub use signin::{Approval, Farewell, Walk, approve, begin, decide, sign_in, sign_in_as, sign_out};
-pub use site::{DEMO_SUB, SiteBuilder, TestSite, user};
+pub use site::{DEMO_SUB, SHOWS_TOKENS, SiteBuilder, TestSite, user};
 pub use store::{Store, StoreKind};
 pub use store_server::{Entry, StoreServer};
 pub use visitor::Visitor;

@@ -395,6 +395,10 @@ Alias /NAME/app "${DOCROOT}/app"
 </Location>
 "#;
 
+/// A place of a site that shows the session's access token, at `/tokens/env`.
+pub const SHOWS_TOKENS: &str = "ScriptAlias /tokens/env \"${ROOT}/cgi-bin/env\"\n<Location /tokens>\nAuthType oxd\n\
+                            Require valid-user\nOxdPassTokens access_token\n</Location>";
+
 /// The demo user's `sub`.
 pub const DEMO_SUB: &str = "7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11";
 

@@ -21,10 +21,6 @@ fn access_token(site: &TestSite) -> String {
     environment["OXD_ACCESS_TOKEN"].clone()
 }
 
-/// A place of the site that shows the session's access token.
-const SHOWS_TOKENS: &str = "ScriptAlias /tokens/env \"${ROOT}/cgi-bin/env\"\n<Location /tokens>\nAuthType oxd\n\
-                            Require valid-user\nOxdPassTokens access_token\n</Location>";
-
 /// A request with this `Authorization` header, as an API client sends it.
 fn bring(site: &TestSite, path: &str, authorization: &str) -> Answer {
     let client = Browser::new();

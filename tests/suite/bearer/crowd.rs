@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use oxd_dev::Fault;
-use oxd_tests::{Browser, Connection};
+use oxd_tests::{Browser, Connection, SHOWS_TOKENS};
 
-use super::super::{SHOWS_TOKENS, access_token, bring, builder};
+use super::super::{access_token, bring, builder};
 
 const INTROSPECT: &str = "introspect-access-token";
 

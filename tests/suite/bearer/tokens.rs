@@ -1,10 +1,10 @@
 //! Which tokens are taken, and what is answered to others.
 
 use oxd_dev::Fault;
-use oxd_tests::{Browser, DEMO_SUB, TestSite, begin, raw};
+use oxd_tests::{Browser, DEMO_SUB, SHOWS_TOKENS, TestSite, begin, raw};
 use serde_json::json;
 
-use super::super::{SHOWS_TOKENS, access_token, bring, builder, challenge, claims, jwt};
+use super::super::{access_token, bring, builder, challenge, claims, jwt};
 
 const INTROSPECT: &str = "introspect-access-token";
 /// What mod_authz_core says of an unmet rule.

@@ -1,12 +1,9 @@
 //! Bearer tokens, as the metrics and the status page count them.
 
-use oxd_tests::{Answer, Browser, TestSite};
+use oxd_tests::{Answer, Browser, SHOWS_TOKENS, TestSite};
 
 use super::common::{refusal, watched};
 use super::scrape::{Scrape, counts};
-
-const SHOWS_TOKENS: &str = "ScriptAlias /tokens/env \"${ROOT}/cgi-bin/env\"\n<Location /tokens>\nAuthType oxd\n\
-                            Require valid-user\nOxdPassTokens access_token\n</Location>";
 
 fn bring(site: &TestSite, token: &str) -> Answer {
     let client = Browser::new();

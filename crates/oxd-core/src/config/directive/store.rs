@@ -65,7 +65,7 @@ pub(super) const TABLE: &[Directive] = &[
         default: "none",
         summary: c"Password for a redis:// session store",
         details: "With `OxdStoreUser` that user's, without one the default user's (`requirepass`). It is never part of the \
-                  URL, which stands in logs and on the status page.",
+                  URL, which stands in logs.",
         example: "OxdStorePassword file:/etc/apache2/oxd-store.password",
         #[cfg(test)]
         good: &[
