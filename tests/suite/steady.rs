@@ -46,7 +46,7 @@ fn site(directives: &str) -> TestSite {
         .config(&PLACE.replace("PLACE", "app"))
         .config(&PLACE.replace("PLACE", "basic"))
         .config(
-            "<Location /basic>\nAuthType Basic\nAuthName basic\nAuthUserFile \"${ROOT}/passwords\"\n\
+            "<Location /basic>\nAuthType Basic\nAuthName basic\nAuthUserFile \"${ROOT}/users\"\n\
              Require valid-user\n</Location>",
         );
     let builder = builder.httpd(|mut httpd| {
@@ -65,7 +65,7 @@ fn site(directives: &str) -> TestSite {
             }
         }
         // The password is `password`.
-        httpd.file("passwords", "user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+        httpd.file("users", "user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
         for module in ["autoindex", "rewrite", "include", "auth_basic", "authn_file"] {
             httpd = httpd.load(module);
         }

@@ -34,12 +34,12 @@ fn httpds_own_rules_say_who_sees_it() {
             "<Location /far>\nSetHandler oxd-status\nRequire ip 192.0.2.1\n</Location>\n\
              <Location /never>\nSetHandler oxd-metrics\nRequire all denied\n</Location>\n\
              <Location /password>\nSetHandler oxd-status\nAuthType Basic\nAuthName operators\n\
-             AuthUserFile \"${ROOT}/passwords\"\nRequire valid-user\n</Location>\n\
+             AuthUserFile \"${ROOT}/users\"\nRequire valid-user\n</Location>\n\
              <Location /members>\nSetHandler oxd-status\nAuthType oxd\nRequire oxd-claim groups staff\n</Location>",
         )
         .httpd(|httpd| {
             // The password is `password`.
-            httpd.file("passwords", "user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
+            httpd.file("users", "user:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n");
             httpd.load("auth_basic").load("authn_file").allow_log("AH01617|AH01618")
         })
         .start();
