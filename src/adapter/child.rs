@@ -10,13 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
-use oxd_core::base::{KeyRing, Random, SystemRandom, wall};
+use oxd_core::base::{KeyRing, Random, Revocations, SystemRandom, wall};
 use oxd_core::config::ServerDefaults;
 use oxd_core::config::store::Stores;
 use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
-use oxd_core::shm::stats::metrics::Gauges;
 use oxd_core::shm::stats::{self, Stats};
-use oxd_core::shm::{KEPT_WORDS, Keeper, MEMORY_WORDS, Memory};
+use oxd_core::shm::{Keeper, Memory, memory_words};
 use oxd_core::tokens::TokenCache;
 use oxd_store::Handle;
 
@@ -90,17 +89,21 @@ pub fn load_roots() -> (usize, usize) {
     (count, unreadable)
 }
 
+/// The most bytes of the file that are read.
+const MOST_KEPT: u64 = 2 << 30;
+
 /// The file that marks of ended sessions are kept in. Children inherit the descriptor.
 #[derive(Debug)]
 struct MarksFile(File);
 
 impl MarksFile {
-    fn open(path: &Path) -> std::io::Result<(&'static Self, Vec<u64>)> {
-        let file = shared::open(path, KEPT_WORDS * size_of::<u64>())?;
+    /// Opens the file, and reads what it has: of a memory with as many marks, or with fewer or more.
+    fn open(path: &Path, words: usize) -> std::io::Result<(&'static Self, Vec<u64>)> {
+        let bytes_now = words * size_of::<u64>();
+        let file = shared::open(path, bytes_now)?;
         let mut bytes = Vec::new();
-        (&file)
-            .take((KEPT_WORDS * size_of::<u64>()) as u64)
-            .read_to_end(&mut bytes)?;
+        (&file).take(MOST_KEPT).read_to_end(&mut bytes)?;
+        file.set_len(bytes_now as u64)?;
         let words = bytes
             .chunks_exact(size_of::<u64>())
             .map(|chunk| u64::from_ne_bytes(chunk.try_into().unwrap_or_default()))
@@ -117,18 +120,18 @@ impl Keeper for MarksFile {
     }
 }
 
-/// Maps the shared memory at the first start, and reads into it what an earlier start has kept in the file.
+/// Maps the shared memory at the first start, with room for so many marks, and reads into it what an earlier start has kept in the file.
 ///
 /// Returns the reason when the file could not be used; an error when no memory could be mapped at all.
-pub fn prepare_memory(file: Option<PathBuf>) -> std::io::Result<Option<String>> {
+pub fn prepare_memory(file: Option<PathBuf>, marks: usize) -> std::io::Result<Option<String>> {
     if MEMORY.get().is_some() {
         return Ok(None);
     }
     let too_few = || std::io::Error::other("too few words");
-    let memory = Memory::over(shared::map(MEMORY_WORDS)?).ok_or_else(too_few)?;
-    let (memory, remark) = match file.map(|path| (MarksFile::open(&path), path)) {
+    let memory = Memory::over(shared::map(memory_words(marks))?).ok_or_else(too_few)?;
+    let (memory, remark) = match file.map(|path| (MarksFile::open(&path, memory.kept_words()), path)) {
         None => (memory, Some("there is no DefaultRuntimeDir".to_owned())),
-        Some((Ok((file, kept)), _)) => (memory.kept_by(file, &kept), None),
+        Some((Ok((file, kept)), _)) => (memory.kept_by(file, &kept, wall()), None),
         Some((Err(error), path)) => (memory, Some(format!("{}: {error}", path.display()))),
     };
     let stats = Stats::over(shared::map(stats::WORDS)?).ok_or_else(too_few)?;
@@ -207,14 +210,6 @@ pub fn stats() -> Stats<'static> {
     }
 }
 
-/// The current values that are not counters.
-pub fn gauges() -> Gauges {
-    Gauges {
-        under_way: stats().all_under_way(process::lives),
-        lost_marks: memory().lost(),
-    }
-}
-
 /// Creates the random key at the first start. Returns whether it was created just now; `None` without randomness.
 pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
     let (bytes, fresh) = process::retained_key(servers, |bytes| SystemRandom.fill(bytes).is_ok())?;
@@ -226,11 +221,15 @@ pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
 }
 
 /// Defaults that are only known in the running server.
-pub fn defaults(stores: &'static dyn Stores) -> ServerDefaults<'static> {
+pub fn defaults(
+    stores: &'static dyn Stores,
+    revocations: Option<&'static dyn Revocations>,
+) -> ServerDefaults<'static> {
     ServerDefaults {
         keys: random_keys(),
         threads: *THREADS.get_or_init(process::threads_per_child),
         stores,
+        revocations,
     }
 }
 

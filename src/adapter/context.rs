@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::child;
 use super::redis::RedisStores;
 use super::request::RequestView;
+use super::revocations;
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::request::Request;
@@ -46,7 +47,10 @@ impl<'r> Place<'r> {
                 .map(|(_, record)| record),
             is_renewed: state.renewed,
             base: config.login_base().map(Into::into),
-            settings: Settings::of(&config.settings, child::defaults(&RedisStores)),
+            settings: Settings::of(
+                &config.settings,
+                child::defaults(&RedisStores, revocations::current()),
+            ),
         }
     }
 

@@ -1,15 +1,18 @@
 //! The handlers `oxd`, `oxd-status` and `oxd-metrics`.
 
-use oxd_core::base::Level;
+use oxd_core::base::{Level, wall};
 use oxd_core::handler::{resource, routes, status};
 use oxd_core::http::{Form, Method};
 use oxd_core::pages::status as page;
+use oxd_core::shm::stats::metrics::Gauges;
 
 use super::child;
 use super::context::{Place, read_form};
 use super::respond::send;
+use super::revocations;
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
+use crate::ffi::process;
 use crate::ffi::request::{Request, is_word};
 
 /// The path of the resource whose description is asked for (`OxdResourceMetadata`), if there is one with that path.
@@ -40,6 +43,17 @@ fn describe(request: Request<'_>, path: &str) -> Status {
         Some(Status::Done) => Status::Ok,
         Some(status) => status,
         None => Status::Http(404),
+    }
+}
+
+/// The current values that are not counters.
+fn gauges() -> Gauges {
+    let memory = child::memory();
+    Gauges {
+        under_way: child::stats().all_under_way(process::lives),
+        lost_marks: memory.lost(),
+        marks: memory.marks_in_use(wall()),
+        feed: revocations::gauges(),
     }
 }
 
@@ -99,19 +113,19 @@ fn status_page<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<St
         _ => Form::None,
     };
     let place = Place::of(request, config);
-    let answer = status::answer(&place.env(), child::memory(), &form, &child::gauges());
+    let answer = status::answer(&place.env(), child::memory(), &form, &gauges());
     Ok(send(request, &answer))
 }
 
 /// `SetHandler oxd-metrics`
 fn metrics<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status, u16> {
     let place = Place::of(request, config);
-    Ok(send(request, &status::metrics(&place.env(), &child::gauges())))
+    Ok(send(request, &status::metrics(&place.env(), &gauges())))
 }
 
 /// The module's section on the page of mod_status.
 pub fn status_section(request: Request<'_>, is_short: bool) {
-    let (stats, gauges, now) = (child::stats(), child::gauges(), request.millis().seconds());
+    let (stats, gauges, now) = (child::stats(), gauges(), request.millis().seconds());
     let text = if is_short {
         page::auto(&stats, &gauges, now)
     } else {

@@ -9,6 +9,7 @@ pub mod protect;
 pub mod redis;
 mod request;
 pub mod respond;
+pub mod revocations;
 pub mod rules;
 pub mod startup;
 pub mod store;

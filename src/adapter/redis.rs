@@ -20,7 +20,7 @@ pub struct RedisStores;
 
 /// A store whose operations are counted.
 #[derive(Debug)]
-struct Counted(RedisStore);
+pub(super) struct Counted(pub(super) RedisStore);
 
 /// Forgets all stores, in the parent: the next configuration may have other certificates in the same files.
 pub fn forget() {

@@ -3,8 +3,9 @@
 use oxd_core::base::{Level, path_below};
 use oxd_core::config::check::mistakes::{self, SiteFacts};
 use oxd_core::config::{RawSettings, check};
+use oxd_core::shm::USUAL_MARKS;
 
-use crate::adapter::{child, redis, store};
+use crate::adapter::{child, redis, revocations, store};
 use crate::ffi::Status;
 use crate::ffi::dir_config::Handler;
 use crate::ffi::process;
@@ -87,7 +88,12 @@ pub fn prepare(servers: Servers<'_>) -> Status {
             &format!("{unreadable} of the system's certificates could not be read, {roots} could"),
         );
     }
-    match child::prepare_memory(servers.runtime_path(c"oxd-sessions")) {
+    let marks = servers
+        .all()
+        .flat_map(|server| server.defaults().into_iter().chain(server.locations()))
+        .filter_map(|place| place.settings().session_marks());
+    let marks = marks.max().unwrap_or(USUAL_MARKS);
+    match child::prepare_memory(servers.runtime_path(c"oxd-sessions"), marks) {
         Ok(None) => {}
         Ok(Some(why)) => log.line(
             Level::Notice,
@@ -103,6 +109,10 @@ pub fn prepare(servers: Servers<'_>) -> Status {
         }
     }
     redis::forget();
+    if let Err(why) = revocations::configure(servers) {
+        log.line(Level::Error, &format!("not_configured: {why}"));
+        return Status::Http(500);
+    }
     if let Err(why) = store::prepare(servers) {
         log.line(Level::Error, &format!("store_unavailable: {why}"));
         return Status::Http(500);

@@ -6,8 +6,8 @@ use std::ptr;
 use oxd_core::base::Level;
 
 use super::authz;
-use crate::adapter::{handler, protect, respond, startup, store};
-use crate::ffi::log::ServerLog;
+use crate::adapter::{handler, protect, respond, revocations, startup, store};
+use crate::ffi::log::{ChildLog, ServerLog};
 use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
 use crate::ffi::server::Servers;
@@ -200,6 +200,9 @@ unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::se
         // SAFETY: httpd passes the child's pool, which it destroys before the child exits.
         unsafe { pool.before_end(close_stores) };
     }
+    // SAFETY: httpd passes the main server; `close_stores` ends what uses the log.
+    let child_log = unsafe { ChildLog::from_raw(server) };
+    guard::contained(|| revocations::start(child_log), |_| ());
     if let Err(line) = guard::contained(prepare, |message| Err(message.to_owned())) {
         log.line(Level::Error, &format!("store_unavailable: {line}"));
     }
@@ -207,6 +210,7 @@ unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::se
 
 /// Runs before the child's pools end.
 unsafe extern "C" fn close_stores(_: *mut std::ffi::c_void) -> sys::apr_status_t {
+    guard::contained(revocations::stop, |_| ());
     guard::contained(store::close, |_| ());
     sys::APR_SUCCESS
 }

@@ -24,6 +24,30 @@ pub fn line_text(line: &str) -> CString {
     CString::new(&line[..end]).unwrap_or_default()
 }
 
+/// The log of a child process for its own threads.
+#[derive(Clone, Copy, Debug)]
+pub struct ChildLog(*const sys::server_rec);
+
+// SAFETY: httpd's logging may be called by any thread; `from_raw` has the caller see to the server's life.
+unsafe impl Send for ChildLog {}
+// SAFETY: as above.
+unsafe impl Sync for ChildLog {}
+
+impl ChildLog {
+    /// # Safety
+    /// `server` must be NULL or a server_rec. No thread may write to the log after the server's pool has ended: whoever
+    /// keeps it ends before the child's pool does.
+    pub unsafe fn from_raw(server: *const sys::server_rec) -> Self {
+        Self(server)
+    }
+
+    /// Writes a line.
+    pub fn line(self, level: Level, line: &str) {
+        // SAFETY: the server lives by `from_raw`'s contract.
+        unsafe { ServerLog::from_raw(self.0) }.line(level, line);
+    }
+}
+
 /// The server whose log a line is written to.
 #[derive(Clone, Copy)]
 pub struct ServerLog<'s> {

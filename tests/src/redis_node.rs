@@ -1,5 +1,6 @@
 //! Redis servers with settings of their own: users, TLS, sockets, sentinels, clusters. `redis-cli` asks them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -176,6 +177,24 @@ impl RedisNode {
             let _ = process.kill();
             let _ = process.wait();
         }
+    }
+
+    /// Starts it again, at its port and in its directory.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "it runs");
+        self.go();
+    }
+
+    /// How often it was sent each command since its start.
+    #[track_caller]
+    pub fn commands(&self) -> BTreeMap<String, u64> {
+        let stats = self.ask(&["info", "commandstats"]);
+        let read = |line: &str| {
+            let (name, rest) = line.trim().strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
+        };
+        stats.lines().filter_map(read).collect()
     }
 
     /// Lets `redis-cli` in with this password.

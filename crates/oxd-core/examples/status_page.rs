@@ -71,6 +71,8 @@ fn main() {
     let gauges = Gauges {
         under_way: 2,
         lost_marks: 0,
+        marks: (0, 0),
+        feed: None,
     };
     let shown = shown(&stats, &gauges, NOW);
     println!(

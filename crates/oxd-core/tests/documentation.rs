@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 
 use oxd_core::base::Reason;
 use oxd_core::config::directive::TABLE;
-use oxd_core::shm::stats::metrics::Gauges;
+use oxd_core::shm::stats::metrics::{FeedGauges, Gauges};
 use oxd_core::shm::stats::{self, Stats};
 use regex::Regex;
 
@@ -198,6 +198,12 @@ fn every_directive_has_its_entry_and_pages_name_no_other() {
     let gauges = Gauges {
         under_way: 0,
         lost_marks: 0,
+        marks: (0, 0),
+        feed: Some(FeedGauges {
+            address: String::new(),
+            lag: None,
+            untold: 0,
+        }),
     };
     let automatic = oxd_core::pages::status::auto(&stats, &gauges, oxd_core::base::Seconds(0));
     let shown: BTreeSet<&str> = automatic

@@ -1,7 +1,7 @@
 //! The connection that all requests of a process share, made when it is needed.
 
 use std::sync::{PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use oxd_core::config::store::{HostPort, Servers};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
@@ -99,7 +99,7 @@ impl Connections {
             return Err(error.clone());
         }
         let limit = self.settings.timeouts.connect;
-        let made = match timeout(limit, self.settings.connect()).await {
+        let made = match timeout(limit, self.settings.connect(self.settings.timeouts.operation)).await {
             Ok(made) => made,
             Err(_) => Err(RedisError::from((
                 ErrorKind::Io,
@@ -174,12 +174,13 @@ impl Settings {
         Ok(address.into_connection_info()?.set_redis_settings(self.login()))
     }
 
-    async fn connect(&self) -> RedisResult<Connection> {
+    /// A new connection. `patience` bounds its answers where the crate waits for them itself.
+    pub(crate) async fn connect(&self, patience: Duration) -> RedisResult<Connection> {
         match &self.address.servers {
             Servers::One(host) => self.server(self.address_of(host)).await,
             Servers::Socket(path) => self.server(ConnectionAddr::Unix(path.clone())).await,
             Servers::Sentinel { sentinels, service } => self.master(sentinels, service).await,
-            Servers::Cluster(nodes) => self.cluster(nodes).await,
+            Servers::Cluster(nodes) => self.cluster(nodes, patience).await,
         }
     }
 
@@ -228,14 +229,14 @@ impl Settings {
         Ok(Connection::Server(connection))
     }
 
-    async fn cluster(&self, nodes: &[HostPort]) -> RedisResult<Connection> {
+    async fn cluster(&self, nodes: &[HostPort], patience: Duration) -> RedisResult<Connection> {
         let infos: RedisResult<Vec<_>> = nodes
             .iter()
             .map(|node| self.info(self.address_of(node)))
             .collect();
         let mut builder = ClusterClientBuilder::new(infos?)
             .connection_timeout(self.timeouts.connect)
-            .response_timeout(self.timeouts.operation);
+            .response_timeout(patience);
         if self.address.tls {
             builder = builder.tls(TlsMode::Secure);
             if let Some(certificates) = &self.certificates {

@@ -7,20 +7,22 @@
 
 mod connection;
 mod settings;
+mod stream;
 mod tls;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use oxd_core::base::{Key, Locks, Seconds, Store, StoreError, wall};
-use oxd_core::config::store::StoreSettings;
+use oxd_core::config::store::{StoreAddress, StoreSettings, StoreTimeouts};
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
 
+pub use stream::{Machine, Task, spawn};
 pub use tokio::runtime::Handle;
 
-use connection::Connections;
+use connection::{Connection, Connections};
 use settings::Settings;
 
 /// How long no operation but one is tried after a server was away, in milliseconds.
@@ -68,6 +70,28 @@ impl RedisStore {
     /// Whether it is the store with these settings.
     pub fn has(&self, settings: &StoreSettings<'_>) -> bool {
         self.connections.settings.are(settings)
+    }
+
+    /// Its address, as the directive names it.
+    pub fn name(&self) -> String {
+        self.address().to_string()
+    }
+
+    fn address(&self) -> &StoreAddress {
+        &self.connections.settings.address
+    }
+
+    fn prefix(&self) -> &str {
+        &self.connections.settings.prefix
+    }
+
+    fn timeouts(&self) -> StoreTimeouts {
+        self.connections.settings.timeouts
+    }
+
+    /// A connection besides the one that all requests share, whose answers may take this long.
+    async fn own_connection(&self, patience: Duration) -> RedisResult<Connection> {
+        self.connections.settings.connect(patience).await
     }
 
     fn unavailable(&self, why: impl fmt::Display) -> StoreError {

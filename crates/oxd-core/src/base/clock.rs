@@ -174,6 +174,12 @@ pub fn wall() -> Seconds {
         .map_or(Seconds::ZERO, Seconds::of)
 }
 
+/// The same in milliseconds.
+pub fn wall_millis() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// How far another machine's clock may be off before its timestamps are refused (OpenID Connect Core
 /// 3.1.3.7 allows "some small leeway").
 pub const CLOCK_LEEWAY: Seconds = Seconds(30);

@@ -150,6 +150,7 @@ pub(crate) fn sha256_text(text: &[u8]) -> String {
 }
 
 /// The keys of one place: the first one writes, all of them read.
+#[derive(Clone)]
 pub struct KeyRing {
     keys: Vec<[LessSafeKey; COUNT]>,
 }

@@ -14,9 +14,9 @@ mod site;
 mod store;
 
 pub use arena::Arena;
-pub use clock::{CLOCK_LEEWAY, Millis, Seconds, wall};
+pub use clock::{CLOCK_LEEWAY, Millis, Seconds, wall, wall_millis};
 pub(crate) use clock::{LeBytes, numeric_date};
-pub use crypto::{KeyRing, NoRandomness, Random, SystemRandom, sha256_of};
+pub use crypto::{KeyRing, NoRandomness, Random, SealError, SystemRandom, sha256_of};
 pub(crate) use crypto::{LEAST_KEY_TEXT, OVERHEAD, Purpose, random_text, sha256, sha256_text};
 pub use failure::Failure;
 pub use log::Level;
@@ -27,4 +27,4 @@ pub use reference::Reference;
 pub use secret::Secret;
 pub(crate) use signal::Signal;
 pub use site::SiteId;
-pub use store::{Key, Locks, Store, StoreError};
+pub use store::{Key, Locks, Revocations, Store, StoreError};

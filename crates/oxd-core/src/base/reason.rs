@@ -200,6 +200,14 @@ reasons! {
         remedy: "check the store that OxdSessionStore names: its server must run and be reachable from here, its file \
                  be writable",
     }
+    /// Ends of sessions on other machines have not been heard for longer than `OxdRevocationsMaxLag`.
+    RevocationsLag {
+        code: "revocations_lag", status: 503, level: Error,
+        title: "This page cannot be shown right now",
+        text: "The site cannot look up whether your session still holds. Please try again in a moment.",
+        remedy: "check the Redis that OxdRevocations names, and the log for the line that says why it is not reached; \
+                 OxdRevocationsMaxLag limits for how long sessions go on without it",
+    }
     /// The logout token is not valid for this site.
     LogoutTokenInvalid {
         code: "logout_token_invalid", status: 400, level: Info,
@@ -403,6 +411,7 @@ impl Reason {
                 | Reason::NotConfigured
                 | Reason::Forbidden
                 | Reason::StoreUnavailable
+                | Reason::RevocationsLag
         )
     }
 }

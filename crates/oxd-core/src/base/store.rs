@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::clock::Seconds;
+use super::crypto::KeyRing;
 
 /// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them.
 pub type Key = [u8; 32];
@@ -41,6 +42,16 @@ pub trait Store: Sync + fmt::Debug {
     fn locks(&self) -> Option<&dyn Locks> {
         None
     }
+}
+
+/// The stream through which machines tell each other that sessions have ended (`OxdRevocations`).
+pub trait Revocations: Sync + fmt::Debug {
+    /// Appends an entry, which later readers must find for as long.
+    fn append(&self, entry: &[u8], keep: Seconds) -> Result<(), StoreError>;
+    /// The keys that entries are sealed with.
+    fn keys(&self) -> &KeyRing;
+    /// What machines tell each other besides: used tokens, sessions of the provider.
+    fn facts(&self) -> &dyn Store;
 }
 
 /// Locks that all machines of a store respect.

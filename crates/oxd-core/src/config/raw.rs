@@ -9,7 +9,7 @@ use url::Url;
 use super::bearer::{BearerCache, BearerMode, ResourceMetadata};
 use super::client_auth::ClientAuth;
 use super::resources::Resources;
-use super::store::{PemFile, SessionStore, StoreTimeouts};
+use super::store::{PemFile, SessionStore, StoreAddress, StoreTimeouts};
 use super::types::*;
 use crate::base::{KeyRing, Seconds, Secret};
 
@@ -142,6 +142,12 @@ settings! {
     store_timeouts: StoreTimeouts,
     /// `OxdStorePrefix`
     store_prefix: &'a String,
+    /// `OxdRevocations`
+    revocations: &'a StoreAddress,
+    /// `OxdRevocationsMaxLag`, in seconds
+    revocations_max_lag: Option<Seconds>,
+    /// `OxdSessionMarks`
+    session_marks: u32,
     /// `OxdSessionMax`
     session_max: u32,
     /// `OxdTokenRefresh`

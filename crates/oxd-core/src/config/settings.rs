@@ -15,7 +15,7 @@ use super::raw::defaults;
 use super::store::{SessionStore, StoreAddress, StoreSettings, Stores};
 use super::types::*;
 use super::uma::UmaSettings;
-use crate::base::{KeyRing, Seconds, Secret, SiteId, Store};
+use crate::base::{KeyRing, Revocations, Seconds, Secret, SiteId, Store};
 
 /// Defaults that depend on the running server.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,8 @@ pub struct ServerDefaults<'a> {
     pub threads: u32,
     /// The Redis stores of this process.
     pub stores: &'a dyn Stores,
+    /// The stream of `OxdRevocations`.
+    pub revocations: Option<&'a dyn Revocations>,
 }
 
 /// The settings of one location.
@@ -125,6 +127,10 @@ pub struct AccessSettings {
 pub struct SessionSettings<'a> {
     /// `OxdSessionStore`; `None` where sessions live in cookies.
     pub store: Option<&'a dyn Store>,
+    /// `OxdRevocations`, where sessions live in cookies.
+    pub revocations: Option<&'a dyn Revocations>,
+    /// `OxdRevocationsMaxLag`, in seconds
+    pub max_lag: Option<Seconds>,
     /// `OxdSessionLifetime`, in seconds
     pub lifetime: Seconds,
     /// `OxdSessionIdle`, in seconds
@@ -218,6 +224,11 @@ impl<'a> Settings<'a> {
                     }
                     Some(SessionStore::Cookie) | None => None,
                 },
+                revocations: match raw.session_store {
+                    Some(SessionStore::Cookie) | None => raw.revocations.and(server.revocations),
+                    Some(SessionStore::Shared(_) | SessionStore::Redis(_)) => None,
+                },
+                max_lag: raw.revocations_max_lag.flatten(),
                 lifetime: raw.session_lifetime.unwrap_or(defaults::SESSION_LIFETIME),
                 idle: raw.session_idle.unwrap_or(defaults::SESSION_IDLE),
                 max: raw.session_max,
@@ -347,6 +358,24 @@ fn store_settings<'a>(raw: &RawSettings<'a>, address: &'a StoreAddress) -> Store
         key: raw.store_key,
         timeouts: raw.store_timeouts.unwrap_or(defaults::STORE_TIMEOUTS),
         prefix: text(raw.store_prefix).unwrap_or(defaults::STORE_PREFIX),
+    }
+}
+
+/// The whole server's, from the settings of its main part or of a virtual host.
+impl<'a> RawSettings<'a> {
+    /// `OxdRevocations` with all that belongs to its connections.
+    pub fn revocations(&self) -> Option<StoreSettings<'a>> {
+        self.revocations.map(|address| store_settings(self, address))
+    }
+
+    /// `OxdSessionMarks`, where it is given.
+    pub fn session_marks(&self) -> Option<usize> {
+        self.session_marks.map(|marks| marks as usize)
+    }
+
+    /// `OxdCryptoKey`
+    pub fn crypto_key(&self) -> Option<&'a KeyRing> {
+        self.crypto_key
     }
 }
 

@@ -70,7 +70,7 @@ fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failur
     let now = ctx.now;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|t| !t.is_empty());
     let issuer = text("iss").ok_or_else(|| invalid("it has no iss"))?;
-    if !is_issuer(ctx, issuer) {
+    if !is_issuer(ctx, issuer)? {
         return Err(invalid("its iss is not this site's provider"));
     }
     let client = ctx.settings.server().client_id.ok_or_else(|| {
@@ -118,8 +118,8 @@ fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failur
     Ok(())
 }
 
-/// Whether this site's users come from the issuer: the configured one, or one of an earlier login.
-fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> bool {
+/// Whether this site's users come from the issuer: the configured one, or one of an earlier login at any machine.
+fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> Result<bool, Failure> {
     let plain = |url: &str| {
         let url = url
             .strip_suffix("/.well-known/openid-configuration")
@@ -127,11 +127,11 @@ fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> bool {
         url.trim_end_matches('/').to_owned()
     };
     let configured = ctx.settings.server().provider.map(Provider::members);
-    configured
+    Ok(configured
         .into_iter()
         .flatten()
         .any(|(_, url)| plain(url) == plain(issuer))
-        || ctx.memory.knows(Mark::of_issuer(ctx.site, issuer), ctx.now)
+        || session::is_noted(ctx, Mark::of_issuer(ctx.site, issuer))?)
 }
 
 #[cfg(test)]

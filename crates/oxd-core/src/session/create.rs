@@ -201,15 +201,36 @@ fn write(
     Ok(cookies::of_identifier(env, identifier))
 }
 
-/// Records the provider's session and the issuer on this machine, for later logout notices of the provider.
+/// Records the provider's session and the issuer, for later logout notices of the provider: on this machine, and for the
+/// others, which the notice may come to.
 fn remember(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionRecord<'_>) {
+    let know_everywhere = |mark: Mark, until: Seconds| {
+        env.memory.know(mark, env.now, until);
+        if let Some(facts) = env.facts()
+            && let Err(failure) = facts.put_time(env.host, &TimeKey::known(env.site, mark), env.now, until)
+        {
+            env.log(Level::Warning, || {
+                format!(
+                    "other machines do not know this login, and may ignore a logout notice of the provider: {}",
+                    failure.log_line()
+                )
+            });
+        }
+    };
     if let Some(sid) = Mark::stored(record.marks.sid) {
-        env.memory.know(sid, env.now, record.ends);
+        match env.entries() {
+            // A store has the list of its sessions.
+            Some(_) => env.memory.know(sid, env.now, record.ends),
+            None => know_everywhere(sid, record.ends),
+        }
     }
     if let Some(issuer) = claim_text(claims, "iss") {
         let mark = Mark::of_issuer(env.site, issuer);
-        env.memory
-            .know(mark, env.now, env.now.saturating_add(ISSUER_KNOWN_FOR));
+        let until = env.now.saturating_add(ISSUER_KNOWN_FOR);
+        if !env.memory.knows(mark, env.now) {
+            know_everywhere(mark, until);
+        }
+        env.memory.know(mark, env.now, until);
     }
 }
 

@@ -32,6 +32,17 @@ impl<'a> SessionEnv<'a> {
             site: self.site,
         })
     }
+
+    /// The entries that all machines know beside sessions; `None` where each machine is on its own.
+    pub(super) fn facts(&self) -> Option<Entries<'a>> {
+        self.entries().or_else(|| {
+            Some(Entries {
+                store: self.settings.session.revocations?.facts(),
+                keys: self.settings.keys,
+                site: self.site,
+            })
+        })
+    }
 }
 
 impl<'a> Deref for SessionEnv<'a> {

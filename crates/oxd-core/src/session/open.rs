@@ -7,10 +7,11 @@ use typed_arena::Arena;
 
 use super::cookies::IDENTIFIER;
 use super::env::SessionEnv;
+use super::feed;
 use super::record::{SessionRecord, Strings};
 use super::store::{Kind, TimeKey};
 use super::{claims, cookies};
-use crate::base::{Failure, Key, KeyRing, Millis, Purpose, Seconds};
+use crate::base::{Failure, Key, KeyRing, Millis, Purpose, Reason, Seconds};
 use crate::config::{IdentitySettings, SessionSettings};
 use crate::http::cookie;
 use crate::shm::Mark;
@@ -135,10 +136,35 @@ fn look<'b>(
         if let Some(bytes) = opened
             && let Some(opened) = alive(bytes)?
         {
+            if let Some(most) = env.settings.session.max_lag {
+                hears_of_ends(env, most)?;
+            }
             return Ok(Some(opened));
         }
     }
     Ok(None)
+}
+
+/// Whether this machine has heard of ends on others a short enough time ago (`OxdRevocationsMaxLag`).
+#[cold]
+fn hears_of_ends(env: &SessionEnv<'_>, most: Seconds) -> Result<(), Failure> {
+    if env.settings.session.revocations.is_none() {
+        return Ok(());
+    }
+    match feed::lag(&env.memory, env.millis) {
+        Some(lag) if lag <= most.millis() => Ok(()),
+        Some(lag) => Err(Failure::new(
+            Reason::RevocationsLag,
+            format!(
+                "nothing was heard of ends on other machines for {} s",
+                lag.seconds().0
+            ),
+        )),
+        None => Err(Failure::new(
+            Reason::RevocationsLag,
+            "the ends on other machines have not been read since httpd started",
+        )),
+    }
 }
 
 /// The keys of the entries that a request's cookies name, of those that look like ours; a bounded number.

@@ -4,6 +4,7 @@
 //! A copy of a cookie, or a request that is about to write the session again, finds it dead either way.
 
 use super::env::SessionEnv;
+use super::feed;
 use super::index;
 use super::open::{Opened, began, entries_of, has_ended, key_of, with_own};
 use super::record::SessionRecord;
@@ -63,7 +64,7 @@ pub(super) fn end_opened(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<(
     let record = &session.record;
     // Its own beginning, not now: the clock of the machine that made it may be ahead.
     let moment = env.millis.max(began(record));
-    end_here(env, Mark::of_session(&record.id), moment, record.ends);
+    end_for_all(env, Mark::of_session(&record.id), moment, record.ends);
     match (env.entries(), key_of(record)) {
         (Some(entries), Some(key)) => {
             end_entry(env, &entries, &key, record.ends)?;
@@ -80,11 +81,42 @@ fn bury_here(env: &SessionEnv<'_>, key: &Key, until: Seconds) {
 /// Marks an end on this machine, and reports when the memory for such marks is full.
 pub(super) fn end_here(env: &SessionEnv<'_>, mark: Mark, moment: Millis, until: Seconds) {
     env.memory.end(mark, moment, env.now, until);
+    report_lost(env);
+}
+
+/// Marks an end here, and tells the other machines of it (`OxdRevocations`). What cannot be told now is kept, and told
+/// later by the process that reads the stream.
+fn end_for_all(env: &SessionEnv<'_>, mark: Mark, moment: Millis, until: Seconds) {
+    let Some(others) = env.settings.session.revocations else {
+        return end_here(env, mark, moment, until);
+    };
+    let ended = env.memory.end_to_tell(mark, moment, env.now, until);
+    report_lost(env);
+    let keep = env.memory.longest_lifetime().max(env.settings.session.lifetime);
+    let told = feed::entry(env.host, others.keys(), &ended)
+        .map_err(Failure::from)
+        .and_then(|entry| Ok(others.append(&entry, keep)?));
+    match told {
+        Ok(()) => env.memory.told(&ended),
+        Err(failure) => {
+            env.memory.note_untold();
+            env.log(Level::Warning, || {
+                format!(
+                    "the end of a session is kept, and told to other machines later: {}",
+                    failure.log_line()
+                )
+            });
+        }
+    }
+}
+
+fn report_lost(env: &SessionEnv<'_>) {
     if let Some(lost) = env.memory.lost_to_report(env.now) {
         env.log(Level::Warning, || {
             format!(
                 "shared memory for ended sessions is full: {lost} marks were given up before they expired, so a copied \
-                 cookie of such a session may work again; a shorter OxdSessionLifetime needs fewer marks"
+                 cookie of such a session may work again; a greater OxdSessionMarks makes room, and a shorter \
+                 OxdSessionLifetime needs less"
             )
         });
     }
@@ -135,7 +167,7 @@ pub(super) fn is_buried(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Res
 /// Ends all sessions with a mark that began until now.
 pub(crate) fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure> {
     let (moment, until) = (env.memory.moment(env.millis), covers_all(env));
-    end_here(env, mark, moment, until);
+    end_for_all(env, mark, moment, until);
     let Some(entries) = env.entries() else {
         return Ok(());
     };
@@ -152,28 +184,61 @@ pub(crate) fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure
     if env.memory.knows(mark, env.now) {
         return Ok(true);
     }
-    match env.entries() {
-        Some(entries) => Ok(entries.get(&Kind::Index.of_mark(entries.site, mark))?.is_some()),
+    if let Some(entries) = env.entries() {
+        return Ok(entries.get(&Kind::Index.of_mark(entries.site, mark))?.is_some());
+    }
+    is_noted(env, mark)
+}
+
+/// Whether any machine has noted a mark as seen.
+pub(crate) fn is_noted(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure> {
+    if env.memory.knows(mark, env.now) {
+        return Ok(true);
+    }
+    match env.facts() {
+        Some(facts) => Ok(facts.get_time(&TimeKey::known(facts.site, mark))?.is_some()),
         None => Ok(false),
     }
 }
 
 /// Records a one-time value on all machines. Returns whether it was new.
 pub(crate) fn first_time(env: &SessionEnv<'_>, mark: Mark, until: Seconds) -> Result<bool, Failure> {
-    if let Some(entries) = env.entries() {
-        let key = TimeKey::used(entries.site, mark);
-        if entries.get(key.key())?.is_some() {
+    if let Some(entries) = env.facts() {
+        let is_first = first_time_in(env, &entries, mark, until);
+        // Without a session store, a machine can do without the others.
+        if !is_first.or_else(|failure| match env.entries() {
+            Some(_) => Err(failure),
+            None => Ok(true),
+        })? {
             return Ok(false);
         }
-        entries.put_time(env.host, &key, env.now, until)?;
     }
     Ok(env.memory.first_time(mark, env.now, until))
+}
+
+fn first_time_in(
+    env: &SessionEnv<'_>,
+    entries: &Entries<'_>,
+    mark: Mark,
+    until: Seconds,
+) -> Result<bool, Failure> {
+    let key = TimeKey::used(entries.site, mark);
+    if let Some(locks) = entries.store.locks() {
+        let mut name = [0; 16];
+        env.host.fill(&mut name)?;
+        return Ok(locks.lock(key.key(), &name, until)?);
+    }
+    if entries.get(key.key())?.is_some() {
+        return Ok(false);
+    }
+    entries.put_time(env.host, &key, env.now, until)?;
+    Ok(true)
 }
 
 /// Takes that back.
 pub fn forget(env: &SessionEnv<'_>, mark: Mark) {
     env.memory.forget(mark);
-    if let Some(entries) = env.entries() {
+    if let Some(entries) = env.facts() {
         // An entry that stays behind only refuses a second attempt.
         let _ = entries.remove(TimeKey::used(entries.site, mark).key());
     }

@@ -33,6 +33,8 @@ pub(super) enum Kind {
     Used = 6,
     /// A text that a login needs when it comes back.
     Text = 7,
+    /// That the other machines have something, too.
+    Known = 8,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
             Kind::Ended => b"mod_oxd ended",
             Kind::Used => b"mod_oxd used",
             Kind::Text => b"mod_oxd text",
+            Kind::Known => b"mod_oxd known",
         }
     }
 
@@ -103,6 +106,11 @@ impl TimeKey<Seconds> {
     /// When a session was ended ([`Kind::Tombstone`]).
     pub fn tombstone(session: &Key) -> Self {
         Self::new(Kind::Tombstone.beside(session))
+    }
+
+    /// When something was first seen by a machine ([`Kind::Known`]).
+    pub fn known(site: SiteId<'_>, mark: Mark) -> Self {
+        Self::new(Kind::Known.of_mark(site, mark))
     }
 
     /// When something happened that may happen only once ([`Kind::Used`]).

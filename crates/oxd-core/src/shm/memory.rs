@@ -5,9 +5,9 @@
 //! process that dies leaves no lock behind. Marks are hashes and notes are encrypted, so nothing here is readable.
 //!
 //! ```text
-//! 8 words of header | marks: MARKS x (hash, value) | uses: USES x (hash, value) | locks: LOCKS x 1 |
-//! leases: LEASES x 1 | notes of sessions, notes of logins: NOTES x NOTE_WORDS each
-//! value: moment in milliseconds, 42 bits | end in units of 1024 seconds, 22 bits
+//! 16 words of header | uses: USES x (hash, value) | locks: LOCKS x 1 | leases: LEASES x 1 |
+//! notes of sessions, notes of logins: NOTES x NOTE_WORDS each | marks: 4 x OxdSessionMarks x (hash, value)
+//! value: moment in milliseconds, 42 bits | whether it was told, 2 bits | end in units of 4096 seconds, 20 bits
 //! ```
 
 use std::ptr;
@@ -16,11 +16,14 @@ use std::thread;
 use std::time::Duration;
 
 use super::Mark;
+use super::fact::{Fact, NO_MOMENT, Told};
 use super::lease::{Lease, take};
 use crate::base::{Millis, Seconds, wall};
 
-/// Capacity for marks. A mark expires by itself.
-const MARKS: usize = 1 << 18;
+/// `OxdSessionMarks` where the directive is missing.
+pub const USUAL_MARKS: usize = 1 << 17;
+/// The slots for each mark that is to fit in: with three quarters of them free, each mark finds one in its window.
+pub(super) const SLOTS_PER_MARK: usize = 4;
 /// Capacity for last uses, apart from the marks: each session has one, and none may displace the mark of an end.
 const USES: usize = 1 << 17;
 /// The slots that are searched for a mark, from its own slot on.
@@ -38,17 +41,20 @@ pub(super) const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
 /// The longest note, in bytes: a session that fits into a browser's cookies.
 pub(crate) const NOTE_BYTES: usize = 6 * 1024;
 
-const HEADER: usize = 8;
-const MARKS_AT: usize = HEADER;
-const USES_AT: usize = MARKS_AT + 2 * MARKS;
+const HEADER: usize = 16;
+const USES_AT: usize = HEADER;
 const LOCKS_AT: usize = USES_AT + 2 * USES;
 const LEASES_AT: usize = LOCKS_AT + LOCKS;
 pub(super) const NOTES_AT: usize = LEASES_AT + LEASES;
-/// The size of the memory, in 64-bit words.
-pub const WORDS: usize = NOTES_AT + 2 * NOTES * NOTE_WORDS;
+const MARKS_AT: usize = NOTES_AT + 2 * NOTES * NOTE_WORDS;
+
+/// The size of the memory, in 64-bit words, with room for this many marks (`OxdSessionMarks`).
+pub const fn memory_words(marks: usize) -> usize {
+    MARKS_AT + 2 * SLOTS_PER_MARK * marks
+}
 
 /// Identifies the layout. Memory with another number is cleared.
-const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x04");
+const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x05");
 /// The index of the counter of marks that were evicted before they expired.
 const LOST: usize = 1;
 /// The index of the longest lifetime of a session, in seconds.
@@ -60,6 +66,16 @@ const REPORTED_LOST: usize = 4;
 
 /// The index of the latest moment of this machine, in milliseconds since 1970 ([`Memory::moment`]).
 const LATEST: usize = 5;
+/// The index of the process that reads the stream of ends ([`Memory::take_reader`]).
+pub(super) const READER: usize = 6;
+/// The index of the number of the configuration that the youngest processes have.
+pub(super) const GENERATION: usize = 7;
+/// The index of the moment up to which the stream of ends was read, in milliseconds of the stream.
+pub(super) const POSITION: usize = 8;
+/// The index of the moment at which all ends of the stream were last known here, in milliseconds since 1970; 0: never.
+pub(super) const CAUGHT_UP: usize = 9;
+/// The index of the flag that an end could not be told.
+pub(super) const UNTOLD: usize = 10;
 
 /// The least time between two reports about evicted marks.
 const REPORT_EVERY: Seconds = Seconds(60);
@@ -70,95 +86,44 @@ const LOCK_ATTEMPTS: u32 = 200;
 /// The longest lease. One that seems to last longer was taken by a clock that was ahead, and counts as expired.
 const LEASE_LASTS: Seconds = Seconds(3_600);
 
-/// The first words of the memory, which outlive the server: the header and the marks.
-pub const KEPT_WORDS: usize = USES_AT;
-
-/// Keeps a copy of the first [`KEPT_WORDS`] words where it outlives the server. The memory itself is no mapped file: one
-/// that somebody shortens would kill every process that reads it (SIGBUS).
+/// Keeps a copy of header and marks where it outlives the server. The memory itself is no mapped file: one that somebody
+/// shortens would kill every process that reads it (SIGBUS).
 pub trait Keeper: Sync + std::fmt::Debug {
-    /// Writes words, from an index on.
+    /// Writes words of the copy, from an index on.
     fn keep(&self, at: usize, words: &[u64]);
 }
 
 /// A table of hashes and values.
-#[derive(Clone, Copy)]
-struct Table {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
     /// Its first word.
     at: usize,
     /// Its capacity.
-    slots: usize,
+    pub(super) slots: usize,
 }
 
-/// Ends, one-time values and the like.
-const OF_MARKS: Table = Table {
-    at: MARKS_AT,
-    slots: MARKS,
-};
 /// Last uses of sessions.
 const OF_USES: Table = Table {
     at: USES_AT,
     slots: USES,
 };
 
-/// The value of a mark.
-#[derive(Clone, Copy, PartialEq)]
-struct Fact {
-    /// [`NO_MOMENT`] where only the mark's presence matters.
-    moment: Millis,
-    /// Expiry, in units of [`UNIT`] since 1970.
-    end: u64,
-}
-
-/// The moment of a fact without one.
-const NO_MOMENT: Millis = Millis(0);
-/// The bits of a fact's expiry.
-const END_BITS: u32 = 22;
-/// The unit of a fact's expiry.
-const UNIT: Seconds = Seconds(1_024);
-
-impl Fact {
-    fn new(moment: Millis, until: Seconds) -> Self {
-        Self {
-            moment: moment.min(Millis((1 << (64 - END_BITS)) - 1)),
-            end: (until.0 / UNIT.0 + 1).min((1 << END_BITS) - 1),
-        }
-    }
-
-    fn read(word: u64) -> Self {
-        Self {
-            moment: Millis(word >> END_BITS),
-            end: word & ((1 << END_BITS) - 1),
-        }
-    }
-
-    fn word(self) -> u64 {
-        self.moment.0 << END_BITS | self.end
-    }
-
-    fn is_over(self, now: Seconds) -> bool {
-        self.end <= now.0 / UNIT.0
-    }
-
-    /// Combines two entries: the later time of each.
-    fn with(self, other: Self) -> Self {
-        Self {
-            moment: self.moment.max(other.moment),
-            end: self.end.max(other.end),
-        }
-    }
-}
-
 /// The shared memory of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory<'m> {
     pub(super) words: &'m [AtomicU64],
+    /// Ends, one-time values and the like.
+    pub(super) marks: Table,
     keeper: Option<&'m dyn Keeper>,
 }
 
 impl<'m> Memory<'m> {
-    /// The memory in these words; `None` for fewer than [`WORDS`]. Words of another layout are cleared.
+    /// The memory in these words, with as many marks as fit in; `None` where none do. Words of another layout are cleared.
     pub fn over(words: &'m [AtomicU64]) -> Option<Self> {
-        let words = words.get(..WORDS)?;
+        let slots = words.len().checked_sub(MARKS_AT)? / 2;
+        if slots < WINDOW {
+            return None;
+        }
         if words[0].load(Ordering::Acquire) != MAGIC {
             for word in words {
                 // Pages that were never written cost no memory as long as they are only read.
@@ -168,22 +133,55 @@ impl<'m> Memory<'m> {
             }
             words[0].store(MAGIC, Ordering::Release);
         }
-        Some(Self { words, keeper: None })
+        let marks = Table { at: MARKS_AT, slots };
+        Some(Self {
+            words,
+            marks,
+            keeper: None,
+        })
+    }
+
+    /// The length of the copy that a keeper has, in words.
+    pub fn kept_words(&self) -> usize {
+        HEADER + 2 * self.marks.slots
     }
 
     /// Takes over what a keeper of an earlier start has kept, unless it is of another layout, and lets this one keep the
-    /// rest. Only before other processes use the memory.
+    /// rest. The copy may be of a memory with fewer or more marks. Only before other processes use the memory.
     #[must_use]
-    pub fn kept_by(self, keeper: &'m dyn Keeper, kept: &[u64]) -> Self {
-        if kept.len() == KEPT_WORDS && kept[0] == MAGIC {
-            for (word, value) in self.words.iter().zip(kept).filter(|(_, value)| **value != 0) {
-                word.store(*value, Ordering::Relaxed);
-            }
-        }
+    pub fn kept_by(self, keeper: &'m dyn Keeper, kept: &[u64], now: Seconds) -> Self {
         let memory = Self {
             keeper: Some(keeper),
             ..self
         };
+        if kept.len() >= HEADER && kept[0] == MAGIC {
+            let (header, marks) = kept.split_at(HEADER);
+            for (at, word) in header.iter().enumerate() {
+                // Who reads the stream, and how far it was read, is of the server that has ended.
+                let value = if (READER..=CAUGHT_UP).contains(&at) {
+                    0
+                } else {
+                    *word
+                };
+                self.words[at].store(value, Ordering::Relaxed);
+            }
+            for (mark, value) in marks
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|[mark, value]| (*mark, *value))
+            {
+                let fact = Fact::read(value);
+                if let Some(mark) = Mark::stored(mark).filter(|_| !fact.is_over(now)) {
+                    self.remember(self.marks, mark, fact, now);
+                }
+            }
+            let all: Vec<u64> = self.words[MARKS_AT..MARKS_AT + 2 * self.marks.slots]
+                .iter()
+                .map(|word| word.load(Ordering::Relaxed))
+                .collect();
+            keeper.keep(HEADER, &all);
+        }
         memory.keep(0, HEADER);
         memory
     }
@@ -194,7 +192,8 @@ impl<'m> Memory<'m> {
                 .iter()
                 .map(|word| word.load(Ordering::Acquire))
                 .collect();
-            keeper.keep(at, &words);
+            // The copy has the marks after the header.
+            keeper.keep(at.checked_sub(MARKS_AT).map_or(at, |at| HEADER + at), &words);
         }
     }
 
@@ -204,6 +203,11 @@ impl<'m> Memory<'m> {
             let offset = ptr::from_ref(value).addr() - self.words.as_ptr().addr();
             self.keep(offset / size_of::<AtomicU64>() - 1, 2);
         }
+    }
+
+    /// Keeps the header, with the latest moment.
+    pub(super) fn keep_header(&self) {
+        self.keep(0, HEADER);
     }
 
     /// The number of marks that were evicted before they expired, for lack of room.
@@ -241,7 +245,7 @@ impl<'m> Memory<'m> {
         })
     }
 
-    fn slot(&self, table: Table, place: usize) -> (&'m AtomicU64, &'m AtomicU64) {
+    pub(super) fn slot(&self, table: Table, place: usize) -> (&'m AtomicU64, &'m AtomicU64) {
         let at = table.at + 2 * (place % table.slots);
         (&self.words[at], &self.words[at + 1])
     }
@@ -253,7 +257,7 @@ impl<'m> Memory<'m> {
 
     /// The values of a mark: usually one, two when two processes wrote it at the same time.
     #[inline]
-    fn values(&self, table: Table, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
+    pub(super) fn values(&self, table: Table, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
         self.window(table, mark)
             .map(|(hash, value)| (hash.load(Ordering::Acquire), value))
             .take_while(|(hash, _)| *hash != 0)
@@ -262,7 +266,7 @@ impl<'m> Memory<'m> {
     }
 
     #[inline]
-    fn fact(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
+    pub(super) fn fact(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
         self.values(table, mark)
             .map(|value| Fact::read(value.load(Ordering::Acquire)))
             .filter(|fact| !fact.is_over(now))
@@ -270,7 +274,7 @@ impl<'m> Memory<'m> {
     }
 
     /// Stores a fact. Returns whether the mark had no unexpired value before.
-    fn remember(&self, table: Table, mark: Mark, fact: Fact, now: Seconds) -> bool {
+    pub(super) fn remember(&self, table: Table, mark: Mark, fact: Fact, now: Seconds) -> bool {
         if let Some(value) = self.values(table, mark).next() {
             let mut old = value.load(Ordering::Acquire);
             loop {
@@ -318,13 +322,6 @@ impl<'m> Memory<'m> {
         true
     }
 
-    /// Ends everything with this mark that began up to `moment`. Stored until `until`.
-    pub fn end(&self, mark: Mark, moment: Millis, now: Seconds, until: Seconds) {
-        self.remember(OF_MARKS, mark, Fact::new(moment.max(Millis(1)), until), now);
-        // The header has the latest moment.
-        self.keep(0, HEADER);
-    }
-
     /// A moment for a session that begins or an end that is ordered: now, but later than all moments before it. So an end
     /// covers exactly the sessions that began before it, also after a clock that was ahead has been set back (a hybrid
     /// logical clock).
@@ -343,28 +340,31 @@ impl<'m> Memory<'m> {
         }
     }
 
-    /// Whether something with this mark that began at `began` has been ended.
-    #[inline]
-    pub fn has_ended(&self, mark: Mark, began: Millis, now: Seconds) -> bool {
-        self.fact(OF_MARKS, mark, now)
-            .is_some_and(|fact| began <= fact.moment)
-    }
-
     /// Stores the mark's presence until `until`.
     pub fn know(&self, mark: Mark, now: Seconds, until: Seconds) {
-        self.remember(OF_MARKS, mark, Fact::new(NO_MOMENT, until), now);
+        self.remember(
+            self.marks,
+            mark,
+            Fact::new(NO_MOMENT, Told::Elsewhere, until),
+            now,
+        );
     }
 
     /// Whether the mark is present.
     pub fn knows(&self, mark: Mark, now: Seconds) -> bool {
-        self.fact(OF_MARKS, mark, now).is_some()
+        self.fact(self.marks, mark, now).is_some()
     }
 
     /// Stores a one-time event. Returns whether this was the first: `true` for exactly one of many callers in all
     /// processes, `false` for all where the lock cannot be had.
     pub fn first_time(&self, mark: Mark, now: Seconds, until: Seconds) -> bool {
         match self.lock(mark) {
-            Some(_lock) => self.remember(OF_MARKS, mark, Fact::new(NO_MOMENT, until), now),
+            Some(_lock) => self.remember(
+                self.marks,
+                mark,
+                Fact::new(NO_MOMENT, Told::Elsewhere, until),
+                now,
+            ),
             None => false,
         }
     }
@@ -383,15 +383,20 @@ impl<'m> Memory<'m> {
 
     /// Removes a mark.
     pub fn forget(&self, mark: Mark) {
-        for value in self.values(OF_MARKS, mark) {
+        for value in self.values(self.marks, mark) {
             value.store(0, Ordering::Release);
-            self.keep_mark(OF_MARKS, value);
+            self.keep_mark(self.marks, value);
         }
     }
 
     /// Stores the last use of a session.
     pub fn touch(&self, id: &[u8; 16], now: Seconds, until: Seconds) {
-        self.remember(OF_USES, Mark::of_use(id), Fact::new(now.millis(), until), now);
+        self.remember(
+            OF_USES,
+            Mark::of_use(id),
+            Fact::new(now.millis(), Told::Elsewhere, until),
+            now,
+        );
     }
 
     /// The last use of a session on this machine.
@@ -403,7 +408,12 @@ impl<'m> Memory<'m> {
 
     /// Stores a moment of a mark beside the last uses: it is a hint, and may be forgotten.
     pub fn note_moment(&self, mark: Mark, moment: Millis, now: Seconds, until: Seconds) {
-        self.remember(OF_USES, mark, Fact::new(moment.max(Millis(1)), until), now);
+        self.remember(
+            OF_USES,
+            mark,
+            Fact::new(moment.max(Millis(1)), Told::Elsewhere, until),
+            now,
+        );
     }
 
     /// That moment.

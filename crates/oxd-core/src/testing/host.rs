@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use crate::base::{Key, Level, Locks, NoRandomness, Random, Seconds, Store, StoreError, SystemRandom};
+use crate::base::{
+    Key, KeyRing, Level, Locks, NoRandomness, Random, Revocations, Seconds, Store, StoreError, SystemRandom,
+};
 use crate::config::Expression;
 use crate::config::store::{StoreSettings, Stores};
 use crate::http::Host;
@@ -45,6 +47,32 @@ pub(crate) struct NoStores;
 impl Stores for NoStores {
     fn redis<'a>(&'a self, settings: &StoreSettings<'a>) -> &'a dyn Store {
         panic!("a unit test asks for {}", settings.address)
+    }
+}
+
+/// A stream of ends in this process.
+#[derive(Debug)]
+pub(crate) struct FakeStream {
+    pub entries: Mutex<Vec<Vec<u8>>>,
+    pub keys: KeyRing,
+    pub facts: FakeStore,
+}
+
+impl Revocations for FakeStream {
+    fn append(&self, entry: &[u8], _: Seconds) -> Result<(), StoreError> {
+        if self.facts.is_down.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("scripted".into()));
+        }
+        self.entries.lock().unwrap().push(entry.to_vec());
+        Ok(())
+    }
+
+    fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    fn facts(&self) -> &dyn Store {
+        &self.facts
     }
 }
 

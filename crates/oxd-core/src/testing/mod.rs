@@ -7,7 +7,7 @@ mod request;
 mod signer;
 
 pub(crate) use fake_oxd::FakeOxd;
-pub(crate) use host::{FakeStore, Log, NoStores};
+pub(crate) use host::{FakeStore, FakeStream, Log, NoStores};
 pub(crate) use request::{Headers, TestRequest};
 pub(crate) use signer::{Signer, ed25519, p256};
 
@@ -15,7 +15,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::access::{Admission, Visit, enter};
-use crate::base::{KeyRing, Reason, Seconds};
+use crate::base::{KeyRing, Reason, Revocations, Seconds};
+use crate::config::store::StoreAddress;
 use crate::config::{RawSettings, ServerDefaults, SessionStore, Settings, SiteFile, TokenRefresh};
 use crate::flow::Ctx;
 use crate::http::{Form, Method, RequestEnv, Response};
@@ -23,7 +24,7 @@ use crate::login::{self, AuthRequestOverrides};
 use crate::shm::stats::{
     Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, Token, Worth,
 };
-use crate::shm::{MEMORY_WORDS, Memory};
+use crate::shm::{Memory, USUAL_MARKS, memory_words};
 use crate::tokens::TokenCache;
 
 /// The time at which the tests begin.
@@ -85,6 +86,8 @@ pub(crate) struct Browser<'s> {
     /// The machine's memory, which browsers may share.
     pub memory: Memory<'static>,
     pub store: Option<&'s FakeStore>,
+    /// The stream of ends that it shares with other machines.
+    pub stream: Option<&'s FakeStream>,
     pub stats: Stats<'static>,
     keys: KeyRing,
 }
@@ -97,7 +100,9 @@ pub(crate) fn stats() -> Stats<'static> {
 
 /// Fresh memory of a machine.
 pub(crate) fn memory() -> Memory<'static> {
-    let words: Vec<AtomicU64> = (0..MEMORY_WORDS).map(|_| AtomicU64::new(0)).collect();
+    let words: Vec<AtomicU64> = (0..memory_words(USUAL_MARKS))
+        .map(|_| AtomicU64::new(0))
+        .collect();
     Memory::over(words.leak()).unwrap()
 }
 
@@ -139,6 +144,7 @@ impl<'s> Browser<'s> {
             tokens: TokenCache::default(),
             memory: memory(),
             store: None,
+            stream: None,
             stats: stats(),
             keys: keys(),
         }
@@ -166,10 +172,15 @@ impl<'s> Browser<'s> {
         if let Some(store) = self.store {
             raw.session_store = Some(SessionStore::Shared(store));
         }
+        let address = StoreAddress::parse("redis://h").unwrap();
+        if self.stream.is_some() {
+            raw.revocations = Some(&address);
+        }
         let defaults = ServerDefaults {
             keys: &self.keys,
             threads: 16,
             stores: &NoStores,
+            revocations: self.stream.map(|stream| stream as &dyn Revocations),
         };
         let settings = Settings::of(&raw, defaults);
         let env = RequestEnv::new(&settings, &request, &self.log, self.stats, Some("/oxd"));

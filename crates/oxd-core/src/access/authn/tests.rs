@@ -27,6 +27,7 @@ fn is_aged(auth_time: Seconds, asked_age: Option<Seconds>, now: Seconds) -> bool
             keys: &keys,
             threads: 4,
             stores: &crate::testing::NoStores,
+            revocations: None,
         },
     );
     let record = crate::session::SessionRecord {

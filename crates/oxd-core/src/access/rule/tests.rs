@@ -121,6 +121,7 @@ fn an_acr_is_one_of_the_values_and_recent_enough() {
             keys: &keys,
             threads: 4,
             stores: &crate::testing::NoStores,
+            revocations: None,
         };
         let rule = AcrRule::parse(&words(wanted)).unwrap();
         let is_met = rule.is_met(&texts, &Settings::of(&raw, server), NOW);

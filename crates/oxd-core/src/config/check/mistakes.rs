@@ -31,6 +31,7 @@ pub fn doubtful(tree: &[Node], read: ReadSite<'_>) -> Vec<String> {
     lines.extend(cookies_elsewhere(&found));
     lines.extend(several_handlers(&found));
     lines.extend(stores::without_tls(&found));
+    lines.extend(stores::without_revocations(&found));
     lines
 }
 
@@ -41,6 +42,7 @@ pub fn certain(tree: &[Node], read: ReadSite<'_>) -> Vec<String> {
     lines.extend(without_secret(&found, read));
     lines.extend(prefixed_names(&found));
     lines.extend(stores::without_partner(&found));
+    lines.extend(stores::of_revocations(&found));
     lines
 }
 

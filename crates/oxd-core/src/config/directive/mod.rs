@@ -5,6 +5,7 @@ mod cookie;
 mod identity;
 mod login;
 mod reference;
+mod revocations;
 mod server;
 mod session;
 mod site;
@@ -159,6 +160,7 @@ pub const COUNT: usize = server::TABLE.len()
     + login::TABLE.len()
     + session::TABLE.len()
     + store::TABLE.len()
+    + revocations::TABLE.len()
     + cookie::TABLE.len()
     + identity::TABLE.len()
     + bearer::TABLE.len()
@@ -172,6 +174,7 @@ pub static TABLE: [&Directive; COUNT] = {
         login::TABLE,
         session::TABLE,
         store::TABLE,
+        revocations::TABLE,
         cookie::TABLE,
         identity::TABLE,
         bearer::TABLE,

@@ -7,8 +7,9 @@ use url::Host;
 use super::Directive;
 use super::Group::Session;
 use super::site::{exposed_file, secret};
+use super::store::redis_url;
 use crate::base::{KeyRing, LEAST_KEY_TEXT, Seconds};
-use crate::config::store::{BadAddress, SessionStore, StoreAddress, URL_FORMS};
+use crate::config::store::{SessionStore, StoreAddress};
 use crate::config::types::{RefusedRefresh, TokenRefresh};
 use crate::config::value::{self, Complaint};
 
@@ -30,7 +31,7 @@ pub(super) const TABLE: &[Directive] = &[
                   caches (`mod_socache_shmcb` and so on, which must be loaded).\n\n\
                   | store | other machines | graceful restart | stop and start | limits |\n\
                   |---|---|---|---|---|\n\
-                  | `cookie` | with the same key; a logout takes effect on the machine that handled it | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
+                  | `cookie` | with the same key; a logout takes effect on the machine that handled it, on all with `OxdRevocations` | keeps | keeps, with `OxdCryptoKey` | some 5 KB of claims and tokens |\n\
                   | `shmcb` | no | **loses all** | loses all | its size; when full, the oldest entry is dropped |\n\
                   | `dbm` | no | keeps | keeps | 14 KB a session; slower |\n\
                   | `redis://` | yes | keeps | keeps | 128 KB a session |\n\
@@ -88,13 +89,8 @@ pub(super) const TABLE: &[Directive] = &[
                 allowed: why,
             };
             if StoreAddress::is_meant(args[0]) {
-                let address = StoreAddress::parse(args[0]).map_err(|why| match why {
-                    BadAddress::HoldsCredentials => Complaint::about_secret(format!(
-                        "a URL without user and password (OxdStoreUser and OxdStorePassword have them): {URL_FORMS}"
-                    )),
-                    BadAddress::Malformed(why) => refused(format!("{URL_FORMS} ({why})")),
-                })?;
-                s.session_store = Some(SessionStore::Redis(place.arena.keep(address)));
+                let address = place.arena.keep(redis_url(args[0])?);
+                s.session_store = Some(SessionStore::Redis(address));
                 return Ok(());
             }
             let Ok(provider) = value::choice(name, &names) else {

@@ -11,7 +11,7 @@ use super::site::{exposed_file, secret};
 use super::{Directive, Place};
 use crate::base::Secret;
 use crate::config::raw::defaults;
-use crate::config::store::{PemFile, StoreTimeouts};
+use crate::config::store::{BadAddress, PemFile, StoreAddress, StoreTimeouts, URL_FORMS};
 use crate::config::value::{self, Complaint, Parsed};
 
 fn pem_file(path: &str, place: &Place<'_, '_>, what: &str, fits: fn(&[u8]) -> bool) -> Parsed<PemFile> {
@@ -24,6 +24,16 @@ fn pem_file(path: &str, place: &Place<'_, '_>, what: &str, fits: fn(&[u8]) -> bo
     Ok(PemFile {
         path: path.to_owned(),
         text: Secret::new(text),
+    })
+}
+
+/// The URL of a Redis.
+pub(super) fn redis_url(text: &str) -> Parsed<StoreAddress> {
+    StoreAddress::parse(text).map_err(|why| match why {
+        BadAddress::HoldsCredentials => Complaint::about_secret(format!(
+            "a URL without user and password (OxdStoreUser and OxdStorePassword have them): {URL_FORMS}"
+        )),
+        BadAddress::Malformed(why) => Complaint::about(text, format!("{URL_FORMS} ({why})")),
     })
 }
 

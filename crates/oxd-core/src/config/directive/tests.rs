@@ -202,6 +202,7 @@ fn a_documented_default_is_what_holds_without_the_directive() {
             keys: &keys,
             threads: 4,
             stores: &crate::testing::NoStores,
+            revocations: None,
         };
         format!("{:?}", Settings::of(raw, server))
     };

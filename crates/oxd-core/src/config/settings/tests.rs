@@ -10,6 +10,7 @@ fn resolved<'a>(raw: &'a RawSettings<'a>, keys: &'a KeyRing) -> Settings<'a> {
         keys,
         threads: 16,
         stores: &crate::testing::NoStores,
+        revocations: None,
     };
     Settings::of(raw, server)
 }

@@ -60,7 +60,7 @@ pub fn shown(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> Shown {
     let hour = Minute::sum(&minutes);
     Shown {
         since: ago(now.saturating_sub(stats.since())),
-        verdict: verdict(&minutes),
+        verdict: verdict(&minutes, gauges.feed.as_ref()),
         tiles: tiles(&hour, gauges),
         figures: figures(&minutes, &hour),
         tables: tables(stats, gauges, &hour),
@@ -243,12 +243,17 @@ pub fn auto(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
         calls(|outcome| !matches!(outcome, Outcome::Ok | Outcome::Refused)),
     );
     line("OxdCallsUnderWay", gauges.under_way);
+    line("OxdMarks", gauges.marks.0 as u64);
+    if let Some(feed) = &gauges.feed {
+        line("OxdRevocationsHeard", u64::from(feed.is_heard()));
+        line("OxdRevocationsUntold", feed.untold as u64);
+    }
     text
 }
 
 /// The section on mod_status's page.
 pub fn section(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
-    let said = verdict(&stats.hour(now));
+    let said = verdict(&stats.hour(now), gauges.feed.as_ref());
     let mut html = format!(
         "<hr />\n<h1>mod_oxd</h1>\n<p>{} {}</p>\n<dl>\n",
         said.text, said.remedy

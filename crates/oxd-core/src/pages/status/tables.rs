@@ -46,7 +46,7 @@ fn row(name: impl Into<String>, numbers: &[u64]) -> (String, Vec<String>) {
 pub(super) fn tables(stats: &Stats<'_>, gauges: &Gauges, hour: &Minute) -> Vec<Table> {
     let mut tables = vec![logins(stats, hour), failures(stats, hour)];
     tables.extend([sessions(stats, gauges), tokens(stats)]);
-    tables.extend([calls(stats), gate(stats), store(stats)]);
+    tables.extend([calls(stats), gate(stats), store(stats), marks(gauges)]);
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -195,6 +195,26 @@ fn gate(stats: &Stats<'_>) -> Table {
     Table {
         caption: "Overload and outages",
         head: &["in all"],
+        rows,
+    }
+}
+
+/// The memory of ends, and the stream of those on other machines.
+fn marks(gauges: &Gauges) -> Table {
+    let (used, room) = gauges.marks;
+    let in_memory = format!("{} of {}", grouped(used as u64), grouped(room as u64));
+    let mut rows = vec![("in memory (OxdSessionMarks)".to_owned(), vec![in_memory])];
+    if let Some(feed) = &gauges.feed {
+        let heard = feed.lag.map_or_else(
+            || "never".to_owned(),
+            |lag| format!("{} ago", millis(lag.0 as f64)),
+        );
+        rows.push(("on other machines, last heard".to_owned(), vec![heard]));
+        rows.push(row("here, yet to be told to others", &[feed.untold as u64]));
+    }
+    Table {
+        caption: "Ended sessions",
+        head: &["now"],
         rows,
     }
 }

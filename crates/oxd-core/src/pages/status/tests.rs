@@ -4,6 +4,8 @@ use crate::testing::{NOW, everything, stats};
 const GAUGES: Gauges = Gauges {
     under_way: 3,
     lost_marks: 0,
+    marks: (0, 0),
+    feed: None,
 };
 
 #[test]

@@ -1,6 +1,7 @@
 //! The summary on the status page: whether logins work, and if not, what to do.
 
 use crate::base::{Level, Reason};
+use crate::shm::stats::metrics::FeedGauges;
 use crate::shm::stats::{Login, Minute};
 
 /// The period in minutes, including the current one.
@@ -22,8 +23,23 @@ pub(super) fn is_trouble(reason: Reason) -> bool {
     matches!(reason.level(), Level::Error | Level::Warning)
 }
 
-/// Rates the last minutes of an hour.
-pub(super) fn verdict(hour: &[Minute]) -> Verdict {
+/// Rates the last minutes of an hour, and the stream of ends on other machines.
+pub(super) fn verdict(hour: &[Minute], feed: Option<&FeedGauges>) -> Verdict {
+    let said = of_logins(hour);
+    match feed.filter(|feed| !feed.is_heard()) {
+        Some(feed) if said.class != "bad" => Verdict {
+            class: "bad",
+            text: format!(
+                "{} is not reached: sessions that end on other machines go on here. {}",
+                feed.address, said.text
+            ),
+            remedy: "The error log says why: look for OxdRevocations.",
+        },
+        _ => said,
+    }
+}
+
+fn of_logins(hour: &[Minute]) -> Verdict {
     let last = Minute::sum(&hour[hour.len().saturating_sub(MINUTES)..]);
     let completed = last.logins(Login::Completed);
     let failures = || Reason::ALL.iter().map(|reason| (*reason, last.failures(*reason)));
@@ -110,7 +126,7 @@ mod tests {
             let mut hour = vec![old; 45];
             hour.extend([Minute::default(); 14]);
             hour.push(last);
-            verdict(&hour)
+            of_logins(&hour)
         };
         for (completed, failures, class, text) in [
             (0, &[][..], "", "Nobody has signed in during the last 15 minutes."),
@@ -153,6 +169,6 @@ mod tests {
             assert_eq!((found.class, found.text.as_str()), (class, text));
             assert_eq!(found.remedy.is_empty(), class != "bad");
         }
-        assert_eq!(verdict(&[]).class, "");
+        assert_eq!(of_logins(&[]).class, "");
     }
 }

@@ -5,7 +5,11 @@ use crate::shm::{About, Note};
 const NOW: Seconds = Seconds(1_800_000_000);
 
 fn words() -> Vec<AtomicU64> {
-    (0..WORDS).map(|_| AtomicU64::new(0)).collect()
+    words_for(USUAL_MARKS)
+}
+
+fn words_for(marks: usize) -> Vec<AtomicU64> {
+    (0..memory_words(marks)).map(|_| AtomicU64::new(0)).collect()
 }
 
 fn user(name: &str) -> Mark {
@@ -24,7 +28,7 @@ fn what_has_ended_stays_ended_and_what_began_later_does_not() {
     assert!(!memory.has_ended(user("alice"), moment + 1, NOW));
     assert!(!memory.has_ended(user("bob"), moment, NOW));
     assert!(
-        !memory.has_ended(user("alice"), moment, NOW + 3_600 + 2_048),
+        !memory.has_ended(user("alice"), moment, NOW + 3_600 + 8_192),
         "run out"
     );
 }
@@ -75,7 +79,7 @@ fn one_of_many_threads_is_the_first() {
         assert_eq!(firsts, 1);
         assert!(!memory.first_time(mark, NOW, NOW + 600));
         assert!(
-            memory.first_time(mark, NOW + 3_000, NOW + 3_600),
+            memory.first_time(mark, NOW + 5_000, NOW + 5_600),
             "after its time"
         );
     }
@@ -225,7 +229,7 @@ fn words_of_another_layout_are_wiped_and_a_known_one_is_kept() {
             .unwrap()
             .has_ended(user("alice"), NOW.millis(), NOW)
     );
-    assert!(Memory::over(&words[1..]).is_none());
+    assert!(Memory::over(&words[..MARKS_AT + 2 * WINDOW - 1]).is_none());
 }
 
 #[test]
@@ -270,9 +274,10 @@ impl Keeper for Copies {
 
 #[test]
 fn marks_outlive_the_server_and_uses_do_not() {
-    let copies = Copies(std::sync::Mutex::new(vec![0; KEPT_WORDS]));
+    let kept_words = HEADER + 2 * SLOTS_PER_MARK * USUAL_MARKS;
+    let copies = Copies(std::sync::Mutex::new(vec![0; kept_words]));
     let words_before = words();
-    let before = Memory::over(&words_before).unwrap().kept_by(&copies, &[]);
+    let before = Memory::over(&words_before).unwrap().kept_by(&copies, &[], NOW);
     before.cover(NOW);
     before.end(user("alice"), before.moment(NOW.millis()), NOW, NOW + 3_600);
     before.end(user("bob"), NOW.millis(), NOW, NOW + 3_600);
@@ -281,7 +286,7 @@ fn marks_outlive_the_server_and_uses_do_not() {
     assert!(before.first_time(Mark::of(About::Token, SiteId("site"), &["t"]), NOW, NOW + 600));
     let kept = copies.0.lock().unwrap().clone();
     let words_after = words();
-    let after = Memory::over(&words_after).unwrap().kept_by(&copies, &kept);
+    let after = Memory::over(&words_after).unwrap().kept_by(&copies, &kept, NOW);
     assert!(after.has_ended(user("alice"), NOW.millis(), NOW));
     assert!(!after.has_ended(user("bob"), NOW.millis(), NOW));
     assert!(!after.first_time(Mark::of(About::Token, SiteId("site"), &["t"]), NOW, NOW + 600));
@@ -289,9 +294,9 @@ fn marks_outlive_the_server_and_uses_do_not() {
     assert_eq!(after.longest_lifetime(), NOW);
     assert!(after.moment(Millis(0)) > NOW.millis(), "moments go on from there");
     // A file that somebody has emptied or shortened, or of another version.
-    for kept in [&kept[..0], &kept[..100], &vec![7; KEPT_WORDS]] {
+    for kept in [&kept[..0], &kept[..100], &vec![7; kept_words]] {
         let words = words();
-        let memory = Memory::over(&words).unwrap().kept_by(&copies, kept);
+        let memory = Memory::over(&words).unwrap().kept_by(&copies, kept, NOW);
         assert!(!memory.has_ended(user("alice"), NOW.millis(), NOW));
     }
 }

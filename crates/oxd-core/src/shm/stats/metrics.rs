@@ -6,14 +6,37 @@ use super::{
     Action, Answered, BOUNDS, BUCKETS, Command, End, Event, HISTOGRAM, Login, Outcome, Presented, Renewal,
     Stats, TIMES_AT, Token, Worth,
 };
-use crate::base::Reason;
+use crate::base::{Millis, Reason};
 
 /// Values that are not counters.
+#[derive(Clone, Debug, Default)]
 pub struct Gauges {
     /// Open calls to oxd.
     pub under_way: u64,
     /// Marks that shared memory evicted before they expired.
     pub lost_marks: u64,
+    /// Marks that have not run out, and how many have room (`OxdSessionMarks`).
+    pub marks: (usize, usize),
+    /// The stream of `OxdRevocations`.
+    pub feed: Option<FeedGauges>,
+}
+
+/// What this machine knows of the stream of ends.
+#[derive(Clone, Debug)]
+pub struct FeedGauges {
+    /// `OxdRevocations`
+    pub address: String,
+    /// How long ago all ends of the stream were known here; `None` where it was never read.
+    pub lag: Option<Millis>,
+    /// Ends of this machine that other machines have yet to be told.
+    pub untold: usize,
+}
+
+impl FeedGauges {
+    /// Whether the stream is reached: it is heard more often than every second.
+    pub fn is_heard(&self) -> bool {
+        self.lag.is_some_and(|lag| lag <= Millis(2_000))
+    }
 }
 
 /// The content type of the text.
@@ -71,6 +94,7 @@ pub fn text(stats: &Stats<'_>, gauges: &Gauges) -> String {
         "Ended sessions that shared memory forgot for lack of room.",
     );
     out.sample("oxd_marks_lost_total", &[], gauges.lost_marks);
+    marks(out, gauges);
     out.family(
         "oxd_counting_since_seconds",
         "gauge",
@@ -78,6 +102,43 @@ pub fn text(stats: &Stats<'_>, gauges: &Gauges) -> String {
     );
     out.sample("oxd_counting_since_seconds", &[], stats.since());
     text.0
+}
+
+fn marks(out: &mut Text, gauges: &Gauges) {
+    let (used, room) = gauges.marks;
+    out.family(
+        "oxd_marks",
+        "gauge",
+        "Ended sessions and the like that shared memory knows.",
+    );
+    out.sample("oxd_marks", &[], used);
+    out.family(
+        "oxd_marks_room",
+        "gauge",
+        "How many have room there (OxdSessionMarks).",
+    );
+    out.sample("oxd_marks_room", &[], room);
+    let Some(feed) = &gauges.feed else {
+        return;
+    };
+    out.family(
+        "oxd_revocations_lag_seconds",
+        "gauge",
+        "How long ago all ends on other machines were known here (OxdRevocations).",
+    );
+    let lag = feed.lag.map_or(f64::INFINITY, |lag| lag.0 as f64 / 1e3);
+    let lag = if lag.is_finite() {
+        lag.to_string()
+    } else {
+        "+Inf".to_owned()
+    };
+    out.sample("oxd_revocations_lag_seconds", &[], lag);
+    out.family(
+        "oxd_revocations_untold",
+        "gauge",
+        "Ends of this machine that other machines have yet to be told.",
+    );
+    out.sample("oxd_revocations_untold", &[], feed.untold);
 }
 
 fn logins(out: &mut Text, stats: &Stats<'_>) {

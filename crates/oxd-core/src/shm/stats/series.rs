@@ -176,6 +176,8 @@ series! {
         Put = "put",
         /// Delete an entry.
         Remove = "remove",
+        /// Tell other machines of an end.
+        Tell = "tell",
     }
 }
 

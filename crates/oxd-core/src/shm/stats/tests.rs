@@ -1,4 +1,4 @@
-use super::metrics::Gauges;
+use super::metrics::{FeedGauges, Gauges};
 use super::*;
 use crate::testing::everything;
 
@@ -11,6 +11,12 @@ fn words() -> Vec<AtomicU64> {
 const GAUGES: Gauges = Gauges {
     under_way: 3,
     lost_marks: 0,
+    marks: (0, 0),
+    feed: Some(FeedGauges {
+        address: String::new(),
+        lag: None,
+        untold: 0,
+    }),
 };
 
 #[test]

@@ -202,12 +202,31 @@ fn directives_of_a_store_need_their_partners() {
     expect(
         "OxdStoreUser u\nOxdStoreCert c\n",
         &[
-            "no OxdSessionStore uses TLS",
+            "no OxdSessionStore or OxdRevocations uses TLS",
             "OxdStoreUser needs OxdStorePassword",
             "OxdStoreCert needs OxdStoreKey",
         ],
     );
     expect("OxdStoreKey k\n", &["OxdStoreKey needs OxdStoreCert"]);
+    expect(
+        "OxdCryptoKey k\nOxdRevocations rediss://h\nOxdRevocationsMaxLag 5min\nOxdStoreCAFile f\n",
+        &[],
+    );
+    expect(
+        "OxdRevocations redis://h\nOxdCryptoKey k\n<VirtualHost *:1>\nOxdRevocations redis://i\n</VirtualHost>\n",
+        &["OxdRevocations redis://i differs from that of httpd.conf:8"],
+    );
+    expect(
+        "OxdRevocations redis://h\n",
+        &["OxdRevocations needs OxdCryptoKey"],
+    );
+    expect(
+        "OxdCryptoKey k\n<Location /x>\nOxdRevocations redis://h\n</Location>\nOxdRevocationsMaxLag 5min\n",
+        &[
+            "OxdRevocationsMaxLag has no effect without OxdRevocations",
+            "belongs outside of <Location /x>",
+        ],
+    );
     expect(
         "OxdSessionStore rediss://h\nOxdStoreCAFile f\nOxdStoreCert c\nOxdStoreKey k\nOxdStoreUser u\n\
          <Location /app>\nOxdStorePassword p\n</Location>\n",

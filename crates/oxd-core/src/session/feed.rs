@@ -1,0 +1,108 @@
+//! Ends of sessions that machines tell each other through a stream (`OxdRevocations`): what an entry is, and what a
+//! machine does with those that it reads. How a stream is reached is not known here.
+//!
+//! Hearing an end twice, or in another order, changes nothing. So whoever is in doubt reads or tells again.
+
+use crate::base::{KeyRing, LeBytes as _, Millis, Purpose, Random, SealError, Seconds};
+use crate::shm::{Ended, Mark, Memory};
+
+/// How far back a connection reads again: a server that took over may have lost its last entries, or have a clock that
+/// is behind, so that later entries have earlier numbers.
+const AGAIN: Millis = Millis(60_000);
+/// A gap in reading up to this long is that of one process that takes over from another, or of a busy machine.
+const GAP: Millis = Millis(2_000);
+/// What entries are bound to besides their keys.
+const AAD: &[u8] = b"mod_oxd end";
+/// The length of an entry before it is sealed: mark, moment and end.
+const LENGTH: usize = 24;
+
+/// The entry of an end: 24 bytes, sealed.
+pub(crate) fn entry(random: &dyn Random, keys: &KeyRing, ended: &Ended) -> Result<Vec<u8>, SealError> {
+    let mut text = Vec::with_capacity(LENGTH);
+    text.extend_from_slice(&ended.mark.word().to_le_bytes());
+    text.extend_from_slice(&ended.moment.to_le_bytes());
+    text.extend_from_slice(&ended.until.to_le_bytes());
+    keys.seal_bytes(random, Purpose::Entry, AAD, &text)
+}
+
+fn read(keys: &KeyRing, sealed: &[u8]) -> Option<Ended> {
+    let mut buffer = vec![0; sealed.len()];
+    let text: &[u8] = keys.open_bytes(Purpose::Entry, AAD, sealed, &mut buffer)?;
+    let text: &[u8; LENGTH] = text.try_into().ok()?;
+    let ([mark, moment, until], []) = text.as_chunks::<8>() else {
+        return None;
+    };
+    Some(Ended {
+        mark: Mark::stored(u64::from_le_bytes(*mark))?,
+        moment: Millis::from_le_bytes(*moment),
+        until: Seconds::from_le_bytes(*until),
+    })
+}
+
+/// How long ago a machine has known all ends of the stream; `None` before it has read it once.
+pub fn lag(memory: &Memory<'_>, now: Millis) -> Option<Millis> {
+    let at = memory.caught_up()?;
+    Some(Millis(now.0.saturating_sub(at.0)))
+}
+
+/// One machine's view of the stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Feed<'a> {
+    /// The memory of the machine.
+    pub memory: Memory<'a>,
+    /// The keys that all machines seal entries with.
+    pub keys: &'a KeyRing,
+}
+
+impl Feed<'_> {
+    /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. After a gap, what
+    /// this machine has told shortly before is told again.
+    pub fn begin(&self, now: Millis) -> u64 {
+        if let Some(at) = self.memory.caught_up()
+            && now.0.saturating_sub(at.0) > GAP.0
+        {
+            let since = Millis(at.0.saturating_sub(AGAIN.0));
+            self.memory.tell_again(since, now.seconds());
+        }
+        self.memory.position().saturating_sub(AGAIN.0)
+    }
+
+    /// Takes an entry with its number in. Returns whether it could be read: others are of machines with another
+    /// `OxdCryptoKey`.
+    pub fn hear(&self, number: u64, sealed: &[u8], now: Seconds) -> bool {
+        self.memory.set_position(number);
+        let Some(ended) = read(self.keys, sealed) else {
+            return false;
+        };
+        if ended.until > now {
+            self.memory.end(ended.mark, ended.moment, now, ended.until);
+            self.memory.observe(ended.moment);
+        }
+        true
+    }
+
+    /// Takes down that there are no more entries now.
+    pub fn caught_up(&self, now: Millis) {
+        self.memory.set_caught_up(now);
+    }
+
+    /// The ends that this machine has yet to tell, with their entries.
+    ///
+    /// # Errors
+    /// The system gave no random bytes to seal with.
+    pub fn untold(
+        &self,
+        random: &dyn Random,
+        now: Seconds,
+        most: usize,
+    ) -> Result<Vec<(Ended, Vec<u8>)>, SealError> {
+        self.memory
+            .untold(now)
+            .take(most)
+            .map(|ended| Ok((ended, entry(random, self.keys, &ended)?)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

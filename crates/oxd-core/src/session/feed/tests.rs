@@ -1,0 +1,239 @@
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::base::Revocations as _;
+use crate::base::{Reason, SiteId, SystemRandom};
+use crate::config::{RawSettings, SiteFile};
+use crate::session::{end_marked, first_time, is_known, with_own};
+use crate::shm::About;
+use crate::testing::{Browser, FakeStore, FakeStream, NOW, keys, site};
+
+fn stream() -> FakeStream {
+    FakeStream {
+        entries: Mutex::default(),
+        keys: keys(),
+        facts: FakeStore::default(),
+    }
+}
+
+/// The same user's browser at another machine.
+fn at_machine<'s>(file: &'s SiteFile, stream: &'s FakeStream) -> Browser<'s> {
+    let mut browser = Browser::at(RawSettings {
+        site: Some(file),
+        ..RawSettings::default()
+    });
+    browser.stream = Some(stream);
+    browser
+}
+
+fn is_signed_in(browser: &Browser<'_>) -> bool {
+    browser.look("/", |ctx| with_own(ctx, |session| session.is_some()).unwrap())
+}
+
+/// A machine reads the whole stream.
+fn hear(browser: &Browser<'_>, stream: &FakeStream) {
+    let keys = keys();
+    let feed = Feed {
+        memory: browser.memory,
+        keys: &keys,
+    };
+    for (at, entry) in (1_000..).zip(stream.entries.lock().unwrap().iter()) {
+        assert!(feed.hear(at, entry, browser.now));
+    }
+    feed.caught_up(browser.now.millis());
+}
+
+/// The process that reads the stream tells what was kept.
+fn tell(browser: &Browser<'_>, stream: &FakeStream) -> usize {
+    let keys = keys();
+    let feed = Feed {
+        memory: browser.memory,
+        keys: &keys,
+    };
+    let untold = feed.untold(&SystemRandom, browser.now, 100).unwrap();
+    for (ended, entry) in &untold {
+        stream.append(entry, Seconds(60)).unwrap();
+        browser.memory.told(ended);
+    }
+    untold.len()
+}
+
+#[test]
+fn a_logout_at_one_machine_is_one_at_all() {
+    let (file, stream) = (site("s"), stream());
+    let (mut here, mut there) = (at_machine(&file, &stream), at_machine(&file, &stream));
+    here.log_in("/app");
+    there.cookies = here.cookies.clone();
+    hear(&there, &stream);
+    assert!(is_signed_in(&there));
+    here.get("/oxd/logoutme");
+    assert!(is_signed_in(&there), "not heard yet");
+    hear(&there, &stream);
+    assert!(!is_signed_in(&there));
+    assert_eq!(tell(&here, &stream), 0, "nothing is left to tell");
+    // The user signs in again, at the machine that has only heard of it.
+    there.log_in("/app");
+    here.cookies = there.cookies.clone();
+    hear(&here, &stream);
+    assert!(is_signed_in(&here) && is_signed_in(&there));
+}
+
+#[test]
+fn an_end_of_all_sessions_of_a_user_reaches_all_machines() {
+    let (file, stream) = (site("s"), stream());
+    let (mut here, mut there) = (at_machine(&file, &stream), at_machine(&file, &stream));
+    there.log_in("/app");
+    here.look("/", |ctx| {
+        let mark = Mark::of(About::User, ctx.site, &["alice"]);
+        end_marked(ctx, mark).unwrap();
+    });
+    hear(&there, &stream);
+    assert!(!is_signed_in(&there));
+    there.log_in("/app");
+    here.cookies = there.cookies.clone();
+    assert!(
+        is_signed_in(&there) && is_signed_in(&here),
+        "a later session is none of them"
+    );
+}
+
+#[test]
+fn an_end_that_cannot_be_told_is_kept_and_told_later() {
+    let (file, stream) = (site("s"), stream());
+    let (mut here, mut there) = (at_machine(&file, &stream), at_machine(&file, &stream));
+    here.log_in("/app");
+    there.cookies = here.cookies.clone();
+    stream.facts.is_down.store(true, Ordering::SeqCst);
+    let answer = here.get("/oxd/logoutme");
+    assert_eq!(answer.status, 303, "the logout itself has worked");
+    let line = here.log.0.borrow().join("\n");
+    assert!(line.contains("told to other machines later"), "{line}");
+    here.cookies = there.cookies.clone();
+    assert!(!is_signed_in(&here) && is_signed_in(&there));
+    stream.facts.is_down.store(false, Ordering::SeqCst);
+    assert_eq!(tell(&here, &stream), 1);
+    assert_eq!(tell(&here, &stream), 0);
+    hear(&there, &stream);
+    assert!(!is_signed_in(&there));
+}
+
+#[test]
+fn a_new_connection_reads_and_tells_a_minute_again() {
+    let (file, stream) = (site("s"), stream());
+    let here = at_machine(&file, &stream);
+    let keys = keys();
+    let feed = Feed {
+        memory: here.memory,
+        keys: &keys,
+    };
+    let now = NOW.millis();
+    assert_eq!(feed.begin(now), 0, "all of it at first");
+    let entry = |name: &str| {
+        let mark = Mark::of(About::User, SiteId("s"), &[name]);
+        let ended = here.memory.end_to_tell(mark, now, NOW, NOW + 3_600);
+        here.memory.told(&ended);
+        entry(&SystemRandom, &keys, &ended).unwrap()
+    };
+    feed.hear(5_000_000, &entry("alice"), NOW);
+    feed.caught_up(now);
+    assert_eq!(
+        feed.begin(now + 1_000),
+        4_940_000,
+        "another process of this machine goes on"
+    );
+    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 0);
+    assert_eq!(feed.begin(now + 30_000), 4_940_000, "after a gap");
+    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn foreign_entries_are_no_ends() {
+    let (file, stream) = (site("s"), stream());
+    let here = at_machine(&file, &stream);
+    let (ours, theirs) = (
+        keys(),
+        KeyRing::derive([&b"a key of another machine"[..]]).unwrap(),
+    );
+    let feed = Feed {
+        memory: here.memory,
+        keys: &ours,
+    };
+    let ended = Ended {
+        mark: Mark::of_site(SiteId("s")),
+        moment: NOW.millis(),
+        until: NOW + 3_600,
+    };
+    let foreign = entry(&SystemRandom, &theirs, &ended).unwrap();
+    let good = entry(&SystemRandom, &ours, &ended).unwrap();
+    let cut = &good[..good.len() - 1];
+    for bad in [&foreign[..], cut, b"", b"x", &[0; 53]] {
+        assert!(!feed.hear(1, bad, NOW));
+    }
+    assert!(!here.memory.has_ended(ended.mark, ended.moment, NOW));
+    assert!(feed.hear(2, &good, NOW + 3_600), "one that has run out is read");
+    assert!(
+        !here.memory.has_ended(ended.mark, ended.moment, NOW),
+        "and not kept"
+    );
+    assert!(feed.hear(3, &good, NOW));
+    assert!(here.memory.has_ended(ended.mark, ended.moment, NOW));
+}
+
+#[test]
+fn a_limit_of_silence_keeps_sessions_out() {
+    let (file, stream) = (site("s"), stream());
+    let mut here = at_machine(&file, &stream);
+    here.log_in("/app");
+    let failure = |browser: &Browser<'_>| {
+        browser.look("/", |ctx| {
+            with_own(ctx, |session| assert!(session.is_some()))
+                .err()
+                .map(|f| f.reason)
+        })
+    };
+    assert_eq!(failure(&here), None, "sessions go on without the directive");
+    here.settings.revocations_max_lag = Some(Some(Seconds(60)));
+    assert_eq!(
+        failure(&here),
+        Some(Reason::RevocationsLag),
+        "nothing was read yet"
+    );
+    hear(&here, &stream);
+    here.now += 60;
+    assert_eq!(failure(&here), None);
+    here.now += 1;
+    assert_eq!(failure(&here), Some(Reason::RevocationsLag));
+    hear(&here, &stream);
+    assert_eq!(failure(&here), None);
+    here.now += 600;
+    here.settings.revocations_max_lag = Some(None);
+    assert_eq!(failure(&here), None);
+}
+
+#[test]
+fn what_a_provider_says_is_known_at_all_machines() {
+    let (file, stream) = (site("s"), stream());
+    let (mut here, there) = (at_machine(&file, &stream), at_machine(&file, &stream));
+    here.log_in("/app");
+    // The sign-in's provider session, and a token that may be used once.
+    let sid = Mark::of_sid(SiteId("s"), "https://op.example", "sid");
+    let token = Mark::of(About::Token, SiteId("s"), &["jti"]);
+    here.look("/", |ctx| {
+        let known = crate::session::is_noted(ctx, sid);
+        assert!(!known.unwrap(), "no session has had it");
+        assert!(first_time(ctx, token, ctx.now + 600).unwrap());
+    });
+    there.look("/", |ctx| {
+        assert!(!is_known(ctx, sid).unwrap());
+        assert!(!first_time(ctx, token, ctx.now + 600).unwrap(), "used elsewhere");
+    });
+    // Redis away: each machine for itself.
+    stream.facts.is_down.store(true, Ordering::SeqCst);
+    let other = Mark::of(About::Token, SiteId("s"), &["another"]);
+    there.look("/", |ctx| {
+        assert!(first_time(ctx, other, ctx.now + 600).unwrap());
+        assert!(!first_time(ctx, other, ctx.now + 600).unwrap());
+        assert!(is_known(ctx, sid).is_err());
+    });
+}
