@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
-use oxd_core::base::{Key, Locks, Seconds, Store, StoreError};
+use oxd_core::base::{Atomic, Key, Member, Replaced, Seconds, Store, StoreError};
 use oxd_core::config::store::{StoreSettings, Stores};
 use oxd_core::shm::stats::{Action, Answered};
 use oxd_store::RedisStore;
@@ -77,7 +77,66 @@ impl Store for Counted {
         self.0.is_shared()
     }
 
-    fn locks(&self) -> Option<&dyn Locks> {
-        self.0.locks()
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        Some(self)
+    }
+}
+
+impl Atomic for Counted {
+    fn lock(&self, key: &Key, name: &[u8], until: Seconds) -> Result<bool, StoreError> {
+        counted(Action::Put, |_| false, || self.0.lock(key, name, until))
+    }
+
+    fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError> {
+        counted(Action::Remove, |()| false, || self.0.unlock(key, name))
+    }
+
+    fn replace(
+        &self,
+        key: &Key,
+        known: &[u8],
+        value: &[u8],
+        until: Seconds,
+        end: &Key,
+    ) -> Result<Replaced, StoreError> {
+        let is_absent = |done: &Replaced| *done != Replaced::Done;
+        counted(Action::Put, is_absent, || {
+            self.0.replace(key, known, value, until, end)
+        })
+    }
+
+    fn bury(&self, key: &Key, value: &[u8], until: Seconds, gone: &[Key]) -> Result<(), StoreError> {
+        counted(
+            Action::Remove,
+            |()| false,
+            || self.0.bury(key, value, until, gone),
+        )
+    }
+
+    fn add(
+        &self,
+        set: &Key,
+        member: &[u8],
+        ends: Seconds,
+        now: Seconds,
+        most: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        counted(
+            Action::Put,
+            |_| false,
+            || self.0.add(set, member, ends, now, most),
+        )
+    }
+
+    fn discard(&self, set: &Key, member: &[u8]) -> Result<(), StoreError> {
+        counted(Action::Remove, |()| false, || self.0.discard(set, member))
+    }
+
+    fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
+        counted(Action::Get, Vec::is_empty, || self.0.take(set))
+    }
+
+    fn has_members(&self, set: &Key) -> Result<bool, StoreError> {
+        counted(Action::Get, |has| !has, || self.0.has_members(set))
     }
 }

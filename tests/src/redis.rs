@@ -38,6 +38,28 @@ impl Redis {
 
     #[track_caller]
     pub(crate) fn entries(&mut self) -> Vec<Entry> {
+        self.all(false)
+    }
+
+    /// The sorted sets; the value of each is that of all its members.
+    #[track_caller]
+    pub(crate) fn sets(&mut self) -> Vec<Entry> {
+        self.all(true)
+    }
+
+    fn members(&mut self, key: &[u8]) -> Reply {
+        let Reply::List(members) = self.ask(&[b"ZRANGE", key, b"0", b"-1"]) else {
+            panic!("redis does not list a set");
+        };
+        let bytes = members.into_iter().filter_map(|member| match member {
+            Reply::Bytes(bytes) => bytes,
+            _ => None,
+        });
+        Reply::Bytes(Some(bytes.flatten().collect()))
+    }
+
+    #[track_caller]
+    fn all(&mut self, sets: bool) -> Vec<Entry> {
         let Reply::List(keys) = self.ask(&[b"KEYS", b"*"]) else {
             panic!("redis does not list its keys");
         };
@@ -47,7 +69,15 @@ impl Redis {
         });
         let mut entries = Vec::new();
         for key in keys.collect::<Vec<_>>() {
-            let (value, left) = (self.ask(&[b"GET", &key]), self.ask(&[b"PTTL", &key]));
+            let is_set = matches!(self.ask(&[b"TYPE", &key]), Reply::Text(kind) if kind == "zset");
+            if is_set != sets {
+                continue;
+            }
+            let value = match is_set {
+                true => self.members(&key),
+                false => self.ask(&[b"GET", &key]),
+            };
+            let left = self.ask(&[b"PTTL", &key]);
             match (value, left) {
                 (Reply::Bytes(Some(value)), Reply::Number(left)) => entries.push(Entry {
                     key,

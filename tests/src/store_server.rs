@@ -150,6 +150,15 @@ impl StoreServer {
         entries
     }
 
+    /// The sets of Redis beside its entries; the value of each is that of all its members.
+    #[track_caller]
+    pub fn sets(&self) -> Vec<Entry> {
+        match self.kind {
+            StoreKind::Redis => Redis::connect(self.address()).sets(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Replaces the value of a key, as an attacker with access to the server could.
     #[track_caller]
     pub fn put(&self, key: &[u8], value: &[u8]) {

@@ -5,6 +5,7 @@
 //! by the first one after it broke. Nothing here starts a thread: the connections belong to the runtime that the caller
 //! names.
 
+mod atomic;
 mod connection;
 mod settings;
 mod stream;
@@ -14,7 +15,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use oxd_core::base::{Key, Locks, Seconds, Store, StoreError, wall};
+use oxd_core::base::{Atomic, Key, Seconds, Store, StoreError, wall};
 use oxd_core::config::store::{StoreAddress, StoreSettings, StoreTimeouts};
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
@@ -27,13 +28,6 @@ use settings::Settings;
 
 /// How long no operation but one is tried after a server was away, in milliseconds.
 const REST_MS: u64 = 100;
-/// Writes the name of a holder where there is none, and says whether the entry now has it. That it may be sent twice, it
-/// also counts if it was there.
-const LOCK: &str = "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) or \
-                    redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end return 0";
-/// Removes an entry with this name.
-const UNLOCK: &str =
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 /// The longest value, in bytes: as with httpd's own stores.
 const LONGEST: usize = 128 * 1024;
 
@@ -169,22 +163,27 @@ impl RedisStore {
         }
     }
 
-    /// A script over one entry. It is sent whole, as it is short and seldom needed.
-    fn script(&self, text: &str, key: &Key, argument: &[u8]) -> Cmd {
-        let mut command = Cmd::new();
-        command
-            .arg("EVAL")
-            .arg(text)
-            .arg(1)
-            .arg(self.key(key))
-            .arg(argument);
-        command
+    /// The name of an entry. Entries with the same first half share a slot of a cluster.
+    fn key(&self, key: &Key) -> String {
+        let (group, own) = key.split_at(16);
+        let mut text = String::with_capacity(self.prefix().len() + 46);
+        text.push_str(self.prefix());
+        text.push('{');
+        base64_simd::URL_SAFE_NO_PAD.encode_append(group, &mut text);
+        text.push('}');
+        base64_simd::URL_SAFE_NO_PAD.encode_append(own, &mut text);
+        text
     }
 
-    fn key(&self, key: &Key) -> String {
-        let mut text = self.connections.settings.prefix.clone();
-        base64_simd::URL_SAFE_NO_PAD.encode_append(key, &mut text);
-        text
+    fn is_short(&self, value: &[u8]) -> Result<(), StoreError> {
+        if value.len() <= LONGEST {
+            return Ok(());
+        }
+        Err(StoreError::TooLarge(format!(
+            "OxdSessionStore {}: {} bytes are too many",
+            self.address(),
+            value.len()
+        )))
     }
 }
 
@@ -219,14 +218,7 @@ impl Store for RedisStore {
     }
 
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
-        if value.len() > LONGEST {
-            let why = format!(
-                "OxdSessionStore {}: {} bytes are too many",
-                self.connections.settings.address,
-                value.len()
-            );
-            return Err(StoreError::TooLarge(why));
-        }
+        self.is_short(value)?;
         let mut command = Cmd::new();
         command.arg("SET").arg(self.key(key)).arg(value);
         command.arg("EX").arg(seconds_until(until));
@@ -241,18 +233,7 @@ impl Store for RedisStore {
         true
     }
 
-    fn locks(&self) -> Option<&dyn Locks> {
+    fn atomic(&self) -> Option<&dyn Atomic> {
         Some(self)
-    }
-}
-
-impl Locks for RedisStore {
-    fn lock(&self, key: &Key, name: &[u8], until: Seconds) -> Result<bool, StoreError> {
-        let mut command = self.script(LOCK, key, name);
-        self.run(command.arg(seconds_until(until)))
-    }
-
-    fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError> {
-        self.run(&self.script(UNLOCK, key, name))
     }
 }

@@ -25,7 +25,7 @@ fn works(url: &str, more: &str) {
 fn a_user_with_no_more_rights_than_the_documented_ones() {
     let node = RedisNode::start(
         "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +getrange \
-         +set +del +eval +xadd +xread +xtrim",
+         +set +del +eval +exists +zadd +zrange +zrem +zremrangebyrank +zremrangebyscore +expire +xadd +xread +xtrim",
     );
     let url = format!("redis://{}", node.address());
     works(&url, "OxdStoreUser mod_oxd\nOxdStorePassword hunter2-secret");

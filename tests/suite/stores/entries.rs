@@ -156,6 +156,7 @@ mod in_servers {
             let before = server.entries();
             let (browser, other) = (site.signed_in(), site.signed_in());
             let mut entries = server.entries();
+            entries.extend(server.sets());
             entries.retain(|entry| before.iter().all(|old| old.key != entry.key));
             assert!(entries.len() >= 2, "{entries:?}");
             for entry in &entries {
@@ -165,6 +166,7 @@ mod in_servers {
             // A session that has ended is gone.
             browser.get(site.url("/oxd/logoutme")).expect(303);
             other.get(site.url("/oxd/logoutme")).expect(303);
+            assert!(server.sets().is_empty(), "of sessions that have ended");
             for entry in server.entries() {
                 let same = |old: &&oxd_tests::Entry| old.key == entry.key && old.value == entry.value;
                 assert!(entries.iter().find(same).is_none(), "{entry:?} is still there");
@@ -288,7 +290,8 @@ fn nothing_readable_is_in_the_store(store: Store) {
 fn content(site: &TestSite, store: &Store) -> Vec<u8> {
     match store.kind() {
         StoreKind::Redis | StoreKind::RedisUrl | StoreKind::Memcache => {
-            let entries = store.server().entries();
+            let server = store.server();
+            let entries = [server.entries(), server.sets()].concat();
             entries
                 .into_iter()
                 .flat_map(|entry| [entry.key, entry.value].concat())

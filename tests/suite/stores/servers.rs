@@ -43,7 +43,7 @@ fn is_refused(site: &TestSite, why: &str) {
 #[test]
 fn a_user_with_no_more_rights_than_the_documented_ones() {
     let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +getrange +set +del +eval",
+        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +getrange +set +del +eval +exists +zadd +zrange +zrem +zremrangebyrank +zremrangebyscore +expire",
     );
     let url = format!("redis://{}", node.address());
     let with = |password: &str| format!("OxdStoreUser mod_oxd\nOxdStorePassword {password}");

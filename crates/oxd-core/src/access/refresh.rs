@@ -205,7 +205,7 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
             Ok(Refresh::Unchanged)
         };
     };
-    match session::publish(ctx, &record) {
+    match session::publish(ctx, session.record.version, &record) {
         Ok(Some(lines)) => Ok(Refresh::Changed(record, lines)),
         Ok(None) => Ok(Refresh::Ended),
         // The new tokens are good for this request at least; the old session stays as it is.

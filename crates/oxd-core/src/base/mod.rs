@@ -27,4 +27,4 @@ pub use reference::Reference;
 pub use secret::Secret;
 pub(crate) use signal::Signal;
 pub use site::SiteId;
-pub use store::{Key, Locks, Revocations, Store, StoreError};
+pub use store::{Atomic, Key, Member, Replaced, Revocations, Store, StoreError};

@@ -6,7 +6,8 @@ use std::fmt;
 use super::clock::Seconds;
 use super::crypto::KeyRing;
 
-/// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them.
+/// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them. Entries that belong
+/// together have the first 16 in common, so that a cluster keeps them on one node.
 pub type Key = [u8; 32];
 
 /// The failure of a store.
@@ -38,8 +39,8 @@ pub trait Store: Sync + fmt::Debug {
     fn remove(&self, key: &Key) -> Result<(), StoreError>;
     /// Whether other machines may use it too.
     fn is_shared(&self) -> bool;
-    /// Its locks; `None` where it cannot compare and set.
-    fn locks(&self) -> Option<&dyn Locks> {
+    /// What it can do in one step; `None` where it knows only the operations above.
+    fn atomic(&self) -> Option<&dyn Atomic> {
         None
     }
 }
@@ -54,11 +55,53 @@ pub trait Revocations: Sync + fmt::Debug {
     fn facts(&self) -> &dyn Store;
 }
 
-/// Locks that all machines of a store respect.
-pub trait Locks: Sync {
+/// What became of a record that was to replace another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// It has.
+    Done,
+    /// Another version is there, or none.
+    Changed,
+    /// The session has ended.
+    Ended,
+}
+
+/// A member of a set, with the time at which it ends.
+pub type Member = (Vec<u8>, Seconds);
+
+/// Changes that happen whole or not at all, whatever other machines do at the same time, each with one question to the
+/// store. Keys of one change begin with the same 16 bytes ([`Key`]).
+pub trait Atomic: Sync {
     /// Takes a lock for the holder with this name, unless another one has it; whether it did. It ends by itself at the
     /// latest then.
     fn lock(&self, key: &Key, name: &[u8], until: Seconds) -> Result<bool, StoreError>;
     /// Returns the lock of the holder with this name, and no other's.
     fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError>;
+    /// Puts an entry in place of one that begins with `known`, unless there is an entry under `end`.
+    fn replace(
+        &self,
+        key: &Key,
+        known: &[u8],
+        value: &[u8],
+        until: Seconds,
+        end: &Key,
+    ) -> Result<Replaced, StoreError>;
+    /// Puts an entry and takes others away.
+    fn bury(&self, key: &Key, value: &[u8], until: Seconds, gone: &[Key]) -> Result<(), StoreError>;
+    /// Adds a member to a set, which has at most so many: those that end first are dropped, as are those that have ended.
+    /// Returns all members.
+    fn add(
+        &self,
+        set: &Key,
+        member: &[u8],
+        ends: Seconds,
+        now: Seconds,
+        most: usize,
+    ) -> Result<Vec<Member>, StoreError>;
+    /// Takes a member out of a set.
+    fn discard(&self, set: &Key, member: &[u8]) -> Result<(), StoreError>;
+    /// The members of a set, which is gone then.
+    fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError>;
+    /// Whether a set has members.
+    fn has_members(&self, set: &Key) -> Result<bool, StoreError>;
 }

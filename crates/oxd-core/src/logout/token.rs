@@ -118,7 +118,7 @@ fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failur
     Ok(())
 }
 
-/// Whether this site's users come from the issuer: the configured one, or one of an earlier login at any machine.
+/// Whether this site's users come from the issuer: the configured one, or one of an earlier login.
 fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> Result<bool, Failure> {
     let plain = |url: &str| {
         let url = url

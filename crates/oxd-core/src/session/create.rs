@@ -188,25 +188,25 @@ fn write(
         end_earlier()?;
         return Ok(lines);
     };
-    entries.put(env.host, key, &bytes, record.ends)?;
+    entries.put_record(env.host, key, record, &bytes)?;
     end_earlier()?;
-    for oldest in index::add(env, entries, key, record)? {
+    for (oldest, ends) in index::add(env, entries, key, record)? {
         env.stats.ended(End::Limit);
         env.log(Level::Info, || {
             let most = env.settings.session.max.unwrap_or_default();
             format!("a user's oldest session ends: OxdSessionMax {most}")
         });
-        revoke::end_entry(env, entries, &oldest.key, oldest.ends)?;
+        revoke::end_entry(env, entries, &oldest, ends)?;
     }
     Ok(cookies::of_identifier(env, identifier))
 }
 
-/// Records the provider's session and the issuer, for later logout notices of the provider: on this machine, and for the
-/// others, which the notice may come to.
+/// Records the provider's session and the issuer, for later logout notices of the provider: on this machine, and with
+/// `OxdRevocations` for the others, which the notice may come to. A store has the list of its sessions.
 fn remember(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionRecord<'_>) {
     let know_everywhere = |mark: Mark, until: Seconds| {
         env.memory.know(mark, env.now, until);
-        if let Some(facts) = env.facts()
+        if let Some(facts) = env.facts().filter(|_| env.entries().is_none())
             && let Err(failure) = facts.put_time(env.host, &TimeKey::known(env.site, mark), env.now, until)
         {
             env.log(Level::Warning, || {
@@ -218,11 +218,7 @@ fn remember(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionR
         }
     };
     if let Some(sid) = Mark::stored(record.marks.sid) {
-        match env.entries() {
-            // A store has the list of its sessions.
-            Some(_) => env.memory.know(sid, env.now, record.ends),
-            None => know_everywhere(sid, record.ends),
-        }
+        know_everywhere(sid, record.ends);
     }
     if let Some(issuer) = claim_text(claims, "iss") {
         let mark = Mark::of_issuer(env.site, issuer);

@@ -1,7 +1,7 @@
 //! Which sessions in a store belong together: all of a user, all that came from one session at the provider.
 //!
-//! httpd's stores know neither lists nor comparisons, so that a list is read, changed and written under a lease of this
-//! machine. Two machines that change one at the same moment may lose an element: then the session still learns from the
+//! Redis keeps them in sorted sets, which it changes in one step. httpd's stores know neither lists nor comparisons: there
+//! a list is read, changed and written under a lease of this machine. Two machines that change one at the same moment may lose an element: then the session still learns from the
 //! mark beside the list that it is over ([`super::update`]), only a few seconds later.
 
 use std::thread;
@@ -11,7 +11,7 @@ use super::env::SessionEnv;
 use super::open::last_use;
 use super::record::SessionRecord;
 use super::store::{Entries, Kind};
-use crate::base::{Failure, Key, LeBytes as _, Seconds, wall};
+use crate::base::{Atomic, Failure, Key, LeBytes as _, Member, Millis, Seconds, wall};
 use crate::shm::{Lease, Mark};
 
 /// The most sessions in a list; the oldest are removed first.
@@ -25,12 +25,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const LEASED_FOR: Seconds = Seconds(10);
 
 /// One session of a list.
-pub(super) struct Element {
+struct Element {
     /// The key of its entry.
-    pub key: Key,
+    key: Key,
     issued: Seconds,
     /// When it ends.
-    pub ends: Seconds,
+    ends: Seconds,
 }
 
 fn read(bytes: &[u8]) -> Vec<Element> {
@@ -45,6 +45,38 @@ fn read(bytes: &[u8]) -> Vec<Element> {
             })
         })
         .collect()
+}
+
+/// A session of a set: its key, and the moment at which it began.
+#[derive(Clone, Copy)]
+struct Listed {
+    key: Key,
+    began: Millis,
+}
+
+impl Listed {
+    fn of(key: &Key, record: &SessionRecord<'_>) -> Self {
+        Self {
+            key: *key,
+            began: record.began,
+        }
+    }
+
+    /// The member of the set: always the same bytes for a session.
+    fn member(&self) -> Vec<u8> {
+        let mut bytes = self.key.to_vec();
+        bytes.extend_from_slice(&self.began.to_le_bytes());
+        bytes
+    }
+
+    fn read((bytes, ends): Member) -> Option<(Self, Seconds)> {
+        let (key, began) = bytes.split_at_checked(size_of::<Key>())?;
+        let listed = Self {
+            key: key.try_into().ok()?,
+            began: Millis::from_le_bytes(began.try_into().ok()?),
+        };
+        Some((listed, ends))
+    }
 }
 
 fn write(elements: &[Element]) -> Vec<u8> {
@@ -92,13 +124,19 @@ fn change(
     }
 }
 
+/// A session that is too many: its key, and when it would have ended.
+pub(super) type Surplus = (Key, Seconds);
+
 /// Puts a new session into the lists of its marks; answers those of its user that are too many (`OxdSessionMax`).
 pub(super) fn add(
     env: &SessionEnv<'_>,
     entries: &Entries<'_>,
     key: &Key,
     record: &SessionRecord<'_>,
-) -> Result<Vec<Element>, Failure> {
+) -> Result<Vec<Surplus>, Failure> {
+    if let Some(atomic) = entries.store.atomic() {
+        return add_to_sets(env, entries, atomic, key, record);
+    }
     let element = || Element {
         key: *key,
         issued: record.issued,
@@ -111,7 +149,7 @@ pub(super) fn add(
         return Ok(Vec::new());
     };
     let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
-    let mut surplus = Vec::new();
+    let mut surplus: Vec<Element> = Vec::new();
     change(env, entries, mark, |list| {
         if list.len() >= most {
             list.retain(|other| lives(env, entries, &other.key));
@@ -120,12 +158,58 @@ pub(super) fn add(
         }
         list.push(element());
     })?;
-    Ok(surplus)
+    let ended = surplus.into_iter();
+    Ok(ended.map(|element| (element.key, element.ends)).collect())
+}
+
+/// The same with sets of the store.
+fn add_to_sets(
+    env: &SessionEnv<'_>,
+    entries: &Entries<'_>,
+    atomic: &dyn Atomic,
+    key: &Key,
+    record: &SessionRecord<'_>,
+) -> Result<Vec<Surplus>, Failure> {
+    let add = |mark: Mark| {
+        let set = Kind::Index.of_mark(entries.site, mark);
+        let member = Listed::of(key, record).member();
+        atomic.add(&set, &member, record.ends, env.now, MOST)
+    };
+    if let Some(mark) = Mark::stored(record.marks.sid) {
+        add(mark)?;
+    }
+    let Some(mark) = Mark::stored(record.marks.user) else {
+        return Ok(Vec::new());
+    };
+    let mut list: Vec<_> = add(mark)?.into_iter().filter_map(Listed::read).collect();
+    let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
+    if list.len() <= most {
+        return Ok(Vec::new());
+    }
+    list.retain(|(other, _)| other.key == *key || lives(env, entries, &other.key));
+    // The new one is the youngest, whatever the clocks of other machines say.
+    list.sort_by_key(|(other, _)| (other.key == *key, other.began));
+    let surplus: Vec<_> = list.drain(..list.len().saturating_sub(most)).collect();
+    let set = Kind::Index.of_mark(entries.site, mark);
+    for (listed, _) in &surplus {
+        atomic.discard(&set, &listed.member())?;
+    }
+    let ended = surplus.into_iter();
+    Ok(ended.map(|(listed, ends)| (listed.key, ends)).collect())
+}
+
+/// Whether any session has a mark.
+pub(super) fn is_listed(entries: &Entries<'_>, mark: Mark) -> Result<bool, Failure> {
+    let key = Kind::Index.of_mark(entries.site, mark);
+    Ok(match entries.store.atomic() {
+        Some(atomic) => atomic.has_members(&key)?,
+        None => entries.get(&key)?.is_some(),
+    })
 }
 
 /// Whether a listed session is still alive. A session that expires is not removed from the list.
 fn lives(env: &SessionEnv<'_>, entries: &Entries<'_>, key: &Key) -> bool {
-    match entries.get(key) {
+    match entries.record(key) {
         Ok(None) => false,
         Ok(Some(bytes)) => SessionRecord::read(&bytes)
             .is_some_and(|record| last_use(env, &record, b"").is_ok_and(|used| used.is_some())),
@@ -145,6 +229,11 @@ pub(super) fn remove(
         .into_iter()
         .filter_map(Mark::stored)
     {
+        if let Some(atomic) = entries.store.atomic() {
+            let set = Kind::Index.of_mark(entries.site, mark);
+            atomic.discard(&set, &Listed::of(key, record).member())?;
+            continue;
+        }
         change(env, entries, mark, |list| {
             list.retain(|element| element.key != *key)
         })?;
@@ -158,6 +247,11 @@ pub(super) fn take(
     entries: &Entries<'_>,
     mark: Mark,
 ) -> Result<Vec<(Key, Seconds)>, Failure> {
+    if let Some(atomic) = entries.store.atomic() {
+        let members = atomic.take(&Kind::Index.of_mark(entries.site, mark))?;
+        let listed = members.into_iter().filter_map(Listed::read);
+        return Ok(listed.map(|(listed, ends)| (listed.key, ends)).collect());
+    }
     let mut taken = Vec::new();
     change(env, entries, mark, |list| {
         taken = list

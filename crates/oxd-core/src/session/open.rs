@@ -116,7 +116,7 @@ fn look<'b>(
             if env.memory.knows(Mark::of_entry(&key), env.now) {
                 continue;
             }
-            if let Some(bytes) = entries.get_into(&key, &buffer)?
+            if let Some(bytes) = entries.record_into(&key, &buffer)?
                 && let Some(opened) = alive(bytes)?
             {
                 return Ok(Some(opened));

@@ -8,7 +8,7 @@ use super::feed;
 use super::index;
 use super::open::{Opened, began, entries_of, has_ended, key_of, with_own};
 use super::record::SessionRecord;
-use super::store::{Entries, Kind, TimeKey};
+use super::store::{Entries, TimeKey};
 use crate::base::{Failure, Key, Level, Millis, Seconds};
 use crate::http::cookie;
 use crate::shm::Mark;
@@ -137,31 +137,25 @@ pub(super) fn end_entry(
     until: Seconds,
 ) -> Result<(), Failure> {
     bury_here(env, key, until);
-    let now = env.now;
-    // Revocation writes its tombstone before deleting the entry: a concurrent write sees the tombstone, or its entry is
-    // deleted.
-    let tombstone = TimeKey::tombstone(key);
-    entries.put_time(
-        env.host,
-        &tombstone,
-        now,
-        until.min(now.saturating_add(TOMBSTONE_STANDS)),
-    )?;
-    entries.remove(key)?;
-    Ok(entries.remove(TimeKey::seen(key).key())?)
+    let stands = env.now.saturating_add(TOMBSTONE_STANDS);
+    entries.bury(env.host, key, env.now, until.min(stands))
 }
 
 /// Whether a session was ended while it was being written.
 pub(super) fn is_buried(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Result<bool, Failure> {
-    let now = env.now;
-    if has_ended(env, record) {
+    if is_buried_here(env, record) {
         return Ok(true);
     }
     match (env.entries(), key_of(record)) {
-        (Some(entries), Some(key)) => Ok(env.memory.knows(Mark::of_entry(&key), now)
-            || entries.get_time(&TimeKey::tombstone(&key))?.is_some()),
+        (Some(entries), Some(key)) => Ok(entries.get_time(&TimeKey::tombstone(&key))?.is_some()),
         _ => Ok(false),
     }
+}
+
+/// Whether this machine knows that a session was ended while it was being written.
+pub(super) fn is_buried_here(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> bool {
+    has_ended(env, record)
+        || key_of(record).is_some_and(|key| env.memory.knows(Mark::of_entry(&key), env.now))
 }
 
 /// Ends all sessions with a mark that began until now.
@@ -185,7 +179,7 @@ pub(crate) fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure
         return Ok(true);
     }
     if let Some(entries) = env.entries() {
-        return Ok(entries.get(&Kind::Index.of_mark(entries.site, mark))?.is_some());
+        return index::is_listed(&entries, mark);
     }
     is_noted(env, mark)
 }
@@ -223,10 +217,10 @@ fn first_time_in(
     until: Seconds,
 ) -> Result<bool, Failure> {
     let key = TimeKey::used(entries.site, mark);
-    if let Some(locks) = entries.store.locks() {
+    if let Some(atomic) = entries.store.atomic() {
         let mut name = [0; 16];
         env.host.fill(&mut name)?;
-        return Ok(locks.lock(key.key(), &name, until)?);
+        return Ok(atomic.lock(key.key(), &name, until)?);
     }
     if entries.get(key.key())?.is_some() {
         return Ok(false);

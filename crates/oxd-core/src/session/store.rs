@@ -5,9 +5,10 @@
 
 use std::marker::PhantomData;
 
+use super::record::SessionRecord;
 use crate::base::{
-    Failure, Key, KeyRing, LeBytes, Millis, OVERHEAD, Purpose, Random, Seconds, SiteId, Store, StoreError,
-    sha256, sha256_of,
+    Failure, Key, KeyRing, LeBytes, Millis, OVERHEAD, Purpose, Random, Replaced, Seconds, SiteId, Store,
+    StoreError, sha256, sha256_of,
 };
 use crate::shm::Mark;
 
@@ -67,7 +68,9 @@ impl Kind {
 
     /// The key of an entry beside a session.
     pub(super) fn beside(self, session: &Key) -> Key {
-        sha256_of(&[self.label(), session])
+        let mut key = sha256_of(&[self.label(), session]);
+        key[..16].copy_from_slice(&session[..16]);
+        key
     }
 
     /// The key of something that belongs to a mark.
@@ -171,6 +174,108 @@ impl Entries<'_> {
     pub fn get_time<T: LeBytes>(&self, key: &TimeKey<T>) -> Result<Option<T>, StoreError> {
         let bytes = self.get(&key.key)?;
         Ok(bytes.and_then(|b| b.try_into().ok()).map(T::from_le_bytes))
+    }
+
+    /// The record of a session, opened in the caller's buffer.
+    pub(super) fn record_into<'b>(
+        &self,
+        key: &Key,
+        buffer: impl FnOnce(usize) -> &'b mut [u8],
+    ) -> Result<Option<&'b mut [u8]>, StoreError> {
+        let stored = self.store.get(key)?;
+        let before = self.version_bytes();
+        let sealed = stored.as_deref().and_then(|stored| stored.get(before..));
+        let Some(sealed) = sealed.filter(|sealed| sealed.len() >= OVERHEAD) else {
+            return Ok(None);
+        };
+        let buffer = buffer(sealed.len());
+        let version = stored.as_deref().map_or(&b""[..], |stored| &stored[..before]);
+        let aad = [&self.aad(key), version].concat();
+        Ok(self.keys.open_bytes(Purpose::Entry, &aad, sealed, buffer))
+    }
+
+    /// The record of a session in memory of its own.
+    pub(super) fn record(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut buffer = Vec::new();
+        let found = self.record_into(key, |len| {
+            buffer.resize(len, 0);
+            &mut buffer
+        })?;
+        Ok(found.map(|text| text.to_vec()))
+    }
+
+    /// Puts the record of a new session.
+    pub(super) fn put_record(
+        &self,
+        random: &dyn Random,
+        key: &Key,
+        record: &SessionRecord<'_>,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        let stored = self.stored(random, key, record.version, bytes)?;
+        Ok(self.store.put(key, &stored, record.ends)?)
+    }
+
+    /// Puts a record in place of the version that was read, unless the session has ended.
+    pub(super) fn replace_record(
+        &self,
+        random: &dyn Random,
+        key: &Key,
+        read: u64,
+        record: &SessionRecord<'_>,
+        bytes: &[u8],
+    ) -> Result<Replaced, Failure> {
+        let stored = self.stored(random, key, record.version, bytes)?;
+        let tombstone = TimeKey::tombstone(key);
+        if let Some(atomic) = self.store.atomic() {
+            let known = read.to_le_bytes();
+            return Ok(atomic.replace(key, &known, &stored, record.ends, &tombstone.key)?);
+        }
+        self.store.put(key, &stored, record.ends)?;
+        // Revocation writes its tombstone before deleting: either it sees our write, or we see the tombstone.
+        if self.get_time(&tombstone)?.is_some() {
+            self.remove(key)?;
+            return Ok(Replaced::Ended);
+        }
+        Ok(Replaced::Done)
+    }
+
+    /// Ends a session: writes its tombstone, and removes its record and its last use.
+    pub(super) fn bury(
+        &self,
+        random: &dyn Random,
+        key: &Key,
+        now: Seconds,
+        until: Seconds,
+    ) -> Result<(), Failure> {
+        let (tombstone, seen) = (TimeKey::tombstone(key), TimeKey::seen(key));
+        if let Some(atomic) = self.store.atomic() {
+            let text = now.to_le_bytes();
+            let sealed = self
+                .keys
+                .seal_bytes(random, Purpose::Entry, &self.aad(&tombstone.key), &text)?;
+            return Ok(atomic.bury(&tombstone.key, &sealed, until, &[*key, seen.key])?);
+        }
+        // A concurrent write of the record sees the tombstone, or its entry is deleted.
+        self.put_time(random, &tombstone, now, until)?;
+        self.remove(key)?;
+        Ok(self.remove(&seen.key)?)
+    }
+
+    /// The bytes before a sealed record: its version, where the store can compare it.
+    fn version_bytes(&self) -> usize {
+        match self.store.atomic() {
+            Some(_) => size_of::<u64>(),
+            None => 0,
+        }
+    }
+
+    fn stored(&self, random: &dyn Random, key: &Key, version: u64, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut stored = version.to_le_bytes()[..self.version_bytes()].to_vec();
+        let aad = [&self.aad(key), stored.as_slice()].concat();
+        let sealed = self.keys.seal_bytes(random, Purpose::Entry, &aad, bytes)?;
+        stored.extend(sealed);
+        Ok(stored)
     }
 
     /// Puts an entry.

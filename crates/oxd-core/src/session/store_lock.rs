@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::env::SessionEnv;
 use super::open::{Opened, key_of};
 use super::store::{Entries, Kind};
-use crate::base::{Failure, Key, Locks, Seconds, wall};
+use crate::base::{Atomic, Failure, Key, Seconds, wall};
 
 /// Longer than any write that began before ours was to be read.
 const SETTLES_IN: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ enum Held<'a> {
     /// No other machine can refresh.
     Alone,
     /// A lock of the store.
-    Lock(&'a dyn Locks, Key, Name),
+    Lock(&'a dyn Atomic, Key, Name),
     /// Fischer's algorithm, in this entry.
     Entry(Entries<'a>, Key),
 }
@@ -43,9 +43,9 @@ impl<'a> StoreLock<'a> {
         let mut name = Name::default();
         env.host.fill(&mut name)?;
         let until = wall().saturating_add(STANDS);
-        if let Some(locks) = entries.store.locks() {
-            let is_ours = locks.lock(&lock, &name, until)?;
-            return Ok(is_ours.then(|| Self(Held::Lock(locks, lock, name))));
+        if let Some(atomic) = entries.store.atomic() {
+            let is_ours = atomic.lock(&lock, &name, until)?;
+            return Ok(is_ours.then(|| Self(Held::Lock(atomic, lock, name))));
         }
         if entries.get(&lock)?.is_some() {
             return Ok(None);
@@ -63,7 +63,7 @@ impl Drop for StoreLock<'_> {
         // What stays there runs out by itself.
         match &self.0 {
             Held::Alone => {}
-            Held::Lock(locks, key, name) => drop(locks.unlock(key, name)),
+            Held::Lock(atomic, key, name) => drop(atomic.unlock(key, name)),
             Held::Entry(entries, key) => drop(entries.remove(key)),
         }
     }

@@ -26,7 +26,7 @@ fn is_signed_in(browser: &Browser<'_>) -> bool {
 }
 
 #[test]
-fn the_cookie_is_an_identifier_and_the_store_shows_nothing() {
+pub(super) fn the_cookie_is_an_identifier_and_the_store_shows_nothing() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser = browser(&file, Some(&store), memory());
     browser.log_in("/app");
@@ -56,7 +56,7 @@ fn the_cookie_is_an_identifier_and_the_store_shows_nothing() {
 }
 
 #[test]
-fn an_entry_copied_to_another_key_is_rejected() {
+pub(super) fn an_entry_copied_to_another_key_is_rejected() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut alice = browser(&file, Some(&store), memory());
     let mut bob = browser(&file, Some(&store), memory());
@@ -69,7 +69,7 @@ fn an_entry_copied_to_another_key_is_rejected() {
 }
 
 #[test]
-fn hostile_identifiers_never_reach_the_store() {
+pub(super) fn hostile_identifiers_never_reach_the_store() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser = browser(&file, Some(&store), memory());
     for value in [
@@ -87,7 +87,7 @@ fn hostile_identifiers_never_reach_the_store() {
 }
 
 #[test]
-fn a_request_reads_once_and_writes_only_now_and_then() {
+pub(super) fn a_request_reads_once_and_writes_only_now_and_then() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser = browser(&file, Some(&store), memory());
     browser.log_in("/app");
@@ -103,7 +103,7 @@ fn a_request_reads_once_and_writes_only_now_and_then() {
 }
 
 #[test]
-fn use_renews_the_idle_time_on_every_machine_and_not_the_lifetime() {
+pub(super) fn use_renews_the_idle_time_on_every_machine_and_not_the_lifetime() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut here = browser(&file, Some(&store), memory());
     here.settings.session_idle = Some(Seconds(100));
@@ -127,7 +127,7 @@ fn use_renews_the_idle_time_on_every_machine_and_not_the_lifetime() {
 }
 
 #[test]
-fn a_store_that_is_down_lets_nobody_in_and_ends_nothing() {
+pub(super) fn a_store_that_is_down_lets_nobody_in_and_ends_nothing() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser = browser(&file, Some(&store), memory());
     browser.log_in("/app");
@@ -149,7 +149,7 @@ fn a_store_that_is_down_lets_nobody_in_and_ends_nothing() {
 }
 
 #[test]
-fn a_session_too_large_for_the_store_gives_an_error_page() {
+pub(super) fn a_session_too_large_for_the_store_gives_an_error_page() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser = browser(&file, Some(&store), memory());
     browser.oxd.user_info = json!({"sub": "alice", "blob": "x".repeat(9_000)});
@@ -159,7 +159,7 @@ fn a_session_too_large_for_the_store_gives_an_error_page() {
 }
 
 #[test]
-fn a_logout_reaches_copies_and_other_machines() {
+pub(super) fn a_logout_reaches_copies_and_other_machines() {
     let file = site("s");
     for store in [None, Some(FakeStore::default())] {
         let mut browser_here = browser(&file, store.as_ref(), memory());
@@ -178,7 +178,7 @@ fn a_logout_reaches_copies_and_other_machines() {
 }
 
 #[test]
-fn a_logout_ends_the_session_although_oxd_and_the_store_are_down() {
+pub(super) fn a_logout_ends_the_session_although_oxd_and_the_store_are_down() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser = browser(&file, Some(&store), memory());
     browser.log_in("/app");
@@ -194,7 +194,7 @@ fn a_logout_ends_the_session_although_oxd_and_the_store_are_down() {
 }
 
 #[test]
-fn all_sessions_of_a_user_of_a_provider_session_or_of_everybody_end() {
+pub(super) fn all_sessions_of_a_user_of_a_provider_session_or_of_everybody_end() {
     let file = site("s");
     for store in [None, Some(FakeStore::default())] {
         for mark in [
@@ -223,7 +223,7 @@ fn all_sessions_of_a_user_of_a_provider_session_or_of_everybody_end() {
 }
 
 #[test]
-fn another_machine_ends_what_it_finds_marked_at_the_next_use() {
+pub(super) fn another_machine_ends_what_it_finds_marked_at_the_next_use() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut here = browser(&file, Some(&store), memory());
     let there = browser(&file, Some(&store), memory());
@@ -242,7 +242,7 @@ fn another_machine_ends_what_it_finds_marked_at_the_next_use() {
 }
 
 #[test]
-fn a_session_that_ends_while_it_is_written_does_not_come_back() {
+pub(super) fn a_session_that_ends_while_it_is_written_does_not_come_back() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut browser_here = browser(&file, Some(&store), memory());
     browser_here.log_in("/app");
@@ -256,13 +256,13 @@ fn a_session_that_ends_while_it_is_written_does_not_come_back() {
         let entries = ctx.entries().unwrap();
         revoke::end_entry(ctx, &entries, &key, NOW + 100).unwrap();
     });
-    let published = browser_here.look("/", |ctx| publish(ctx, &record).unwrap());
+    let published = browser_here.look("/", |ctx| publish(ctx, 0, &record).unwrap());
     assert_eq!(published, None);
     assert!(!store.entries.lock().unwrap().contains_key(&key));
 }
 
 #[test]
-fn the_oldest_of_too_many_sessions_ends_and_dead_ones_do_not_count() {
+pub(super) fn the_oldest_of_too_many_sessions_ends_and_dead_ones_do_not_count() {
     let (file, store) = (site("s"), FakeStore::default());
     let machine = memory();
     let mut browsers: Vec<_> = (0..4).map(|_| browser(&file, Some(&store), machine)).collect();
@@ -288,7 +288,7 @@ fn the_oldest_of_too_many_sessions_ends_and_dead_ones_do_not_count() {
 }
 
 #[test]
-fn a_copied_state_cookie_cannot_be_replayed() {
+pub(super) fn a_copied_state_cookie_cannot_be_replayed() {
     let file = site("s");
     let machine = memory();
     let mut victim = browser(&file, None, machine);
@@ -368,7 +368,7 @@ fn a_machine_that_loses_the_refresh_lock_leaves_it_to_the_winner() {
 fn a_lock_of_the_store_is_taken_at_once_and_returned_by_its_holder_alone() {
     let (file, store) = (site("s"), FakeStore::default());
     store.is_shared.store(true, Ordering::SeqCst);
-    store.has_locks.store(true, Ordering::SeqCst);
+    store.is_atomic.store(true, Ordering::SeqCst);
     let mut browser = browser(&file, Some(&store), memory());
     browser.log_in("/app");
     browser.look("/", |ctx| {

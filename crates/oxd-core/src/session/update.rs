@@ -5,7 +5,7 @@ use super::open::{Opened, began, key_of, marks_of};
 use super::record::SessionRecord;
 use super::store::TimeKey;
 use super::{cookies, revoke};
-use crate::base::{Failure, Purpose, Seconds};
+use crate::base::{Failure, Level, Purpose, Replaced, Seconds};
 use crate::shm::{About, Mark, Note};
 
 /// How long other requests that still carry the old cookie can find the new session.
@@ -36,20 +36,27 @@ pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option
     Ok(Some(cookies::of_other_domain(env)))
 }
 
-/// Saves a new record of a session, for a request that has the session's lease; answers its cookies, or `None` when the
-/// session has been ended meanwhile.
-pub fn publish(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>, Failure> {
+/// Saves a new record of a session in place of the version that was read, for a request that has the session's lease;
+/// answers its cookies, or `None` when the session has been ended meanwhile.
+pub fn publish(env: &SessionEnv<'_>, read: u64, bytes: &[u8]) -> Result<Option<Vec<String>>, Failure> {
     let Some(record) = SessionRecord::read(bytes) else {
         return Ok(None);
     };
     if let (Some(entries), Some(key)) = (env.entries(), key_of(&record)) {
-        entries.put(env.host, &key, bytes, record.ends)?;
-        // Revocation writes its tombstone before deleting: either it sees our write, or we see the tombstone.
-        if revoke::is_buried(env, &record)? {
-            entries.remove(&key)?;
+        if revoke::is_buried_here(env, &record) {
             return Ok(None);
         }
-        return Ok(Some(Vec::new()));
+        return match entries.replace_record(env.host, &key, read, &record, bytes)? {
+            Replaced::Done => Ok(Some(Vec::new())),
+            Replaced::Ended => Ok(None),
+            Replaced::Changed if entries.record(&key)?.is_none() => Ok(None),
+            Replaced::Changed => {
+                env.log(Level::Info, || {
+                    "another machine has refreshed this session meanwhile; its tokens stay".into()
+                });
+                Ok(Some(Vec::new()))
+            }
+        };
     }
     if revoke::is_buried(env, &record)? {
         return Ok(None);
@@ -105,7 +112,7 @@ fn note_aad(env: &SessionEnv<'_>, id: &[u8; 16]) -> Vec<u8> {
 pub fn newer(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<u8>>, Failure> {
     let record = &session.record;
     let found = match (env.entries(), key_of(record)) {
-        (Some(entries), Some(key)) => entries.get(&key)?,
+        (Some(entries), Some(key)) => entries.record(&key)?,
         _ => {
             let sealed = env
                 .memory

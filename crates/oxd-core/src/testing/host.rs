@@ -1,12 +1,13 @@
 //! A log, and a store in this process.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::base::{
-    Key, KeyRing, Level, Locks, NoRandomness, Random, Revocations, Seconds, Store, StoreError, SystemRandom,
+    Atomic, Key, KeyRing, Level, Member, NoRandomness, Random, Replaced, Revocations, Seconds, Store,
+    StoreError, SystemRandom,
 };
 use crate::config::Expression;
 use crate::config::store::{StoreSettings, Stores};
@@ -76,15 +77,39 @@ impl Revocations for FakeStream {
     }
 }
 
+thread_local! {
+    static NEW_STORES_ARE_ATOMIC: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Stores that the rest of a test makes can change several things in one step.
+pub(crate) fn new_stores_are_atomic() {
+    NEW_STORES_ARE_ATOMIC.set(true);
+}
+
+impl Default for FakeStore {
+    fn default() -> Self {
+        Self {
+            entries: Mutex::default(),
+            asked: AtomicUsize::default(),
+            is_down: AtomicBool::default(),
+            is_shared: AtomicBool::default(),
+            is_atomic: AtomicBool::new(NEW_STORES_ARE_ATOMIC.get()),
+            sets: Mutex::default(),
+            overwritten_with: Mutex::default(),
+        }
+    }
+}
+
 /// An in-process store that a test can make fail.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FakeStore {
     pub entries: Mutex<HashMap<Key, Vec<u8>>>,
     pub asked: AtomicUsize,
     pub is_down: AtomicBool,
     pub is_shared: AtomicBool,
-    /// Whether it has locks.
-    pub has_locks: AtomicBool,
+    /// Whether it can change several things in one step.
+    pub is_atomic: AtomicBool,
+    sets: Mutex<HashMap<Key, Vec<Member>>>,
     /// The value that another machine writes under the same key right after the next write.
     pub overwritten_with: Mutex<Option<Vec<u8>>>,
 }
@@ -122,14 +147,21 @@ impl Store for FakeStore {
         self.is_shared.load(Ordering::SeqCst)
     }
 
-    fn locks(&self) -> Option<&dyn Locks> {
-        self.has_locks
+    fn atomic(&self) -> Option<&dyn Atomic> {
+        self.is_atomic
             .load(Ordering::SeqCst)
-            .then_some(self as &dyn Locks)
+            .then_some(self as &dyn Atomic)
     }
 }
 
-impl Locks for FakeStore {
+impl FakeStore {
+    fn sets(&self) -> Result<MutexGuard<'_, HashMap<Key, Vec<Member>>>, StoreError> {
+        self.ask().map(drop)?;
+        Ok(self.sets.lock().unwrap())
+    }
+}
+
+impl Atomic for FakeStore {
     fn lock(&self, key: &Key, name: &[u8], _: Seconds) -> Result<bool, StoreError> {
         Ok(*self.ask()?.entry(*key).or_insert_with(|| name.to_vec()) == name)
     }
@@ -140,5 +172,64 @@ impl Locks for FakeStore {
             entries.remove(key);
         }
         Ok(())
+    }
+
+    fn replace(
+        &self,
+        key: &Key,
+        known: &[u8],
+        value: &[u8],
+        _: Seconds,
+        end: &Key,
+    ) -> Result<Replaced, StoreError> {
+        let mut entries = self.ask()?;
+        if entries.contains_key(end) {
+            return Ok(Replaced::Ended);
+        }
+        match entries.get_mut(key).filter(|old| old.starts_with(known)) {
+            Some(old) => *old = value.to_vec(),
+            None => return Ok(Replaced::Changed),
+        }
+        Ok(Replaced::Done)
+    }
+
+    fn bury(&self, key: &Key, value: &[u8], _: Seconds, gone: &[Key]) -> Result<(), StoreError> {
+        let mut entries = self.ask()?;
+        assert!(gone.iter().all(|other| other[..16] == key[..16]), "one slot");
+        entries.insert(*key, value.to_vec());
+        entries.retain(|key, _| !gone.contains(key));
+        Ok(())
+    }
+
+    fn add(
+        &self,
+        set: &Key,
+        member: &[u8],
+        ends: Seconds,
+        now: Seconds,
+        most: usize,
+    ) -> Result<Vec<Member>, StoreError> {
+        let mut sets = self.sets()?;
+        let list = sets.entry(*set).or_default();
+        list.retain(|(other, until)| other != member && *until > now);
+        list.push((member.to_vec(), ends));
+        list.sort_by_key(|(_, until)| *until);
+        list.drain(..list.len().saturating_sub(most));
+        Ok(list.clone())
+    }
+
+    fn discard(&self, set: &Key, member: &[u8]) -> Result<(), StoreError> {
+        if let Some(list) = self.sets()?.get_mut(set) {
+            list.retain(|(other, _)| other != member);
+        }
+        Ok(())
+    }
+
+    fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
+        Ok(self.sets()?.remove(set).unwrap_or_default())
+    }
+
+    fn has_members(&self, set: &Key) -> Result<bool, StoreError> {
+        Ok(self.sets()?.get(set).is_some_and(|list| !list.is_empty()))
     }
 }
