@@ -158,7 +158,7 @@ impl Settings {
         info
     }
 
-    fn address_of(&self, HostPort { host, port }: &HostPort) -> ConnectionAddr {
+    pub(crate) fn address_of(&self, HostPort { host, port }: &HostPort) -> ConnectionAddr {
         match self.address.tls {
             false => ConnectionAddr::Tcp(host.clone(), *port),
             true => ConnectionAddr::TcpTls {
@@ -174,7 +174,7 @@ impl Settings {
         Ok(address.into_connection_info()?.set_redis_settings(self.login()))
     }
 
-    async fn connect(&self) -> RedisResult<Connection> {
+    pub(crate) async fn connect(&self) -> RedisResult<Connection> {
         match &self.address.servers {
             Servers::One(host) => self.server(self.address_of(host)).await,
             Servers::Socket(path) => self.server(ConnectionAddr::Unix(path.clone())).await,

@@ -5,7 +5,9 @@
 //! by the first one after it broke. Nothing here starts a thread: the connections belong to the runtime that the caller
 //! names.
 
+mod commands;
 mod connection;
+pub mod probe;
 mod settings;
 mod tls;
 
@@ -18,6 +20,7 @@ use oxd_core::config::store::StoreSettings;
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
 
+pub use commands::{COMMANDS, Command, Need, Purpose, acl_line, needed};
 pub use tokio::runtime::Handle;
 
 use connection::Connections;
