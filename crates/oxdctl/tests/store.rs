@@ -64,6 +64,24 @@ fn a_user_with_just_the_documented_rights_is_well_and_one_with_fewer_is_told() {
     assert!(node.keys() <= 1);
 }
 
+/// What cannot be removed, nor be given an end, is not made.
+#[test]
+fn a_check_leaves_nothing_for_ever() {
+    let node = RedisNode::start("requirepass admin").with_password("admin");
+    run(
+        &node,
+        &format!("ACL SETUSER mod_oxd on >{PASSWORD} ~mod_oxd:* -@all +zadd +xadd"),
+    );
+    let report = Report::of(1, &url(&node), AS_MODULE);
+    let found = report.one("rights")["found"].as_str().unwrap();
+    assert!(found.contains("DEL, EVAL") && !found.contains("ZADD"), "{found}");
+    let revocations = [AS_MODULE, &["--revocations"]].concat();
+    let report = Report::of(1, &url(&node), &revocations);
+    let found = "may not run EXPIRE, XREAD, XTRIM";
+    report.has("rights", "failed", "rights_missing", found, "+xtrim");
+    assert_eq!(node.keys(), 0);
+}
+
 #[test]
 fn logins_that_fail_say_why() {
     let node = RedisNode::start("requirepass admin").with_password("admin");
@@ -124,8 +142,8 @@ fn servers_that_are_not_there_say_why() {
         "unixsocket",
     );
     let http = common::something_else(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    let report = Report::of(1, &format!("redis://{http}"), &[]);
-    assert_eq!(report.one("user")["status"], "failed", "{:#}", report.0);
+    let http = format!("redis://{http}");
+    Report::of(1, &http, &[]).has("user", "failed", "not_redis", "none of Redis's", "redis.conf");
 }
 
 #[test]
@@ -191,7 +209,7 @@ fn certificates_are_told_apart() {
     );
     // And the other way round.
     let report = Report::of(1, &format!("redis://localhost:{}", node.number()), &[]);
-    report.has("user", "failed", "connection_broken", "", "rediss://");
+    report.has("user", "failed", "is_tls", "speaks TLS", "rediss://");
 }
 
 #[test]
@@ -244,4 +262,19 @@ fn command_lines_that_cannot_be_used_are_refused() {
         check(args[0], &args[1..]).ended(2).says(&[said]);
     }
     check("rediss://host", &["--ca-file", "none.pem"]).ended(5);
+    let [one, other] = [(); 2].map(|()| {
+        let node = RedisNode::prepare();
+        node.certify(&Authority::new());
+        node
+    });
+    let file = |node: &RedisNode, name: &str| node.file(name).display().to_string();
+    let mixed = [
+        "--cert",
+        &file(&one, "cert.pem"),
+        "--key",
+        &file(&other, "key.pem"),
+    ];
+    check("rediss://host", &mixed)
+        .ended(5)
+        .says(&["it is not the key of the certificate"]);
 }

@@ -82,12 +82,23 @@ fn not_tls(whom: &str) -> Trouble {
     )
 }
 
+/// Whether a client certificate and a key, both in PEM, can be used together.
+///
+/// # Errors
+/// They cannot, for this reason.
+pub fn fit_together(certificates: &str, key: &str) -> Result<(), String> {
+    certified(certificates, key).map(|_| ())
+}
+
 fn certified(certificates: &str, key: &str) -> Result<CertifiedKey, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates.as_bytes()).collect();
     let chain = chain.map_err(|why| why.to_string())?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|why| why.to_string())?;
     let crypto = rustls::crypto::ring::default_provider();
-    CertifiedKey::from_der(chain, key, &crypto).map_err(|why| why.to_string())
+    CertifiedKey::from_der(chain, key, &crypto).map_err(|why| match why {
+        Error::InconsistentKeys(_) => "it is not the key of the certificate".to_owned(),
+        other => other.to_string(),
+    })
 }
 
 fn version(version: Option<ProtocolVersion>) -> &'static str {

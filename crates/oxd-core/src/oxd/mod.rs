@@ -31,7 +31,7 @@ pub use client::{Client, SiteClient};
 pub use command::{BadAnswer, Command};
 pub use commands::{Call, Oxd, Request};
 pub use error::Error;
-pub use handshake::{Handshake, shake_hands};
+pub use handshake::{Handshake, fit_together, shake_hands};
 pub use http::{Authorization, HttpTransport, Transport};
 pub use server::Server;
 pub use site::Site;

@@ -55,6 +55,8 @@ pub enum FailureKind {
     NoService,
     /// Too few sentinels agree (`NOQUORUM`).
     NoQuorum,
+    /// The answer is none of Redis's.
+    NotRedis,
     /// Something else.
     Other,
 }
@@ -98,6 +100,10 @@ impl From<RedisError> for Failure {
             (ErrorKind::MasterNameNotFoundBySentinel, None) => {
                 Self::new(FailureKind::NoService, error.to_string())
             }
+            (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, None) => Self::new(
+                FailureKind::NotRedis,
+                format!("the answer is none of Redis's: {error}"),
+            ),
             _ => Self::new(FailureKind::Other, error.to_string()),
         }
     }

@@ -6,6 +6,7 @@ use oxd_store::acl_line;
 use oxd_store::probe::{Failure, FailureKind};
 
 use super::{Ctx, Given};
+use crate::check::report::Verdict;
 use crate::screen::plain;
 
 /// Makes a change of users last.
@@ -141,7 +142,7 @@ pub fn of_failure(given: &Given, failure: &Failure) -> (&'static str, String) {
         ),
         Kind::Timeout => (
             "no_answer",
-            "see whether Redis hangs or runs a long command (SLOWLOG GET), or swaps",
+            "see whether Redis hangs, swaps or runs a long command (SLOWLOG GET), and whether it is Redis that listens there",
         ),
         Kind::Connection if asks_for_certificate(&failure.text) => (
             "tls_client_certificate",
@@ -154,23 +155,33 @@ pub fn of_failure(given: &Given, failure: &Failure) -> (&'static str, String) {
         ),
         Kind::Connection => (
             "connection_broken",
-            "see Redis's log: something else may listen there, or Redis speaks TLS on this port (then write rediss://)",
+            "see Redis's log: something else may listen there",
         ),
         Kind::UnknownCommand => (
             "command_unknown",
             "something else than Redis 5 or later listens there, or rename-command has renamed a command",
         ),
         Kind::Denied | Kind::KeyDenied => return ("rights_missing", grant(given)),
-        _ => (
+        Kind::NotRedis => (
             "not_redis",
-            "see whether it is Redis that listens there, and its log",
+            "something else than Redis listens there: see the port in redis.conf (6379 by default)",
         ),
+        _ => ("redis_error", "see Redis's log"),
     };
     (cause, advice.to_owned())
 }
 
+/// A port that wants TLS.
+pub fn is_tls() -> Verdict {
+    Verdict::fail(
+        "is_tls",
+        "what listens there speaks TLS, and nothing else",
+        "write rediss:// in place of redis:// (and +sentinel, +cluster), or name the port without TLS",
+    )
+}
+
 /// Whether the server asks for a certificate of the client.
-fn asks_for_certificate(text: &str) -> bool {
+pub fn asks_for_certificate(text: &str) -> bool {
     let alerts = [
         "certificaterequired",
         "certificate required",

@@ -197,7 +197,7 @@ pub fn replication(info: &Info, setup: Setup) -> Verdict {
             Setup::Failover => Verdict::warn(
                 "no_replica",
                 "the master has no replica: nobody takes its place when it fails",
-                "start one (replicaof), or see in its log why it is not connected",
+                "start one (replicaof; in a cluster redis-cli --cluster add-node), or see in its log why it is not connected",
             ),
         };
     }

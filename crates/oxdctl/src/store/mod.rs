@@ -16,6 +16,7 @@ use oxd_core::config::CaFile;
 use oxd_core::config::store::{
     BadAddress, PemFile, Servers, StoreAddress, StoreSettings, StoreTimeouts, URL_FORMS,
 };
+use oxd_core::oxd::fit_together;
 use oxd_store::Purpose;
 use oxd_store::probe::{Place, Probe};
 use tokio::runtime::{Builder, Runtime};
@@ -153,6 +154,12 @@ impl Given {
                 Problem::file("ca_file", path, format!("no PEM file with certificates: {why}"))
             })
         };
+        let certificate = args.cert.as_deref().map(pem).transpose()?;
+        let key = args.key.as_deref().map(pem).transpose()?;
+        if let (Some(certificate), Some(key)) = (&certificate, &key) {
+            fit_together(certificate.text.expose(), key.text.expose())
+                .map_err(|why| Problem::file("pem_file", Path::new(&key.path), why))?;
+        }
         let connect = args.connect_timeout.unwrap_or(args.timeout / 2);
         Ok(Self {
             address: args.url.clone(),
@@ -160,8 +167,8 @@ impl Given {
             password: secret("--password", &args.password)?,
             sentinel_password: secret("--sentinel-password", &args.sentinel_password)?,
             ca: args.ca_file.as_ref().map(ca).transpose()?,
-            certificate: args.cert.as_deref().map(pem).transpose()?,
-            key: args.key.as_deref().map(pem).transpose()?,
+            certificate,
+            key,
             prefix: args.prefix.clone(),
             timeouts: StoreTimeouts {
                 operation: args.timeout,

@@ -6,7 +6,7 @@ use oxd_core::config::store::Servers;
 use oxd_store::probe::{Failure, FailureKind, Ground, Info, Node, Place, Trials};
 
 use super::judge::{self, Setup};
-use super::{Ctx, advice, several};
+use super::{Ctx, advice, reach, several};
 use crate::check::report::{Report, Status, Verdict};
 use crate::screen::plain;
 
@@ -133,8 +133,13 @@ async fn user(ctx: &Ctx<'_>, target: &Target) -> (Option<Node>, Verdict) {
     let mut node = match enter(ctx, &target.place).await {
         Ok(node) => node,
         Err(failure) => {
-            let (cause, advice) = advice::of_failure(given, &failure);
-            let verdict = Verdict::fail(cause, refused(ctx, &failure), advice);
+            let breaks = failure.kind == FailureKind::Connection && !given.address.tls;
+            let verdict = if breaks && reach::speaks_tls(ctx, &target.place) {
+                advice::is_tls()
+            } else {
+                let (cause, advice) = advice::of_failure(given, &failure);
+                Verdict::fail(cause, refused(ctx, &failure), advice)
+            };
             return (None, as_far_as_it_is(target, verdict));
         }
     };

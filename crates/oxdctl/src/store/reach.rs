@@ -46,27 +46,14 @@ pub fn go(ctx: &Ctx<'_>, place: &Place) -> Result<Reached, Trouble> {
         }
     };
     let url = url_of(host)?;
-    let server = Server {
-        url: &url,
-        timeouts: Timeouts {
-            total: PATIENCE,
-            connect: PATIENCE,
-        },
-        verify: true,
-        ca: ctx.given.ca.as_ref(),
-        proxy: &Proxy::Direct,
-        max_calls: 1,
-    };
+    let server = server(ctx, &url);
     let _waiting = ctx.screen.progress(&format!("connecting {place}"));
     let addresses = route::resolve(&server)?;
     let (address, stream) = route::connect(&server, &addresses)?;
     let handshake = match ctx.given.address.tls {
         false => None,
         true => {
-            let limits = stream
-                .set_read_timeout(Some(PATIENCE))
-                .and_then(|()| stream.set_write_timeout(Some(PATIENCE)));
-            limits.map_err(|why| Trouble::new(Cause::NoConnection, why.to_string()))?;
+            bound(&stream).map_err(|why| Trouble::new(Cause::NoConnection, why.to_string()))?;
             let own = ctx.given.certificate.as_ref().zip(ctx.given.key.as_ref());
             let own = own.map(|(certificate, key)| (certificate.text.expose(), key.text.expose()));
             let shaken = shake_hands(&server, &SystemRoots::load().0, own, stream);
@@ -84,6 +71,46 @@ pub fn go(ctx: &Ctx<'_>, place: &Place) -> Result<Reached, Trouble> {
         address: Some(address),
         handshake,
     })
+}
+
+fn server<'a>(ctx: &'a Ctx<'_>, url: &'a Url) -> Server<'a> {
+    Server {
+        url,
+        timeouts: Timeouts {
+            total: PATIENCE,
+            connect: PATIENCE,
+        },
+        verify: true,
+        ca: ctx.given.ca.as_ref(),
+        proxy: &Proxy::Direct,
+        max_calls: 1,
+    }
+}
+
+fn bound(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))
+}
+
+/// Whether a server that ends connections speaks TLS.
+pub fn speaks_tls(ctx: &Ctx<'_>, place: &Place) -> bool {
+    let Place::Host(host) = place else { return false };
+    let ask = || -> Result<(), Trouble> {
+        let url = url_of(host)?;
+        let server = server(ctx, &url);
+        let (_, stream) = route::connect(&server, &route::resolve(&server)?)?;
+        bound(&stream).map_err(|why| Trouble::new(Cause::NoConnection, why.to_string()))?;
+        shake_hands(&server, &SystemRoots::none(), None, stream).map(|_| ())
+    };
+    // No certificate will do, but one is shown.
+    matches!(
+        ask(),
+        Ok(())
+            | Err(Trouble {
+                cause: Cause::UnknownAuthority,
+                ..
+            })
+    )
 }
 
 /// Whether Redis answers there without TLS.
