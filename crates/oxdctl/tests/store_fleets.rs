@@ -44,7 +44,7 @@ fn sentinels_name_the_master_and_its_replica() {
         ("address", "all 3 sentinels accept connections"),
         (
             "sentinel",
-            "with 1 replica; 3 sentinels, 2 have to agree on a failover",
+            "with 1 replica; 3 sentinels, a failover needs 2 of them",
         ),
         ("user", "logged in as mod_oxd (each of 2 servers)"),
         ("rights", "the user mod_oxd may run all 13 commands"),

@@ -43,7 +43,7 @@ pub fn of_trouble(ctx: &Ctx<'_>, trouble: &Trouble) -> String {
         }
         Cause::WrongName => "name the server as its certificate does, or give it a certificate with this name \
                              (subjectAltName); sentinels and clusters name servers by what replica-announce-ip, sentinel \
-                             resolve-hostnames and cluster-announce-hostname say"
+                             announce-hostnames and cluster-announce-hostname say"
             .to_owned(),
         Cause::Expired => format!("{}; if it should still be valid, set the clock of this machine", renew(ctx)),
         Cause::NotYetValid => {

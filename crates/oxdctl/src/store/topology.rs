@@ -130,7 +130,7 @@ fn watched(service: &str, views: &[(Place, Watch)], failures: &[(Place, Verdict)
     };
     let number = |hosts: &[HostPort]| counted(hosts.len(), "replica");
     let found = format!(
-        "the master of {service} is {}, with {}; {}, {} have to agree on a failover",
+        "the master of {service} is {}, with {}; {}, a failover needs {} of them",
         watch.master,
         number(&watch.replicas),
         counted(usize::try_from(watch.others).unwrap_or_default() + 1, "sentinel"),

@@ -45,7 +45,7 @@ fn sentinels_agree_on_a_master_that_answers() {
     is(
         &fine,
         "",
-        "the master of main is h:1, with 1 replica; 3 sentinels, 2 have to agree",
+        "the master of main is h:1, with 1 replica; 3 sentinels, a failover needs 2 of them",
     );
     let with = |change: fn(&mut Watch)| {
         let mut watch = good.clone();
