@@ -136,7 +136,7 @@ impl Atomic for Counted {
         counted(Action::Get, Vec::is_empty, || self.0.take(set))
     }
 
-    fn has_members(&self, set: &Key) -> Result<bool, StoreError> {
-        counted(Action::Get, |has| !has, || self.0.has_members(set))
+    fn exists(&self, key: &Key) -> Result<bool, StoreError> {
+        counted(Action::Get, |exists| !exists, || self.0.exists(key))
     }
 }

@@ -45,10 +45,27 @@ impl Authority {
 
     /// A certificate for `localhost` and 127.0.0.1.
     pub fn certify(&self) -> Certificate {
+        self.make(&["localhost", "127.0.0.1"], |_| {})
+    }
+
+    /// A certificate for another name.
+    pub fn certify_name(&self, name: &str) -> Certificate {
+        self.make(&[name], |_| {})
+    }
+
+    /// A certificate that ran out at the beginning of 2020.
+    pub fn certify_the_past(&self) -> Certificate {
+        self.make(&["localhost", "127.0.0.1"], |params| {
+            params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        })
+    }
+
+    fn make(&self, names: &[&str], change: fn(&mut CertificateParams)) -> Certificate {
         let make = || -> Result<Certificate, rcgen::Error> {
             let key = KeyPair::generate()?;
-            let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-            let params = CertificateParams::new(names)?;
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut params = CertificateParams::new(names)?;
+            change(&mut params);
             let certificate = params.signed_by(&key, &self.issuer)?;
             Ok(Certificate {
                 certificate_pem: certificate.pem(),

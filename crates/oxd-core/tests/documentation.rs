@@ -284,7 +284,7 @@ fn names(cell: &str) -> Vec<String> {
 
 /// The names of all tests that run.
 fn tests() -> BTreeSet<String> {
-    let rust = regex(r"#\[test\]\s*((?:#\[[^\]]*\]\s*)*)fn (\w+)");
+    let rust = regex(r"#\[test\]\s*((?:#\[[^\]]*\]\s*)*)(?:pub\(super\) )?fn (\w+)");
     let mut found = BTreeSet::new();
     for file in files(".rs") {
         for test in rust.captures_iter(&read(&file)) {

@@ -9,10 +9,10 @@ use redis::Cmd;
 use crate::{RedisStore, seconds_until};
 
 /// Writes the name of a holder where there is none, and says whether the entry now has it.
-const LOCK: &str = "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) or \
+pub(crate) const LOCK: &str = "if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) or \
                     redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end return 0";
 /// Removes an entry with this name.
-const UNLOCK: &str =
+pub(crate) const UNLOCK: &str =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 /// Replaces a value by its beginning: 1. There is a tombstone: 2. Another value: 0, unless it is the new one.
 const REPLACE: &str = "if redis.call('EXISTS', KEYS[2]) == 1 then return 2 end \
@@ -106,7 +106,7 @@ impl Atomic for RedisStore {
         self.run(&self.script(TAKE, &[set])).map(members)
     }
 
-    fn has_members(&self, set: &Key) -> Result<bool, StoreError> {
-        self.run(Cmd::new().arg("EXISTS").arg(self.key(set)))
+    fn exists(&self, key: &Key) -> Result<bool, StoreError> {
+        self.run(Cmd::new().arg("EXISTS").arg(self.key(key)))
     }
 }

@@ -158,7 +158,7 @@ impl Settings {
         info
     }
 
-    fn address_of(&self, HostPort { host, port }: &HostPort) -> ConnectionAddr {
+    pub(crate) fn address_of(&self, HostPort { host, port }: &HostPort) -> ConnectionAddr {
         match self.address.tls {
             false => ConnectionAddr::Tcp(host.clone(), *port),
             true => ConnectionAddr::TcpTls {

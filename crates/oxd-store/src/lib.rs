@@ -6,7 +6,9 @@
 //! names.
 
 mod atomic;
+mod commands;
 mod connection;
+pub mod probe;
 mod settings;
 mod stream;
 mod tls;
@@ -20,6 +22,7 @@ use oxd_core::config::store::{StoreAddress, StoreSettings, StoreTimeouts};
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use tokio::time::timeout;
 
+pub use commands::{COMMANDS, Command, Need, Purpose, acl_line, needed};
 pub use stream::{Machine, Task, spawn};
 pub use tokio::runtime::Handle;
 

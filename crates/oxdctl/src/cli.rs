@@ -15,6 +15,7 @@ use crate::members;
 use crate::problem::{EXIT_STATUSES, Outcome, Problem};
 use crate::route::Route;
 use crate::site::SiteFile;
+use crate::store::Store;
 use crate::uma::Uma;
 
 /// The site file that is meant when none is named.
@@ -61,6 +62,10 @@ pub enum Command {
     ///
     /// Pages at places with Require oxd-uma are resources of their owners at the provider.
     Uma(Box<Uma>),
+    /// Check the Redis store of sessions
+    ///
+    /// Goes the module's way to the servers of OxdSessionStore redis:// step by step.
+    Store(Box<Store>),
     /// Make a key for OxdCryptoKey
     ///
     /// 32 random bytes in base64. Without --out the key itself is printed.
@@ -348,7 +353,7 @@ fn exit_statuses() -> String {
     text
 }
 
-fn complaint(complaint: &Complaint) -> String {
+pub fn complaint(complaint: &Complaint) -> String {
     format!("must be {}", complaint.allowed)
 }
 
@@ -370,7 +375,7 @@ fn absolute_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub fn time(text: &str) -> Result<Duration, String> {
     value::time(text, Duration::from_millis(10), Duration::from_secs(600)).map_err(|why| complaint(&why))
 }
 

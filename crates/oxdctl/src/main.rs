@@ -26,6 +26,7 @@ mod route;
 mod screen;
 mod secret_source;
 mod site;
+mod store;
 mod uma;
 mod update;
 
@@ -46,6 +47,11 @@ fn main() -> ExitCode {
         Command::Check(args) => match check::run(&screen, args) {
             Ok(true) => Ok(()),
             // The report has said it all.
+            Ok(false) => return ExitCode::from(problem::Kind::No.status()),
+            Err(problem) => Err(problem),
+        },
+        Command::Store(args) => match store::run(&screen, args) {
+            Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(problem::Kind::No.status()),
             Err(problem) => Err(problem),
         },

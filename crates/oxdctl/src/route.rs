@@ -115,32 +115,12 @@ impl Link {
 
     /// The addresses of the machine that is to be connected to.
     pub fn resolve(&self) -> Result<Vec<SocketAddr>, Trouble> {
-        let server = self.server();
-        let socket = server.peer_socket();
-        // The system's look-up knows no time limit; a thread that hangs in it ends with the program.
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            let found = socket.to_socket_addrs().map(Vec::from_iter);
-            let _ = tell.send(found);
-        });
-        match told.recv_timeout(server.timeouts.total) {
-            Ok(Ok(addresses)) => Ok(addresses),
-            Ok(Err(why)) => Err(Trouble::no_address(&server, &why.to_string())),
-            Err(_) => Err(Trouble::no_address(&server, "the name service does not answer")),
-        }
+        resolve(&self.server())
     }
 
     /// Connects and hangs up again; answers with the address that could be connected to.
     pub fn connect(&self, addresses: &[SocketAddr]) -> Result<SocketAddr, Trouble> {
-        let server = self.server();
-        let mut last = std::io::ErrorKind::AddrNotAvailable.into();
-        for address in addresses {
-            match TcpStream::connect_timeout(address, server.timeouts.connect) {
-                Ok(_) => return Ok(*address),
-                Err(why) => last = why,
-            }
-        }
-        Err(Trouble::not_connected(&server, &last))
+        connect(&self.server(), addresses).map(|(address, _)| address)
     }
 
     /// The address as which oxd sees this machine, as far as that can be known from here.
@@ -161,4 +141,32 @@ impl Link {
         socket.connect(oxd).ok()?;
         socket.local_addr().ok().map(|address| address.ip())
     }
+}
+
+/// The addresses of the machine that a server is reached through.
+pub fn resolve(server: &Server<'_>) -> Result<Vec<SocketAddr>, Trouble> {
+    let socket = server.peer_socket();
+    // The system's look-up knows no time limit; a thread that hangs in it ends with the program.
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let found = socket.to_socket_addrs().map(Vec::from_iter);
+        let _ = tell.send(found);
+    });
+    match told.recv_timeout(server.timeouts.total) {
+        Ok(Ok(addresses)) => Ok(addresses),
+        Ok(Err(why)) => Err(Trouble::no_address(server, &why.to_string())),
+        Err(_) => Err(Trouble::no_address(server, "the name service does not answer")),
+    }
+}
+
+/// Connects the first of these addresses that can be.
+pub fn connect(server: &Server<'_>, addresses: &[SocketAddr]) -> Result<(SocketAddr, TcpStream), Trouble> {
+    let mut last = std::io::ErrorKind::AddrNotAvailable.into();
+    for address in addresses {
+        match TcpStream::connect_timeout(address, server.timeouts.connect) {
+            Ok(stream) => return Ok((*address, stream)),
+            Err(why) => last = why,
+        }
+    }
+    Err(Trouble::not_connected(server, &last))
 }

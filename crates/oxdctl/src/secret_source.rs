@@ -45,7 +45,9 @@ pub fn prompt(option: &str) -> Outcome<Secret> {
             "{option} is needed, and there is no terminal to ask on: {FORMS}"
         )));
     }
-    let typed = rpassword::prompt_password("Client secret: ")
+    let mut what = option.trim_start_matches('-').replace('-', " ");
+    what[..1].make_ascii_uppercase();
+    let typed = rpassword::prompt_password(format!("{what}: "))
         .map_err(|why| Problem::usage(format!("{option}: the terminal cannot be read: {why}")))?;
     if typed.is_empty() {
         return Err(Problem::usage(format!("{option}: it is empty")));

@@ -181,6 +181,8 @@ fn manual_pages_are_written_for_every_command() {
             "oxdctl-key.1",
             "oxdctl-register.1",
             "oxdctl-remove.1",
+            "oxdctl-store-check.1",
+            "oxdctl-store.1",
             "oxdctl-uma-check.1",
             "oxdctl-uma-protect.1",
             "oxdctl-uma-show.1",

@@ -7,9 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use common::run_in;
+use oxd_core::config::store::StoreAddress;
 use oxd_core::oxd::Cause;
+use oxd_store::{COMMANDS as STORE_COMMANDS, Need, Purpose, acl_line, needed};
 
-const COMMANDS: [&[&str]; 10] = [
+const COMMANDS: [&[&str]; 11] = [
     &["register"],
     &["update"],
     &["remove"],
@@ -17,6 +19,7 @@ const COMMANDS: [&[&str]; 10] = [
     &["uma", "protect"],
     &["uma", "check"],
     &["uma", "show"],
+    &["store", "check"],
     &["key"],
     &["explain"],
     &["completions"],
@@ -139,5 +142,87 @@ fn the_page_has_every_check_and_every_cause() {
                 "{check} is not in the page"
             );
         }
+    }
+}
+
+#[test]
+fn the_page_has_every_check_and_every_cause_of_a_store() {
+    let page = source("../../docs/OXDCTL.md");
+    let section = page.split("## Check a Redis store").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    // Fields of Redis, and causes of problems that end a command.
+    let others = [
+        "aof_enabled",
+        "aof_last_write_status",
+        "ca_file",
+        "cluster_slots_fail",
+        "cluster_slots_pfail",
+        "cluster_state",
+        "connected_slaves",
+        "dragonfly_version",
+        "master_host",
+        "master_link_status",
+        "master_port",
+        "maxmemory_policy",
+        "pem_file",
+        "rdb_last_bgsave_status",
+        "rdb_last_save_time",
+        "redis_mode",
+        "redis_version",
+        "total_system_memory",
+        "used_memory",
+        "valkey_version",
+        "s_down",
+        "mod_oxd",
+    ];
+    for file in ["advice", "judge", "mod", "nodes", "reach", "topology"] {
+        let text = source(&format!("src/store/{file}.rs"));
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for word in text.split('"') {
+            let is_word = word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if is_word && !others.contains(&word) {
+                assert!(
+                    section.contains(&format!("`{word}`")),
+                    "{word} of {file}.rs is not in the page"
+                );
+            }
+        }
+    }
+    let text = source("src/store/mod.rs");
+    let checks = text
+        .split("const CHECKS")
+        .nth(1)
+        .unwrap()
+        .split("];")
+        .next()
+        .unwrap();
+    for check in checks
+        .split('"')
+        .filter(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+    {
+        assert!(
+            section.contains(&format!("| `{check}` |")),
+            "{check} is not in the page"
+        );
+    }
+}
+
+#[test]
+fn the_documented_rights_are_those_that_the_check_tries() {
+    let page = source("../../docs/SESSIONS.md");
+    let alone = StoreAddress::parse("redis://any").unwrap();
+    for purpose in [Purpose::Sessions, Purpose::Revocations] {
+        let line = acl_line("mod_oxd", true, "mod_oxd:", &needed(&alone, purpose));
+        assert!(page.lines().any(|found| found == line), "no {line}");
+    }
+    for (need, of) in [
+        (Need::Database, "a database other than 0"),
+        (Need::Sentinel, "sentinels: "),
+        (Need::Cluster, "a cluster: "),
+    ] {
+        let more = STORE_COMMANDS.iter().filter(|command| command.need == need);
+        let rights: Vec<String> = more.map(|command| format!("+{}", command.name)).collect();
+        let row = format!("| `{}` | {of}", rights.join(" ").replace('|', "\\|"));
+        assert!(page.contains(&row), "no {row}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use oxd_core::config::store::StoreAddress;
+use oxd_store::{Purpose, acl_line, needed};
 use oxd_tests::{Authority, RedisNode, wait_until};
 
 use super::common::*;
@@ -23,10 +25,13 @@ fn works(url: &str, more: &str) {
 
 #[test]
 fn a_user_with_no_more_rights_than_the_documented_ones() {
-    let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +getrange \
-         +set +del +eval +exists +zadd +zrange +zrem +zremrangebyrank +zremrangebyscore +expire +xadd +xread +xtrim",
-    );
+    // The line that `oxdctl store check --revocations` prints, and that SESSIONS.md has.
+    let any = StoreAddress::parse("redis://any").expect("a URL");
+    let line = acl_line("mod_oxd", true, "mod_oxd:", &needed(&any, Purpose::Revocations));
+    let user = line
+        .replace("ACL SETUSER", "user")
+        .replace("PASSWORD", "hunter2-secret");
+    let node = RedisNode::start(&format!("requirepass admin\n{user}"));
     let url = format!("redis://{}", node.address());
     works(&url, "OxdStoreUser mod_oxd\nOxdStorePassword hunter2-secret");
 }

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use oxd_core::config::store::StoreAddress;
+use oxd_store::{Purpose, acl_line, needed};
 use oxd_tests::{Authority, Browser, RedisNode, SiteBuilder, TestSite, approve, begin, sign_in, wait_until};
 
 use super::common::{KEY, pass};
@@ -42,9 +44,13 @@ fn is_refused(site: &TestSite, why: &str) {
 
 #[test]
 fn a_user_with_no_more_rights_than_the_documented_ones() {
-    let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >hunter2-secret resetkeys ~mod_oxd:* resetchannels -@all +get +getrange +set +del +eval +exists +zadd +zrange +zrem +zremrangebyrank +zremrangebyscore +expire",
-    );
+    // The line that `oxdctl store check` prints, and that SESSIONS.md has.
+    let any = StoreAddress::parse("redis://any").expect("a URL");
+    let line = acl_line("mod_oxd", true, "mod_oxd:", &needed(&any, Purpose::Sessions));
+    let user = line
+        .replace("ACL SETUSER", "user")
+        .replace("PASSWORD", "hunter2-secret");
+    let node = RedisNode::start(&format!("requirepass admin\n{user}"));
     let url = format!("redis://{}", node.address());
     let with = |password: &str| format!("OxdStoreUser mod_oxd\nOxdStorePassword {password}");
     let allowed = refreshing(site(&url, &with("hunter2-secret"))).start();

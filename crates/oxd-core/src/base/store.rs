@@ -102,6 +102,6 @@ pub trait Atomic: Sync {
     fn discard(&self, set: &Key, member: &[u8]) -> Result<(), StoreError>;
     /// The members of a set, which is gone then.
     fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError>;
-    /// Whether a set has members.
-    fn has_members(&self, set: &Key) -> Result<bool, StoreError>;
+    /// Whether there is an entry, or a set with members.
+    fn exists(&self, key: &Key) -> Result<bool, StoreError>;
 }

@@ -127,7 +127,7 @@ pub struct AccessSettings {
 pub struct SessionSettings<'a> {
     /// `OxdSessionStore`; `None` where sessions live in cookies.
     pub store: Option<&'a dyn Store>,
-    /// `OxdRevocations`, where sessions live in cookies.
+    /// `OxdRevocations`
     pub revocations: Option<&'a dyn Revocations>,
     /// `OxdRevocationsMaxLag`, in seconds
     pub max_lag: Option<Seconds>,
@@ -224,10 +224,7 @@ impl<'a> Settings<'a> {
                     }
                     Some(SessionStore::Cookie) | None => None,
                 },
-                revocations: match raw.session_store {
-                    Some(SessionStore::Cookie) | None => raw.revocations.and(server.revocations),
-                    Some(SessionStore::Shared(_) | SessionStore::Redis(_)) => None,
-                },
+                revocations: raw.revocations.and(server.revocations),
                 max_lag: raw.revocations_max_lag.flatten(),
                 lifetime: raw.session_lifetime.unwrap_or(defaults::SESSION_LIFETIME),
                 idle: raw.session_idle.unwrap_or(defaults::SESSION_IDLE),

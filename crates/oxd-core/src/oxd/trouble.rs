@@ -219,7 +219,11 @@ impl Trouble {
         )
     }
 
-    fn certificate(server: &Server<'_>, certificate: &Certificate, flaw: &CertificateError) -> Self {
+    pub(super) fn certificate(
+        server: &Server<'_>,
+        certificate: &Certificate,
+        flaw: &CertificateError,
+    ) -> Self {
         let (cause, what) = match flaw {
             CertificateError::UnknownIssuer => (
                 Cause::UnknownAuthority,
@@ -274,7 +278,7 @@ impl StdError for Trouble {
     }
 }
 
-fn hung_up(kind: ErrorKind) -> bool {
+pub(super) fn hung_up(kind: ErrorKind) -> bool {
     matches!(
         kind,
         ErrorKind::UnexpectedEof

@@ -145,6 +145,21 @@ fn a_stored_record_has_its_version_in_front() {
     });
 }
 
+/// A full server whose policy lets it drop what has just been written: an error, and no endless way between site and
+/// provider.
+#[test]
+fn a_new_session_that_is_dropped_at_once_is_an_error() {
+    new_stores_are_atomic();
+    let (file, store) = (site("s"), FakeStore::default());
+    let mut here = browser(&file, &store);
+    store.forgets.store(true, std::sync::atomic::Ordering::SeqCst);
+    let answer = here.log_in("/app");
+    assert_eq!(answer.status, 503);
+    assert!(here.cookies.iter().all(|(name, _)| name != "oxd_session"));
+    let lines = here.log.0.borrow().join("\n");
+    assert!(lines.contains("dropped a new session at once"), "{lines}");
+}
+
 #[test]
 fn a_set_holds_the_sessions_of_a_user_and_ends_with_them() {
     new_stores_are_atomic();
@@ -155,9 +170,9 @@ fn a_set_holds_the_sessions_of_a_user_and_ends_with_them() {
     }
     let user = Mark::of(About::User, SiteId("s"), &["alice"]);
     let set = Kind::Index.of_mark(SiteId("s"), user);
-    assert!(store.has_members(&set).unwrap());
+    assert!(store.exists(&set).unwrap());
     browsers[0].look("/", |ctx| end_marked(ctx, user).unwrap());
-    assert!(!store.has_members(&set).unwrap());
+    assert!(!store.exists(&set).unwrap());
     let is_signed_in =
         |browser: &Browser<'_>| browser.look("/", |ctx| with_own(ctx, |session| session.is_some()).unwrap());
     assert!(browsers.iter().all(|browser| !is_signed_in(browser)));

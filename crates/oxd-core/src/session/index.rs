@@ -202,7 +202,7 @@ fn add_to_sets(
 pub(super) fn is_listed(entries: &Entries<'_>, mark: Mark) -> Result<bool, Failure> {
     let key = Kind::Index.of_mark(entries.site, mark);
     Ok(match entries.store.atomic() {
-        Some(atomic) => atomic.has_members(&key)?,
+        Some(atomic) => atomic.exists(&key)?,
         None => entries.get(&key)?.is_some(),
     })
 }

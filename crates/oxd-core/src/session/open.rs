@@ -79,7 +79,14 @@ pub fn open<'b>(
     let Some(header) = env.request.cookies() else {
         return Ok(None);
     };
-    let opened = look(env, header, buffer);
+    let opened = look(env, header, buffer).and_then(|opened| {
+        if let Some(most) = env.settings.session.max_lag
+            && opened.is_some()
+        {
+            hears_of_ends(env, most)?;
+        }
+        Ok(opened)
+    });
     let presented = match &opened {
         Ok(Some(_)) => Presented::Alive,
         Ok(None) if cookie::find(header, env.settings.cookie.name.as_bytes()).is_none() => {
@@ -136,9 +143,6 @@ fn look<'b>(
         if let Some(bytes) = opened
             && let Some(opened) = alive(bytes)?
         {
-            if let Some(most) = env.settings.session.max_lag {
-                hears_of_ends(env, most)?;
-            }
             return Ok(Some(opened));
         }
     }

@@ -27,7 +27,8 @@ pub(crate) struct Ended {
 
 /// Ends the session of the request's browser. `Ok(None)` when it has none.
 ///
-/// When the store is unavailable, this machine still rejects the session's cookie.
+/// When the store is unavailable, this machine still rejects the session's cookie; others do once they are told
+/// (`OxdRevocations`).
 pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
     let name = env.settings.cookie.name.as_bytes();
     let others = cookie::find_all(env.cookies(), name).skip(1).take(MOST_SESSIONS);
@@ -52,7 +53,7 @@ fn end_one(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
         Ok(ended) => ended.transpose(),
         Err(failure) => {
             for key in entries_of(env, env.cookies()) {
-                bury_here(env, &key, covers_all(env));
+                end_for_all(env, Mark::of_entry(&key), env.millis, covers_all(env));
             }
             Err(failure)
         }

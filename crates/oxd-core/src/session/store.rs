@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 
 use super::record::SessionRecord;
 use crate::base::{
-    Failure, Key, KeyRing, LeBytes, Millis, OVERHEAD, Purpose, Random, Replaced, Seconds, SiteId, Store,
-    StoreError, sha256, sha256_of,
+    Failure, Key, KeyRing, LeBytes, Millis, OVERHEAD, Purpose, Random, Reason, Replaced, Seconds, SiteId,
+    Store, StoreError, sha256, sha256_of,
 };
 use crate::shm::Mark;
 
@@ -213,7 +213,15 @@ impl Entries<'_> {
         bytes: &[u8],
     ) -> Result<(), Failure> {
         let stored = self.stored(random, key, record.version, bytes)?;
-        Ok(self.store.put(key, &stored, record.ends)?)
+        self.store.put(key, &stored, record.ends)?;
+        // A full server may drop it with the next command: the browser would go round between site and provider.
+        match self.store.atomic() {
+            Some(atomic) if !atomic.exists(key)? => Err(Failure::new(
+                Reason::StoreUnavailable,
+                "the store has dropped a new session at once; it is full (maxmemory), and its policy is not noeviction",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Puts a record in place of the version that was read, unless the session has ended.

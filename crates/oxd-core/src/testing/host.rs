@@ -94,6 +94,7 @@ impl Default for FakeStore {
             is_down: AtomicBool::default(),
             is_shared: AtomicBool::default(),
             is_atomic: AtomicBool::new(NEW_STORES_ARE_ATOMIC.get()),
+            forgets: AtomicBool::default(),
             sets: Mutex::default(),
             overwritten_with: Mutex::default(),
         }
@@ -109,6 +110,8 @@ pub(crate) struct FakeStore {
     pub is_shared: AtomicBool,
     /// Whether it can change several things in one step.
     pub is_atomic: AtomicBool,
+    /// Whether it drops what it is given.
+    pub forgets: AtomicBool,
     sets: Mutex<HashMap<Key, Vec<Member>>>,
     /// The value that another machine writes under the same key right after the next write.
     pub overwritten_with: Mutex<Option<Vec<u8>>>,
@@ -132,6 +135,9 @@ impl Store for FakeStore {
     fn put(&self, key: &Key, value: &[u8], _: Seconds) -> Result<(), StoreError> {
         if value.len() > 8_000 {
             return Err(StoreError::TooLarge("scripted".into()));
+        }
+        if self.forgets.load(Ordering::SeqCst) {
+            return self.ask().map(drop);
         }
         let others = self.overwritten_with.lock().unwrap().take();
         self.ask()?.insert(*key, others.unwrap_or_else(|| value.to_vec()));
@@ -229,7 +235,8 @@ impl Atomic for FakeStore {
         Ok(self.sets()?.remove(set).unwrap_or_default())
     }
 
-    fn has_members(&self, set: &Key) -> Result<bool, StoreError> {
-        Ok(self.sets()?.get(set).is_some_and(|list| !list.is_empty()))
+    fn exists(&self, key: &Key) -> Result<bool, StoreError> {
+        let is_set = self.sets()?.get(key).is_some_and(|list| !list.is_empty());
+        Ok(is_set || self.entries.lock().unwrap().contains_key(key))
     }
 }

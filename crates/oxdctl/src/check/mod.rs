@@ -1,9 +1,9 @@
 //! `oxdctl check`: the module's way to oxd, step by step, with what to do where it ends.
 
-mod reach;
+pub mod reach;
 mod redirect;
 mod registration;
-mod report;
+pub mod report;
 mod resources;
 mod site;
 

@@ -17,7 +17,7 @@ use crate::screen::{Screen, plain};
 /// The largest accepted clock difference between two machines on one network.
 const CLOCK_WORTH_A_WORD: Duration = Duration::from_secs(5);
 /// A certificate that has less time left should be seen to now.
-const CERTIFICATE_WORTH_A_WORD: Duration = Duration::from_secs(30 * 86_400);
+pub const CERTIFICATE_WORTH_A_WORD: Duration = Duration::from_secs(30 * 86_400);
 
 /// The result of the connection.
 pub struct Reached {
@@ -234,13 +234,15 @@ fn clock(report: &mut Report<'_>, answer: &Answer, local: SystemTime) {
 }
 
 /// The difference between two clocks.
-struct Difference {
-    size: Duration,
+pub struct Difference {
+    /// How much it is.
+    pub size: Duration,
     ahead: bool,
 }
 
 impl Difference {
-    fn between(theirs: SystemTime, ours: SystemTime) -> Self {
+    /// Theirs beside ours.
+    pub fn between(theirs: SystemTime, ours: SystemTime) -> Self {
         match theirs.duration_since(ours) {
             Ok(size) => Self { size, ahead: true },
             Err(behind) => Self {

@@ -42,6 +42,57 @@ impl Status {
     }
 }
 
+/// What a check has found, before it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The result.
+    pub status: Status,
+    /// A stable word for scripts, unless nothing is wrong.
+    pub cause: Option<&'static str>,
+    /// What was found; each line is one of several servers.
+    pub found: String,
+    /// What to do.
+    pub advice: Option<String>,
+}
+
+impl Verdict {
+    /// Nothing is wrong.
+    pub fn ok(found: impl Into<String>) -> Self {
+        Self {
+            status: Status::Ok,
+            cause: None,
+            found: found.into(),
+            advice: None,
+        }
+    }
+
+    /// It works, but an administrator should look at it.
+    pub fn warn(cause: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            status: Status::Warning,
+            cause: Some(cause),
+            found: found.into(),
+            advice: Some(advice.into()),
+        }
+    }
+
+    /// It does not work.
+    pub fn fail(cause: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            status: Status::Failed,
+            ..Self::warn(cause, found, advice)
+        }
+    }
+
+    /// It cannot be checked.
+    pub fn skip(why: impl Into<String>) -> Self {
+        Self {
+            status: Status::Skipped,
+            ..Self::ok(why)
+        }
+    }
+}
+
 /// One check's result.
 #[derive(Debug)]
 struct Finding {
@@ -149,6 +200,17 @@ impl<'s> Report<'s> {
         }
     }
 
+    /// What was found elsewhere.
+    pub fn put(&mut self, check: &'static str, verdict: Verdict) {
+        let Verdict {
+            status,
+            cause,
+            found,
+            advice,
+        } = verdict;
+        self.add(check, status, cause, found, advice);
+    }
+
     /// Whether no check failed; shows the sum of it.
     pub fn close(self, address: &str) -> bool {
         let count = |status| {
@@ -158,6 +220,7 @@ impl<'s> Report<'s> {
                 .count()
         };
         let (failed, warnings) = (count(Status::Failed), count(Status::Warning));
+        let skipped = count(Status::Skipped);
         let fine = failed == 0;
         self.screen.json(json!({
             "ok": fine,
@@ -166,7 +229,11 @@ impl<'s> Report<'s> {
         }));
         self.screen.say("");
         self.screen.say(match (failed, warnings) {
-            (0, 0) => format!("{GREEN}All is well.{GREEN:#}"),
+            (0, 0) if skipped == 0 => format!("{GREEN}All is well.{GREEN:#}"),
+            (0, 0) => format!(
+                "{GREEN}What could be checked is well; {} could not be.{GREEN:#}",
+                counted(skipped, "thing")
+            ),
             (0, _) => format!(
                 "{YELLOW}It works; {} to look at.{YELLOW:#}",
                 counted(warnings, "warning")
@@ -191,10 +258,12 @@ impl<'s> Report<'s> {
     ) {
         let style = status.style();
         let word = status.word();
-        self.screen
-            .say(format!("{style}{word:<8}{style:#} {check:<11} {found}"));
+        self.screen.say(format!(
+            "{style}{word:<8}{style:#} {check:<11} {}",
+            indented(&found)
+        ));
         if let Some(advice) = &advice {
-            self.screen.say(format!("{:21}to do: {advice}", ""));
+            self.screen.say(format!("{:21}to do: {}", "", indented(advice)));
         }
         self.findings.push(Finding {
             check,
@@ -218,7 +287,13 @@ impl Finding {
     }
 }
 
-fn counted(number: usize, what: &str) -> String {
+/// Further lines below the first one.
+fn indented(text: &str) -> String {
+    text.replace('\n', &format!("\n{:21}", ""))
+}
+
+/// A number of things in words.
+pub fn counted(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each suite uses its own part")]
 
+pub mod store;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read as _, Write as _};

@@ -18,10 +18,12 @@ pub(super) const TABLE: &[Directive] = &[
         syntax: "redis://HOST[:PORT][/DB]",
         default: "none",
         summary: c"Redis through which machines tell each other of ended sessions",
-        details: "For sessions in cookies (`OxdSessionStore cookie`). Each end of a session (logout, front and back channel, \
-                  status page) goes into a stream in Redis; one child process of each machine reads it and writes the \
-                  end into shared memory. A request with a session asks nobody but that memory. All forms of the URL \
-                  of `OxdSessionStore` are possible, and the directives `OxdStore...` apply.\n\n\
+        details: "Each end of a session (logout, front and back channel, status page) goes into a stream in Redis; one \
+                  child process of each machine reads it and writes the end into shared memory, where requests find it \
+                  at no cost. With sessions in cookies (`OxdSessionStore cookie`) this is how other machines hear of an \
+                  end at all; with a common store, how they hear of one that the store could not be told. All forms of \
+                  the URL of `OxdSessionStore` are possible, and `OxdStorePassword` and the directives beside it \
+                  apply.\n\n\
                   While Redis is away, sessions go on; an end is kept in shared memory, and told when Redis is back. The \
                   status page and `oxd_revocations_lag_seconds` show it; `OxdRevocationsMaxLag` limits it.\n\n\
                   Belongs to the server or a virtual host, with `OxdCryptoKey` beside it, the same on all machines. \

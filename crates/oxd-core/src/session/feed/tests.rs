@@ -118,6 +118,34 @@ fn an_end_that_cannot_be_told_is_kept_and_told_later() {
     assert!(!is_signed_in(&there));
 }
 
+/// With a common store, too: a logout that the store does not hear of reaches the other machines by the stream.
+#[test]
+fn an_end_that_a_store_could_not_be_told_reaches_all_machines() {
+    let (file, stream, store) = (site("s"), stream(), FakeStore::default());
+    let (mut here, mut there) = (at_machine(&file, &stream), at_machine(&file, &stream));
+    (here.store, there.store) = (Some(&store), Some(&store));
+    here.log_in("/app");
+    there.cookies = here.cookies.clone();
+    assert!(is_signed_in(&there));
+    for stream_is_down in [false, true] {
+        store.is_down.store(true, Ordering::SeqCst);
+        stream.facts.is_down.store(stream_is_down, Ordering::SeqCst);
+        let answer = here.get("/oxd/logoutme");
+        assert_eq!(
+            answer.status, 200,
+            "with a remark that not everybody could be told"
+        );
+        stream.facts.is_down.store(false, Ordering::SeqCst);
+        store.is_down.store(false, Ordering::SeqCst);
+        tell(&here, &stream);
+        hear(&there, &stream);
+        assert!(!is_signed_in(&there));
+        there.log_in("/app");
+        here.cookies = there.cookies.clone();
+        assert!(is_signed_in(&there) && is_signed_in(&here));
+    }
+}
+
 #[test]
 fn a_new_connection_reads_and_tells_a_minute_again() {
     let (file, stream) = (site("s"), stream());
