@@ -1,6 +1,6 @@
 //! Certificates for httpd's own TLS.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// An authority that a test's browser trusts.
 pub struct Authority {
@@ -45,10 +45,23 @@ impl Authority {
 
     /// A certificate for `localhost` and 127.0.0.1.
     pub fn certify(&self) -> Certificate {
+        self.certify_until(None)
+    }
+
+    /// The same, valid in the year 2020 only.
+    pub fn certify_the_past(&self) -> Certificate {
+        self.certify_until(Some(2021))
+    }
+
+    fn certify_until(&self, year: Option<i32>) -> Certificate {
         let make = || -> Result<Certificate, rcgen::Error> {
             let key = KeyPair::generate()?;
             let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-            let params = CertificateParams::new(names)?;
+            let mut params = CertificateParams::new(names)?;
+            if let Some(year) = year {
+                params.not_before = date_time_ymd(year - 1, 1, 1);
+                params.not_after = date_time_ymd(year, 1, 1);
+            }
             let certificate = params.signed_by(&key, &self.issuer)?;
             Ok(Certificate {
                 certificate_pem: certificate.pem(),
