@@ -9,8 +9,7 @@ use oxd_tests::{Authority, Browser, RedisNode, TestSite};
 use super::redis_bed::*;
 
 /// What the log says about a password.
-const REFUSED: &str =
-    r"\[oxd:error\].* store_unavailable: OxdSessionStore redis://.*assword authentication failed";
+const REFUSED: &str = r"\[oxd:error\].* store_unavailable: OxdSessionStore redis://.*assword authentication failed.*OxdStorePassword";
 
 /// Fails the test unless everybody is asked to come back, those who sign in included.
 #[track_caller]
@@ -100,7 +99,7 @@ fn a_password_where_there_was_none() {
     node.change_password("something");
     is_away(&site, &people);
     site.httpd
-        .expect_log(r"\[oxd:error\].* store_unavailable: OxdSessionStore redis://.*Authentication required");
+        .expect_log(r"\[oxd:error\].* store_unavailable: OxdSessionStore redis://.*Authentication required.*OxdStorePassword");
     node.change_password("");
     recovers(&site, &people);
 }
@@ -118,7 +117,7 @@ fn a_right_that_was_taken_away() {
     node.ask(&["acl", "setuser", "mod_oxd", "-getrange"]);
     is_away(&site, &people);
     site.httpd
-        .expect_log(r"\[oxd:error\].* store_unavailable: OxdSessionStore redis://.*'getrange'");
+        .expect_log(r"\[oxd:error\].* store_unavailable: OxdSessionStore redis://.*'getrange'.*OxdStoreUser");
     node.ask(&["acl", "setuser", "mod_oxd", "+getrange"]);
     recovers(&site, &people);
 }
