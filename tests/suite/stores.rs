@@ -15,6 +15,7 @@ mod stores {
     pub(crate) mod redis_cluster;
     pub(crate) mod redis_full;
     pub(crate) mod redis_network;
+    pub(crate) mod redis_rights;
     pub(crate) mod redis_trust;
     pub(crate) mod redis_valkey;
     pub(crate) mod refresh;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use oxd_tests::{Answer, Browser, SiteBuilder, TestSite, decide, user, wait_until};
+use oxd_tests::{Answer, Browser, RedisNode, SiteBuilder, TestSite, decide, user, wait_until};
 use serde_json::json;
 
 use super::common::*;
@@ -22,13 +22,40 @@ const SHOWS_USER: &str = "<Location /app>\nHeader always set X-User \"expr=%{REM
 
 /// A site of two children with its sessions in Redis.
 pub(crate) fn site_at(url: &str, directives: &str) -> SiteBuilder {
+    site_with(&format!("OxdSessionStore {url}\n{directives}"))
+}
+
+/// The same with directives that name the store.
+pub(crate) fn site_with(directives: &str) -> SiteBuilder {
     TestSite::builder()
         .httpd(|httpd| httpd.processes(2, 16).load("headers"))
         .users(NAMES.map(|name| user(name, json!({ "name": name }))).into())
-        .directives(&format!(
-            "OxdSessionStore {url}\nOxdCryptoKey {KEY}\n{directives}"
-        ))
+        .directives(&format!("OxdCryptoKey {KEY}\n{directives}"))
         .config(SHOWS_USER)
+}
+
+/// The rights that a user of one server needs, as the documentation lists them.
+pub(crate) const RIGHTS: &str = "+get +getrange +set +del +eval";
+/// What is needed besides behind sentinels.
+pub(crate) const BEHIND_SENTINELS: &str = "+role";
+/// What is needed besides in a cluster.
+const IN_CLUSTER: &str = "+cluster|slots +ping +asking";
+
+/// Makes a user `mod_oxd`, with the password `limited`, of no more rights than these.
+#[track_caller]
+pub(crate) fn allow(node: &RedisNode, more: &str) {
+    let user = "acl setuser mod_oxd on >limited resetkeys ~mod_oxd:* resetchannels -@all";
+    let line = [user, RIGHTS, more].join(" ");
+    let words: Vec<_> = line.split_whitespace().collect();
+    assert_eq!(node.ask(&words), "OK");
+}
+
+/// A site with its sessions in a cluster, as a user of no more rights than needed.
+pub(crate) fn in_cluster(nodes: &[RedisNode]) -> TestSite {
+    nodes.iter().for_each(|node| allow(node, IN_CLUSTER));
+    let url = format!("redis+cluster://{},{}", nodes[0].address(), nodes[1].address());
+    let site = site_at(&url, "OxdStoreUser mod_oxd\nOxdStorePassword limited");
+    troubled(site).start()
 }
 
 /// A site whose store will be in trouble.

@@ -70,17 +70,11 @@ fn while_people_read(site: &TestSite, people: &[(String, Browser)], act: impl Fn
     println!("{} pages were read meanwhile", count.into_inner());
 }
 
-fn in_cluster() -> (Vec<RedisNode>, TestSite) {
-    let nodes = RedisNode::cluster();
-    let url = format!("redis+cluster://{},{}", nodes[0].address(), nodes[1].address());
-    let site = site_at(&url, "").start();
-    (nodes, site)
-}
-
 /// Each step of a slot's move, as an administrator does it by hand: announced, its keys half way, all of them, done.
 #[test]
 fn a_slot_that_moves_takes_its_sessions_along_step_by_step() {
-    let (nodes, site) = in_cluster();
+    let nodes = RedisNode::cluster();
+    let site = in_cluster(&nodes);
     let people = people(&site);
     let step = Move::between_masters(&nodes);
     let slots = step.slots();
@@ -120,7 +114,8 @@ fn a_slot_that_moves_takes_its_sessions_along_step_by_step() {
 /// All slots of a master are moved to another by `redis-cli --cluster reshard` while people read and sign in.
 #[test]
 fn a_master_that_hands_over_all_its_slots() {
-    let (nodes, site) = in_cluster();
+    let nodes = RedisNode::cluster();
+    let site = in_cluster(&nodes);
     let people = people(&site);
     let step = Move::between_masters(&nodes);
     while_people_read(&site, &people, |read| {
