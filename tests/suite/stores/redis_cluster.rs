@@ -8,6 +8,9 @@ use oxd_tests::{Browser, RedisNode, TestSite, wait_until};
 
 use super::redis_bed::*;
 
+/// How many tabs of each browser read at the same time.
+const TABS: usize = 4;
+
 /// A master with keys, another master, and both their names in the cluster.
 struct Move<'n> {
     from: &'n RedisNode,
@@ -48,7 +51,8 @@ impl<'n> Move<'n> {
 fn while_people_read(site: &TestSite, people: &[(String, Browser)], act: impl FnOnce(&dyn Fn())) {
     let (over, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for (name, browser) in people {
+        // Several tabs of each.
+        for (name, browser) in (0..TABS).flat_map(|_| people) {
             let (over, count) = (&over, &count);
             scope.spawn(move || {
                 while !over.load(Ordering::Relaxed) {
@@ -60,7 +64,7 @@ fn while_people_read(site: &TestSite, people: &[(String, Browser)], act: impl Fn
         within_scope(&over, || {
             // What is looked at in between: that everybody has read since.
             act(&|| {
-                let enough = count.load(Ordering::Relaxed) + 3 * people.len();
+                let enough = count.load(Ordering::Relaxed) + 3 * TABS * people.len();
                 wait_until("some pages to be read", || {
                     count.load(Ordering::Relaxed) >= enough
                 });
