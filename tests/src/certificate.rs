@@ -1,6 +1,6 @@
 //! Certificates for httpd's own TLS.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// An authority that a test's browser trusts.
 pub struct Authority {
@@ -56,7 +56,8 @@ impl Authority {
     /// A certificate that ran out at the beginning of 2020.
     pub fn certify_the_past(&self) -> Certificate {
         self.make(&["localhost", "127.0.0.1"], |params| {
-            params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_before = date_time_ymd(2019, 1, 1);
+            params.not_after = date_time_ymd(2020, 1, 1);
         })
     }
 

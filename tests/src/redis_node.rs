@@ -1,9 +1,11 @@
 //! Redis servers with settings of their own: users, TLS, sockets, sentinels, clusters. `redis-cli` asks them.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -21,6 +23,7 @@ pub struct RedisNode {
     /// What `redis-cli` needs to be let in.
     access: Vec<String>,
     is_sentinel: bool,
+    program: PathBuf,
     process: Option<Child>,
 }
 
@@ -29,6 +32,16 @@ impl RedisNode {
     #[track_caller]
     pub fn start(settings: &str) -> RedisNode {
         RedisNode::prepare().run(settings)
+    }
+
+    /// The same with a `valkey-server`, that of `OXD_VALKEY` or of the `PATH`, if there is one.
+    #[track_caller]
+    pub fn valkey(settings: &str) -> Option<RedisNode> {
+        let mut node = RedisNode::prepare();
+        node.program =
+            env::var_os("OXD_VALKEY").map_or_else(|| PathBuf::from("valkey-server"), PathBuf::from);
+        let asked = Command::new(&node.program).arg("--version").output();
+        asked.is_ok().then(|| node.run(settings))
     }
 
     /// The directory and the port of a server, for files that it needs before it starts.
@@ -40,6 +53,7 @@ impl RedisNode {
             settings: Vec::new(),
             access: Vec::new(),
             is_sentinel: false,
+            program: PathBuf::from("redis-server"),
             process: None,
         }
     }
@@ -55,10 +69,11 @@ impl RedisNode {
     #[track_caller]
     pub fn over_tls_as(authority: &Authority, own: Certificate, asks_clients: bool) -> RedisNode {
         let mut node = RedisNode::prepare();
-        node.keep(authority, own);
+        node.keep(authority, &own);
         let path = |name: &str| node.file(name).display().to_string();
         let access = [
             "--tls",
+            // Whatever its own certificate is like.
             "--insecure",
             "--cert",
             &path("cert.pem"),
@@ -118,18 +133,55 @@ impl RedisNode {
 
     /// Writes a certificate of this authority into its directory: `ca.pem`, `cert.pem`, `key.pem`.
     pub fn certify(&self, authority: &Authority) {
-        self.keep(authority, authority.certify());
+        self.keep(authority, &authority.certify());
     }
 
-    fn keep(&self, authority: &Authority, own: Certificate) {
+    /// A server over TLS reads another certificate of this authority, and its clients have to connect anew.
+    #[track_caller]
+    pub fn change_certificate(&self, authority: &Authority, certificate: &Certificate) {
+        self.keep(authority, certificate);
+        let path = |name: &str| self.file(name).display().to_string();
+        let (certificate, key) = (path("cert.pem"), path("key.pem"));
+        let answer = self.ask(&[
+            "config",
+            "set",
+            "tls-cert-file",
+            &certificate,
+            "tls-key-file",
+            &key,
+        ]);
+        assert_eq!(answer, "OK");
+        self.cut_off();
+    }
+
+    /// Changes the password of the default user, or takes it away if it is empty, and ends the connections of those who used the old one.
+    #[track_caller]
+    pub fn change_password(&mut self, password: &str) {
+        assert_eq!(self.ask(&["config", "set", "requirepass", password]), "OK");
+        self.access.clear();
+        if !password.is_empty() {
+            self.access
+                .extend(["-a", password, "--no-auth-warning"].map(str::to_owned));
+        }
+        self.cut_off();
+    }
+
+    /// Ends the connections of its clients.
+    #[track_caller]
+    pub fn cut_off(&self) {
+        let ended = self.ask(&["client", "kill", "type", "normal"]);
+        assert!(ended.parse::<u32>().is_ok(), "{ended}");
+    }
+
+    fn keep(&self, authority: &Authority, certificate: &Certificate) {
         let Certificate {
             certificate_pem,
             key_pem,
-        } = own;
+        } = certificate;
         let files = [
             ("ca.pem", &authority.certificate_pem),
-            ("cert.pem", &certificate_pem),
-            ("key.pem", &key_pem),
+            ("cert.pem", certificate_pem),
+            ("key.pem", key_pem),
         ];
         for (name, text) in files {
             let write = || {
@@ -166,7 +218,7 @@ impl RedisNode {
         lines.extend(self.settings.iter().cloned());
         let configuration = self.file("redis.conf");
         fs::write(&configuration, lines.join("\n") + "\n").expect("the configuration of Redis");
-        let mut command = with_the_test(Path::new("redis-server"), "KILL");
+        let mut command = with_the_test(&self.program, "KILL");
         command
             .arg(configuration)
             .stdin(Stdio::null())
@@ -270,6 +322,11 @@ impl RedisNode {
     /// 127.0.0.1 and its port.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.number())
+    }
+
+    /// The same for a socket.
+    pub fn socket(&self) -> SocketAddr {
+        self.port.address()
     }
 
     /// A file in its directory.

@@ -11,6 +11,13 @@ mod stores {
     pub(crate) mod names;
     pub(crate) mod outage;
     pub(crate) mod places;
+    pub(crate) mod redis_bed;
+    pub(crate) mod redis_cluster;
+    pub(crate) mod redis_full;
+    pub(crate) mod redis_network;
+    pub(crate) mod redis_rights;
+    pub(crate) mod redis_trust;
+    pub(crate) mod redis_valkey;
     pub(crate) mod refresh;
     pub(crate) mod restarts;
     pub(crate) mod seen;

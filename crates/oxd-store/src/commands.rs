@@ -60,9 +60,10 @@ pub const COMMANDS: &[Command] = &[
     command("xread", Need::Revocations),
     command("xtrim", Need::Revocations),
     command("select", Need::Database),
-    // Both are the client's own: it makes sure of the master, and learns who has which slots.
+    // They are the client's own: it makes sure of the master, learns who has which slots, and follows one that moves.
     command("role", Need::Sentinel),
     command("ping", Need::Cluster),
+    command("asking", Need::Cluster),
     command("cluster|slots", Need::Cluster),
 ];
 
@@ -131,7 +132,7 @@ mod tests {
             ("redis://h/2", " select"),
             ("redis+sentinel://h/main", " role"),
             ("redis+sentinel://h/main/2", " select role"),
-            ("rediss+cluster://h", " ping cluster|slots"),
+            ("rediss+cluster://h", " ping asking cluster|slots"),
         ] {
             assert_eq!(rights(url, Purpose::Sessions), format!("{usual}{more}"), "{url}");
             assert_eq!(

@@ -119,7 +119,7 @@ impl RedisStore {
                 if is_away(&error) {
                     self.rest();
                 }
-                Err(self.unavailable(error))
+                Err(self.unavailable(explained(&error)))
             }
             Err(_) => {
                 // A server that stalls may come back with another connection only.
@@ -203,6 +203,17 @@ fn is_away(error: &RedisError) -> bool {
         error.kind(),
         ErrorKind::Io | ErrorKind::MasterNameNotFoundBySentinel
     )
+}
+
+/// What went wrong, and the directives to look at if it is who we are.
+fn explained(error: &RedisError) -> String {
+    let is_login = error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"));
+    let hint = match is_login {
+        true => "; check OxdStoreUser and OxdStorePassword",
+        false => "",
+    };
+    format!("{error}{hint}")
 }
 
 /// The seconds until then, as Redis takes them: it refuses 0.

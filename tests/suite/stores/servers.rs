@@ -4,18 +4,22 @@ use std::os::unix::fs::PermissionsExt;
 
 use oxd_core::config::store::StoreAddress;
 use oxd_store::{Purpose, acl_line, needed};
-use oxd_tests::{Authority, Browser, RedisNode, SiteBuilder, TestSite, approve, begin, sign_in, wait_until};
+use oxd_tests::{
+    Authority, Browser, RedisGroup, RedisNode, SiteBuilder, TestSite, approve, begin, sign_in, wait_until,
+};
 
 use super::common::{KEY, pass};
 use super::refresh::{DUE, REFRESH, refreshing};
 
 /// A site with its sessions in Redis.
 fn site(url: &str, directives: &str) -> SiteBuilder {
+    site_with(&format!("OxdSessionStore {url}\n{directives}"))
+}
+
+fn site_with(directives: &str) -> SiteBuilder {
     TestSite::builder()
         .httpd(|httpd| httpd.processes(2, 16))
-        .directives(&format!(
-            "OxdSessionStore {url}\nOxdCryptoKey {KEY}\n{directives}"
-        ))
+        .directives(&format!("OxdCryptoKey {KEY}\n{directives}"))
 }
 
 /// A user signs in, is known to the next requests, and signs out; a stranger is nobody.
@@ -143,38 +147,15 @@ fn tls_with_a_certificate_of_the_client() {
 
 #[test]
 fn sentinels_name_the_master_and_the_next_one() {
-    let master = RedisNode::start("requirepass secret\nmasterauth secret").with_password("secret");
-    let replica = format!(
-        "requirepass secret\nmasterauth secret\nreplicaof 127.0.0.1 {}",
-        master.number()
-    );
-    let replica = RedisNode::start(&replica).with_password("secret");
-    let sentinels = RedisNode::sentinels(&master, "sentinel auth-pass main secret");
-    wait_until("the sentinels to know the replica", || {
-        sentinels.iter().all(|sentinel| {
-            let known = sentinel.ask(&["sentinel", "replicas", "main"]);
-            known.contains(&replica.number().to_string()) && !known.contains("s_down")
-        })
-    });
-    wait_until("the replica to be in step", || {
-        replica
-            .ask(&["info", "replication"])
-            .contains("master_link_status:up")
-    });
-    let hosts: Vec<_> = sentinels.iter().map(RedisNode::address).collect();
-    let url = format!("redis+sentinel://{}/main", hosts.join(","));
-    let site = site(&url, "OxdStorePassword secret").start();
+    let mut group = RedisGroup::start();
+    let site = site_with(&group.directives()).start();
     works(&site);
     let browser = Browser::new();
     sign_in(&browser, site.url("/app/")).page.expect(200);
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
-    // Redis replicates asynchronously.
-    wait_until("the replica to have the session", || {
-        replica.keys() == master.keys()
-    });
-    let mut master = master;
-    master.kill();
-    wait_until("the failover", || replica.is_master());
+    group.in_step();
+    group.master.kill();
+    wait_until("the failover", || group.replica.is_master());
     let begun = std::time::Instant::now();
     // Both children find it.
     wait_until("the new master to be used", || {

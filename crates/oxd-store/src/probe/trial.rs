@@ -175,6 +175,7 @@ fn trial_of(name: &str, key: &str) -> Cmd {
         "xread" => &["XREAD", "COUNT", "1", "STREAMS", key, "0"],
         "xtrim" => &["XTRIM", key, "MAXLEN", "1"],
         "role" => &["ROLE"],
+        "asking" => &["ASKING"],
         "cluster|slots" => &["CLUSTER", "SLOTS"],
         // "ping"; a test has all others.
         _ => &["PING"],
