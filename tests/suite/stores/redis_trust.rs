@@ -55,7 +55,7 @@ fn a_password_that_was_changed_at_redis_only() {
 #[test]
 fn a_user_of_redis_with_two_passwords_for_a_while() {
     let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >one-password ~mod_oxd:* -@all +getrange +set +del +eval +get",
+        "requirepass admin\nuser mod_oxd on >one-password ~mod_oxd:* +@all",
     )
     .with_password("admin");
     let file = node.file("password");
@@ -108,7 +108,7 @@ fn a_password_where_there_was_none() {
 #[test]
 fn a_right_that_was_taken_away() {
     let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >secret ~mod_oxd:* -@all +getrange +set +del +eval +get",
+        "requirepass admin\nuser mod_oxd on >secret ~mod_oxd:* +@all",
     )
     .with_password("admin");
     let directives = "OxdStoreUser mod_oxd\nOxdStorePassword secret";
