@@ -54,11 +54,13 @@ impl RedisGroup {
 
     /// The argument of `OxdSessionStore`, and the password.
     pub fn directives(&self) -> String {
+        format!("OxdSessionStore {}\nOxdStorePassword {PASSWORD}", self.url())
+    }
+
+    /// The URL that names the sentinels.
+    pub fn url(&self) -> String {
         let hosts: Vec<_> = self.sentinels.iter().map(RedisNode::address).collect();
-        format!(
-            "OxdSessionStore redis+sentinel://{}/main\nOxdStorePassword {PASSWORD}",
-            hosts.join(",")
-        )
+        format!("redis+sentinel://{}/main", hosts.join(","))
     }
 
     /// Waits until the replica has what the master has: Redis replicates asynchronously.

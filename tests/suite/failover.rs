@@ -23,12 +23,11 @@ const RECOVERS: Duration = Duration::from_secs(1);
 
 /// Users read, sign in and out, and have their tokens refreshed at whichever machine, and the master dies in the middle.
 /// Nobody becomes another, 503 is answered until there is a new master and not for long after, and a session that was ended
-/// stays so; but for two cases, in which only the machine that ended it knows: Redis was not there to be told, as the page
-/// says, or the new master had not heard of it when the old one died.
+/// stays so. Of an end that Redis was not there to be told, as the page says, the other machines hear when it is back.
 #[test]
 fn a_failover_in_the_middle_of_a_storm() {
     let goal = env::var("OXD_STORM").map_or(REQUESTS, |text| text.parse().expect("OXD_STORM, a number"));
-    let mut service = Service::start(CLIENTS);
+    let mut service = Service::start(CLIENTS, true);
     let report = Storm::new(goal).rage(&mut service, CLIENTS);
     println!("{report}");
     report.judge(RECOVERS);
@@ -38,8 +37,19 @@ fn a_failover_in_the_middle_of_a_storm() {
 /// that made it still knows it.
 #[test]
 fn an_end_that_the_new_master_does_not_know_holds_where_it_was_made() {
+    unreplicated_ends(false);
+}
+
+/// And with `OxdRevocations`, all machines do.
+#[test]
+fn an_end_that_the_new_master_does_not_know_holds_everywhere() {
+    assert_eq!(unreplicated_ends(true), 0);
+}
+
+/// How often a session was let in elsewhere whose end was not replicated.
+fn unreplicated_ends(tells: bool) -> usize {
     const USERS: usize = 6;
-    let mut service = Service::start(USERS);
+    let mut service = Service::start(USERS, tells);
     let machines = service.machines().map(|machine| machine.url(""));
     let browsers: Vec<Browser> = (0..USERS)
         .map(|number| {
@@ -90,4 +100,5 @@ fn an_end_that_the_new_master_does_not_know_holds_where_it_was_made() {
         copies.len(),
         copies.len() * 2
     );
+    elsewhere
 }

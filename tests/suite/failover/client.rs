@@ -156,7 +156,6 @@ impl<'s> Client<'s> {
             &self.storm.untold
         };
         count.fetch_add(1, Ordering::Relaxed);
-        let at = Instant::now();
         let mut copies = vec![cookies];
         // Of the tab, which may have been given another one.
         copies.extend(
@@ -166,7 +165,6 @@ impl<'s> Client<'s> {
             let ended = Ended {
                 cookies,
                 machine,
-                at,
                 told,
             };
             for number in 0..3 {

@@ -36,9 +36,13 @@ pub(crate) fn sub(number: usize) -> String {
 }
 
 impl Service {
-    pub(crate) fn start(users: usize) -> Service {
+    /// Begins with so many users; `tells`: the machines tell each other of ends as well (`OxdRevocations`).
+    pub(crate) fn start(users: usize, tells: bool) -> Service {
         let group = RedisGroup::start();
-        let common = format!("{}\nOxdCryptoKey {KEY}\n{SETTINGS}", group.directives());
+        let mut common = format!("{}\nOxdCryptoKey {KEY}\n{SETTINGS}", group.directives());
+        if tells {
+            common.push_str(&format!("\nOxdRevocations {}", group.url()));
+        }
         let users = (0..users).map(|number| user(&name(number), json!({})));
         let site = TestSite::builder()
             .httpd(|httpd| httpd.processes(2, THREADS).load("headers"))

@@ -54,10 +54,8 @@ fn a_password_that_was_changed_at_redis_only() {
 /// The same with a user of Redis who has two passwords for a while, as is recommended: nobody notices anything.
 #[test]
 fn a_user_of_redis_with_two_passwords_for_a_while() {
-    let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >one-password ~mod_oxd:* +@all",
-    )
-    .with_password("admin");
+    let node = RedisNode::start("requirepass admin\nuser mod_oxd on >one-password ~mod_oxd:* +@all")
+        .with_password("admin");
     let file = node.file("password");
     keep(&file, "one-password");
     let directives = format!(
@@ -107,10 +105,8 @@ fn a_password_where_there_was_none() {
 /// A right is taken from the user of Redis: users are asked to come back, and the log names the command.
 #[test]
 fn a_right_that_was_taken_away() {
-    let node = RedisNode::start(
-        "requirepass admin\nuser mod_oxd on >secret ~mod_oxd:* +@all",
-    )
-    .with_password("admin");
+    let node = RedisNode::start("requirepass admin\nuser mod_oxd on >secret ~mod_oxd:* +@all")
+        .with_password("admin");
     let directives = "OxdStoreUser mod_oxd\nOxdStorePassword secret";
     let site = troubled(site_at(&format!("redis://{}", node.address()), directives)).start();
     let people = people(&site);
