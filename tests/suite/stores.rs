@@ -8,6 +8,7 @@ mod stores {
     pub(crate) mod entries;
     pub(crate) mod ids;
     pub(crate) mod most;
+    pub(crate) mod moving;
     pub(crate) mod names;
     pub(crate) mod outage;
     pub(crate) mod places;

@@ -126,6 +126,8 @@ settings! {
     trust_forwarded: TrustForwarded,
     /// `OxdSessionStore`
     session_store: SessionStore<'a>,
+    /// `OxdSessionStore`, its second value
+    older_store: Option<SessionStore<'a>>,
     /// `OxdStoreUser`
     store_user: &'a String,
     /// `OxdStorePassword`

@@ -127,6 +127,8 @@ pub struct AccessSettings {
 pub struct SessionSettings<'a> {
     /// `OxdSessionStore`; `None` where sessions live in cookies.
     pub store: Option<&'a dyn Store>,
+    /// `OxdSessionStore`, its second value: where sessions were until now.
+    pub older: Option<&'a dyn Store>,
     /// `OxdRevocations`
     pub revocations: Option<&'a dyn Revocations>,
     /// `OxdRevocationsMaxLag`, in seconds
@@ -217,13 +219,13 @@ impl<'a> Settings<'a> {
                 post_preserve: raw.post_preserve.unwrap_or(defaults::POST_PRESERVE),
             },
             session: SessionSettings {
-                store: match raw.session_store {
-                    Some(SessionStore::Shared(store)) => Some(store),
-                    Some(SessionStore::Redis(address)) => {
-                        Some(server.stores.redis(&store_settings(raw, address)))
-                    }
-                    Some(SessionStore::Cookie) | None => None,
-                },
+                store: raw
+                    .session_store
+                    .and_then(|named| opened(raw, named, server.stores)),
+                older: raw
+                    .older_store
+                    .flatten()
+                    .and_then(|named| opened(raw, named, server.stores)),
                 revocations: raw.revocations.and(server.revocations),
                 max_lag: raw.revocations_max_lag.flatten(),
                 lifetime: raw.session_lifetime.unwrap_or(defaults::SESSION_LIFETIME),
@@ -340,6 +342,19 @@ impl<'a> RawSettings<'a> {
     /// `OxdClaimHeader`
     pub fn claim_headers(&self) -> &'a [ClaimHeader] {
         list(self.claim_headers)
+    }
+}
+
+/// The store of a directive; `None` for cookies.
+fn opened<'a>(
+    raw: &RawSettings<'a>,
+    named: SessionStore<'a>,
+    stores: &'a dyn Stores,
+) -> Option<&'a dyn Store> {
+    match named {
+        SessionStore::Cookie => None,
+        SessionStore::Shared(store) => Some(store),
+        SessionStore::Redis(address) => Some(stores.redis(&store_settings(raw, address))),
     }
 }
 

@@ -33,6 +33,15 @@ impl<'a> SessionEnv<'a> {
         })
     }
 
+    /// The entries of the store in which sessions were until now.
+    pub(super) fn older_entries(&self) -> Option<Entries<'a>> {
+        Some(Entries {
+            store: self.settings.session.older?,
+            keys: self.settings.keys,
+            site: self.site,
+        })
+    }
+
     /// The entries that all machines know beside sessions; `None` where each machine is on its own.
     pub(super) fn facts(&self) -> Option<Entries<'a>> {
         self.entries().or_else(|| {

@@ -14,6 +14,7 @@ mod create;
 mod env;
 pub mod feed;
 mod index;
+mod moving;
 mod open;
 mod record;
 mod revoke;
@@ -45,3 +46,6 @@ mod store_tests;
 
 #[cfg(test)]
 mod atomic_tests;
+
+#[cfg(test)]
+mod moving_tests;

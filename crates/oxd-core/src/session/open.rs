@@ -10,7 +10,7 @@ use super::env::SessionEnv;
 use super::feed;
 use super::record::{SessionRecord, Strings};
 use super::store::{Kind, TimeKey};
-use super::{claims, cookies};
+use super::{claims, cookies, moving};
 use crate::base::{Failure, Key, KeyRing, Millis, Purpose, Reason, Seconds};
 use crate::config::{IdentitySettings, SessionSettings};
 use crate::http::cookie;
@@ -123,7 +123,11 @@ fn look<'b>(
             if env.memory.knows(Mark::of_entry(&key), env.now) {
                 continue;
             }
-            if let Some(bytes) = entries.record_into(&key, &buffer)?
+            let mut found = entries.record_into(&key, &buffer)?;
+            if found.is_none() {
+                found = moving::moved(env, &entries, &key, &buffer)?;
+            }
+            if let Some(bytes) = found
                 && let Some(opened) = alive(bytes)?
             {
                 return Ok(Some(opened));

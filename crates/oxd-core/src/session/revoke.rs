@@ -139,7 +139,11 @@ pub(super) fn end_entry(
 ) -> Result<(), Failure> {
     bury_here(env, key, until);
     let stands = env.now.saturating_add(TOMBSTONE_STANDS);
-    entries.bury(env.host, key, env.now, until.min(stands))
+    entries.bury(env.host, key, env.now, until.min(stands))?;
+    match env.older_entries() {
+        Some(older) => Ok(older.remove(key)?),
+        None => Ok(()),
+    }
 }
 
 /// Whether a session was ended while it was being written.
@@ -168,7 +172,11 @@ pub(crate) fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure
     };
     let key = TimeKey::ended(entries.site, mark);
     entries.put_time(env.host, &key, moment, until)?;
-    for (session, ends) in index::take(env, &entries, mark)? {
+    let mut sessions = index::take(env, &entries, mark)?;
+    if let Some(older) = env.older_entries() {
+        sessions.extend(index::take(env, &older, mark)?);
+    }
+    for (session, ends) in sessions {
         end_entry(env, &entries, &session, ends)?;
     }
     Ok(())

@@ -86,6 +86,8 @@ pub(crate) struct Browser<'s> {
     /// The machine's memory, which browsers may share.
     pub memory: Memory<'static>,
     pub store: Option<&'s FakeStore>,
+    /// The store in which sessions were until now.
+    pub older: Option<&'s FakeStore>,
     /// The stream of ends that it shares with other machines.
     pub stream: Option<&'s FakeStream>,
     pub stats: Stats<'static>,
@@ -144,6 +146,7 @@ impl<'s> Browser<'s> {
             tokens: TokenCache::default(),
             memory: memory(),
             store: None,
+            older: None,
             stream: None,
             stats: stats(),
             keys: keys(),
@@ -172,6 +175,7 @@ impl<'s> Browser<'s> {
         if let Some(store) = self.store {
             raw.session_store = Some(SessionStore::Shared(store));
         }
+        raw.older_store = Some(self.older.map(|store| SessionStore::Shared(store)));
         let address = StoreAddress::parse("redis://h").unwrap();
         if self.stream.is_some() {
             raw.revocations = Some(&address);

@@ -4,24 +4,61 @@ use std::time::Duration;
 
 use url::Host;
 
-use super::Directive;
 use super::Group::Session;
 use super::site::{exposed_file, secret};
 use super::store::redis_url;
+use super::{Directive, Place};
 use crate::base::{KeyRing, LEAST_KEY_TEXT, Seconds};
 use crate::config::store::{SessionStore, StoreAddress};
 use crate::config::types::{RefusedRefresh, TokenRefresh};
-use crate::config::value::{self, Complaint};
+use crate::config::value::{self, Complaint, Parsed};
 
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+/// A store by its name in the directive.
+fn store<'a>(text: &str, place: &Place<'a, '_>) -> Parsed<SessionStore<'a>> {
+    let refused = |why: String| Complaint {
+        value: Some(text.to_owned()),
+        allowed: why,
+    };
+    if StoreAddress::is_meant(text) {
+        return Ok(SessionStore::Redis(place.arena.keep(redis_url(text)?)));
+    }
+    let names = [
+        ("cookie", None),
+        ("shmcb", Some("shmcb")),
+        ("redis", Some("redis")),
+        ("memcache", Some("memcache")),
+        ("dbm", Some("dbm")),
+    ];
+    let (name, details) = text.split_once(':').unwrap_or((text, ""));
+    let Ok(provider) = value::choice(name, &names) else {
+        return Err(refused(
+            "cookie, redis://HOST:PORT, shmcb:PATH(BYTES), redis:HOST:PORT, memcache:HOST:PORT, dbm:PATH"
+                .into(),
+        ));
+    };
+    match provider {
+        None if !text.contains(':') => Ok(SessionStore::Cookie),
+        None => Err(refused("cookie alone".into())),
+        Some("dbm") if details.is_empty() => Err(refused("dbm:PATH".into())),
+        Some("redis" | "memcache") if !is_host_list(details) => {
+            Err(refused(format!("{name}:HOST:PORT, or several with commas")))
+        }
+        Some(provider) => {
+            let opened = place.env.open_store(provider, details);
+            Ok(SessionStore::Shared(opened.map_err(refused)?))
+        }
+    }
+}
 
 pub(super) const TABLE: &[Directive] = &[
     Directive {
         name: c"OxdSessionStore",
         group: Session,
         htaccess: false,
-        arguments: 1..=1,
-        syntax: "cookie | redis://HOST[:PORT][/DB] | shmcb[:PATH(BYTES)] | memcache:HOST[:PORT][,...] | dbm:PATH",
+        arguments: 1..=2,
+        syntax: "cookie | redis://HOST[:PORT][/DB] | shmcb[:PATH(BYTES)] | memcache:HOST[:PORT][,...] | dbm:PATH  [OLDER]",
         default: "cookie",
         summary: c"Where sessions are stored",
         details: "`cookie` stores the whole session in the browser, encrypted, and nothing on the server. With each of the \
@@ -47,7 +84,10 @@ pub(super) const TABLE: &[Directive] = &[
                   Log rotation does a graceful restart on many systems. While a store is unavailable, a request with a \
                   session gets 503; nobody is admitted and nobody is logged out. With `cookie`, each machine keeps \
                   tombstones of ended sessions in shared memory, backed by a file in `DefaultRuntimeDir`, so that a \
-                  copied cookie is useless after the logout.",
+                  copied cookie is useless after the logout.\n\n\
+                  `OLDER` is the store in which sessions were until now, as in `OxdSessionStore redis://h redis:h:6379`: a \
+                  session that is only there is moved at its next request, and nobody has to sign in again. Take it \
+                  away after one `OxdSessionLifetime`.",
         example: "OxdSessionStore redis://127.0.0.1:6379",
         #[cfg(test)]
         good: &[
@@ -59,6 +99,8 @@ pub(super) const TABLE: &[Directive] = &[
             &["redis://h:6379/1"],
             &["rediss+sentinel://a,b/main"],
             &["DBM:/run/x"],
+            &["redis://h", "redis:h:6379"],
+            &["shmcb", "DBM:/run/x"],
         ],
         #[cfg(test)]
         bad: &[
@@ -73,40 +115,26 @@ pub(super) const TABLE: &[Directive] = &[
             &["redis://h/x"],
             &["redis://u:p@h"],
             &["memcache:h:11211"],
-            &["cookie", "redis:h:1"],
+            &["cookie", "redis:h:6379"],
+            &["redis://h", "cookie"],
+            &["redis://h", "redis://h"],
+            &["redis://h", "redis:h:0"],
+            &["redis://h", "shmcb", "dbm:/x"],
         ],
         apply: |s, place, args| {
-            let names = [
-                ("cookie", None),
-                ("shmcb", Some("shmcb")),
-                ("redis", Some("redis")),
-                ("memcache", Some("memcache")),
-                ("dbm", Some("dbm")),
-            ];
-            let (name, details) = args[0].split_once(':').unwrap_or((args[0], ""));
-            let refused = |why: String| Complaint {
-                value: Some(args[0].to_owned()),
-                allowed: why,
-            };
-            if StoreAddress::is_meant(args[0]) {
-                let address = place.arena.keep(redis_url(args[0])?);
-                s.session_store = Some(SessionStore::Redis(address));
-                return Ok(());
-            }
-            let Ok(provider) = value::choice(name, &names) else {
-                return Err(refused(
-                    "cookie, redis://HOST:PORT, shmcb:PATH(BYTES), redis:HOST:PORT, memcache:HOST:PORT, dbm:PATH".into(),
-                ));
-            };
-            s.session_store = Some(match provider {
-                None if !args[0].contains(':') => SessionStore::Cookie,
-                None => return Err(refused("cookie alone".into())),
-                Some("dbm") if details.is_empty() => return Err(refused("dbm:PATH".into())),
-                Some("redis" | "memcache") if !is_host_list(details) => {
-                    return Err(refused(format!("{name}:HOST:PORT, or several with commas")));
-                }
-                Some(provider) => {
-                    SessionStore::Shared(place.env.open_store(provider, details).map_err(refused)?)
+            s.session_store = Some(store(args[0], place)?);
+            s.older_store = Some(match args.get(1) {
+                None => None,
+                Some(text) => {
+                    let (first, older) = (s.session_store, store(text, place)?);
+                    let is_cookie =
+                        |store: Option<SessionStore<'_>>| matches!(store, Some(SessionStore::Cookie));
+                    if is_cookie(first) || is_cookie(Some(older)) || args[0] == *text {
+                        let allowed = "as a second value, the store in which sessions were until now: not cookie, and \
+                                       not the first one";
+                        return Err(Complaint::about(text, allowed));
+                    }
+                    Some(older)
                 }
             });
             Ok(())

@@ -1,0 +1,115 @@
+//! Sessions go from one store to another without a login, and none that has ended comes back.
+
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::base::SiteId;
+use crate::config::{RawSettings, SiteFile};
+use crate::shm::{About, Mark};
+use crate::testing::{Browser, FakeStore, NOW, memory, site};
+
+/// Two stores: httpd's, and one that changes several things in one step.
+fn stores() -> (FakeStore, FakeStore) {
+    let (old, new) = (FakeStore::default(), FakeStore::default());
+    new.is_atomic.store(true, Ordering::SeqCst);
+    (old, new)
+}
+
+fn browser<'s>(file: &'s SiteFile, store: &'s FakeStore) -> Browser<'s> {
+    let mut browser = Browser::at(RawSettings {
+        site: Some(file),
+        ..RawSettings::default()
+    });
+    browser.store = Some(store);
+    browser
+}
+
+/// The same browser at a machine with another configuration.
+fn then<'s>(before: &Browser<'s>, store: &'s FakeStore, older: Option<&'s FakeStore>) -> Browser<'s> {
+    let mut browser = Browser::at(before.settings);
+    browser.cookies = before.cookies.clone();
+    browser.now = before.now;
+    browser.memory = memory();
+    (browser.store, browser.older) = (Some(store), older);
+    browser
+}
+
+fn is_signed_in(browser: &Browser<'_>) -> bool {
+    browser.look("/", |ctx| with_own(ctx, |session| session.is_some()).unwrap())
+}
+
+#[test]
+fn a_session_is_moved_with_its_first_request() {
+    let (file, (old, new)) = (site("s"), stores());
+    let mut before = browser(&file, &old);
+    before.log_in("/app");
+    assert!(
+        !is_signed_in(&then(&before, &new, None)),
+        "without the second value"
+    );
+    let during = then(&before, &new, Some(&old));
+    assert!(is_signed_in(&during) && is_signed_in(&during));
+    // Once it is moved, the older store is not needed.
+    assert!(is_signed_in(&then(&before, &new, None)));
+    assert!(!is_signed_in(&before), "it is in one of them");
+}
+
+#[test]
+fn its_last_use_is_moved_too() {
+    let (file, (old, new)) = (site("s"), stores());
+    let mut before = browser(&file, &old);
+    before.log_in("/app");
+    before.now = NOW + 3_500;
+    before.get("/oxd");
+    let mut during = then(&before, &new, Some(&old));
+    during.now = NOW + 7_000;
+    assert!(is_signed_in(&during), "used 3,500 s ago");
+    let mut idle = then(&before, &new, Some(&old));
+    idle.now = NOW + 7_200;
+    assert!(!is_signed_in(&idle));
+}
+
+#[test]
+fn a_session_that_has_ended_is_not_moved() {
+    let (file, (old, new)) = (site("s"), stores());
+    for how in ["logout", "user", "all", "elsewhere"] {
+        let mut before = browser(&file, &old);
+        before.log_in("/app");
+        let mut during = then(&before, &new, Some(&old));
+        let site = SiteId("s");
+        match how {
+            "logout" => drop(during.get("/oxd/logoutme")),
+            "user" => during.look("/", |ctx| {
+                end_marked(ctx, Mark::of(About::User, site, &["alice"])).unwrap();
+            }),
+            "all" => during.look("/", |ctx| end_all(ctx).unwrap()),
+            _ => {
+                // The end at a machine that has only the new store.
+                let elsewhere = then(&before, &new, None);
+                elsewhere.look("/", |ctx| end_all(ctx).unwrap());
+            }
+        }
+        let copy = then(&before, &new, Some(&old));
+        assert!(!is_signed_in(&copy), "{how}");
+        assert!(!is_signed_in(&then(&before, &new, None)), "{how}");
+        old.entries.lock().unwrap().clear();
+        new.entries.lock().unwrap().clear();
+    }
+}
+
+#[test]
+fn an_older_store_that_is_away_is_no_answer() {
+    let (file, (old, new)) = (site("s"), stores());
+    let mut before = browser(&file, &old);
+    before.log_in("/app");
+    old.is_down.store(true, Ordering::SeqCst);
+    let mut during = then(&before, &new, Some(&old));
+    let asked = during.look("/", |ctx| with_own(ctx, |session| session.is_some()));
+    assert!(asked.is_err(), "neither in nor out");
+    during.cookies.clear();
+    during.log_in("/app");
+    assert!(
+        is_signed_in(&during),
+        "whose session is in the new store does not need it"
+    );
+}
