@@ -4,13 +4,13 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
 use oxd_core::config::store::{HostPort, Servers};
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
-    Pipeline, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsMode, Value,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
+    RedisConnectionInfo, RedisError, RedisResult, TlsMode,
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -22,34 +22,6 @@ use crate::settings::Settings;
 pub(crate) enum Connection {
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
-}
-
-impl ConnectionLike for Connection {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::Server(connection) => connection.req_packed_command(command),
-            Self::Cluster(connection) => connection.req_packed_command(command),
-        }
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        commands: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::Server(connection) => connection.req_packed_commands(commands, offset, count),
-            Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
-        }
-    }
-
-    fn get_db(&self) -> i64 {
-        match self {
-            Self::Server(connection) => connection.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
-        }
-    }
 }
 
 /// What is known of the last attempt to connect.
@@ -76,14 +48,15 @@ impl Connections {
         }
     }
 
-    fn current(&self) -> Option<(Connection, u64)> {
+    /// The connection with its number, if there is one.
+    pub(crate) fn current(&self) -> Option<(Connection, u64)> {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    /// The connection with its number. Of those who find none, one connects, and the others get what it got.
+    /// The connection, made if there is none. Of those who find none, one connects, and the others get what it got.
     pub(crate) async fn get(&self) -> RedisResult<(Connection, u64)> {
         if let Some(current) = self.current() {
             return Ok(current);

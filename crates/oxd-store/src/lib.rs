@@ -15,12 +15,15 @@ use std::time::Instant;
 
 use oxd_core::base::{Key, Locks, Seconds, Store, StoreError, wall};
 use oxd_core::config::store::StoreSettings;
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
-use tokio::time::timeout;
+use redis::aio::ConnectionLike as _;
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value, from_redis_value,
+};
+use tokio::time::timeout_at;
 
 pub use tokio::runtime::Handle;
 
-use connection::Connections;
+use connection::{Connection, Connections};
 use settings::Settings;
 
 /// How long no operation but one is tried after a server was away, in milliseconds.
@@ -46,6 +49,16 @@ pub struct RedisStore {
     began: Instant,
     /// Until when the operations fail at once, in milliseconds since `began`; 0: none does.
     resting_until: AtomicU64,
+}
+
+/// Why an operation has no answer.
+enum Failure {
+    /// Its time is up.
+    Late,
+    /// There is no runtime, for this reason.
+    NoRuntime(String),
+    /// The server, or the way to it.
+    Redis(RedisError),
 }
 
 impl fmt::Debug for RedisStore {
@@ -83,24 +96,23 @@ impl RedisStore {
 
     /// One operation, within its time.
     fn run<A: FromRedisValue>(&self, command: &Cmd) -> Result<A, StoreError> {
-        let handle = (self.runtime)().map_err(|why| self.unavailable(why))?;
         if !self.may_try() {
             return Err(self.unavailable("it did not answer a moment ago"));
         }
         let time = self.connections.settings.timeouts.operation;
-        let answer = handle.block_on(async { timeout(time, self.ask(command)).await });
-        match answer {
-            Ok(Ok(answer)) => {
+        match self.ask(command, Instant::now() + time) {
+            Ok(answer) => {
                 self.resting_until.store(0, Ordering::Release);
-                Ok(answer)
+                from_redis_value(answer).map_err(|why| self.unavailable(why))
             }
-            Ok(Err(error)) => {
+            Err(Failure::Redis(error)) => {
                 if is_away(&error) {
                     self.rest();
                 }
                 Err(self.unavailable(error))
             }
-            Err(_) => {
+            Err(Failure::NoRuntime(why)) => Err(self.unavailable(why)),
+            Err(Failure::Late) => {
                 // A server that stalls may come back with another connection only.
                 self.connections.forget();
                 self.rest();
@@ -111,15 +123,41 @@ impl RedisStore {
 
     /// Sends a command. Each that is used here may be sent twice, so that a connection which broke meanwhile, or leads to
     /// a master that is none any more, costs no request its answer.
-    async fn ask<A: FromRedisValue>(&self, command: &Cmd) -> RedisResult<A> {
-        let (mut connection, number) = self.connections.get().await?;
-        match command.query_async(&mut connection).await {
-            Err(error) if is_of_connection(&error) && self.connections.can_be_replaced() => {
+    fn ask(&self, command: &Cmd, until: Instant) -> Result<Value, Failure> {
+        let (connection, number) = self.connection(until)?;
+        match self.send(connection, command, until) {
+            Err(Failure::Redis(error)) if is_of_connection(&error) && self.connections.can_be_replaced() => {
                 self.connections.drop(number);
-                let (mut connection, _) = self.connections.get().await?;
-                command.query_async(&mut connection).await
+                let (connection, _) = self.connection(until)?;
+                self.send(connection, command, until)
             }
             answer => answer,
+        }
+    }
+
+    fn connection(&self, until: Instant) -> Result<(Connection, u64), Failure> {
+        match self.connections.current() {
+            Some(current) => Ok(current),
+            None => self.wait(until, self.connections.get()),
+        }
+    }
+
+    /// Sends a command over this connection; an error of the server is an error here.
+    fn send(&self, connection: Connection, command: &Cmd, until: Instant) -> Result<Value, Failure> {
+        let answer = match connection {
+            Connection::Server(mut connection) => self.wait(until, connection.send_packed_command(command)),
+            Connection::Cluster(mut connection) => self.wait(until, connection.req_packed_command(command)),
+        };
+        answer?.extract_error().map_err(Failure::Redis)
+    }
+
+    /// Waits for the end of a future. For connecting it is called apart from that for sending: the future of both would be
+    /// of some kilobytes, which are copied.
+    fn wait<T>(&self, until: Instant, future: impl Future<Output = RedisResult<T>>) -> Result<T, Failure> {
+        let handle = (self.runtime)().map_err(Failure::NoRuntime)?;
+        match handle.block_on(async { timeout_at(until.into(), future).await }) {
+            Ok(answer) => answer.map_err(Failure::Redis),
+            Err(_) => Err(Failure::Late),
         }
     }
 
@@ -158,7 +196,10 @@ impl RedisStore {
     }
 
     fn key(&self, key: &Key) -> String {
-        let mut text = self.connections.settings.prefix.clone();
+        let prefix = &self.connections.settings.prefix;
+        let mut text =
+            String::with_capacity(prefix.len() + base64_simd::URL_SAFE_NO_PAD.encoded_length(key.len()));
+        text.push_str(prefix);
         base64_simd::URL_SAFE_NO_PAD.encode_append(key, &mut text);
         text
     }
@@ -187,8 +228,10 @@ fn seconds_until(until: Seconds) -> u64 {
 impl Store for RedisStore {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         // Whoever can write into the store could put there what fills this process's memory.
-        let mut command = Cmd::new();
-        command.arg("GETRANGE").arg(self.key(key)).arg(0).arg(LONGEST);
+        // It costs each request something: its buffers do not grow.
+        let key = self.key(key);
+        let mut command = Cmd::with_capacity(4, key.len() + 16);
+        command.arg("GETRANGE").arg(key).arg("0").arg(LONGEST);
         let value: Vec<u8> = self.run(&command)?;
         // No entry of the module's is empty.
         Ok(Some(value).filter(|value| !value.is_empty()))
