@@ -1,7 +1,11 @@
 //! The connection that all requests of a process share, made when it is needed.
 
-use std::sync::{PoisonError, RwLock};
-use std::time::Instant;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use futures_util::future::select_ok;
 
 use oxd_core::config::store::{HostPort, Servers};
 use redis::aio::MultiplexedConnection;
@@ -12,14 +16,20 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
     RedisConnectionInfo, RedisError, RedisResult, TlsMode,
 };
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::line::Line;
 use crate::settings::Settings;
+use crate::stream::Socket;
 
 /// A connection; its clones send over the same one.
 #[derive(Clone)]
 pub(crate) enum Connection {
+    /// To one server, without TLS.
+    Line(Arc<Line>),
+    /// To one server, with TLS.
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
 }
@@ -57,7 +67,7 @@ impl Connections {
     }
 
     /// The connection, made if there is none. Of those who find none, one connects, and the others get what it got.
-    pub(crate) async fn get(&self) -> RedisResult<(Connection, u64)> {
+    pub(crate) async fn get(&self, until: Instant) -> RedisResult<(Connection, u64)> {
         if let Some(current) = self.current() {
             return Ok(current);
         }
@@ -72,13 +82,10 @@ impl Connections {
             return Err(error.clone());
         }
         let limit = self.settings.timeouts.connect;
-        let made = match timeout(limit, self.settings.connect()).await {
+        let until = until.min(Instant::now() + limit);
+        let made = match timeout(limit, self.settings.connect(until)).await {
             Ok(made) => made,
-            Err(_) => Err(RedisError::from((
-                ErrorKind::Io,
-                "no connection",
-                format!("after {limit:?}"),
-            ))),
+            Err(_) => Err(late(limit)),
         };
         match made {
             Ok(connection) => {
@@ -147,35 +154,44 @@ impl Settings {
         Ok(address.into_connection_info()?.set_redis_settings(self.login()))
     }
 
-    async fn connect(&self) -> RedisResult<Connection> {
-        match &self.address.servers {
-            Servers::One(host) => self.server(self.address_of(host)).await,
-            Servers::Socket(path) => self.server(ConnectionAddr::Unix(path.clone())).await,
-            Servers::Sentinel { sentinels, service } => self.master(sentinels, service).await,
-            Servers::Cluster(nodes) => self.cluster(nodes).await,
+    async fn connect(&self, until: Instant) -> RedisResult<Connection> {
+        let client = match &self.address.servers {
+            Servers::One(host) => self.client(self.address_of(host))?,
+            Servers::Socket(path) => self.client(ConnectionAddr::Unix(path.clone()))?,
+            Servers::Sentinel { sentinels, service } => self.master(sentinels, service).await?,
+            Servers::Cluster(nodes) => return self.cluster(nodes).await,
+        };
+        let socket = match client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let addresses = lookup_host((host.as_str(), *port)).await?;
+                Socket::Tcp(connected(addresses).await?.into_std()?)
+            }
+            ConnectionAddr::Unix(path) => Socket::Unix(UnixStream::connect(path).await?.into_std()?),
+            // The client has no TLS for sockets of others.
+            _ => {
+                // The time of the whole operation bounds each answer.
+                let config = AsyncConnectionConfig::new()
+                    .set_connection_timeout(Some(self.timeouts.connect))
+                    .set_response_timeout(None);
+                let connection = client.get_multiplexed_async_connection_with_config(&config);
+                return Ok(Connection::Server(connection.await?));
+            }
+        };
+        // Nobody else needs this thread while it waits for the greeting.
+        let line = Line::greet(socket, &self.login(), until)?;
+        let line = line.ok_or_else(|| late(self.timeouts.connect))?;
+        Ok(Connection::Line(Arc::new(line)))
+    }
+
+    fn client(&self, address: ConnectionAddr) -> RedisResult<Client> {
+        let info = self.info(address)?;
+        match &self.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+            None => Client::open(info),
         }
     }
 
-    fn config(&self) -> AsyncConnectionConfig {
-        // The time of the whole operation bounds each answer.
-        AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.timeouts.connect))
-            .set_response_timeout(None)
-    }
-
-    async fn server(&self, address: ConnectionAddr) -> RedisResult<Connection> {
-        let info = self.info(address)?;
-        let client = match &self.certificates {
-            Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
-            None => Client::open(info)?,
-        };
-        let connection = client
-            .get_multiplexed_async_connection_with_config(&self.config())
-            .await?;
-        Ok(Connection::Server(connection))
-    }
-
-    async fn master(&self, sentinels: &[HostPort], service: &str) -> RedisResult<Connection> {
+    async fn master(&self, sentinels: &[HostPort], service: &str) -> RedisResult<Client> {
         let addresses = sentinels.iter().map(|host| self.address_of(host));
         let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
             .set_client_to_redis_db(i64::from(self.address.database));
@@ -196,9 +212,7 @@ impl Settings {
                     .set_client_to_sentinel_certificates(certificates.clone());
             }
         }
-        let mut client = builder.build()?;
-        let connection = client.get_async_connection_with_config(&self.config()).await?;
-        Ok(Connection::Server(connection))
+        builder.build()?.async_get_client().await
     }
 
     async fn cluster(&self, nodes: &[HostPort]) -> RedisResult<Connection> {
@@ -218,4 +232,22 @@ impl Settings {
         let connection = builder.build()?.get_async_connection().await?;
         Ok(Connection::Cluster(connection))
     }
+}
+
+fn late(limit: Duration) -> RedisError {
+    RedisError::from((ErrorKind::Io, "no connection", format!("after {limit:?}")))
+}
+
+/// A connection to the first of these addresses that takes it.
+async fn connected(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let mut attempts = addresses
+        .map(|address| Box::pin(TcpStream::connect(address)))
+        .peekable();
+    if attempts.peek().is_none() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    let (stream, _) = select_ok(attempts).await?;
+    // A request does not wait until the one before it is acknowledged.
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }

@@ -2,11 +2,13 @@
 //! TLS or a Unix socket.
 //!
 //! All requests of a process share one connection to a server (a pipeline). It is made by the first operation, and again
-//! by the first one after it broke. Nothing here starts a thread: the connections belong to the runtime that the caller
-//! names.
+//! by the first one after it broke. Nothing here starts a thread: the threads that ask a single server read
+//! themselves what it answers ([`line`]), all other connections belong to the runtime that the caller names.
 
 mod connection;
+mod line;
 mod settings;
+mod stream;
 mod tls;
 
 use std::fmt;
@@ -138,13 +140,17 @@ impl RedisStore {
     fn connection(&self, until: Instant) -> Result<(Connection, u64), Failure> {
         match self.connections.current() {
             Some(current) => Ok(current),
-            None => self.wait(until, self.connections.get()),
+            None => self.wait(until, self.connections.get(until)),
         }
     }
 
     /// Sends a command over this connection; an error of the server is an error here.
     fn send(&self, connection: Connection, command: &Cmd, until: Instant) -> Result<Value, Failure> {
         let answer = match connection {
+            Connection::Line(line) => match line.send(command, until) {
+                Ok(answer) => answer.ok_or(Failure::Late),
+                Err(error) => Err(Failure::Redis(error)),
+            },
             Connection::Server(mut connection) => self.wait(until, connection.send_packed_command(command)),
             Connection::Cluster(mut connection) => self.wait(until, connection.req_packed_command(command)),
         };
