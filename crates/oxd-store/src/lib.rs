@@ -140,8 +140,15 @@ impl RedisStore {
     fn connection(&self, until: Instant) -> Result<(Connection, u64), Failure> {
         match self.connections.current() {
             Some(current) => Ok(current),
-            None => self.wait(until, self.connections.get(until)),
+            None => self.connect(until),
         }
+    }
+
+    /// Not inlined: its future of some kilobytes would be a part of the stack of each thread that ever asks.
+    #[cold]
+    #[inline(never)]
+    fn connect(&self, until: Instant) -> Result<(Connection, u64), Failure> {
+        self.wait(until, self.connections.get(until))
     }
 
     /// Sends a command over this connection; an error of the server is an error here.
