@@ -179,6 +179,10 @@ mod tests {
             "BYSCORE",
             "GT",
             "LT",
+            // Errors.
+            "NOAUTH",
+            "WRONGPASS",
+            "NOPERM",
         ];
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
         let mut seen = 0;

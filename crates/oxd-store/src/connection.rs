@@ -1,55 +1,37 @@
 //! The connection that all requests of a process share, made when it is needed.
 
-use std::sync::{PoisonError, RwLock};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::future::select_ok;
+
 use oxd_core::config::store::{HostPort, Servers};
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
-    Pipeline, RedisConnectionInfo, RedisError, RedisFuture, RedisResult, TlsMode, Value,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo as _,
+    RedisConnectionInfo, RedisError, RedisResult, TlsMode,
 };
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::line::Line;
 use crate::settings::Settings;
+use crate::socket::Socket;
 
 /// A connection; its clones send over the same one.
 #[derive(Clone)]
 pub(crate) enum Connection {
+    /// To one server, without TLS.
+    Line(Arc<Line>),
+    /// To one server, with TLS.
     Server(MultiplexedConnection),
     Cluster(ClusterConnection),
-}
-
-impl ConnectionLike for Connection {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::Server(connection) => connection.req_packed_command(command),
-            Self::Cluster(connection) => connection.req_packed_command(command),
-        }
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        commands: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::Server(connection) => connection.req_packed_commands(commands, offset, count),
-            Self::Cluster(connection) => connection.req_packed_commands(commands, offset, count),
-        }
-    }
-
-    fn get_db(&self) -> i64 {
-        match self {
-            Self::Server(connection) => connection.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
-        }
-    }
 }
 
 /// What is known of the last attempt to connect.
@@ -76,15 +58,16 @@ impl Connections {
         }
     }
 
-    fn current(&self) -> Option<(Connection, u64)> {
+    /// The connection with its number, if there is one.
+    pub(crate) fn current(&self) -> Option<(Connection, u64)> {
         self.current
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    /// The connection with its number. Of those who find none, one connects, and the others get what it got.
-    pub(crate) async fn get(&self) -> RedisResult<(Connection, u64)> {
+    /// The connection, made if there is none. Of those who find none, one connects, and the others get what it got.
+    pub(crate) async fn get(&self, until: Instant) -> RedisResult<(Connection, u64)> {
         if let Some(current) = self.current() {
             return Ok(current);
         }
@@ -99,13 +82,10 @@ impl Connections {
             return Err(error.clone());
         }
         let limit = self.settings.timeouts.connect;
-        let made = match timeout(limit, self.settings.connect(self.settings.timeouts.operation)).await {
+        let until = until.min(Instant::now() + limit);
+        let made = match timeout(limit, self.settings.connect(until)).await {
             Ok(made) => made,
-            Err(_) => Err(RedisError::from((
-                ErrorKind::Io,
-                "no connection",
-                format!("after {limit:?}"),
-            ))),
+            Err(_) => Err(late(limit)),
         };
         match made {
             Ok(connection) => {
@@ -174,36 +154,52 @@ impl Settings {
         Ok(address.into_connection_info()?.set_redis_settings(self.login()))
     }
 
-    /// A new connection. `patience` bounds its answers where the crate waits for them itself.
-    pub(crate) async fn connect(&self, patience: Duration) -> RedisResult<Connection> {
-        match &self.address.servers {
-            Servers::One(host) => self.server(self.address_of(host)).await,
-            Servers::Socket(path) => self.server(ConnectionAddr::Unix(path.clone())).await,
-            Servers::Sentinel { sentinels, service } => self.master(sentinels, service).await,
-            Servers::Cluster(nodes) => self.cluster(nodes, patience).await,
-        }
+    /// A new connection, made until then.
+    pub(crate) async fn connect(&self, until: Instant) -> RedisResult<Connection> {
+        let client = match &self.address.servers {
+            Servers::One(host) => self.client(self.address_of(host))?,
+            Servers::Socket(path) => self.client(ConnectionAddr::Unix(path.clone()))?,
+            Servers::Sentinel { sentinels, service } => self.master(sentinels, service).await?,
+            Servers::Cluster(nodes) => {
+                let patience = self.timeouts.operation;
+                return Ok(Connection::Cluster(self.cluster(nodes, patience).await?));
+            }
+        };
+        let socket = match client.get_connection_info().addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let addresses = lookup_host((host.as_str(), *port)).await?;
+                Socket::Tcp(connected(addresses).await?.into_std()?)
+            }
+            ConnectionAddr::Unix(path) => Socket::Unix(UnixStream::connect(path).await?.into_std()?),
+            // The client has no TLS for sockets of others.
+            _ => {
+                let config = self.config();
+                let connection = client.get_multiplexed_async_connection_with_config(&config);
+                return Ok(Connection::Server(connection.await?));
+            }
+        };
+        // Nobody else needs this thread while it waits for the greeting.
+        let line = Line::greet(socket, &self.login(), until)?;
+        let line = line.ok_or_else(|| late(self.timeouts.connect))?;
+        Ok(Connection::Line(Arc::new(line)))
     }
 
-    fn config(&self) -> AsyncConnectionConfig {
+    pub(crate) fn config(&self) -> AsyncConnectionConfig {
         // The time of the whole operation bounds each answer.
         AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeouts.connect))
             .set_response_timeout(None)
     }
 
-    async fn server(&self, address: ConnectionAddr) -> RedisResult<Connection> {
+    pub(crate) fn client(&self, address: ConnectionAddr) -> RedisResult<Client> {
         let info = self.info(address)?;
-        let client = match &self.certificates {
-            Some(certificates) => Client::build_with_tls(info, certificates.clone())?,
-            None => Client::open(info)?,
-        };
-        let connection = client
-            .get_multiplexed_async_connection_with_config(&self.config())
-            .await?;
-        Ok(Connection::Server(connection))
+        match &self.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+            None => Client::open(info),
+        }
     }
 
-    async fn master(&self, sentinels: &[HostPort], service: &str) -> RedisResult<Connection> {
+    pub(crate) async fn master(&self, sentinels: &[HostPort], service: &str) -> RedisResult<Client> {
         let addresses = sentinels.iter().map(|host| self.address_of(host));
         let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
             .set_client_to_redis_db(i64::from(self.address.database));
@@ -224,12 +220,15 @@ impl Settings {
                     .set_client_to_sentinel_certificates(certificates.clone());
             }
         }
-        let mut client = builder.build()?;
-        let connection = client.get_async_connection_with_config(&self.config()).await?;
-        Ok(Connection::Server(connection))
+        builder.build()?.async_get_client().await
     }
 
-    async fn cluster(&self, nodes: &[HostPort], patience: Duration) -> RedisResult<Connection> {
+    /// A cluster; `patience` bounds its answers, as the crate waits for them itself.
+    pub(crate) async fn cluster(
+        &self,
+        nodes: &[HostPort],
+        patience: Duration,
+    ) -> RedisResult<ClusterConnection> {
         let infos: RedisResult<Vec<_>> = nodes
             .iter()
             .map(|node| self.info(self.address_of(node)))
@@ -243,7 +242,24 @@ impl Settings {
                 builder = builder.certs(certificates.clone());
             }
         }
-        let connection = builder.build()?.get_async_connection().await?;
-        Ok(Connection::Cluster(connection))
+        builder.build()?.get_async_connection().await
     }
+}
+
+fn late(limit: Duration) -> RedisError {
+    RedisError::from((ErrorKind::Io, "no connection", format!("after {limit:?}")))
+}
+
+/// A connection to the first of these addresses that takes it.
+async fn connected(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let mut attempts = addresses
+        .map(|address| Box::pin(TcpStream::connect(address)))
+        .peekable();
+    if attempts.peek().is_none() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    let (stream, _) = select_ok(attempts).await?;
+    // A request does not wait until the one before it is acknowledged.
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }

@@ -2,14 +2,17 @@
 //! TLS or a Unix socket.
 //!
 //! All requests of a process share one connection to a server (a pipeline). It is made by the first operation, and again
-//! by the first one after it broke. Nothing here starts a thread: the connections belong to the runtime that the caller
-//! names.
+//! by the first one after it broke. Nothing here starts a thread: the threads that ask a single server read
+//! themselves what it answers ([`line`]), all other connections belong to the runtime that the caller names.
 
 mod atomic;
 mod commands;
 mod connection;
+mod line;
+mod own;
 pub mod probe;
 mod settings;
+mod socket;
 mod stream;
 mod tls;
 
@@ -19,14 +22,18 @@ use std::time::{Duration, Instant};
 
 use oxd_core::base::{Atomic, Key, Seconds, Store, StoreError, wall};
 use oxd_core::config::store::{StoreAddress, StoreSettings, StoreTimeouts};
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
-use tokio::time::timeout;
+use redis::aio::ConnectionLike as _;
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value, from_redis_value,
+};
+use tokio::time::timeout_at;
 
 pub use commands::{COMMANDS, Command, Need, Purpose, acl_line, needed};
 pub use stream::{Machine, Task, spawn};
 pub use tokio::runtime::Handle;
 
 use connection::{Connection, Connections};
+use own::OwnConnection;
 use settings::Settings;
 
 /// How long no operation but one is tried after a server was away, in milliseconds.
@@ -45,6 +52,16 @@ pub struct RedisStore {
     began: Instant,
     /// Until when the operations fail at once, in milliseconds since `began`; 0: none does.
     resting_until: AtomicU64,
+}
+
+/// Why an operation has no answer.
+enum Failure {
+    /// Its time is up.
+    Late,
+    /// There is no runtime, for this reason.
+    NoRuntime(String),
+    /// The server, or the way to it.
+    Redis(RedisError),
 }
 
 impl fmt::Debug for RedisStore {
@@ -87,8 +104,8 @@ impl RedisStore {
     }
 
     /// A connection besides the one that all requests share, whose answers may take this long.
-    async fn own_connection(&self, patience: Duration) -> RedisResult<Connection> {
-        self.connections.settings.connect(patience).await
+    async fn own_connection(&self, patience: Duration) -> RedisResult<OwnConnection> {
+        self.connections.settings.own_connection(patience).await
     }
 
     fn unavailable(&self, why: impl fmt::Display) -> StoreError {
@@ -104,24 +121,23 @@ impl RedisStore {
 
     /// One operation, within its time.
     fn run<A: FromRedisValue>(&self, command: &Cmd) -> Result<A, StoreError> {
-        let handle = (self.runtime)().map_err(|why| self.unavailable(why))?;
         if !self.may_try() {
             return Err(self.unavailable("it did not answer a moment ago"));
         }
         let time = self.connections.settings.timeouts.operation;
-        let answer = handle.block_on(async { timeout(time, self.ask(command)).await });
-        match answer {
-            Ok(Ok(answer)) => {
+        match self.ask(command, Instant::now() + time) {
+            Ok(answer) => {
                 self.resting_until.store(0, Ordering::Release);
-                Ok(answer)
+                from_redis_value(answer).map_err(|why| self.unavailable(why))
             }
-            Ok(Err(error)) => {
+            Err(Failure::Redis(error)) => {
                 if is_away(&error) {
                     self.rest();
                 }
                 Err(self.unavailable(explained(&error)))
             }
-            Err(_) => {
+            Err(Failure::NoRuntime(why)) => Err(self.unavailable(why)),
+            Err(Failure::Late) => {
                 // A server that stalls may come back with another connection only.
                 self.connections.forget();
                 self.rest();
@@ -132,15 +148,52 @@ impl RedisStore {
 
     /// Sends a command. Each that is used here may be sent twice, so that a connection which broke meanwhile, or leads to
     /// a master that is none any more, costs no request its answer.
-    async fn ask<A: FromRedisValue>(&self, command: &Cmd) -> RedisResult<A> {
-        let (mut connection, number) = self.connections.get().await?;
-        match command.query_async(&mut connection).await {
-            Err(error) if is_of_connection(&error) && self.connections.can_be_replaced() => {
+    fn ask(&self, command: &Cmd, until: Instant) -> Result<Value, Failure> {
+        let (connection, number) = self.connection(until)?;
+        match self.send(connection, command, until) {
+            Err(Failure::Redis(error)) if is_of_connection(&error) && self.connections.can_be_replaced() => {
                 self.connections.drop(number);
-                let (mut connection, _) = self.connections.get().await?;
-                command.query_async(&mut connection).await
+                let (connection, _) = self.connection(until)?;
+                self.send(connection, command, until)
             }
             answer => answer,
+        }
+    }
+
+    fn connection(&self, until: Instant) -> Result<(Connection, u64), Failure> {
+        match self.connections.current() {
+            Some(current) => Ok(current),
+            None => self.connect(until),
+        }
+    }
+
+    /// Not inlined: its future of some kilobytes would be a part of the stack of each thread that ever asks.
+    #[cold]
+    #[inline(never)]
+    fn connect(&self, until: Instant) -> Result<(Connection, u64), Failure> {
+        self.wait(until, self.connections.get(until))
+    }
+
+    /// Sends a command over this connection; an error of the server is an error here.
+    fn send(&self, connection: Connection, command: &Cmd, until: Instant) -> Result<Value, Failure> {
+        let answer = match connection {
+            Connection::Line(line) => match line.send(command, until) {
+                Ok(answer) => answer.ok_or(Failure::Late),
+                Err(error) => Err(Failure::Redis(error)),
+            },
+            Connection::Server(mut connection) => self.wait(until, connection.send_packed_command(command)),
+            Connection::Cluster(mut connection) => self.wait(until, connection.req_packed_command(command)),
+        };
+        answer?.extract_error().map_err(Failure::Redis)
+    }
+
+    /// Waits for the end of a future. For connecting it is called apart from that for sending: the future of both would be
+    /// of some kilobytes, which are copied.
+    fn wait<T>(&self, until: Instant, future: impl Future<Output = RedisResult<T>>) -> Result<T, Failure> {
+        let handle = (self.runtime)().map_err(Failure::NoRuntime)?;
+        match handle.block_on(async { timeout_at(until.into(), future).await }) {
+            Ok(answer) => answer.map_err(Failure::Redis),
+            Err(_) => Err(Failure::Late),
         }
     }
 
@@ -224,8 +277,10 @@ fn seconds_until(until: Seconds) -> u64 {
 impl Store for RedisStore {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         // Whoever can write into the store could put there what fills this process's memory.
-        let mut command = Cmd::new();
-        command.arg("GETRANGE").arg(self.key(key)).arg(0).arg(LONGEST);
+        // It costs each request something: its buffers do not grow.
+        let key = self.key(key);
+        let mut command = Cmd::with_capacity(4, key.len() + 16);
+        command.arg("GETRANGE").arg(key).arg("0").arg(LONGEST);
         let value: Vec<u8> = self.run(&command)?;
         // No entry of the module's is empty.
         Ok(Some(value).filter(|value| !value.is_empty()))

@@ -14,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::RedisStore;
-use crate::connection::Connection;
+use crate::own::OwnConnection;
 
 /// Appends an entry, and removes those that no session needs any more. Of machines with different lifetimes the longest
 /// counts: it stands in an entry of its own for as long as it matters. The new entry's number has the server's time.
@@ -184,7 +184,7 @@ impl Follower<'_> {
     }
 
     /// Reads what has come, or waits for something; the number of entries.
-    async fn read(&mut self, connection: &mut Connection, after: &mut String) -> RedisResult<usize> {
+    async fn read(&mut self, connection: &mut OwnConnection, after: &mut String) -> RedisResult<usize> {
         let [stream, _] = self.store.stream_keys();
         let mut command = Cmd::new();
         command.arg("XREAD").arg("COUNT").arg(MOST);
@@ -213,7 +213,7 @@ impl Follower<'_> {
     }
 
     /// Tells what could not be told before.
-    async fn tell(&self, connection: &mut Connection) -> Result<(), String> {
+    async fn tell(&self, connection: &mut OwnConnection) -> Result<(), String> {
         let untold = self.feed.untold(&SystemRandom, wall(), MOST);
         let untold: Vec<(Ended, Vec<u8>)> = untold.map_err(|error| error.to_string())?;
         for (ended, entry) in &untold {

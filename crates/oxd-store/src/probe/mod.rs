@@ -92,7 +92,7 @@ impl Probe {
     /// The module would fail as well.
     pub async fn connect_as_the_module(&self) -> Result<Duration, Failure> {
         let (begun, limit) = (Instant::now(), self.settings.timeouts.connect);
-        match timeout(limit, self.settings.connect(self.settings.timeouts.operation)).await {
+        match timeout(limit, self.settings.connect(begun + limit)).await {
             Ok(made) => Ok(made.map(|_| begun.elapsed())?),
             Err(_) => Err(Failure::new(
                 FailureKind::Timeout,
