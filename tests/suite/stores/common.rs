@@ -6,8 +6,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oxd_dev::User;
 use oxd_tests::{
-    Answer, Approval, Browser, DEMO_SUB, Httpd, SiteBuilder, Store, TestSite, WAIT, approve, sign_in_as,
-    user, wait_until, within,
+    Answer, Approval, Browser, Builder, DEMO_SUB, Httpd, SiteBuilder, Store, TestSite, WAIT, approve,
+    sign_in_as, user, wait_until, within,
 };
 use serde_json::json;
 
@@ -69,17 +69,24 @@ pub(crate) fn site(store: &Store) -> SiteBuilder {
 
 /// Another httpd of the same service: the same site, the same store. Directives come last.
 pub(crate) fn twin(site: &TestSite, store: &Store, directives: &str) -> Httpd {
+    twin_of(site).store(store).config(directives).start()
+}
+
+/// The same with this value of `OxdSessionStore`.
+pub(crate) fn twin_at(site: &TestSite, store: &str) -> Httpd {
+    let builder = twin_of(site).load("socache_redis");
+    builder.config(&format!("OxdSessionStore {store}")).start()
+}
+
+fn twin_of(site: &TestSite) -> Builder {
     Httpd::builder()
         .processes(2, 16)
         .define("OXD", &site.oxd.url())
         .define("FIRST", &site.httpd.root().display().to_string())
         .config("OxdServer \"${OXD}\"\nOxdSite \"${FIRST}/site.json\"")
         .config(&format!("OxdCryptoKey {KEY}"))
-        .store(store)
         .config("<Location /oxd>\nSetHandler oxd\n</Location>")
         .config("<Location /app>\nAuthType oxd\nRequire valid-user\n</Location>")
-        .config(directives)
-        .start()
 }
 
 /// Two people who can sign in.

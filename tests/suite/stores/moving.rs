@@ -39,6 +39,34 @@ fn from_httpds_client_of_redis_to_the_modules() {
     idle.get(site.url("/app/")).expect(302);
 }
 
+/// Of two machines one names the old store first and the other the new one: a session follows its user.
+#[test]
+fn machines_that_are_changed_one_after_the_other() {
+    let store = StoreKind::Redis.start();
+    let site = site(&store).start();
+    let old = format!("redis:{}", store.server().address());
+    let new = format!("redis://{}", store.server().address());
+    site.httpd.edit_config(
+        &format!("OxdSessionStore \"{old}\""),
+        &format!("OxdSessionStore {old} {new}"),
+    );
+    site.httpd.graceful();
+    let other = twin_at(&site, &format!("{new} {old}"));
+    let browser = site.signed_in();
+    let copy = browser.copy();
+    site.forget_calls();
+    for _ in 0..3 {
+        for httpd in [&other, &site.httpd] {
+            browser.get(httpd.url("/app/")).expect(200);
+        }
+    }
+    expect_calls(&site, &[]);
+    browser.get(other.url("/oxd/logoutme")).expect(303);
+    for httpd in [&site.httpd, &other] {
+        copy.get(httpd.url("/app/")).expect(302);
+    }
+}
+
 /// While both are asked, an end of all sessions reaches those that have not been moved.
 #[test]
 fn an_end_of_all_reaches_those_that_were_not_moved() {

@@ -190,7 +190,7 @@ impl Entries<'_> {
         };
         let buffer = buffer(sealed.len());
         let version = stored.as_deref().map_or(&b""[..], |stored| &stored[..before]);
-        let aad = [&self.aad(key), version].concat();
+        let aad = [key.as_slice(), self.site.as_str().as_bytes(), version].concat();
         Ok(self.keys.open_bytes(Purpose::Entry, &aad, sealed, buffer))
     }
 
@@ -280,7 +280,7 @@ impl Entries<'_> {
 
     fn stored(&self, random: &dyn Random, key: &Key, version: u64, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut stored = version.to_le_bytes()[..self.version_bytes()].to_vec();
-        let aad = [&self.aad(key), stored.as_slice()].concat();
+        let aad = [key.as_slice(), self.site.as_str().as_bytes(), &stored].concat();
         let sealed = self.keys.seal_bytes(random, Purpose::Entry, &aad, bytes)?;
         stored.extend(sealed);
         Ok(stored)

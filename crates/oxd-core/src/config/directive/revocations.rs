@@ -83,7 +83,7 @@ pub(super) const TABLE: &[Directive] = &[
                   used logout tokens, logins and the like for some minutes. So `ends a second x lifetime in seconds` is \
                   what is needed, with `OxdRevocations` of all machines together. A mark takes 64 bytes of shared memory, and \
                   as much of a file in `DefaultRuntimeDir`. When there is no room, the one that runs out first is given \
-                  up: a line in the log and `oxd_revocation_marks_dropped_total` say so. The largest number in the \
+                  up: a line in the log and `oxd_marks_lost_total` say so. The largest number in the \
                   configuration counts; a change needs a stop and a start of httpd.",
         example: "OxdSessionMarks 1000000",
         #[cfg(test)]
