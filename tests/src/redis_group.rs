@@ -54,7 +54,12 @@ impl RedisGroup {
 
     /// The argument of `OxdSessionStore`, and the password.
     pub fn directives(&self) -> String {
-        format!("OxdSessionStore {}\nOxdStorePassword {PASSWORD}", self.url())
+        format!("OxdSessionStore {}\n{}", self.url(), self.credentials())
+    }
+
+    /// The directives beside the URL.
+    pub fn credentials(&self) -> String {
+        format!("OxdStorePassword {PASSWORD}")
     }
 
     /// The URL that names the sentinels.

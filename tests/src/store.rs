@@ -1,5 +1,8 @@
 //! Session stores: `OxdSessionStore` with its server and modules, so that one suite runs with every store.
 
+use crate::certificate::Authority;
+use crate::redis_group::RedisGroup;
+use crate::redis_node::RedisNode;
 use crate::store_server::StoreServer;
 
 /// The values of `OxdSessionStore`.
@@ -13,6 +16,14 @@ pub enum StoreKind {
     Redis,
     /// A Redis server, with the module's client (`redis://`).
     RedisUrl,
+    /// The same over TLS, with a certificate of the client.
+    RedisTls,
+    /// The same by a socket, as a user with a password.
+    RedisSocket,
+    /// A master that sentinels name, with a password.
+    RedisSentinel,
+    /// A cluster of three masters and three replicas.
+    RedisCluster,
     /// A memcached server.
     Memcache,
     /// A file of one httpd.
@@ -23,6 +34,59 @@ pub enum StoreKind {
 pub struct Store {
     kind: StoreKind,
     server: Option<StoreServer>,
+    fleet: Option<Fleet>,
+}
+
+/// Redis as operators run it. They are kept as long as the store.
+enum Fleet {
+    Tls(RedisNode),
+    Socket(RedisNode),
+    Sentinel(Box<RedisGroup>),
+    Cluster(Vec<RedisNode>),
+}
+
+impl Fleet {
+    fn of(kind: StoreKind) -> Option<Fleet> {
+        Some(match kind {
+            StoreKind::RedisTls => Fleet::Tls(RedisNode::over_tls(&Authority::new(), true)),
+            StoreKind::RedisSocket => Fleet::Socket(RedisNode::start(
+                "unixsocket ${DIR}/redis.sock\nunixsocketperm 777\nuser default off\n\
+                 user mod_oxd on >hunter2-secret ~mod_oxd:* resetchannels +@all",
+            )),
+            StoreKind::RedisSentinel => Fleet::Sentinel(Box::new(RedisGroup::start())),
+            StoreKind::RedisCluster => Fleet::Cluster(RedisNode::cluster()),
+            _ => return None,
+        })
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Fleet::Tls(node) => format!("rediss://localhost:{}", node.number()),
+            Fleet::Socket(node) => format!("redis+unix://{}", node.file("redis.sock").display()),
+            Fleet::Sentinel(group) => group.url(),
+            Fleet::Cluster(nodes) => {
+                format!("redis+cluster://{},{}", nodes[0].address(), nodes[1].address())
+            }
+        }
+    }
+
+    /// The directives beside the URL.
+    fn directives(&self) -> String {
+        match self {
+            Fleet::Tls(node) => {
+                let path = |name: &str| node.file(name).display().to_string();
+                format!(
+                    "OxdStoreCAFile \"{}\"\nOxdStoreCert \"{}\"\nOxdStoreKey \"{}\"",
+                    path("ca.pem"),
+                    path("cert.pem"),
+                    path("key.pem")
+                )
+            }
+            Fleet::Socket(_) => "OxdStoreUser mod_oxd\nOxdStorePassword hunter2-secret".to_owned(),
+            Fleet::Sentinel(group) => group.credentials(),
+            Fleet::Cluster(_) => String::new(),
+        }
+    }
 }
 
 impl StoreKind {
@@ -31,9 +95,13 @@ impl StoreKind {
         let server = match self {
             StoreKind::Redis | StoreKind::RedisUrl => Some(StoreServer::redis()),
             StoreKind::Memcache => Some(StoreServer::memcached()),
-            StoreKind::Cookie | StoreKind::Shmcb | StoreKind::Dbm => None,
+            _ => None,
         };
-        Store { kind: self, server }
+        Store {
+            kind: self,
+            server,
+            fleet: Fleet::of(self),
+        }
     }
 
     /// Whether the whole session is in the browser.
@@ -44,7 +112,12 @@ impl StoreKind {
     /// The module of httpd's own that provides the store, without its `mod_`.
     pub fn module(self) -> Option<&'static str> {
         match self {
-            StoreKind::Cookie | StoreKind::RedisUrl => None,
+            StoreKind::Cookie
+            | StoreKind::RedisUrl
+            | StoreKind::RedisTls
+            | StoreKind::RedisSocket
+            | StoreKind::RedisSentinel
+            | StoreKind::RedisCluster => None,
             StoreKind::Shmcb => Some("socache_shmcb"),
             StoreKind::Redis => Some("socache_redis"),
             StoreKind::Memcache => Some("socache_memcache"),
@@ -59,6 +132,7 @@ impl Store {
         Store {
             kind: server.kind(),
             server: Some(server),
+            fleet: None,
         }
     }
 
@@ -69,6 +143,9 @@ impl Store {
 
     /// The argument of `OxdSessionStore`.
     pub fn argument(&self) -> String {
+        if let Some(fleet) = &self.fleet {
+            return fleet.url();
+        }
         match (self.kind, &self.server) {
             (StoreKind::Cookie, _) => "cookie".to_owned(),
             (StoreKind::Shmcb, _) => "shmcb:${ROOT}/run/sessions(2097152)".to_owned(),
@@ -76,13 +153,18 @@ impl Store {
             (StoreKind::Redis, Some(server)) => format!("redis:{}", server.address()),
             (StoreKind::RedisUrl, Some(server)) => format!("redis://{}", server.address()),
             (StoreKind::Memcache, Some(server)) => format!("memcache:{}", server.address()),
-            (kind, None) => panic!("{kind:?} without a server"),
+            (kind, _) => panic!("{kind:?} without a server"),
         }
     }
 
     /// The directive, for the level of the server.
     pub fn directive(&self) -> String {
-        format!("OxdSessionStore \"{}\"", self.argument())
+        let more = self.fleet.as_ref().map(Fleet::directives);
+        format!(
+            "OxdSessionStore \"{}\"\n{}",
+            self.argument(),
+            more.unwrap_or_default()
+        )
     }
 
     /// The server behind the store.

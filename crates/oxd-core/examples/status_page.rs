@@ -4,9 +4,9 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oxd_core::base::{Reason, Seconds};
+use oxd_core::base::{Millis, Reason, Seconds};
 use oxd_core::pages::status::shown;
-use oxd_core::shm::stats::metrics::Gauges;
+use oxd_core::shm::stats::metrics::{FeedGauges, Gauges};
 use oxd_core::shm::stats::{
     Action, Answered, Command, End, Login, Outcome, Presented, Renewal, Stats, WORDS,
 };
@@ -71,8 +71,12 @@ fn main() {
     let gauges = Gauges {
         under_way: 2,
         lost_marks: 0,
-        marks: (0, 0),
-        feed: None,
+        marks: (2_310, 131_072),
+        feed: Some(FeedGauges {
+            address: "rediss://sessions.example.org:6380".to_owned(),
+            lag: Some(Millis(240)),
+            untold: 0,
+        }),
     };
     let shown = shown(&stats, &gauges, NOW);
     println!(

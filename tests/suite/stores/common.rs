@@ -49,6 +49,15 @@ macro_rules! with_every_store_of_the_server {
     };
 }
 
+/// Makes a test of each function for Redis as operators run it: TLS, a socket, sentinels, a cluster.
+macro_rules! with_every_redis {
+    ($($test:ident,)*) => {
+        for_stores! {
+            [RedisTls as tls, RedisSocket as socket, RedisSentinel as sentinel, RedisCluster as cluster] { $($test,)* }
+        }
+    };
+}
+
 /// Makes a test of each function for the stores that are servers of their own.
 macro_rules! with_every_store_server {
     ($($test:ident,)*) => {

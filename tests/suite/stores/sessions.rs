@@ -6,6 +6,16 @@ use oxd_tests::{Browser, DEMO_SUB, Mpm, Store, sign_in, sign_in_as, sign_out};
 
 use super::common::*;
 
+with_every_redis! {
+    a_user_signs_in_uses_the_site_and_signs_out,
+    a_copied_cookie_is_dead_after_the_logout,
+    processes_of_one_thread_share_the_sessions,
+    each_login_has_a_cookie_of_its_own,
+    users_at_the_same_time_are_kept_apart,
+    older_keys_open_sessions_and_foreign_ones_do_not,
+    a_session_of_one_site_is_none_at_another,
+}
+
 with_every_store! {
     a_user_signs_in_uses_the_site_and_signs_out,
     a_copied_cookie_is_dead_after_the_logout,
