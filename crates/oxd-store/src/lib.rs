@@ -23,7 +23,7 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerError
 use tokio::time::timeout;
 
 pub use commands::{COMMANDS, Command, Need, Purpose, acl_line, needed};
-pub use stream::{Machine, Task, spawn};
+pub use stream::{APPEND, MOST, Machine, PAUSE, TELLS_EVERY, Task, WAITS, spawn};
 pub use tokio::runtime::Handle;
 
 use connection::{Connection, Connections};

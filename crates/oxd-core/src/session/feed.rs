@@ -17,7 +17,10 @@ const AAD: &[u8] = b"mod_oxd end";
 const LENGTH: usize = 24;
 
 /// The entry of an end: 24 bytes, sealed.
-pub(crate) fn entry(random: &dyn Random, keys: &KeyRing, ended: &Ended) -> Result<Vec<u8>, SealError> {
+///
+/// # Errors
+/// The system gave no random bytes to seal with.
+pub fn entry(random: &dyn Random, keys: &KeyRing, ended: &Ended) -> Result<Vec<u8>, SealError> {
     let mut text = Vec::with_capacity(LENGTH);
     text.extend_from_slice(&ended.mark.word().to_le_bytes());
     text.extend_from_slice(&ended.moment.to_le_bytes());
