@@ -220,45 +220,57 @@ fn fan_out(redis: &Redis, client: &mut Client, keys: &KeyRing, readers: usize) -
         b"$",
     ];
     let question = &command(&words);
-    let (cpu, own, bytes) = thread::scope(|scope| {
+    let (before, own, mut bytes) = (client.processor()?, own_processor()?, 0);
+    let mut delays = Vec::new();
+    thread::scope(|scope| {
         let threads: Result<Vec<_>, String> = (0..readers)
             .map(|_| {
                 let mut client = Client::new(redis)?;
                 Ok(scope.spawn(move || {
+                    let mut times = Vec::new();
                     for _ in 0..ENTRIES {
                         client.write(question)?;
                         client.read()?;
+                        times.push(Instant::now());
                     }
-                    Ok::<usize, String>(client.bytes)
+                    Ok::<_, String>((client.bytes, times))
                 }))
             })
             .collect();
-        let threads = threads?;
+        let (threads, mut sent) = (threads?, Vec::new());
         thread::sleep(Duration::from_millis(500));
-        let (before, own) = (client.processor()?, own_processor()?);
         for _ in 0..ENTRIES {
-            client.write(&append(&sealed(&dice, keys)?))?;
+            let entry = append(&sealed(&dice, keys)?);
+            sent.push(Instant::now());
+            client.write(&entry)?;
             client.read()?;
             thread::sleep(Duration::from_millis(50));
         }
-        let mut bytes = 0;
         for thread in threads {
-            bytes += thread.join().map_err(|_| "a reader failed".to_owned())??;
+            let (read, times) = thread.join().map_err(|_| "a reader failed".to_owned())??;
+            bytes += read;
+            delays.extend(times.iter().zip(&sent).map(|(heard, sent)| *heard - *sent));
         }
-        Ok::<_, String>((client.processor()? - before, own_processor()? - own, bytes))
+        Ok::<_, String>(())
     })?;
+    let (cpu, own) = (client.processor()? - before, own_processor()? - own);
     let count = (readers * ENTRIES) as f64;
     row(
         &format!("processor of Redis, an answer to one of {readers} waiting readers"),
         cpu / count,
         "us",
     );
-    row(
-        "processor of a reader's machine for it, with a plain client",
-        own / count,
-        "us",
-    );
+    row("processor of the readers, with a plain client", own / count, "us");
     row("network, an answer with one entry", bytes as f64 / count, "bytes");
+    delays.sort_unstable();
+    for (share, name) in [(50, "median"), (95, "95 %")] {
+        let delay = delays[(delays.len() - 1) * share / 100].as_secs_f64() * 1e3;
+        row(
+            &format!("until a reader has it, 20 entries a second, {name}"),
+            delay,
+            "ms",
+        );
+    }
     Ok(())
 }
 
