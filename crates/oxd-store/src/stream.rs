@@ -223,7 +223,7 @@ impl Follower<'_> {
                 self.feed.memory.note_untold();
                 return Err(error.to_string());
             }
-            self.feed.memory.told(ended);
+            self.feed.told(ended, wall_millis());
         }
         if untold.len() == MOST {
             self.feed.memory.note_untold();

@@ -9,8 +9,6 @@ use crate::shm::{Ended, Mark, Memory};
 /// How far back a connection reads again: a server that took over may have lost its last entries, or have a clock that
 /// is behind, so that later entries have earlier numbers.
 const AGAIN: Millis = Millis(60_000);
-/// A gap in reading up to this long is that of one process that takes over from another, or of a busy machine.
-const GAP: Millis = Millis(2_000);
 /// What entries are bound to besides their keys.
 const AAD: &[u8] = b"mod_oxd end";
 /// The length of an entry before it is sealed: mark, moment and end.
@@ -58,16 +56,21 @@ pub struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. After a gap, what
-    /// this machine has told shortly before is told again.
+    /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. What this machine
+    /// has told shortly before is told again, however short the gap was: a server may take over within a second.
     pub fn begin(&self, now: Millis) -> u64 {
-        if let Some(at) = self.memory.caught_up()
-            && now.0.saturating_sub(at.0) > GAP.0
-        {
-            let since = Millis(at.0.saturating_sub(AGAIN.0));
-            self.memory.tell_again(since, now.seconds());
-        }
+        let at = self.memory.caught_up().unwrap_or(now).min(now);
+        let since = Millis(at.0.saturating_sub(AGAIN.0));
+        let late = self.memory.told_late(since).unwrap_or(since);
+        self.memory.tell_again(since.min(late), now.seconds());
         self.memory.position().saturating_sub(AGAIN.0)
+    }
+
+    /// Takes down that an end was told late, by the process that reads.
+    pub fn told(&self, ended: &Ended, now: Millis) {
+        let recently = Millis(now.0.saturating_sub(AGAIN.0));
+        self.memory.note_told_late(ended.moment, recently, now);
+        self.memory.told(ended);
     }
 
     /// Takes an entry with its number in. Returns whether it could be read: others are of machines with another

@@ -20,8 +20,10 @@ fn plan(more: &[&str]) -> Plan {
 
 #[test]
 fn no_end_is_lost_by_an_outage_a_failover_and_clocks_that_differ() {
-    for seed in ["--seed=1", "--seed=2"] {
-        let outcome = simulate(&plan(&["--outage=4", "--failover=3", "--skew=5000", seed])).unwrap();
+    // A replica that takes over slowly, or at once with a clock that is behind.
+    for (seed, failover) in [("--seed=1", "--failover=3"), ("--seed=2", "--failover=0.5")] {
+        let more = ["--outage=4", "--skew=5000", "--behind=8000", seed, failover];
+        let outcome = simulate(&plan(&more)).unwrap();
         assert!(outcome.ends.len() > 500, "{}", outcome.report());
         assert!(outcome.lost_entries > 0, "{}", outcome.report());
         assert_eq!(
@@ -30,8 +32,29 @@ fn no_end_is_lost_by_an_outage_a_failover_and_clocks_that_differ() {
             "{}",
             outcome.report()
         );
-        assert_eq!(outcome.missing(), 0);
+        assert_eq!((outcome.missing(), outcome.not_in_stream), (0, 0));
     }
+}
+
+/// The server returns after more than a minute, hears of all, and dies.
+#[test]
+fn no_end_is_lost_by_a_failover_right_after_a_long_outage() {
+    let more = [
+        "--machines=9",
+        "--rate=20",
+        "--seconds=130",
+        "--outage=64.7",
+        "--failover=3",
+        "--marks=4096",
+    ];
+    let outcome = simulate(&plan(&more)).unwrap();
+    assert!(outcome.lost_entries > 0, "{}", outcome.report());
+    assert_eq!(
+        (outcome.never_heard, outcome.not_in_stream),
+        (0, 0),
+        "{}",
+        outcome.report()
+    );
 }
 
 #[test]

@@ -322,8 +322,9 @@ impl<'m> World<'m> {
             (Sender::Reader(connection), answer) if self.is_current(machine, connection) => match answer {
                 Answer::Entries(entries) => self.hears(now, machine, &entries),
                 Answer::Appended(ended) => {
-                    self.machines[machine].feed.memory.told(&ended);
-                    self.machines[machine].telling.pop_front();
+                    let here = &mut self.machines[machine];
+                    here.feed.told(&ended, here.clock(now));
+                    here.telling.pop_front();
                     self.tells(now, machine);
                 }
             },

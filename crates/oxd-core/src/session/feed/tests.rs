@@ -165,14 +165,42 @@ fn a_new_connection_reads_and_tells_a_minute_again() {
     };
     feed.hear(5_000_000, &entry("alice"), NOW);
     feed.caught_up(now);
-    assert_eq!(
-        feed.begin(now + 1_000),
-        4_940_000,
-        "another process of this machine goes on"
-    );
-    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 0);
+    let untold = || feed.untold(&SystemRandom, NOW, 9).unwrap();
+    assert_eq!(untold().len(), 0);
+    // Another process of this machine goes on, or a server has taken over at once.
+    assert_eq!(feed.begin(now + 1_000), 4_940_000);
+    assert_eq!(untold().len(), 1);
+    feed.told(&untold()[0].0, now + 1_000);
     assert_eq!(feed.begin(now + 30_000), 4_940_000, "after a gap");
-    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 1);
+    assert_eq!(untold().len(), 1);
+}
+
+/// What counts is when it was told: an outage may have been longer than what is told again.
+#[test]
+fn what_was_told_late_is_told_again_too() {
+    let (file, stream) = (site("s"), stream());
+    let here = at_machine(&file, &stream);
+    let keys = keys();
+    let feed = Feed {
+        memory: here.memory,
+        keys: &keys,
+    };
+    let count = || feed.untold(&SystemRandom, NOW, 9).unwrap().len();
+    let ended = ["old", "older"].map(|name| {
+        let mark = Mark::of(About::User, SiteId("s"), &[name]);
+        let moment = NOW.millis() + if name == "old" { 100_000 } else { 0 };
+        here.memory.end_to_tell(mark, moment, NOW, NOW + 3_600)
+    });
+    let back = NOW.millis() + 600_000;
+    ended.iter().for_each(|ended| feed.told(ended, back));
+    feed.caught_up(back);
+    assert_eq!(count(), 0);
+    feed.begin(back + 1_000);
+    assert_eq!(count(), 2);
+    ended.iter().for_each(|ended| here.memory.told(ended));
+    feed.caught_up(back + 61_000);
+    feed.begin(back + 61_000);
+    assert_eq!(count(), 0, "long ago");
 }
 
 #[test]
