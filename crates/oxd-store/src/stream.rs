@@ -170,7 +170,7 @@ impl Follower<'_> {
             if count == MOST {
                 continue;
             }
-            self.feed.caught_up(wall_millis());
+            self.feed.caught_up(milliseconds(&after), wall_millis());
             self.is_there();
             let is_due = looked.is_none_or(|at: Instant| at.elapsed() >= TELLS_EVERY);
             if self.feed.memory.take_untold() || is_due {

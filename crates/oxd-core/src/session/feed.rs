@@ -76,7 +76,8 @@ impl Feed<'_> {
     /// Takes an entry with its number in. Returns whether it could be read: others are of machines with another
     /// `OxdCryptoKey`.
     pub fn hear(&self, number: u64, sealed: &[u8], now: Seconds) -> bool {
-        self.memory.set_position(number);
+        // Not back: a connection that breaks while it reads again would begin earlier each time.
+        self.memory.set_position(number.max(self.memory.position()));
         let Some(ended) = read(self.keys, sealed) else {
             return false;
         };
@@ -87,8 +88,10 @@ impl Feed<'_> {
         true
     }
 
-    /// Takes down that there are no more entries now.
-    pub fn caught_up(&self, now: Millis) {
+    /// Takes down that there are no more entries now, after one with this number: earlier than before if the server's
+    /// clock was set back.
+    pub fn caught_up(&self, number: u64, now: Millis) {
+        self.memory.set_position(number);
         self.memory.set_caught_up(now);
     }
 

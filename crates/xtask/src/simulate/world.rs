@@ -345,7 +345,7 @@ impl<'m> World<'m> {
         if entries.len() == MOST {
             return self.read(done, machine);
         }
-        here.feed.caught_up(here.clock(now));
+        here.feed.caught_up(here.after.0, here.clock(now));
         if here.is_to_tell(now) {
             here.looked = Some(now);
             let untold = here.feed.untold(&self.dice, seconds, MOST);
