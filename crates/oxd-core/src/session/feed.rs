@@ -9,6 +9,11 @@ use crate::shm::{Ended, Mark, Memory};
 /// How far back a connection reads again: a server that took over may have lost its last entries, or have a clock that
 /// is behind, so that later entries have earlier numbers.
 const AGAIN: Millis = Millis(60_000);
+/// A gap in reading up to this long may be that of one process that takes over from another, or of a connection that broke:
+/// then little is told again. If all machines told much whenever an answer is late, it would be late again.
+const GAP: Millis = Millis(2_000);
+/// How far back is told again after such a gap: more than a replica is behind.
+const LITTLE: Millis = Millis(5_000);
 /// What entries are bound to besides their keys.
 const AAD: &[u8] = b"mod_oxd end";
 /// The length of an entry before it is sealed: mark, moment and end.
@@ -57,12 +62,17 @@ pub struct Feed<'a> {
 
 impl Feed<'_> {
     /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. What this machine
-    /// has told shortly before is told again, however short the gap was: a server may take over within a second.
+    /// has told shortly before is told again: a server that took over may not have it.
     pub fn begin(&self, now: Millis) -> u64 {
         let at = self.memory.caught_up().unwrap_or(now).min(now);
-        let since = Millis(at.0.saturating_sub(AGAIN.0));
-        let late = self.memory.told_late(since).unwrap_or(since);
-        self.memory.tell_again(since.min(late), now.seconds());
+        let before = |span: Millis| Millis(at.0.saturating_sub(span.0));
+        let since = if now.0 - at.0 <= GAP.0 {
+            before(LITTLE)
+        } else {
+            let since = before(AGAIN);
+            self.memory.told_late(since).unwrap_or(since).min(since)
+        };
+        self.memory.tell_again(since, now.seconds());
         self.memory.position().saturating_sub(AGAIN.0)
     }
 

@@ -87,7 +87,7 @@ fn appending(redis: &Redis, client: &mut Client, keys: &KeyRing, entries: usize)
     let one = append(&sealed(&dice, keys)?);
     let (rate, cpu) = together(redis, client, &one)?;
     row("appends of 8 clients that wait for each answer", rate, "a second");
-    row("processor of Redis for one of them", cpu, "us");
+    row("processor of Redis for one such append", cpu, "us");
     client.ask(&[
         b"XTRIM",
         STREAM.as_bytes(),
@@ -315,6 +315,6 @@ fn sessions(redis: &Redis, client: &mut Client) -> Result<(), String> {
         rate,
         "a second",
     );
-    row("processor of Redis for one of them", cpu, "us");
+    row("processor of Redis for one such read", cpu, "us");
     Ok(())
 }

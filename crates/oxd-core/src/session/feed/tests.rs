@@ -216,10 +216,12 @@ fn what_was_told_late_is_told_again_too() {
     feed.caught_up(1, back);
     assert_eq!(count(), 0);
     feed.begin(back + 1_000);
+    assert_eq!(count(), 0, "another process goes on");
+    feed.begin(back + 3_000);
     assert_eq!(count(), 2);
     ended.iter().for_each(|ended| here.memory.told(ended));
     feed.caught_up(1, back + 61_000);
-    feed.begin(back + 61_000);
+    feed.begin(back + 64_000);
     assert_eq!(count(), 0, "long ago");
 }
 
