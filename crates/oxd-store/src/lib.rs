@@ -29,7 +29,7 @@ use redis::{
 use tokio::time::timeout_at;
 
 pub use commands::{COMMANDS, Command, Need, Purpose, acl_line, needed};
-pub use stream::{Machine, Task, spawn};
+pub use stream::{APPEND, MOST, Machine, PAUSE, TELLS_EVERY, Task, WAITS, spawn};
 pub use tokio::runtime::Handle;
 
 use connection::{Connection, Connections};

@@ -18,7 +18,7 @@ use crate::own::OwnConnection;
 
 /// Appends an entry, and removes those that no session needs any more. Of machines with different lifetimes the longest
 /// counts: it stands in an entry of its own for as long as it matters. The new entry's number has the server's time.
-const APPEND: &str = "\
+pub const APPEND: &str = "\
     local keep, longest = tonumber(ARGV[2]), tonumber(redis.call('GET', KEYS[2]) or '0')\n\
     if keep >= longest then redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[2]) else keep = longest end\n\
     local number = redis.call('XADD', KEYS[1], '*', 'e', ARGV[1])\n\
@@ -26,17 +26,17 @@ const APPEND: &str = "\
     redis.call('XTRIM', KEYS[1], 'MINID', '~', string.format('%.0f', math.max(first, 0)))\n\
     return number";
 /// How long a reading waits for a new entry.
-const WAITS: Duration = Duration::from_millis(400);
+pub const WAITS: Duration = Duration::from_millis(400);
 /// The most entries of one reading.
-const MOST: usize = 1_000;
+pub const MOST: usize = 1_000;
 /// The pause before work begins again that has failed.
 const BEGINS_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a process looks whether it is to read the stream.
 const LOOKS_EVERY: Duration = Duration::from_millis(250);
 /// The pause before the next attempt to reach the server.
-const PAUSE: Duration = Duration::from_millis(100);
+pub const PAUSE: Duration = Duration::from_millis(100);
 /// The least time between two looks for ends that are yet to be told, without a sign of any.
-const TELLS_EVERY: Duration = Duration::from_secs(10);
+pub const TELLS_EVERY: Duration = Duration::from_secs(10);
 /// The least time between two lines about entries that cannot be read.
 const COMPLAINS_EVERY: Duration = Duration::from_secs(60);
 
@@ -170,7 +170,7 @@ impl Follower<'_> {
             if count == MOST {
                 continue;
             }
-            self.feed.caught_up(wall_millis());
+            self.feed.caught_up(milliseconds(&after), wall_millis());
             self.is_there();
             let is_due = looked.is_none_or(|at: Instant| at.elapsed() >= TELLS_EVERY);
             if self.feed.memory.take_untold() || is_due {
@@ -223,7 +223,7 @@ impl Follower<'_> {
                 self.feed.memory.note_untold();
                 return Err(error.to_string());
             }
-            self.feed.memory.told(ended);
+            self.feed.told(ended, wall_millis());
         }
         if untold.len() == MOST {
             self.feed.memory.note_untold();

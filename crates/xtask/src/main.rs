@@ -6,6 +6,7 @@ mod demo;
 mod man;
 mod markdown;
 mod share;
+mod simulate;
 
 use std::fs;
 use std::io::Write as _;
@@ -41,6 +42,8 @@ enum Task {
     },
     /// Build and start httpd with the module, and a sign-in to try
     Demo(demo::Demo),
+    /// Simulate many machines that tell each other of logouts (docs/SCALING.md)
+    Simulate(simulate::Plan),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Man { out: None } => print(&man::page()),
         Task::Share { oxdctl, out } => share::make(&oxdctl, &out),
         Task::Demo(demo) => demo.run(),
+        Task::Simulate(plan) => plan.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,15 +9,21 @@ use crate::shm::{Ended, Mark, Memory};
 /// How far back a connection reads again: a server that took over may have lost its last entries, or have a clock that
 /// is behind, so that later entries have earlier numbers.
 const AGAIN: Millis = Millis(60_000);
-/// A gap in reading up to this long is that of one process that takes over from another, or of a busy machine.
+/// A gap in reading up to this long may be that of one process that takes over from another, or of a connection that broke:
+/// then little is told again. If all machines told much whenever an answer is late, it would be late again.
 const GAP: Millis = Millis(2_000);
+/// How far back is told again after such a gap: more than a replica is behind.
+const LITTLE: Millis = Millis(5_000);
 /// What entries are bound to besides their keys.
 const AAD: &[u8] = b"mod_oxd end";
 /// The length of an entry before it is sealed: mark, moment and end.
 const LENGTH: usize = 24;
 
 /// The entry of an end: 24 bytes, sealed.
-pub(crate) fn entry(random: &dyn Random, keys: &KeyRing, ended: &Ended) -> Result<Vec<u8>, SealError> {
+///
+/// # Errors
+/// The system gave no random bytes to seal with.
+pub fn entry(random: &dyn Random, keys: &KeyRing, ended: &Ended) -> Result<Vec<u8>, SealError> {
     let mut text = Vec::with_capacity(LENGTH);
     text.extend_from_slice(&ended.mark.word().to_le_bytes());
     text.extend_from_slice(&ended.moment.to_le_bytes());
@@ -55,22 +61,33 @@ pub struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. After a gap, what
-    /// this machine has told shortly before is told again.
+    /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. What this machine
+    /// has told shortly before is told again: a server that took over may not have it.
     pub fn begin(&self, now: Millis) -> u64 {
-        if let Some(at) = self.memory.caught_up()
-            && now.0.saturating_sub(at.0) > GAP.0
-        {
-            let since = Millis(at.0.saturating_sub(AGAIN.0));
-            self.memory.tell_again(since, now.seconds());
-        }
+        let at = self.memory.caught_up().unwrap_or(now).min(now);
+        let before = |span: Millis| Millis(at.0.saturating_sub(span.0));
+        let since = if now.0 - at.0 <= GAP.0 {
+            before(LITTLE)
+        } else {
+            let since = before(AGAIN);
+            self.memory.told_late(since).unwrap_or(since).min(since)
+        };
+        self.memory.tell_again(since, now.seconds());
         self.memory.position().saturating_sub(AGAIN.0)
+    }
+
+    /// Takes down that an end was told late, by the process that reads.
+    pub fn told(&self, ended: &Ended, now: Millis) {
+        let recently = Millis(now.0.saturating_sub(AGAIN.0));
+        self.memory.note_told_late(ended.moment, recently, now);
+        self.memory.told(ended);
     }
 
     /// Takes an entry with its number in. Returns whether it could be read: others are of machines with another
     /// `OxdCryptoKey`.
     pub fn hear(&self, number: u64, sealed: &[u8], now: Seconds) -> bool {
-        self.memory.set_position(number);
+        // Not back: a connection that breaks while it reads again would begin earlier each time.
+        self.memory.set_position(number.max(self.memory.position()));
         let Some(ended) = read(self.keys, sealed) else {
             return false;
         };
@@ -81,8 +98,10 @@ impl Feed<'_> {
         true
     }
 
-    /// Takes down that there are no more entries now.
-    pub fn caught_up(&self, now: Millis) {
+    /// Takes down that there are no more entries now, after one with this number: earlier than before if the server's
+    /// clock was set back.
+    pub fn caught_up(&self, number: u64, now: Millis) {
+        self.memory.set_position(number);
         self.memory.set_caught_up(now);
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::fact::{Fact, Told, UNIT};
 use super::mark::Mark;
-use super::memory::{CAUGHT_UP, GENERATION, Memory, POSITION, READER, SLOTS_PER_MARK, UNTOLD};
+use super::memory::{CAUGHT_UP, GENERATION, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNTOLD};
 use crate::base::{Millis, Seconds};
 
 /// An end of sessions: all with this mark that began until this moment.
@@ -100,6 +100,19 @@ impl<'m> Memory<'m> {
                 let _ = value.compare_exchange(old, new.word(), Ordering::AcqRel, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Takes down that an end of this moment is told late, now. The oldest since `recently` counts.
+    pub fn note_told_late(&self, moment: Millis, recently: Millis, now: Millis) {
+        let oldest = self.told_late(recently).unwrap_or(moment);
+        self.words[LATE].store(oldest.min(moment).0, Ordering::Release);
+        self.words[LATE_AT].store(now.0, Ordering::Release);
+    }
+
+    /// The oldest moment of the ends that were told late, if the last was told since then.
+    pub fn told_late(&self, since: Millis) -> Option<Millis> {
+        let at = self.words[LATE_AT].load(Ordering::Acquire);
+        (at != 0 && at >= since.0).then(|| Millis(self.words[LATE].load(Ordering::Acquire)))
     }
 
     /// Has all ends of this machine since a moment told again: a server that took over may not have heard them.

@@ -76,6 +76,10 @@ pub(super) const POSITION: usize = 8;
 pub(super) const CAUGHT_UP: usize = 9;
 /// The index of the flag that an end could not be told.
 pub(super) const UNTOLD: usize = 10;
+/// The index of the oldest moment of the ends that were told late, and that of the time at which the last one was told, in
+/// milliseconds since 1970.
+pub(super) const LATE: usize = 11;
+pub(super) const LATE_AT: usize = 12;
 
 /// The least time between two reports about evicted marks.
 const REPORT_EVERY: Seconds = Seconds(60);

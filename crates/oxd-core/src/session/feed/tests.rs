@@ -41,7 +41,7 @@ fn hear(browser: &Browser<'_>, stream: &FakeStream) {
     for (at, entry) in (1_000..).zip(stream.entries.lock().unwrap().iter()) {
         assert!(feed.hear(at, entry, browser.now));
     }
-    feed.caught_up(browser.now.millis());
+    feed.caught_up(feed.memory.position(), browser.now.millis());
 }
 
 /// The process that reads the stream tells what was kept.
@@ -164,15 +164,65 @@ fn a_new_connection_reads_and_tells_a_minute_again() {
         entry(&SystemRandom, &keys, &ended).unwrap()
     };
     feed.hear(5_000_000, &entry("alice"), NOW);
-    feed.caught_up(now);
-    assert_eq!(
-        feed.begin(now + 1_000),
-        4_940_000,
-        "another process of this machine goes on"
-    );
-    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 0);
+    feed.caught_up(5_000_000, now);
+    let untold = || feed.untold(&SystemRandom, NOW, 9).unwrap();
+    assert_eq!(untold().len(), 0);
+    // Another process of this machine goes on, or a server has taken over at once.
+    assert_eq!(feed.begin(now + 1_000), 4_940_000);
+    assert_eq!(untold().len(), 1);
+    feed.told(&untold()[0].0, now + 1_000);
     assert_eq!(feed.begin(now + 30_000), 4_940_000, "after a gap");
-    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 1);
+    assert_eq!(untold().len(), 1);
+}
+
+/// A connection that breaks while it reads a minute again must not make the next one begin a minute earlier.
+#[test]
+fn a_connection_that_breaks_early_does_not_lead_back() {
+    let (file, stream) = (site("s"), stream());
+    let here = at_machine(&file, &stream);
+    let keys = keys();
+    let feed = Feed {
+        memory: here.memory,
+        keys: &keys,
+    };
+    let now = NOW.millis();
+    feed.caught_up(5_000_000, now);
+    for _ in 0..3 {
+        assert_eq!(feed.begin(now), 4_940_000);
+        feed.hear(4_941_000, b"", NOW);
+    }
+    feed.caught_up(4_950_000, now);
+    assert_eq!(feed.begin(now), 4_890_000, "the server's clock was set back");
+}
+
+/// What counts is when it was told: an outage may have been longer than what is told again.
+#[test]
+fn what_was_told_late_is_told_again_too() {
+    let (file, stream) = (site("s"), stream());
+    let here = at_machine(&file, &stream);
+    let keys = keys();
+    let feed = Feed {
+        memory: here.memory,
+        keys: &keys,
+    };
+    let count = || feed.untold(&SystemRandom, NOW, 9).unwrap().len();
+    let ended = ["old", "older"].map(|name| {
+        let mark = Mark::of(About::User, SiteId("s"), &[name]);
+        let moment = NOW.millis() + if name == "old" { 100_000 } else { 0 };
+        here.memory.end_to_tell(mark, moment, NOW, NOW + 3_600)
+    });
+    let back = NOW.millis() + 600_000;
+    ended.iter().for_each(|ended| feed.told(ended, back));
+    feed.caught_up(1, back);
+    assert_eq!(count(), 0);
+    feed.begin(back + 1_000);
+    assert_eq!(count(), 0, "another process goes on");
+    feed.begin(back + 3_000);
+    assert_eq!(count(), 2);
+    ended.iter().for_each(|ended| here.memory.told(ended));
+    feed.caught_up(1, back + 61_000);
+    feed.begin(back + 64_000);
+    assert_eq!(count(), 0, "long ago");
 }
 
 #[test]
