@@ -29,6 +29,8 @@ pub const APPEND: &str = "\
 pub const WAITS: Duration = Duration::from_millis(400);
 /// The most entries of one reading.
 pub const MOST: usize = 1_000;
+/// The most ends that are told with one question.
+const TELLS_AT_ONCE: usize = 100;
 /// The pause before work begins again that has failed.
 const BEGINS_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a process looks whether it is to read the stream.
@@ -160,7 +162,11 @@ impl Follower<'_> {
             .await
             .map_err(|_| format!("no connection after {:?}", timeouts.connect))?
             .map_err(failed)?;
-        let mut after = format!("{}-0", self.feed.begin(wall_millis()));
+        let is_empty = timeout(patience, self.is_empty(&mut connection))
+            .await
+            .map_err(|_| format!("no answer after {patience:?}"))?
+            .map_err(failed)?;
+        let mut after = format!("{}-0", self.feed.begin(is_empty, wall_millis()));
         let mut looked = None;
         while self.machine.reads() {
             let count = timeout(patience, self.read(&mut connection, &mut after))
@@ -175,9 +181,7 @@ impl Follower<'_> {
             let is_due = looked.is_none_or(|at: Instant| at.elapsed() >= TELLS_EVERY);
             if self.feed.memory.take_untold() || is_due {
                 looked = Some(Instant::now());
-                timeout(patience, self.tell(&mut connection))
-                    .await
-                    .map_err(|_| format!("no answer after {patience:?}"))??;
+                self.tell(&mut connection, patience).await?;
             }
         }
         Ok(())
@@ -212,18 +216,28 @@ impl Follower<'_> {
         Ok(count)
     }
 
-    /// Tells what could not be told before.
-    async fn tell(&self, connection: &mut OwnConnection) -> Result<(), String> {
+    /// Tells what could not be told before, many ends with one question.
+    async fn tell(&self, connection: &mut OwnConnection, patience: Duration) -> Result<(), String> {
         let untold = self.feed.untold(&SystemRandom, wall(), MOST);
         let untold: Vec<(Ended, Vec<u8>)> = untold.map_err(|error| error.to_string())?;
-        for (ended, entry) in &untold {
-            let command = self.store.append_command(entry, (self.keep)());
-            let answer: RedisResult<String> = command.query_async(connection).await;
-            if let Err(error) = answer {
-                self.feed.memory.note_untold();
-                return Err(error.to_string());
+        for part in untold.chunks(TELLS_AT_ONCE) {
+            let mut pipe = redis::pipe();
+            for (_, entry) in part {
+                pipe.add_command(self.store.append_command(entry, (self.keep)()));
             }
-            self.feed.told(ended, wall_millis());
+            let told = timeout(patience, pipe.query_async::<Vec<String>>(connection)).await;
+            let why = match told {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some(format!("no answer after {patience:?}")),
+            };
+            if let Some(why) = why {
+                self.feed.memory.note_untold();
+                return Err(why);
+            }
+            for (ended, _) in part {
+                self.feed.told(ended, wall_millis());
+            }
         }
         if untold.len() == MOST {
             self.feed.memory.note_untold();
@@ -233,6 +247,16 @@ impl Follower<'_> {
             self.machine.log(Level::Info, &line);
         }
         Ok(())
+    }
+
+    /// Whether the stream has no entries.
+    async fn is_empty(&self, connection: &mut OwnConnection) -> RedisResult<bool> {
+        let [stream, _] = self.store.stream_keys();
+        let mut command = Cmd::new();
+        command.arg("XREAD").arg("COUNT").arg(1);
+        command.arg("STREAMS").arg(stream).arg("0-0");
+        let reply: Option<StreamReadReply> = command.query_async(connection).await?;
+        Ok(reply.is_none_or(|reply| reply.keys.iter().all(|key| key.ids.is_empty())))
     }
 
     fn is_away(&mut self, why: &str) {

@@ -107,6 +107,28 @@ fn a_machine_that_starts_knows_all_ends() {
     assert_eq!(node.ask(&["xlen", "mod_oxd:{ends}"]), "20");
 }
 
+/// Redis comes back without anything: it is told all ends again, for machines that start later.
+#[test]
+fn an_emptied_redis_is_told_again() {
+    let mut node = RedisNode::start("");
+    let url = format!("redis://{}", node.address());
+    let site = site(&url, "").start();
+    wait_for_stream(&site.httpd);
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    let browser = site.signed_in();
+    let copy = browser.copy();
+    browser.get(site.url("/oxd/logoutme")).expect(303);
+    node.kill();
+    site.httpd.expect_log(AWAY);
+    node.start_again();
+    wait_until("the stream to be there again", || {
+        node.ask(&["xlen", "mod_oxd:{ends}"]) == "1"
+    });
+    let late = machine(&site, &url, "");
+    wait_for_stream(&late);
+    assert!(!is_alive(&late, &copy));
+}
+
 #[test]
 fn a_limit_of_silence_keeps_sessions_out_until_it_is_over() {
     let mut node = RedisNode::start("");

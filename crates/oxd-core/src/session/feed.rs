@@ -62,8 +62,13 @@ pub struct Feed<'a> {
 
 impl Feed<'_> {
     /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. What this machine
-    /// has told shortly before is told again: a server that took over may not have it.
-    pub fn begin(&self, now: Millis) -> u64 {
+    /// has told shortly before is told again: a server that took over may not have it. With a stream that has become empty,
+    /// all of it is.
+    pub fn begin(&self, is_empty: bool, now: Millis) -> u64 {
+        if is_empty {
+            self.memory.tell_again(Millis(0), now.seconds());
+            return 0;
+        }
         let at = self.memory.caught_up().unwrap_or(now).min(now);
         let before = |span: Millis| Millis(at.0.saturating_sub(span.0));
         let since = if now.0 - at.0 <= GAP.0 {

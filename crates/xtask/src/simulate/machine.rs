@@ -64,7 +64,7 @@ impl<'m> Machine<'m> {
     /// Begins with a new connection. Without `overlap` it goes on where it was, as it must not.
     pub fn begin(&mut self, now: Micros, overlap: bool) {
         let from = match overlap {
-            true => self.feed.begin(self.clock(now)),
+            true => self.feed.begin(false, self.clock(now)),
             false => self.feed.memory.position(),
         };
         self.after = (from, 0);

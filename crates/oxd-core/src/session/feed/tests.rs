@@ -156,7 +156,7 @@ fn a_new_connection_reads_and_tells_a_minute_again() {
         keys: &keys,
     };
     let now = NOW.millis();
-    assert_eq!(feed.begin(now), 0, "all of it at first");
+    assert_eq!(feed.begin(false, now), 0, "all of it at first");
     let entry = |name: &str| {
         let mark = Mark::of(About::User, SiteId("s"), &[name]);
         let ended = here.memory.end_to_tell(mark, now, NOW, NOW + 3_600);
@@ -168,10 +168,10 @@ fn a_new_connection_reads_and_tells_a_minute_again() {
     let untold = || feed.untold(&SystemRandom, NOW, 9).unwrap();
     assert_eq!(untold().len(), 0);
     // Another process of this machine goes on, or a server has taken over at once.
-    assert_eq!(feed.begin(now + 1_000), 4_940_000);
+    assert_eq!(feed.begin(false, now + 1_000), 4_940_000);
     assert_eq!(untold().len(), 1);
     feed.told(&untold()[0].0, now + 1_000);
-    assert_eq!(feed.begin(now + 30_000), 4_940_000, "after a gap");
+    assert_eq!(feed.begin(false, now + 30_000), 4_940_000, "after a gap");
     assert_eq!(untold().len(), 1);
 }
 
@@ -188,11 +188,15 @@ fn a_connection_that_breaks_early_does_not_lead_back() {
     let now = NOW.millis();
     feed.caught_up(5_000_000, now);
     for _ in 0..3 {
-        assert_eq!(feed.begin(now), 4_940_000);
+        assert_eq!(feed.begin(false, now), 4_940_000);
         feed.hear(4_941_000, b"", NOW);
     }
     feed.caught_up(4_950_000, now);
-    assert_eq!(feed.begin(now), 4_890_000, "the server's clock was set back");
+    assert_eq!(
+        feed.begin(false, now),
+        4_890_000,
+        "the server's clock was set back"
+    );
 }
 
 /// What counts is when it was told: an outage may have been longer than what is told again.
@@ -215,14 +219,36 @@ fn what_was_told_late_is_told_again_too() {
     ended.iter().for_each(|ended| feed.told(ended, back));
     feed.caught_up(1, back);
     assert_eq!(count(), 0);
-    feed.begin(back + 1_000);
+    feed.begin(false, back + 1_000);
     assert_eq!(count(), 0, "another process goes on");
-    feed.begin(back + 3_000);
+    feed.begin(false, back + 3_000);
     assert_eq!(count(), 2);
     ended.iter().for_each(|ended| here.memory.told(ended));
     feed.caught_up(1, back + 61_000);
-    feed.begin(back + 64_000);
+    feed.begin(false, back + 64_000);
     assert_eq!(count(), 0, "long ago");
+}
+
+#[test]
+fn an_empty_stream_is_told_everything_again() {
+    let (file, stream) = (site("s"), stream());
+    let here = at_machine(&file, &stream);
+    let keys = keys();
+    let feed = Feed {
+        memory: here.memory,
+        keys: &keys,
+    };
+    for (name, before) in [("alice", 7_200), ("bob", 10)] {
+        let mark = Mark::of(About::User, SiteId("s"), &[name]);
+        let moment = (NOW - before).millis();
+        here.memory
+            .told(&here.memory.end_to_tell(mark, moment, NOW, NOW + 20_000));
+    }
+    feed.caught_up(5_000_000, NOW.millis());
+    feed.begin(false, NOW.millis());
+    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 0);
+    assert_eq!(feed.begin(true, NOW.millis()), 0, "and read from its beginning");
+    assert_eq!(feed.untold(&SystemRandom, NOW, 9).unwrap().len(), 2);
 }
 
 #[test]
