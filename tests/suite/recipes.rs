@@ -7,7 +7,7 @@ use oxd_tests::{Browser, Builder, DEMO_SUB, Httpd, TestSite, begin, sign_in};
 use serde_json::json;
 
 /// Modules that one recipe or another needs, besides those that the bed always loads.
-const MODULES: [&str; 3] = ["proxy", "proxy_http", "include"];
+const MODULES: [&str; 4] = ["proxy", "proxy_http", "include", "socache_redis"];
 
 /// How the block for a directory's own file begins.
 const HTACCESS: &str = "# .htaccess\n";
@@ -73,6 +73,7 @@ fn with_files(builder: Builder) -> Builder {
         "oxd.key.old",
         "oxd.secret",
         "oxd-store.password",
+        "oxd/oxd-store.password",
         "oxd-sentinel.password",
     ] {
         builder.file(name, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");

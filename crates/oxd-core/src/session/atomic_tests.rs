@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{Atomic as _, Replaced, Seconds, SiteId};
 use crate::config::{RawSettings, SiteFile};
-use crate::session::open::key_of;
+use crate::session::alive::key_of;
 use crate::session::store::{Entries, Kind};
 use crate::shm::{About, Mark};
 use crate::testing::{Browser, FakeStore, NOW, memory, new_stores_are_atomic, site};

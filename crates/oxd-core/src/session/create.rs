@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 use typed_arena::Arena;
 
+use super::alive::marks_of;
 use super::env::SessionEnv;
-use super::open::{Opened, marks_of, open, user_name};
+use super::open::{Opened, open, user_name};
 use super::record::{Marks, SessionRecord, Strings, expiry};
 use super::store::{Entries, Kind, TimeKey};
 use super::{acr, claims, cookies, index, revoke};

@@ -7,8 +7,8 @@
 use std::thread;
 use std::time::Duration;
 
+use super::alive::last_use;
 use super::env::SessionEnv;
-use super::open::last_use;
 use super::record::SessionRecord;
 use super::store::{Entries, Kind};
 use crate::base::{Atomic, Failure, Key, LeBytes as _, Member, Millis, Seconds, wall};

@@ -8,6 +8,7 @@
 //! This layer knows neither oxd nor logins; all it needs is a [`SessionEnv`].
 
 pub(crate) mod acr;
+mod alive;
 pub mod claims;
 mod cookies;
 mod create;

@@ -1,9 +1,9 @@
 //! A change of the store without a login: sessions of the older one (`OxdSessionStore`, its second value) are moved when
 //! they are next used.
 
+use super::alive::marks_of;
 use super::env::SessionEnv;
 use super::index;
-use super::open::marks_of;
 use super::record::SessionRecord;
 use super::store::{Entries, TimeKey};
 use crate::base::{Failure, Key, Level};

@@ -5,13 +5,14 @@ use std::{fmt, iter};
 
 use typed_arena::Arena;
 
+use super::alive::{ends, last_use};
 use super::cookies::IDENTIFIER;
 use super::env::SessionEnv;
 use super::feed;
 use super::record::{SessionRecord, Strings};
-use super::store::{Kind, TimeKey};
-use super::{claims, cookies, moving};
-use crate::base::{Failure, Key, KeyRing, Millis, Purpose, Reason, Seconds};
+use super::store::Kind;
+use super::{claims, moving};
+use crate::base::{Failure, Key, KeyRing, Purpose, Reason, Seconds};
 use crate::config::{IdentitySettings, SessionSettings};
 use crate::http::cookie;
 use crate::shm::Mark;
@@ -187,73 +188,6 @@ pub(super) fn entries_of<'h>(env: &SessionEnv<'h>, header: &'h [u8]) -> impl Ite
         })
         .take(MOST_ENTRIES)
         .map(move |identifier| Kind::of_cookie(site, identifier))
-}
-
-/// When a session was last used; `None` when it is over.
-pub(super) fn last_use(
-    env: &SessionEnv<'_>,
-    record: &SessionRecord<'_>,
-    header: &[u8],
-) -> Result<Option<Seconds>, Failure> {
-    let (now, settings) = (env.now, &env.settings.session);
-    let alive = |used: Seconds| (now < used.saturating_add(settings.idle)).then_some(used);
-    if now >= ends(record, settings) || has_ended(env, record) {
-        return Ok(None);
-    }
-    let known = match settings.store {
-        None => cookies::claimed_use(env, header),
-        Some(_) => env.memory.touched(&record.id, now),
-    };
-    if alive(record.seen).is_some() {
-        // The time in the cookie only decides whether the cookie is written again.
-        return Ok(Some(known.unwrap_or_default().min(now).max(record.seen)));
-    }
-    if settings.store.is_none() {
-        return Ok(cookies::proven_use(env, record, header).and_then(alive));
-    }
-    if let Some(used) = known.and_then(alive) {
-        return Ok(Some(used));
-    }
-    let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
-        return Ok(None);
-    };
-    Ok(entries.get_time(&TimeKey::seen(&key))?.and_then(alive))
-}
-
-/// The key of a session's own entry, as its record names it.
-pub(super) fn key_of(record: &SessionRecord<'_>) -> Option<Key> {
-    record.strings.key.try_into().ok()
-}
-
-/// When a session ends whatever happens.
-fn ends(record: &SessionRecord<'_>, settings: &SessionSettings<'_>) -> Seconds {
-    record.ends.min(record.issued.saturating_add(settings.lifetime))
-}
-
-/// When a session began.
-pub(super) fn began(record: &SessionRecord<'_>) -> Millis {
-    record.began
-}
-
-/// The marks that sessions are ended by together: of its user, of the provider's session, of the site.
-pub(super) fn marks_of(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> impl Iterator<Item = Mark> {
-    [
-        Mark::stored(record.marks.user),
-        Mark::stored(record.marks.name),
-        Mark::stored(record.marks.sid),
-        Some(Mark::of_site(env.site)),
-    ]
-    .into_iter()
-    .flatten()
-}
-
-/// Whether this machine knows that a session is over before its time.
-pub(super) fn has_ended(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> bool {
-    let moment = began(record);
-    env.memory.observe(moment);
-    iter::once(Mark::of_session(&record.id))
-        .chain(marks_of(env, record))
-        .any(|mark| env.memory.has_ended(mark, moment, env.now))
 }
 
 /// Looks at the session that the request's browser has, if it has one.

@@ -3,10 +3,11 @@
 //! First this machine's memory learns of it, for all of its processes at once; then the store, for all other machines.
 //! A copy of a cookie, or a request that is about to write the session again, finds it dead either way.
 
+use super::alive::{began, has_ended, key_of};
 use super::env::SessionEnv;
 use super::feed;
 use super::index;
-use super::open::{Opened, began, entries_of, has_ended, key_of, with_own};
+use super::open::{Opened, entries_of, with_own};
 use super::record::SessionRecord;
 use super::store::{Entries, TimeKey};
 use crate::base::{Failure, Key, Level, Millis, Seconds};

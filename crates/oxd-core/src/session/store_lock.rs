@@ -7,8 +7,9 @@
 use std::thread;
 use std::time::Duration;
 
+use super::alive::key_of;
 use super::env::SessionEnv;
-use super::open::{Opened, key_of};
+use super::open::Opened;
 use super::store::{Entries, Kind};
 use crate::base::{Atomic, Failure, Key, Seconds, wall};
 

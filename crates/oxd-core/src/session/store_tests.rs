@@ -1,6 +1,6 @@
 //! Sessions in a store, and their end.
 
-use super::open::key_of;
+use super::alive::key_of;
 use super::store::Kind;
 use super::*;
 use crate::base::{Reason, Seconds, SiteId};

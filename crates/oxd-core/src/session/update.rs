@@ -1,7 +1,8 @@
 //! Changes to a session after its creation: last use, new tokens, new claims.
 
+use super::alive::{began, key_of, marks_of};
 use super::env::SessionEnv;
-use super::open::{Opened, began, key_of, marks_of};
+use super::open::Opened;
 use super::record::SessionRecord;
 use super::store::TimeKey;
 use super::{cookies, revoke};
