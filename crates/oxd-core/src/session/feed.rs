@@ -45,10 +45,12 @@ fn read(keys: &KeyRing, sealed: &[u8]) -> Option<Ended> {
     })
 }
 
-/// How long ago a machine has known all ends of the stream; `None` before it has read it once.
+/// How long ago a machine has known all ends of the stream; `None` before it has read it once, and where a clock that was
+/// set back leaves that open.
 pub fn lag(memory: &Memory<'_>, now: Millis) -> Option<Millis> {
     let at = memory.caught_up()?;
-    Some(Millis(now.0.saturating_sub(at.0)))
+    let is_ahead = at > now.saturating_add(GAP);
+    (!is_ahead).then(|| Millis(now.0.saturating_sub(at.0)))
 }
 
 /// One machine's view of the stream.
