@@ -37,7 +37,7 @@ impl Stores for RedisStores {
         if let Some(store) = find(&stores) {
             return store;
         }
-        let store = Counted(RedisStore::new(settings, child::runtime));
+        let store = Counted(RedisStore::new("OxdSessionStore", settings, child::runtime));
         let store: &'static Counted = Box::leak(Box::new(store));
         stores.push(store);
         store
@@ -132,8 +132,8 @@ impl Atomic for Counted {
         counted(Action::Remove, |()| false, || self.0.discard(set, member))
     }
 
-    fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
-        counted(Action::Get, Vec::is_empty, || self.0.take(set))
+    fn members(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
+        counted(Action::Get, Vec::is_empty, || self.0.members(set))
     }
 
     fn exists(&self, key: &Key) -> Result<bool, StoreError> {

@@ -122,7 +122,7 @@ impl Stream {
             )
         })?;
         Ok(Self {
-            store: Counted(RedisStore::new(&store, child::runtime)),
+            store: Counted(RedisStore::new("OxdRevocations", &store, child::runtime)),
             keys: keys.clone(),
             generation,
         })

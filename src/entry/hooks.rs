@@ -200,12 +200,13 @@ unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::se
         // SAFETY: httpd passes the child's pool, which it destroys before the child exits.
         unsafe { pool.before_end(close_stores) };
     }
-    // SAFETY: httpd passes the main server; `close_stores` ends what uses the log.
-    let child_log = unsafe { ChildLog::from_raw(server) };
-    guard::contained(|| revocations::start(child_log), |_| ());
     if let Err(line) = guard::contained(prepare, |message| Err(message.to_owned())) {
         log.line(Level::Error, &format!("store_unavailable: {line}"));
     }
+    // SAFETY: httpd passes the main server; `close_stores` ends what uses the log.
+    let child_log = unsafe { ChildLog::from_raw(server) };
+    // Last, as it starts threads.
+    guard::contained(|| revocations::start(child_log), |_| ());
 }
 
 /// Runs before the child's pools end.

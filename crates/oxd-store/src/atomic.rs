@@ -29,9 +29,6 @@ const ADD: &str = "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[3]) \
                    redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[4] - 1) \
                    local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') \
                    redis.call('EXPIRE', KEYS[1], all[#all] - ARGV[3] + 1) return all";
-/// The members of a set, which is gone then.
-const TAKE: &str = "local all = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') \
-                    redis.call('DEL', KEYS[1]) return all";
 
 impl RedisStore {
     /// A script over these entries. It is sent whole, as it is short and seldom needed.
@@ -102,8 +99,10 @@ impl Atomic for RedisStore {
         self.run(Cmd::new().arg("ZREM").arg(self.key(set)).arg(member))
     }
 
-    fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
-        self.run(&self.script(TAKE, &[set])).map(members)
+    fn members(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
+        let mut command = Cmd::new();
+        command.arg("ZRANGE").arg(self.key(set)).arg(0).arg(-1);
+        self.run(command.arg("WITHSCORES")).map(members)
     }
 
     fn exists(&self, key: &Key) -> Result<bool, StoreError> {

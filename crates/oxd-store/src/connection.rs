@@ -102,19 +102,17 @@ impl Connections {
         }
     }
 
-    /// Lets the next one connect anew, unless somebody has done so already.
-    pub(crate) fn drop(&self, number: u64) {
+    /// Lets the next one connect anew, unless somebody has done so already; whether it was the present connection.
+    pub(crate) fn drop(&self, number: u64) -> bool {
+        if !self.can_be_replaced() {
+            return true;
+        }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|(_, of)| *of == number) {
+        let is_present = current.as_ref().is_some_and(|(_, of)| *of == number);
+        if is_present {
             *current = None;
         }
-    }
-
-    /// Lets the next one connect anew.
-    pub(crate) fn forget(&self) {
-        if self.can_be_replaced() {
-            *self.current.write().unwrap_or_else(PoisonError::into_inner) = None;
-        }
+        is_present
     }
 
     /// Whether a broken connection is replaced here: the client of a cluster does that itself, node by node.

@@ -46,6 +46,7 @@ pub type Runtime = fn() -> Result<Handle, String>;
 
 /// A store. It connects when it is first asked.
 pub struct RedisStore {
+    directive: &'static str,
     runtime: Runtime,
     connections: Connections,
     /// When the clock of `resting_until` began.
@@ -56,8 +57,8 @@ pub struct RedisStore {
 
 /// Why an operation has no answer.
 enum Failure {
-    /// Its time is up.
-    Late,
+    /// Its time is up, with the connection of this number, or without one.
+    Late(Option<u64>),
     /// There is no runtime, for this reason.
     NoRuntime(String),
     /// The server, or the way to it.
@@ -71,9 +72,10 @@ impl fmt::Debug for RedisStore {
 }
 
 impl RedisStore {
-    /// A store with these settings, not connected yet.
-    pub fn new(settings: &StoreSettings<'_>, runtime: Runtime) -> Self {
+    /// A store with these settings, not connected yet; `directive` is the one that names it, for messages.
+    pub fn new(directive: &'static str, settings: &StoreSettings<'_>, runtime: Runtime) -> Self {
         Self {
+            directive,
             connections: Connections::new(Settings::of(settings)),
             runtime,
             began: Instant::now(),
@@ -109,10 +111,7 @@ impl RedisStore {
     }
 
     fn unavailable(&self, why: impl fmt::Display) -> StoreError {
-        StoreError::Unavailable(format!(
-            "OxdSessionStore {}: {why}",
-            self.connections.settings.address
-        ))
+        StoreError::Unavailable(format!("{} {}: {why}", self.directive, self.address()))
     }
 
     fn millis(&self) -> u64 {
@@ -137,10 +136,12 @@ impl RedisStore {
                 Err(self.unavailable(explained(&error)))
             }
             Err(Failure::NoRuntime(why)) => Err(self.unavailable(why)),
-            Err(Failure::Late) => {
-                // A server that stalls may come back with another connection only.
-                self.connections.forget();
-                self.rest();
+            Err(Failure::Late(number)) => {
+                // A server that stalls may come back with another connection only. If there is another one already, it
+                // shall stay, whoever else is told late that the old one stalled.
+                if number.is_none_or(|number| self.connections.drop(number)) {
+                    self.rest();
+                }
                 Err(self.unavailable(format_args!("no answer after {time:?}")))
             }
         }
@@ -150,11 +151,11 @@ impl RedisStore {
     /// a master that is none any more, costs no request its answer.
     fn ask(&self, command: &Cmd, until: Instant) -> Result<Value, Failure> {
         let (connection, number) = self.connection(until)?;
-        match self.send(connection, command, until) {
+        match self.send(connection, number, command, until) {
             Err(Failure::Redis(error)) if is_of_connection(&error) && self.connections.can_be_replaced() => {
                 self.connections.drop(number);
-                let (connection, _) = self.connection(until)?;
-                self.send(connection, command, until)
+                let (connection, number) = self.connection(until)?;
+                self.send(connection, number, command, until)
             }
             answer => answer,
         }
@@ -171,29 +172,45 @@ impl RedisStore {
     #[cold]
     #[inline(never)]
     fn connect(&self, until: Instant) -> Result<(Connection, u64), Failure> {
-        self.wait(until, self.connections.get(until))
+        self.wait(until, None, self.connections.get(until))
     }
 
     /// Sends a command over this connection; an error of the server is an error here.
-    fn send(&self, connection: Connection, command: &Cmd, until: Instant) -> Result<Value, Failure> {
+    fn send(
+        &self,
+        connection: Connection,
+        number: u64,
+        command: &Cmd,
+        until: Instant,
+    ) -> Result<Value, Failure> {
+        let number = Some(number);
         let answer = match connection {
             Connection::Line(line) => match line.send(command, until) {
-                Ok(answer) => answer.ok_or(Failure::Late),
+                Ok(answer) => answer.ok_or(Failure::Late(number)),
                 Err(error) => Err(Failure::Redis(error)),
             },
-            Connection::Server(mut connection) => self.wait(until, connection.send_packed_command(command)),
-            Connection::Cluster(mut connection) => self.wait(until, connection.req_packed_command(command)),
+            Connection::Server(mut connection) => {
+                self.wait(until, number, connection.send_packed_command(command))
+            }
+            Connection::Cluster(mut connection) => {
+                self.wait(until, number, connection.req_packed_command(command))
+            }
         };
         answer?.extract_error().map_err(Failure::Redis)
     }
 
     /// Waits for the end of a future. For connecting it is called apart from that for sending: the future of both would be
     /// of some kilobytes, which are copied.
-    fn wait<T>(&self, until: Instant, future: impl Future<Output = RedisResult<T>>) -> Result<T, Failure> {
+    fn wait<T>(
+        &self,
+        until: Instant,
+        number: Option<u64>,
+        future: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Failure> {
         let handle = (self.runtime)().map_err(Failure::NoRuntime)?;
         match handle.block_on(async { timeout_at(until.into(), future).await }) {
             Ok(answer) => answer.map_err(Failure::Redis),
-            Err(_) => Err(Failure::Late),
+            Err(_) => Err(Failure::Late(number)),
         }
     }
 
@@ -236,7 +253,8 @@ impl RedisStore {
             return Ok(());
         }
         Err(StoreError::TooLarge(format!(
-            "OxdSessionStore {}: {} bytes are too many",
+            "{} {}: {} bytes are too many",
+            self.directive,
             self.address(),
             value.len()
         )))
@@ -248,6 +266,8 @@ fn is_of_connection(error: &RedisError) -> bool {
     error.is_connection_dropped()
         || error.is_unrecoverable_error()
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
+        // Before Redis 7, a script that may not write says so within an error of its own.
+        || error.detail().is_some_and(|detail| detail.contains("-READONLY"))
 }
 
 /// Whether a server is not there, or not ready.

@@ -91,6 +91,7 @@ impl RedisStore {
             machine,
             keep: &keep,
             away_since: None,
+            unread: feed.memory.take_unread(),
             complained: None,
         };
         loop {
@@ -148,6 +149,8 @@ struct Follower<'f> {
     keep: &'f (dyn Fn() -> Seconds + Sync),
     /// Since when the server is away; [`None`] while it is there.
     away_since: Option<Instant>,
+    /// From where on entries could not be read by a process before this one, which may have had other keys.
+    unread: Option<u64>,
     /// When a line about entries that cannot be read was written.
     complained: Option<Instant>,
 }
@@ -162,11 +165,15 @@ impl Follower<'_> {
             .await
             .map_err(|_| format!("no connection after {:?}", timeouts.connect))?
             .map_err(failed)?;
-        let is_empty = timeout(patience, self.is_empty(&mut connection))
+        let first = timeout(patience, self.first(&mut connection))
             .await
             .map_err(|_| format!("no answer after {patience:?}"))?
             .map_err(failed)?;
-        let mut after = format!("{}-0", self.feed.begin(is_empty, wall_millis()));
+        // It is another stream if it begins after what was read, as others have told the emptied one already.
+        let position = self.feed.memory.position();
+        let is_new = first.is_none_or(|first| position > 0 && first > position);
+        let from = self.feed.begin(is_new, wall_millis());
+        let mut after = format!("{}-0", self.unread.take().map_or(from, |unread| from.min(unread)));
         let mut looked = None;
         while self.machine.reads() {
             let count = timeout(patience, self.read(&mut connection, &mut after))
@@ -249,14 +256,16 @@ impl Follower<'_> {
         Ok(())
     }
 
-    /// Whether the stream has no entries.
-    async fn is_empty(&self, connection: &mut OwnConnection) -> RedisResult<bool> {
+    /// The number of the first entry, in milliseconds; `None` for an empty stream.
+    async fn first(&self, connection: &mut OwnConnection) -> RedisResult<Option<u64>> {
         let [stream, _] = self.store.stream_keys();
         let mut command = Cmd::new();
         command.arg("XREAD").arg("COUNT").arg(1);
         command.arg("STREAMS").arg(stream).arg("0-0");
         let reply: Option<StreamReadReply> = command.query_async(connection).await?;
-        Ok(reply.is_none_or(|reply| reply.keys.iter().all(|key| key.ids.is_empty())))
+        let mut keys = reply.into_iter().flat_map(|reply| reply.keys);
+        let first = keys.find_map(|key| key.ids.into_iter().next());
+        Ok(first.map(|entry| milliseconds(&entry.id)))
     }
 
     fn is_away(&mut self, why: &str) {

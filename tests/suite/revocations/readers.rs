@@ -97,6 +97,33 @@ fn a_connection_that_is_cut_is_made_again() {
     }
 }
 
+/// Keys are changed machine by machine: what could not be read before the restart is read after it.
+#[test]
+fn ends_under_a_key_that_comes_later_are_not_lost() {
+    let node = RedisNode::start("");
+    let url = format!("redis://{}", node.address());
+    const NEW: &str = "\"the next key for several machines, as long as anybody could wish 9876543210\"";
+    let (site, other) = {
+        let site = site(&url, "").start();
+        let other = machine(&site, &url, "");
+        (site, other)
+    };
+    other.allow_log("entries cannot be read");
+    let browser = site.signed_in();
+    let copy = browser.copy();
+    assert!(is_alive(&other, &copy));
+    let both = format!("{NEW} {KEY}");
+    site.httpd
+        .edit_config(&format!("OxdCryptoKey {KEY}"), &format!("OxdCryptoKey {both}"));
+    site.httpd.graceful();
+    browser.get(site.url("/oxd/logoutme")).expect(303);
+    other.expect_log("entries cannot be read");
+    assert!(is_alive(&other, &copy), "not known here yet");
+    other.edit_config(&format!("OxdCryptoKey {KEY}"), &format!("OxdCryptoKey {both}"));
+    other.graceful();
+    dies_within(SOON, &other, &copy);
+}
+
 #[test]
 fn another_key_is_named_as_the_cause() {
     let node = RedisNode::start("");

@@ -77,7 +77,8 @@ pub trait Atomic: Sync {
     fn lock(&self, key: &Key, name: &[u8], until: Seconds) -> Result<bool, StoreError>;
     /// Returns the lock of the holder with this name, and no other's.
     fn unlock(&self, key: &Key, name: &[u8]) -> Result<(), StoreError>;
-    /// Puts an entry in place of one that begins with `known`, unless there is an entry under `end`.
+    /// Puts an entry in place of one that begins with `known`, unless there is an entry under `end`. Without `known`, only
+    /// where there is none.
     fn replace(
         &self,
         key: &Key,
@@ -100,8 +101,8 @@ pub trait Atomic: Sync {
     ) -> Result<Vec<Member>, StoreError>;
     /// Takes a member out of a set.
     fn discard(&self, set: &Key, member: &[u8]) -> Result<(), StoreError>;
-    /// The members of a set, which is gone then.
-    fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError>;
+    /// The members of a set.
+    fn members(&self, set: &Key) -> Result<Vec<Member>, StoreError>;
     /// Whether there is an entry, or a set with members.
     fn exists(&self, key: &Key) -> Result<bool, StoreError>;
 }

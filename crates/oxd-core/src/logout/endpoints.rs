@@ -186,10 +186,8 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
         (None, Some(sub)) => Mark::of(About::User, ctx.site, &[sub]),
         (None, None) => return Err(invalid("it names neither sid nor sub")),
     };
-    session::end_marked(ctx, mark).inspect_err(|_| {
-        // The provider may send it again.
-        session::forget(ctx, token.mark);
-    })?;
+    session::end_marked(ctx, mark)?;
+    token::use_up(ctx, &token)?;
     ctx.stats.ended(End::BackChannel);
     ctx.log(Level::Info, || {
         let whose = if token.sid.is_some() {

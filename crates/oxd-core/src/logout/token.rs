@@ -24,7 +24,9 @@ pub(super) struct LogoutToken {
     /// `sub`
     pub sub: Option<String>,
     /// The `jti`, which prevents a second use.
-    pub mark: Mark,
+    mark: Mark,
+    /// Until when that is remembered.
+    until: Seconds,
 }
 
 fn invalid(why: impl Into<String>) -> Failure {
@@ -39,7 +41,7 @@ fn failure(flaw: Flaw) -> Failure {
     }
 }
 
-/// Checks a token against the provider's keys and this site, and uses it up.
+/// Checks a token against the provider's keys and this site.
 pub(super) fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> {
     let unverified = jws::read(token).map_err(failure)?;
     if !matches!(unverified.kind.as_deref(), None | Some("logout+jwt" | "jwt")) {
@@ -55,15 +57,28 @@ pub(super) fn check(ctx: &Ctx<'_>, token: &str) -> Result<LogoutToken, Failure> 
     };
     let until = ctx.now.saturating_add(OLDEST).saturating_add(OLDEST);
     let mark = Mark::of(About::Token, ctx.site, &[&iss, &jti]);
-    if !session::first_time(ctx, mark, until)? {
-        return Err(invalid("it has been used already (jti)"));
+    if session::is_used(ctx, mark)? {
+        return Err(used());
     }
     Ok(LogoutToken {
         iss,
         sid: text("sid"),
         sub: text("sub"),
         mark,
+        until,
     })
+}
+
+/// Uses a token up, once it has had its effect: until then the provider may send it again.
+pub(super) fn use_up(ctx: &Ctx<'_>, token: &LogoutToken) -> Result<(), Failure> {
+    match session::first_time(ctx, token.mark, token.until)? {
+        true => Ok(()),
+        false => Err(used()),
+    }
+}
+
+fn used() -> Failure {
+    invalid("it has been used already (jti)")
 }
 
 fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use typed_arena::Arena;
 
 use super::alive::marks_of;
 use super::env::SessionEnv;
-use super::open::{Opened, open, user_name};
+use super::open::{Opened, open_to_end, user_name};
 use super::record::{Marks, SessionRecord, Strings, expiry};
 use super::store::{Entries, Kind, TimeKey};
 use super::{acr, claims, cookies, index, revoke};
@@ -45,7 +45,7 @@ pub struct NewSession<'n> {
 /// The session that the browser had until now is over; with `OxdSessionMax`, so are the user's oldest ones.
 pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>, Failure> {
     let memory = Arena::new();
-    let earlier = open(env, |len| memory.alloc_extend(std::iter::repeat_n(0, len)))?;
+    let earlier = open_to_end(env, |len| memory.alloc_extend(std::iter::repeat_n(0, len)))?;
     let current = claim_text(new.claims, "acr").unwrap_or_default();
     // A provider's clock that is ahead must not keep a session fresh for longer.
     let auth_time = new.claims.get("auth_time").and_then(numeric_date);
@@ -191,7 +191,8 @@ fn write(
     };
     entries.put_record(env.host, key, record, &bytes)?;
     end_earlier()?;
-    for (oldest, ends) in index::add(env, entries, key, record)? {
+    let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
+    for (oldest, ends) in index::add(env, entries, key, record, most)? {
         env.stats.ended(End::Limit);
         env.log(Level::Info, || {
             let most = env.settings.session.max.unwrap_or_default();

@@ -49,7 +49,8 @@ fn read(keys: &KeyRing, sealed: &[u8]) -> Option<Ended> {
 /// set back leaves that open.
 pub fn lag(memory: &Memory<'_>, now: Millis) -> Option<Millis> {
     let at = memory.caught_up()?;
-    let is_ahead = at > now.saturating_add(GAP);
+    // By more than a request may have taken until here: its time is that of its beginning.
+    let is_ahead = at > now.saturating_add(AGAIN);
     (!is_ahead).then(|| Millis(now.0.saturating_sub(at.0)))
 }
 
@@ -73,12 +74,11 @@ impl Feed<'_> {
         }
         let at = self.memory.caught_up().unwrap_or(now).min(now);
         let before = |span: Millis| Millis(at.0.saturating_sub(span.0));
-        let since = if now.0 - at.0 <= GAP.0 {
-            before(LITTLE)
-        } else {
-            let since = before(AGAIN);
-            self.memory.told_late(since).unwrap_or(since).min(since)
+        let since = match now.0 - at.0 <= GAP.0 {
+            true => before(LITTLE),
+            false => before(AGAIN),
         };
+        let since = self.memory.told_late(since).unwrap_or(since).min(since);
         self.memory.tell_again(since, now.seconds());
         self.memory.position().saturating_sub(AGAIN.0)
     }
@@ -96,6 +96,8 @@ impl Feed<'_> {
         // Not back: a connection that breaks while it reads again would begin earlier each time.
         self.memory.set_position(number.max(self.memory.position()));
         let Some(ended) = read(self.keys, sealed) else {
+            // The next configuration may have the key.
+            self.memory.note_unread(number);
             return false;
         };
         if ended.until > now {

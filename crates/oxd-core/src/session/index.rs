@@ -127,15 +127,16 @@ fn change(
 /// A session that is too many: its key, and when it would have ended.
 pub(super) type Surplus = (Key, Seconds);
 
-/// Puts a new session into the lists of its marks; answers those of its user that are too many (`OxdSessionMax`).
+/// Puts a new session into the lists of its marks; answers those of its user that are more than `most`.
 pub(super) fn add(
     env: &SessionEnv<'_>,
     entries: &Entries<'_>,
     key: &Key,
     record: &SessionRecord<'_>,
+    most: usize,
 ) -> Result<Vec<Surplus>, Failure> {
     if let Some(atomic) = entries.store.atomic() {
-        return add_to_sets(env, entries, atomic, key, record);
+        return add_to_sets(env, entries, atomic, key, record, most);
     }
     let element = || Element {
         key: *key,
@@ -148,7 +149,6 @@ pub(super) fn add(
     let Some(mark) = Mark::stored(record.marks.user) else {
         return Ok(Vec::new());
     };
-    let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
     let mut surplus: Vec<Element> = Vec::new();
     change(env, entries, mark, |list| {
         if list.len() >= most {
@@ -169,6 +169,7 @@ fn add_to_sets(
     atomic: &dyn Atomic,
     key: &Key,
     record: &SessionRecord<'_>,
+    most: usize,
 ) -> Result<Vec<Surplus>, Failure> {
     let add = |mark: Mark| {
         let set = Kind::Index.of_mark(entries.site, mark);
@@ -182,7 +183,6 @@ fn add_to_sets(
         return Ok(Vec::new());
     };
     let mut list: Vec<_> = add(mark)?.into_iter().filter_map(Listed::read).collect();
-    let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
     if list.len() <= most {
         return Ok(Vec::new());
     }
@@ -241,17 +241,31 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// The sessions of a mark, with their end times. The list is deleted.
-pub(super) fn take(
+/// Ends the sessions of a mark with this call, by their keys and end times, and takes them out of its list.
+///
+/// Those of a set leave it one by one, each once it has ended: an attempt that fails can be repeated.
+pub(super) fn end_each(
     env: &SessionEnv<'_>,
     entries: &Entries<'_>,
     mark: Mark,
-) -> Result<Vec<(Key, Seconds)>, Failure> {
-    if let Some(atomic) = entries.store.atomic() {
-        let members = atomic.take(&Kind::Index.of_mark(entries.site, mark))?;
-        let listed = members.into_iter().filter_map(Listed::read);
-        return Ok(listed.map(|(listed, ends)| (listed.key, ends)).collect());
+    end: impl Fn(&Key, Seconds) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let Some(atomic) = entries.store.atomic() else {
+        let taken = take(env, entries, mark)?;
+        return taken.iter().try_for_each(|(key, ends)| end(key, *ends));
+    };
+    let set = Kind::Index.of_mark(entries.site, mark);
+    for (member, ends) in atomic.members(&set)? {
+        if let Some((listed, ends)) = Listed::read((member.clone(), ends)) {
+            end(&listed.key, ends)?;
+        }
+        atomic.discard(&set, &member)?;
     }
+    Ok(())
+}
+
+/// The sessions of a mark, with their end times. The list is deleted.
+fn take(env: &SessionEnv<'_>, entries: &Entries<'_>, mark: Mark) -> Result<Vec<(Key, Seconds)>, Failure> {
     let mut taken = Vec::new();
     change(env, entries, mark, |list| {
         taken = list

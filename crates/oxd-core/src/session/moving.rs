@@ -6,7 +6,7 @@ use super::env::SessionEnv;
 use super::index;
 use super::record::SessionRecord;
 use super::store::{Entries, TimeKey};
-use crate::base::{Failure, Key, Level};
+use crate::base::{Failure, Key, Level, Replaced};
 
 /// Finds a session in the older store, and moves it into the present one. `Ok(None)` where it is not there, or has ended
 /// meanwhile: an end may have reached the present store alone.
@@ -25,7 +25,7 @@ pub(super) fn moved<'b>(
     let Some(record) = SessionRecord::read(bytes) else {
         return Ok(None);
     };
-    if has_ended(env, entries, key, &record)? {
+    if has_ended(env, entries, key, &record)? || has_ended(env, &older, key, &record)? {
         older.remove(key)?;
         return Ok(None);
     }
@@ -33,9 +33,12 @@ pub(super) fn moved<'b>(
     if let Some(used) = older.get_time(&seen)? {
         entries.put_time(env.host, &seen, used, record.ends)?;
     }
-    entries.put_record(env.host, key, &record, bytes)?;
-    // Whoever is too many by `OxdSessionMax` was so before.
-    index::add(env, entries, key, &record)?;
+    if entries.put_moved_record(env.host, key, &record, bytes)? != Replaced::Done {
+        // Another request has moved it, and may have changed it since; or it has ended.
+        return Ok(None);
+    }
+    // The next login counts it (`OxdSessionMax`).
+    index::add(env, entries, key, &record, usize::MAX)?;
     older.remove(key)?;
     // It may have been ended between the look and the write.
     if has_ended(env, entries, key, &record)? {

@@ -97,6 +97,90 @@ fn a_session_that_has_ended_is_not_moved() {
     }
 }
 
+/// While machines are changed one after the other, an end at either reaches sessions in both stores.
+#[test]
+fn an_end_reaches_both_stores() {
+    let (file, (old, new)) = (site("s"), stores());
+    for first_is_old in [true, false] {
+        let (first, second) = if first_is_old { (&old, &new) } else { (&new, &old) };
+        let mut before = browser(&file, first);
+        before.log_in("/app");
+        // The end is ordered where the other store comes first, and the session is only in this one's.
+        let there = then(&before, second, Some(first));
+        there.look("/", |ctx| end_all(ctx).unwrap());
+        // A session that is found where it was learns of the end when its use is next written down.
+        let uses = |mut browser: Browser<'_>| {
+            browser.now = NOW + 10;
+            browser.get("/oxd");
+            is_signed_in(&browser)
+        };
+        for (store, older) in [(first, second), (second, first)] {
+            assert!(!uses(then(&before, store, Some(older))), "{first_is_old}");
+        }
+        let mut late = browser(&file, second);
+        late.log_in("/app");
+        let mut here = then(&late, first, Some(second));
+        here.now = NOW + 5;
+        here.look("/", |ctx| end_all(ctx).unwrap());
+        assert!(!uses(then(&late, second, Some(first))), "{first_is_old}");
+        old.entries.lock().unwrap().clear();
+        new.entries.lock().unwrap().clear();
+    }
+}
+
+/// A request that has read the older store and was held up writes nothing over what another has made of the session.
+#[test]
+fn a_session_that_was_moved_and_refreshed_is_not_put_back() {
+    let (file, (old, new)) = (site("s"), stores());
+    let mut before = browser(&file, &old);
+    before.log_in("/app");
+    let during = then(&before, &new, Some(&old));
+    let (key, record) = during.look("/", |ctx| {
+        with_own(ctx, |session| {
+            let session = session.unwrap();
+            (alive::key_of(&session.record).unwrap(), session.bytes().to_vec())
+        })
+        .unwrap()
+    });
+    during.look("/", |ctx| {
+        let old_record = SessionRecord::read(&record).unwrap();
+        let newer = SessionRecord {
+            version: 1,
+            ..old_record
+        }
+        .write();
+        publish(ctx, 0, &newer).unwrap().unwrap();
+        let entries = ctx.entries().unwrap();
+        let put = entries.put_moved_record(ctx.host, &key, &old_record, &record);
+        assert_eq!(put.unwrap(), crate::base::Replaced::Changed);
+        let now = entries.record(&key).unwrap().unwrap();
+        assert_eq!(SessionRecord::read(&now).unwrap().version, 1);
+    });
+}
+
+#[test]
+fn a_session_that_is_moved_counts_like_another() {
+    let (file, (old, new)) = (site("s"), stores());
+    let mut first = browser(&file, &old);
+    first.settings.session_max = Some(1);
+    first.log_in("/app");
+    let machine = memory();
+    let mut second = then(&first, &new, Some(&old));
+    second.cookies.clear();
+    (second.now, second.memory) = (NOW + 10, machine);
+    second.log_in("/app");
+    let mut moved = then(&first, &new, Some(&old));
+    (moved.now, moved.memory) = (NOW + 20, machine);
+    assert!(is_signed_in(&moved));
+    let mut third = then(&second, &new, Some(&old));
+    third.cookies.clear();
+    (third.now, third.memory) = (NOW + 30, machine);
+    third.log_in("/app");
+    assert!(!is_signed_in(&moved) && is_signed_in(&third));
+    second.now = NOW + 40;
+    assert!(!is_signed_in(&second), "both older ones have ended");
+}
+
 #[test]
 fn an_older_store_that_is_away_is_no_answer() {
     let (file, (old, new)) = (site("s"), stores());

@@ -77,17 +77,24 @@ pub fn open<'b>(
     env: &SessionEnv<'_>,
     buffer: impl Fn(usize) -> &'b mut [u8],
 ) -> Result<Option<Opened<'b>>, Failure> {
+    let opened = open_to_end(env, buffer)?;
+    if let Some(most) = env.settings.session.max_lag
+        && opened.is_some()
+    {
+        hears_of_ends(env, most)?;
+    }
+    Ok(opened)
+}
+
+/// The same for a session that is to end: whatever happened to it on other machines meanwhile.
+pub(super) fn open_to_end<'b>(
+    env: &SessionEnv<'_>,
+    buffer: impl Fn(usize) -> &'b mut [u8],
+) -> Result<Option<Opened<'b>>, Failure> {
     let Some(header) = env.request.cookies() else {
         return Ok(None);
     };
-    let opened = look(env, header, buffer).and_then(|opened| {
-        if let Some(most) = env.settings.session.max_lag
-            && opened.is_some()
-        {
-            hears_of_ends(env, most)?;
-        }
-        Ok(opened)
-    });
+    let opened = look(env, header, buffer);
     let presented = match &opened {
         Ok(Some(_)) => Presented::Alive,
         Ok(None) if cookie::find(header, env.settings.cookie.name.as_bytes()).is_none() => {
@@ -125,8 +132,11 @@ fn look<'b>(
                 continue;
             }
             let mut found = entries.record_into(&key, &buffer)?;
-            if found.is_none() {
-                found = moving::moved(env, &entries, &key, &buffer)?;
+            if found.is_none() && env.settings.session.older.is_some() {
+                found = match moving::moved(env, &entries, &key, &buffer)? {
+                    None => entries.record_into(&key, &buffer)?,
+                    moved => moved,
+                };
             }
             if let Some(bytes) = found
                 && let Some(opened) = alive(bytes)?
@@ -197,6 +207,16 @@ pub(crate) fn with_own<A>(
 ) -> Result<A, Failure> {
     let memory = Arena::new();
     let opened = open(env, |len| memory.alloc_extend(iter::repeat_n(0, len)))?;
+    Ok(look(opened))
+}
+
+/// The same for a session that is to end.
+pub(super) fn with_own_to_end<A>(
+    env: &SessionEnv<'_>,
+    look: impl FnOnce(Option<Opened<'_>>) -> A,
+) -> Result<A, Failure> {
+    let memory = Arena::new();
+    let opened = open_to_end(env, |len| memory.alloc_extend(iter::repeat_n(0, len)))?;
     Ok(look(opened))
 }
 

@@ -7,7 +7,7 @@ use super::alive::{began, has_ended, key_of};
 use super::env::SessionEnv;
 use super::feed;
 use super::index;
-use super::open::{Opened, entries_of, with_own};
+use super::open::{Opened, entries_of, with_own_to_end};
 use super::record::SessionRecord;
 use super::store::{Entries, TimeKey};
 use crate::base::{Failure, Key, Level, Millis, Seconds};
@@ -42,7 +42,7 @@ pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
 }
 
 fn end_one(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
-    let ended = with_own(env, |session| {
+    let ended = with_own_to_end(env, |session| {
         session.map(|session| {
             let id_token = String::from_utf8_lossy(session.record.strings.id_token).into_owned();
             end_opened(env, &session).map(|()| Ended {
@@ -142,7 +142,8 @@ pub(super) fn end_entry(
     let stands = env.now.saturating_add(TOMBSTONE_STANDS);
     entries.bury(env.host, key, env.now, until.min(stands))?;
     match env.older_entries() {
-        Some(older) => Ok(older.remove(key)?),
+        // Machines whose first store this is may be about to write it there.
+        Some(older) => older.bury(env.host, key, env.now, until.min(stands)),
         None => Ok(()),
     }
 }
@@ -172,13 +173,10 @@ pub(crate) fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure
         return Ok(());
     };
     let key = TimeKey::ended(entries.site, mark);
-    entries.put_time(env.host, &key, moment, until)?;
-    let mut sessions = index::take(env, &entries, mark)?;
-    if let Some(older) = env.older_entries() {
-        sessions.extend(index::take(env, &older, mark)?);
-    }
-    for (session, ends) in sessions {
-        end_entry(env, &entries, &session, ends)?;
+    let end = |session: &Key, ends: Seconds| end_entry(env, &entries, session, ends);
+    for place in [Some(entries), env.older_entries()].into_iter().flatten() {
+        place.put_time(env.host, &key, moment, until)?;
+        index::end_each(env, &place, mark, end)?;
     }
     Ok(())
 }
@@ -189,7 +187,9 @@ pub(crate) fn is_known(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure
         return Ok(true);
     }
     if let Some(entries) = env.entries() {
-        return index::is_listed(&entries, mark);
+        let older = env.older_entries();
+        return Ok(index::is_listed(&entries, mark)?
+            || older.is_some_and(|older| index::is_listed(&older, mark).unwrap_or(true)));
     }
     is_noted(env, mark)
 }
@@ -199,7 +199,7 @@ pub(crate) fn is_noted(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure
     if env.memory.knows(mark, env.now) {
         return Ok(true);
     }
-    match env.facts() {
+    match env.facts().filter(|_| env.entries().is_none()) {
         Some(facts) => Ok(facts.get_time(&TimeKey::known(facts.site, mark))?.is_some()),
         None => Ok(false),
     }
@@ -239,12 +239,25 @@ fn first_time_in(
     Ok(true)
 }
 
-/// Takes that back.
-pub fn forget(env: &SessionEnv<'_>, mark: Mark) {
-    env.memory.forget(mark);
-    if let Some(entries) = env.facts() {
-        // An entry that stays behind only refuses a second attempt.
-        let _ = entries.remove(TimeKey::used(entries.site, mark).key());
+/// Whether such a value was recorded.
+pub(crate) fn is_used(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure> {
+    if env.memory.knows(mark, env.now) {
+        return Ok(true);
+    }
+    let Some(entries) = env.facts() else {
+        return Ok(false);
+    };
+    let key = TimeKey::used(entries.site, mark);
+    let found = match entries.store.atomic() {
+        // Its entry is the name of a lock.
+        Some(atomic) => atomic.exists(key.key()),
+        None => entries.get(key.key()).map(|found| found.is_some()),
+    };
+    match found {
+        Ok(found) => Ok(found),
+        // Without a session store, a machine can do without the others.
+        Err(_) if env.entries().is_none() => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -224,6 +224,27 @@ impl Entries<'_> {
         }
     }
 
+    /// Puts the record of a session that another store had, unless it is here already or has ended.
+    pub(super) fn put_moved_record(
+        &self,
+        random: &dyn Random,
+        key: &Key,
+        record: &SessionRecord<'_>,
+        bytes: &[u8],
+    ) -> Result<Replaced, Failure> {
+        let stored = self.stored(random, key, record.version, bytes)?;
+        match self.store.atomic() {
+            Some(atomic) => {
+                let tombstone = TimeKey::tombstone(key);
+                Ok(atomic.replace(key, b"", &stored, record.ends, &tombstone.key)?)
+            }
+            None => {
+                self.store.put(key, &stored, record.ends)?;
+                Ok(Replaced::Done)
+            }
+        }
+    }
+
     /// Puts a record in place of the version that was read, unless the session has ended.
     pub(super) fn replace_record(
         &self,

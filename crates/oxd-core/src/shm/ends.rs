@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use super::fact::{Fact, Told, UNIT};
+use super::fact::{Fact, Told};
 use super::mark::Mark;
-use super::memory::{CAUGHT_UP, GENERATION, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNTOLD};
+use super::memory::{
+    CAUGHT_UP, GENERATION, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNREAD, UNTOLD,
+};
 use crate::base::{Millis, Seconds};
 
 /// An end of sessions: all with this mark that began until this moment.
@@ -147,8 +149,8 @@ impl<'m> Memory<'m> {
             let ended = Ended {
                 mark,
                 moment: fact.moment,
-                // Rounded up when it was stored: it would grow with each machine that stores and tells it.
-                until: fact.until().saturating_sub(UNIT),
+                // The last second that is stored as the same end: it neither grows nor shrinks from machine to machine.
+                until: fact.until().saturating_sub(Seconds(1)),
             };
             Some((ended, value))
         })
@@ -174,6 +176,7 @@ impl<'m> Memory<'m> {
     /// loses it, as does one that has not said so for three seconds, or does not live.
     pub fn take_reader(&self, process: u32, generation: u64, now: Seconds, lives: fn(u32) -> bool) -> bool {
         if self.words[GENERATION].load(Ordering::Acquire) != generation {
+            self.leave_reader(process);
             return false;
         }
         let word = &self.words[READER];
@@ -209,6 +212,17 @@ impl<'m> Memory<'m> {
     /// Takes down how far the stream was read.
     pub fn set_position(&self, milliseconds: u64) {
         self.words[POSITION].store(milliseconds, Ordering::Release);
+    }
+
+    /// Takes down that an entry with this number could not be read; the first one counts.
+    pub fn note_unread(&self, number: u64) {
+        let word = &self.words[UNREAD];
+        let _ = word.compare_exchange(0, number.max(1), Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    /// The number of the first entry that could not be read, and no more than once.
+    pub fn take_unread(&self) -> Option<u64> {
+        Some(self.words[UNREAD].swap(0, Ordering::AcqRel)).filter(|number| *number != 0)
     }
 
     /// When this machine last knew all ends of the stream; `None` before the first time.

@@ -30,7 +30,7 @@ pub(super) const NO_MOMENT: Millis = Millis(0);
 const END_BITS: u32 = 20;
 const LOW_BITS: u32 = END_BITS + 2;
 /// The unit of a fact's expiry.
-pub(super) const UNIT: Seconds = Seconds(4_096);
+const UNIT: Seconds = Seconds(4_096);
 
 impl Fact {
     pub(super) fn new(moment: Millis, told: Told, until: Seconds) -> Self {

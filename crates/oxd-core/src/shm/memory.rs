@@ -80,6 +80,8 @@ pub(super) const UNTOLD: usize = 10;
 /// milliseconds since 1970.
 pub(super) const LATE: usize = 11;
 pub(super) const LATE_AT: usize = 12;
+/// The index of the first number in the stream whose entry could not be read; 0: all could.
+pub(super) const UNREAD: usize = 13;
 
 /// The least time between two reports about evicted marks.
 const REPORT_EVERY: Seconds = Seconds(60);

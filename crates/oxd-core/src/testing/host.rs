@@ -192,10 +192,14 @@ impl Atomic for FakeStore {
         if entries.contains_key(end) {
             return Ok(Replaced::Ended);
         }
-        match entries.get_mut(key).filter(|old| old.starts_with(known)) {
-            Some(old) => *old = value.to_vec(),
-            None => return Ok(Replaced::Changed),
+        let fits = match entries.get(key) {
+            Some(old) => !known.is_empty() && old.starts_with(known),
+            None => known.is_empty(),
+        };
+        if !fits {
+            return Ok(Replaced::Changed);
         }
+        entries.insert(*key, value.to_vec());
         Ok(Replaced::Done)
     }
 
@@ -231,8 +235,8 @@ impl Atomic for FakeStore {
         Ok(())
     }
 
-    fn take(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
-        Ok(self.sets()?.remove(set).unwrap_or_default())
+    fn members(&self, set: &Key) -> Result<Vec<Member>, StoreError> {
+        Ok(self.sets()?.get(set).cloned().unwrap_or_default())
     }
 
     fn exists(&self, key: &Key) -> Result<bool, StoreError> {

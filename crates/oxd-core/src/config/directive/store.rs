@@ -226,9 +226,16 @@ pub(super) const TABLE: &[Directive] = &[
         #[cfg(test)]
         good: &[&["sso:"], &["{sso}:"]],
         #[cfg(test)]
-        bad: &[&[""], &["a b"]],
+        bad: &[&[""], &["a b"], &["{}x:"]],
         apply: |s, place, args| {
             let prefix = value::text(args[0])?;
+            // Redis takes such a key as a whole, and those of one change would not be on one node.
+            if prefix
+                .split_once('{')
+                .is_some_and(|(_, rest)| rest.starts_with('}'))
+            {
+                return Err(Complaint::about(args[0], "braces with something in them"));
+            }
             if prefix.len() > 64 || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(Complaint::about(
                     args[0],

@@ -62,6 +62,13 @@ fn good_tokens_are_taken_once() {
             let token = signer.sign(kid, typ, &claims);
             let taken = checked(&browser, &token).unwrap_or_else(|f| panic!("{claims}: {}", f.detail));
             assert_eq!(taken.sid.as_deref(), claims["sid"].as_str());
+            checked(&browser, &token).expect("not used yet: the provider may repeat one that had no effect");
+            browser
+                .look("/", |ctx| use_up(ctx, &taken))
+                .expect("the first use");
+            browser
+                .look("/", |ctx| use_up(ctx, &taken))
+                .expect_err("another request was faster");
             let again = checked(&browser, &token).unwrap_err();
             assert!(again.detail.contains("jti"), "{}", again.detail);
         }
