@@ -104,7 +104,9 @@ fn a_machine_that_starts_knows_all_ends() {
     wait_for_stream(&late);
     assert!(ended.iter().all(|copy| !is_alive(&late, copy)));
     assert!(is_alive(&late, &alive));
-    assert_eq!(node.ask(&["xlen", "mod_oxd:{ends}"]), "20");
+    // The process that began to read meanwhile may have told some again.
+    let entries = node.ask(&["xlen", "mod_oxd:{ends}"]);
+    assert!((20..=40).contains(&entries.parse().unwrap_or(0)), "{entries}");
 }
 
 /// Redis comes back without anything: it is told all ends again, for machines that start later.
