@@ -159,12 +159,11 @@ impl Store {
 
     /// The directive, for the level of the server.
     pub fn directive(&self) -> String {
-        let more = self.fleet.as_ref().map(Fleet::directives);
-        format!(
-            "OxdSessionStore \"{}\"\n{}",
-            self.argument(),
-            more.unwrap_or_default()
-        )
+        let directive = format!("OxdSessionStore \"{}\"", self.argument());
+        match &self.fleet {
+            Some(fleet) => format!("{directive}\n{}", fleet.directives()),
+            None => directive,
+        }
     }
 
     /// The server behind the store.
