@@ -144,7 +144,7 @@ fn a_cluster_is_checked_node_by_node() {
     }
     Report::of(0, &url, AS_MODULE).is_ok(&[
         ("cluster", "not told to this user (CLUSTER INFO)"),
-        ("rights", "may run all 14 commands"),
+        ("rights", "may run all 15 commands"),
         ("client", "connects in"),
     ]);
     let other = nodes.iter().rev().find(|node| node.is_master()).unwrap();
