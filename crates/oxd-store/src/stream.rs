@@ -91,7 +91,7 @@ impl RedisStore {
             machine,
             keep: &keep,
             away_since: None,
-            unread: feed.memory.take_unread(),
+            reads_first: true,
             complained: None,
         };
         loop {
@@ -149,8 +149,8 @@ struct Follower<'f> {
     keep: &'f (dyn Fn() -> Seconds + Sync),
     /// Since when the server is away; [`None`] while it is there.
     away_since: Option<Instant>,
-    /// From where on entries could not be read by a process before this one, which may have had other keys.
-    unread: Option<u64>,
+    /// Whether this process has yet to read: it may have other keys than those before it.
+    reads_first: bool,
     /// When a line about entries that cannot be read was written.
     complained: Option<Instant>,
 }
@@ -173,7 +173,10 @@ impl Follower<'_> {
         let position = self.feed.memory.position();
         let is_new = first.is_none_or(|first| position > 0 && first > position);
         let from = self.feed.begin(is_new, wall_millis());
-        let mut after = format!("{}-0", self.unread.take().map_or(from, |unread| from.min(unread)));
+        // What no process before could read; taken by the one that reads, as others would drop it.
+        let reads_first = std::mem::replace(&mut self.reads_first, false);
+        let unread = reads_first.then(|| self.feed.memory.take_unread()).flatten();
+        let mut after = format!("{}-0", unread.map_or(from, |unread| from.min(unread)));
         let mut looked = None;
         while self.machine.reads() {
             let count = timeout(patience, self.read(&mut connection, &mut after))
