@@ -221,15 +221,17 @@ pub fn prepare_random_key(servers: Servers<'_>) -> Option<bool> {
 }
 
 /// Defaults that are only known in the running server.
-pub fn defaults(
+pub fn defaults<'d>(
     stores: &'static dyn Stores,
     revocations: Option<&'static dyn Revocations>,
-) -> ServerDefaults<'static> {
+    tokens_path: Option<&'d str>,
+) -> ServerDefaults<'d> {
     ServerDefaults {
         keys: random_keys(),
         threads: *THREADS.get_or_init(process::threads_per_child),
         stores,
         revocations,
+        tokens_path,
     }
 }
 

@@ -49,7 +49,11 @@ impl<'r> Place<'r> {
             base: config.login_base().map(Into::into),
             settings: Settings::of(
                 &config.settings,
-                child::defaults(&RedisStores, revocations::current()),
+                child::defaults(
+                    &RedisStores,
+                    revocations::current(),
+                    config.server.and_then(|server| server.tokens_path),
+                ),
             ),
         }
     }

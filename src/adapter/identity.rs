@@ -5,14 +5,12 @@ use std::ffi::CStr;
 
 use oxd_core::config::{ClaimHeader, IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
-use oxd_core::session::{ClaimView, Opened, SessionRecord, Via};
+use oxd_core::session::{Opened, SessionRecord, VARIABLE, Via};
 
 use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
 use crate::ffi::table::Table;
 
-/// Prefix of the environment variables for claims.
-const ENV: &[u8] = b"OXD_CLAIM_";
 /// Prefix of the request headers for claims.
 const HEADER: &[u8] = b"Oxd-Claim-";
 
@@ -20,7 +18,7 @@ const HEADER: &[u8] = b"Oxd-Claim-";
 pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
     let (identity, record) = (&settings.identity, &session.record);
     if identity.claims_as.in_env() {
-        claims_into(request, identity, record, Table::Environment, ENV, b'_');
+        claims_into(request, identity, record, Table::Environment);
     }
     publish_headers(request, identity, record);
     let strings = &record.strings;
@@ -33,7 +31,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     add(c"OXD_SCOPE", strings.scope);
     if session.via == Via::Bearer {
         add(c"OXD_AUTH", b"bearer");
-        let client = record.claims().find(|claim| claim.name == b"client_id");
+        let client = record.claims().find(|claim| claim.is("client_id"));
         add(c"OXD_CLIENT_ID", client.map_or(&[], |claim| claim.text()));
         if !record.access_expires.is_zero() {
             add(c"OXD_TOKEN_EXPIRES", record.access_expires.to_string().as_bytes());
@@ -52,14 +50,15 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
         refresh_token,
         expires,
     } = identity.pass_tokens;
+    let tokens = session.opened_tokens().unwrap_or_default();
     if access_token {
-        add(c"OXD_ACCESS_TOKEN", strings.access_token);
+        add(c"OXD_ACCESS_TOKEN", tokens.access_token);
     }
     if id_token {
-        add(c"OXD_ID_TOKEN", strings.id_token);
+        add(c"OXD_ID_TOKEN", tokens.id_token);
     }
     if refresh_token {
-        add(c"OXD_REFRESH_TOKEN", strings.refresh_token);
+        add(c"OXD_REFRESH_TOKEN", tokens.refresh_token);
     }
     if expires && !record.access_expires.is_zero() {
         add(
@@ -79,7 +78,7 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
         request.unset(Table::HeadersIn, name);
     }
     if identity.claims_as.in_headers() {
-        claims_into(request, identity, record, Table::HeadersIn, HEADER, b'-');
+        claims_into(request, identity, record, Table::HeadersIn);
     }
     for header in identity.claim_headers {
         if let Some(value) = lookup::header_value(record, &header.claim, header.format) {
@@ -96,35 +95,37 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
     request.update_state(|state| state.published = values);
 }
 
-/// Adds the claims to a table. Values are not copied; only the names are built.
+/// Adds the claims to a table. Values are not copied; names are built where they are not ready-made.
 fn claims_into<'r>(
     request: Request<'r>,
     settings: &IdentitySettings<'_>,
     record: &SessionRecord<'r>,
     table: Table,
-    prefix: &[u8],
-    filler: u8,
 ) {
-    let allowed = |name: &[u8]| settings.claim_names.is_none_or(|names| names.allow(name));
-    let shown = || {
-        record
-            .claims()
-            .filter(|claim: &ClaimView<'_>| !claim.hidden && allowed(claim.name))
-    };
-    // One allocation for all names.
-    let space: usize = shown().map(|claim| prefix.len() + claim.name.len() + 1).sum();
-    let mut names = request.pool().bytes(space);
-    for claim in shown() {
-        let (name, rest) = names.split_at_mut(prefix.len() + claim.name.len() + 1);
-        names = rest;
-        name[..prefix.len()].copy_from_slice(prefix);
-        for (place, byte) in name[prefix.len()..].iter_mut().zip(claims::env_name(claim.name)) {
-            *place = if byte == b'_' { filler } else { byte };
+    let is_environment = matches!(table, Table::Environment);
+    for claim in record.claims() {
+        if claim.hidden || settings.claim_names.is_some_and(|names| !names.allow(claim.name)) {
+            continue;
         }
-        if let (Some(name), Some(text)) = (PoolText::terminated(name), PoolText::terminated(claim.text_nul)) {
+        let name = match claim.variable {
+            Some(variable) if is_environment => PoolText::terminated(variable.as_bytes()),
+            _ if is_environment => claim_name(request, VARIABLE.as_bytes(), claim.name, b'_'),
+            _ => claim_name(request, HEADER, claim.name, b'-'),
+        };
+        if let (Some(name), Some(text)) = (name, PoolText::terminated(claim.text_nul)) {
             request.add(table, name, text);
         }
     }
+}
+
+/// The name of a claim's variable or header.
+fn claim_name<'r>(request: Request<'r>, prefix: &[u8], claim: &[u8], filler: u8) -> Option<PoolText<'r>> {
+    let name = request.pool().bytes(prefix.len() + claim.len() + 1);
+    name[..prefix.len()].copy_from_slice(prefix);
+    for (place, byte) in name[prefix.len()..].iter_mut().zip(claims::env_name(claim)) {
+        *place = if byte == b'_' { filler } else { byte };
+    }
+    PoolText::terminated(name)
 }
 
 /// Removes identity headers that the client sent itself, before anything reads them, with or without a session. What the

@@ -124,6 +124,7 @@ pub(super) fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened
         bytes: session.bytes(),
         site,
         used: session.used,
+        tokens: session.tokens,
     });
     request.update_state(|state| {
         state.session = held.or(state.session);
@@ -193,7 +194,9 @@ fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
     }
     let token = place.visit(|visit| visit.token.and_then(Opened::of_token));
     place.answer(send_early, |ctx| {
-        let reopen = |held: Held<'r>| session::reopen(&ctx.settings.session, ctx.now, held.bytes, held.used);
+        let reopen = |held: Held<'r>| {
+            session::reopen(&ctx.settings.session, ctx.now, held.bytes, held.tokens, held.used)
+        };
         refuse(ctx, token.or_else(|| held.and_then(reopen)).as_ref(), unmet)
     })
 }

@@ -7,7 +7,7 @@ use oxd_core::shm::USUAL_MARKS;
 
 use crate::adapter::{child, redis, revocations, store};
 use crate::ffi::Status;
-use crate::ffi::dir_config::Handler;
+use crate::ffi::dir_config::{Handler, ServerFacts};
 use crate::ffi::process;
 use crate::ffi::server::{Server, Servers};
 
@@ -66,7 +66,9 @@ pub fn prepare(servers: Servers<'_>) -> Status {
     child::name_cookies(check::cookie_names(&tree));
     child::note_negated_claims(check::negates_claims(&tree));
     child::note_handlers(servers.all().flat_map(|server| server.handlers()).collect());
-    mark_handlers(servers, &check::handler_paths(&tree));
+    let read_site = |path: &str| read_site(servers, path);
+    let tokens_path = check::tokens_path(&tree, &read_site);
+    mark_handlers(servers, &check::handler_paths(&tree), tokens_path.as_deref());
     for place in check::unverified(&tree) {
         log.line(
             Level::Warning,
@@ -144,7 +146,8 @@ pub fn prepare(servers: Servers<'_>) -> Status {
 ///
 /// `handlers` are the paths of those locations, taken from the configuration tree. The merged configuration holds the
 /// handler as an expression, and httpd does not expose whether that is a plain word.
-fn mark_handlers(servers: Servers<'_>, handlers: &[String]) {
+fn mark_handlers(servers: Servers<'_>, handlers: &[String], tokens_path: Option<&str>) {
+    let tokens_path = tokens_path.and_then(|path| servers.pool().text(path.as_bytes()).to_str().ok());
     for server in servers.all() {
         let Some(defaults) = server.defaults() else {
             continue;
@@ -161,8 +164,11 @@ fn mark_handlers(servers: Servers<'_>, handlers: &[String]) {
                 });
             }
         }
-        let found = servers.pool().list(&found);
-        defaults.change(|config| config.handlers = found);
+        let facts = servers.pool().keep(ServerFacts {
+            handlers: servers.pool().list(&found),
+            tokens_path,
+        });
+        defaults.change(|config| config.server = Some(facts));
     }
 }
 

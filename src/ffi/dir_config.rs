@@ -17,10 +17,19 @@ pub struct DirConfig<'c> {
     pub settings: RawSettings<'c>,
     /// Not a directive: the path of the innermost `<Location>` with `SetHandler oxd`.
     pub handler_base: Option<&'c str>,
-    /// Not a directive: the handlers of the server.
-    pub handlers: &'c [Handler<'c>],
+    /// Not a directive: what is known of the server as a whole.
+    pub server: Option<&'c ServerFacts<'c>>,
     /// Whether any directive was given, here or in an enclosing section.
     pub configured: bool,
+}
+
+/// What is known of a server once its whole configuration has been read.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerFacts<'c> {
+    /// Its handlers.
+    pub handlers: &'c [Handler<'c>],
+    /// The path of the cookie with a session's tokens, where no page wants them.
+    pub tokens_path: Option<&'c str>,
 }
 
 /// A `<Location>` with `SetHandler oxd`.
@@ -35,10 +44,11 @@ pub struct Handler<'c> {
 impl<'c> DirConfig<'c> {
     /// Where a login of this location begins: the own handler, or the server's last one of the same site, or the last.
     pub fn login_base(&self) -> Option<&'c str> {
-        let site = self.settings.site_id();
-        let mut of_site = self.handlers.iter().rev().filter(|handler| handler.site == site);
-        let other = of_site.next().or(self.handlers.last());
-        self.handler_base.or(other.map(|handler| handler.path))
+        self.handler_base.or_else(|| {
+            let (site, handlers) = (self.settings.site_id(), self.server?.handlers);
+            let mut of_site = handlers.iter().rev().filter(|handler| handler.site == site);
+            Some(of_site.next().or(handlers.last())?.path)
+        })
     }
 }
 
@@ -89,11 +99,7 @@ pub unsafe fn merge(pool: *mut sys::apr_pool_t, outer: *mut c_void, inner: *mut 
     let merged = DirConfig {
         settings: outer.settings.overlaid_with(&inner.settings),
         handler_base: inner.handler_base.or(outer.handler_base),
-        handlers: if inner.handlers.is_empty() {
-            outer.handlers
-        } else {
-            inner.handlers
-        },
+        server: inner.server.or(outer.server),
         configured: outer.configured || inner.configured,
     };
     pool.map_or(ptr::null_mut(), |pool| pool.place(merged).as_ptr().cast())

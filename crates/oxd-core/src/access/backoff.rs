@@ -2,7 +2,7 @@
 
 use crate::base::{Failure, Level, Millis, Reason, Seconds};
 use crate::flow::Ctx;
-use crate::session::Opened;
+use crate::session::{Opened, Tokens};
 use crate::shm::{About, Mark};
 
 /// The least time between two attempts to refresh one session.
@@ -15,19 +15,19 @@ const REMEMBERED: Seconds = Seconds(3_600);
 const CONDITION_REMEMBERED: Seconds = Seconds(86_400);
 
 /// Whether the provider has refused the session's refresh token.
-pub(super) fn is_refused(ctx: &Ctx<'_>, session: &Opened<'_>) -> bool {
-    ctx.memory.noted_moment(of_token(ctx, session), ctx.now).is_some()
+pub(super) fn is_refused(ctx: &Ctx<'_>, tokens: &Tokens<'_>) -> bool {
+    ctx.memory.noted_moment(of_token(ctx, tokens), ctx.now).is_some()
 }
 
 /// Remembers that.
-pub(super) fn refused(ctx: &Ctx<'_>, session: &Opened<'_>) {
-    let (mark, until) = (of_token(ctx, session), session.record.ends);
+pub(super) fn refused(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) {
+    let (mark, until) = (of_token(ctx, tokens), session.record.ends);
     ctx.memory.note_moment(mark, ctx.millis, ctx.now, until);
 }
 
 /// The mark of the token, not of the session: another login, or another provider's answer, brings another one.
-fn of_token(ctx: &Ctx<'_>, session: &Opened<'_>) -> Mark {
-    let token = String::from_utf8_lossy(session.record.strings.refresh_token);
+fn of_token(ctx: &Ctx<'_>, tokens: &Tokens<'_>) -> Mark {
+    let token = String::from_utf8_lossy(tokens.refresh_token);
     Mark::of(About::RefusedRefresh, ctx.site, &[&token])
 }
 

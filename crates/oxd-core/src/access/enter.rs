@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use super::authn;
 use super::refresh::{self, Refresh};
 use super::rule::Unmet;
-use crate::base::{Failure, Seconds, SiteId};
+use crate::base::{Failure, Level, Seconds, SiteId};
 use crate::bearer::{self, Presented, presented};
 use crate::config::{BearerSettings, UnauthAction};
 use crate::flow::Ctx;
 use crate::http::{Form, Request, RequestEnv, Response};
 use crate::login;
-use crate::session::{self, Opened, SessionEnv, Via};
+use crate::session::{self, Opened, SessionEnv, TokensAt, Via};
 use crate::uma::{self, Unopened};
 
 /// A session that was opened for this request before, or for the one that it came from.
@@ -23,6 +23,8 @@ pub struct Held<'r> {
     pub site: SiteId<'r>,
     /// When it was last used.
     pub used: Seconds,
+    /// Where its tokens are.
+    pub tokens: TokensAt<'r>,
 }
 
 /// A request at a protected place, as far as [`Ctx`] does not know it.
@@ -139,11 +141,14 @@ fn enter_with_session<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r>
         Err(failure) => return unavailable(ctx, visit, &failure),
     };
     match session {
-        Some(session) if is_fresh(ctx, &session) => admit(ctx, visit, session),
+        Some(session) if is_fresh(ctx, &session) && !lacks_tokens(ctx, visit, &session) => {
+            admit(ctx, visit, session)
+        }
         _ if passes(ctx) => Admission::Pass,
         // The main request, if it is protected, has sent its own redirect.
         _ if visit.is_subrequest => Admission::Status(401),
-        Some(_) => sign_in(ctx, visit, authn::aged),
+        Some(session) if !is_fresh(ctx, &session) => sign_in(ctx, visit, authn::aged),
+        Some(_) => sign_in(ctx, visit, authn::unauthenticated),
         None => sign_in(ctx, visit, authn::unauthenticated),
     }
 }
@@ -216,15 +221,42 @@ fn find<'r>(
     held: Option<Held<'r>>,
     memory: impl Fn(usize) -> &'r mut [u8],
 ) -> Result<Option<Opened<'r>>, Failure> {
-    match held {
-        Some(held) if held.site == env.site => Ok(session::reopen(
-            &env.settings.session,
-            env.now,
-            held.bytes,
-            held.used,
-        )),
-        _ => session::open(env, memory),
+    let session = match held {
+        Some(held) if held.site == env.site => {
+            session::reopen(&env.settings.session, env.now, held.bytes, held.tokens, held.used)
+        }
+        _ => session::open(env, &memory)?,
+    };
+    Ok(match session {
+        // The application gets them.
+        Some(session) if env.settings.identity.pass_tokens.has_any() => {
+            Some(session.with_open_tokens(env, memory))
+        }
+        other => other,
+    })
+}
+
+/// The time after a login in which a session without tokens is taken as it is: another login would not bring them.
+const TOKENS_LATE: Seconds = Seconds(60);
+
+/// Whether this place needs the session's tokens and the browser has not sent them: their cookie has the path of the
+/// handler, from a time when no page wanted them. The next login brings them.
+fn lacks_tokens(ctx: &Ctx<'_>, visit: &Visit<'_, '_>, session: &Opened<'_>) -> bool {
+    if visit.is_subrequest || !matches!(session.tokens, TokensAt::Cookie) {
+        return false;
     }
+    let is_wanted =
+        ctx.settings.identity.pass_tokens.has_any() || refresh::may_refresh(ctx.settings, session, ctx.now);
+    if !is_wanted || session.open_tokens(ctx).is_some() {
+        return false;
+    }
+    let is_new = ctx.now < session.record.issued.saturating_add(TOKENS_LATE);
+    ctx.log(if is_new { Level::Warning } else { Level::Info }, || {
+        let name = ctx.settings.cookie.name;
+        let then = if is_new { "it goes on without" } else { "the user signs in again" };
+        format!("the browser has sent no cookie {name}.tokens of this session, and this place wants its tokens; {then}")
+    });
+    !is_new
 }
 
 /// The identity of an RPT's record, in memory that lives as long as the request.
@@ -328,10 +360,14 @@ enum Renewal<'r> {
 /// unavailable.
 fn renew<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Result<Renewal<'r>, Failure> {
     match refresh::refresh(ctx, &session)? {
-        Refresh::Changed(record, cookies) => {
-            let bytes = (visit.memory)(record.len());
-            bytes.copy_from_slice(&record);
-            let renewed = session::reopen(&ctx.settings.session, ctx.now, bytes, ctx.now);
+        Refresh::Changed(written, cookies) => {
+            let keep = |text: &[u8]| -> &'r [u8] {
+                let bytes = (visit.memory)(text.len());
+                bytes.copy_from_slice(text);
+                bytes
+            };
+            let (bytes, tokens) = (keep(&written.record), TokensAt::Open(keep(&written.tokens)));
+            let renewed = session::reopen(&ctx.settings.session, ctx.now, bytes, tokens, ctx.now);
             Ok(Renewal::Goes(renewed.unwrap_or(session), cookies))
         }
         Refresh::Ended => Ok(Renewal::Ended),

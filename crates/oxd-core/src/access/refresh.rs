@@ -9,7 +9,7 @@ use crate::base::{Failure, Reason, Seconds, Secret, Signal, wall};
 use crate::config::{RefusedRefresh, Settings, TokenRefresh, UserInfo};
 use crate::flow::Ctx;
 use crate::login;
-use crate::session::{self, NewTokens, Opened, SessionRecord, StoreLock, claims};
+use crate::session::{self, NewTokens, Opened, SessionRecord, StoreLock, Tokens, Written, claims};
 use crate::shm::Mark;
 use crate::shm::stats::{End, Renewal};
 
@@ -19,7 +19,7 @@ fn wants_tokens(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Second
         TokenRefresh::Off => false,
         TokenRefresh::Ahead(ahead) => {
             let due = !record.access_expires.is_zero() && record.access_expires <= now.saturating_add(ahead);
-            due && !record.strings.refresh_token.is_empty()
+            due && record.can_refresh
         }
     }
 }
@@ -42,8 +42,8 @@ pub(super) fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Se
 pub(super) enum Refresh {
     /// Nothing was wanted, or oxd failed: the session stays as it is.
     Unchanged,
-    /// Its new record, and the cookies that the browser needs for it.
-    Changed(Vec<u8>, Vec<String>),
+    /// What it is now, and the cookies that the browser needs for it.
+    Changed(Written, Vec<String>),
     /// The session was ended, by the provider or by another request.
     Ended,
     /// The provider has refused the refresh token, and the access token has expired (`OxdTokenRefresh TIME 401`).
@@ -66,10 +66,14 @@ pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Fa
     if !may_refresh(ctx.settings, session, ctx.now) {
         return Ok(Refresh::Unchanged);
     }
-    if let Some(done) = without_call(ctx, session)? {
+    let tokens = session.open_tokens(ctx);
+    let Some(tokens) = tokens.as_deref().and_then(Tokens::read) else {
+        return Ok(Refresh::Unchanged);
+    };
+    if let Some(done) = without_call(ctx, session, &tokens)? {
         return Ok(done);
     }
-    if let Some(done) = try_refresh(ctx, session)? {
+    if let Some(done) = try_refresh(ctx, session, &tokens)? {
         return Ok(done);
     }
     let expires = session.record.access_expires;
@@ -84,7 +88,7 @@ pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Fa
     let deadline = Instant::now() + ctx.settings.server().timeouts.connect;
     loop {
         let seen = REFRESHED.count();
-        if let Some(done) = try_refresh(ctx, session)? {
+        if let Some(done) = try_refresh(ctx, session, &tokens)? {
             return Ok(done);
         }
         let left = deadline.saturating_duration_since(Instant::now());
@@ -96,7 +100,7 @@ pub(super) fn refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Fa
 }
 
 /// Takes over a refresh that has been done, or does it; `None` while another request is at it.
-fn try_refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, Failure> {
+fn try_refresh(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Result<Option<Refresh>, Failure> {
     if let Some(done) = done_by_another(ctx, session)? {
         return Ok(Some(done));
     }
@@ -112,8 +116,8 @@ fn try_refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, F
         Ok(Some(lock)) => {
             // Another request may have refreshed, or failed, between the check and the lock.
             let done = match done_by_another(ctx, session) {
-                Ok(None) => match without_call(ctx, session) {
-                    Ok(None) => refresh_now(ctx, session).map(Some),
+                Ok(None) => match without_call(ctx, session, tokens) {
+                    Ok(None) => refresh_now(ctx, session, tokens).map(Some),
                     done => done,
                 },
                 done => done,
@@ -131,24 +135,28 @@ fn try_refresh(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, F
 
 /// The result of a refresh that another request has done, if there is one.
 fn done_by_another(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, Failure> {
-    if let Some(record) = session::newer(ctx, session)? {
-        return adopt(ctx, record).map(Some);
+    if let Some(written) = session::newer(ctx, session)? {
+        return adopt(ctx, written).map(Some);
     }
     Ok(session::is_replaced(ctx, session).then_some(Refresh::Unchanged))
 }
 
 /// Takes over the result of another request's refresh.
-fn adopt(ctx: &Ctx<'_>, record: Vec<u8>) -> Result<Refresh, Failure> {
+fn adopt(ctx: &Ctx<'_>, written: Written) -> Result<Refresh, Failure> {
     ctx.stats.renewal(Renewal::Shared);
-    let lines = session::adopted(ctx, &record)?;
-    Ok(lines.map_or(Refresh::Ended, |lines| Refresh::Changed(record, lines)))
+    let lines = session::adopted(ctx, &written)?;
+    Ok(lines.map_or(Refresh::Ended, |lines| Refresh::Changed(written, lines)))
 }
 
 /// The result where oxd need not be called: nothing is wanted that was not tried a moment ago, or refused.
-fn without_call(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Option<Refresh>, Failure> {
-    let tokens = wants_tokens(ctx.settings, &session.record, ctx.now);
-    let is_refused = tokens && backoff::is_refused(ctx, session);
-    let wants_call = wants_claims(ctx.settings, &session.record, ctx.now) || (tokens && !is_refused);
+fn without_call(
+    ctx: &Ctx<'_>,
+    session: &Opened<'_>,
+    tokens: &Tokens<'_>,
+) -> Result<Option<Refresh>, Failure> {
+    let wants_new = wants_tokens(ctx.settings, &session.record, ctx.now);
+    let is_refused = wants_new && backoff::is_refused(ctx, tokens);
+    let wants_call = wants_claims(ctx.settings, &session.record, ctx.now) || (wants_new && !is_refused);
     if wants_call && !backoff::waits(ctx, session) {
         return Ok(None);
     }
@@ -175,21 +183,21 @@ fn after_refusal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure
     })
 }
 
-fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> {
-    let (mut record, mut has_failed, mut is_refused) = (None, false, false);
-    if wants_tokens(ctx.settings, &session.record, ctx.now) && !backoff::is_refused(ctx, session) {
-        match new_tokens(ctx, session) {
-            Ok(renewed) => record = Some(renewed),
+fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Result<Refresh, Failure> {
+    let (mut written, mut has_failed, mut is_refused) = (None, false, false);
+    if wants_tokens(ctx.settings, &session.record, ctx.now) && !backoff::is_refused(ctx, tokens) {
+        match new_tokens(ctx, session, tokens) {
+            Ok(renewed) => written = Some(renewed),
             Err(failure) if failure.reason == Reason::RefreshRefused => {
-                backoff::refused(ctx, session);
+                backoff::refused(ctx, session, tokens);
                 is_refused = true;
             }
             Err(_) => has_failed = true,
         }
     }
     if wants_claims(ctx.settings, &session.record, ctx.now) {
-        match new_claims(ctx, session, record.as_deref()) {
-            Some(renewed) => record = Some(renewed),
+        match new_claims(ctx, session, tokens, written.as_ref()) {
+            Some(renewed) => written = Some(renewed),
             None => has_failed = true,
         }
     }
@@ -198,20 +206,20 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure> 
     } else {
         backoff::worked(ctx, session);
     }
-    let Some(record) = record else {
+    let Some(written) = written else {
         return if is_refused {
             after_refusal(ctx, session)
         } else {
             Ok(Refresh::Unchanged)
         };
     };
-    match session::publish(ctx, session.record.version, &record) {
-        Ok(Some(lines)) => Ok(Refresh::Changed(record, lines)),
+    match session::publish(ctx, session.record.version, &written) {
+        Ok(Some(lines)) => Ok(Refresh::Changed(written, lines)),
         Ok(None) => Ok(Refresh::Ended),
         // The new tokens are good for this request at least; the old session stays as it is.
         Err(failure) if failure.reason == Reason::SessionTooLarge => {
             backoff::report(ctx, "tokens", Some(&failure));
-            Ok(Refresh::Changed(record, Vec::new()))
+            Ok(Refresh::Changed(written, Vec::new()))
         }
         Err(failure) => Err(failure),
     }
@@ -221,9 +229,9 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The session's record with new tokens from oxd; a failure is counted and logged.
-fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
-    let token = text(session.record.strings.refresh_token);
+/// The session with new tokens from oxd; a failure is counted and logged.
+fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Result<Written, Failure> {
+    let token = text(tokens.refresh_token);
     let scope: Vec<&str> = ctx.settings.login().scope.iter().map(String::as_str).collect();
     match ctx.oxd.refresh(&token, &scope).map_err(Failure::from) {
         Ok(new) => {
@@ -236,7 +244,7 @@ fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
                 refresh_token: new.refresh_token.as_ref().map(Secret::expose),
                 scope: scope.as_deref(),
             };
-            Ok(session.with_tokens(ctx.now, new))
+            Ok(session.renewed(*tokens, ctx.now, new))
         }
         Err(failure) => {
             ctx.stats.renewal(Renewal::Failed);
@@ -246,11 +254,19 @@ fn new_tokens(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// The session's record with new claims from oxd, on top of one with new tokens if there is one; a failure is counted
-/// and logged.
-fn new_claims(ctx: &Ctx<'_>, session: &Opened<'_>, renewed: Option<&[u8]>) -> Option<Vec<u8>> {
-    let record = renewed.and_then(SessionRecord::read).unwrap_or(session.record);
-    let (access, id_token) = (text(record.strings.access_token), text(record.strings.id_token));
+/// The session with new claims from oxd, on top of one with new tokens if there is one; a failure is counted and logged.
+fn new_claims(
+    ctx: &Ctx<'_>,
+    session: &Opened<'_>,
+    tokens: &Tokens<'_>,
+    renewed: Option<&Written>,
+) -> Option<Written> {
+    let record = renewed.and_then(|written| SessionRecord::read(&written.record));
+    let record = record.unwrap_or(session.record);
+    let tokens = renewed
+        .and_then(|written| Tokens::read(&written.tokens))
+        .unwrap_or(*tokens);
+    let (access, id_token) = (text(tokens.access_token), text(tokens.id_token));
     match fresh_claims(ctx, &record, &access, &id_token) {
         Ok(claims) => {
             ctx.stats.renewal(Renewal::Claims);
@@ -263,7 +279,10 @@ fn new_claims(ctx: &Ctx<'_>, session: &Opened<'_>, renewed: Option<&[u8]>) -> Op
                 claims: &claims,
                 ..record
             };
-            Some(fresh.write())
+            Some(Written {
+                record: fresh.write(),
+                tokens: tokens.write(),
+            })
         }
         Err(failure) => {
             ctx.stats.renewal(Renewal::Failed);

@@ -20,7 +20,7 @@ pub(crate) const OVERHEAD: usize = 1 + NONCE_LEN + 16;
 pub(crate) const LEAST_KEY_TEXT: usize = 16;
 
 /// The number of purposes.
-const COUNT: usize = 6;
+const COUNT: usize = 7;
 
 /// The purpose of a sealed text. A text sealed for one purpose does not open for another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +37,8 @@ pub enum Purpose {
     Entry,
     /// A form of the module's own pages.
     Form,
+    /// The tokens of a session.
+    Tokens,
 }
 
 impl Purpose {
@@ -47,16 +49,18 @@ impl Purpose {
         Purpose::Seen,
         Purpose::Entry,
         Purpose::Form,
+        Purpose::Tokens,
     ];
 
     fn label(self) -> &'static [u8] {
         match self {
-            Purpose::Session => b"mod_oxd session 4",
+            Purpose::Session => b"mod_oxd session 5",
             Purpose::State => b"mod_oxd state 2",
             Purpose::Retry => b"mod_oxd retry 1",
             Purpose::Seen => b"mod_oxd seen 1",
-            Purpose::Entry => b"mod_oxd entry 4",
+            Purpose::Entry => b"mod_oxd entry 5",
             Purpose::Form => b"mod_oxd form 1",
+            Purpose::Tokens => b"mod_oxd tokens 1",
         }
     }
 }
@@ -123,13 +127,6 @@ pub(crate) fn random_text(random: &dyn Random, count: usize) -> Result<String, N
     let mut bytes = vec![0; count];
     random.fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode_to_string(bytes))
-}
-
-/// The SHA-256 of a text.
-pub(crate) fn sha256(text: &[u8]) -> [u8; 32] {
-    let mut sum = [0; 32];
-    sum.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
-    sum
 }
 
 /// The SHA-256 of several texts, none of which can pass for the end of the one before it.

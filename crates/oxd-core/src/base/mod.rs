@@ -17,7 +17,7 @@ pub use arena::Arena;
 pub use clock::{CLOCK_LEEWAY, Millis, Seconds, wall, wall_millis};
 pub(crate) use clock::{LeBytes, numeric_date};
 pub use crypto::{KeyRing, NoRandomness, Random, SealError, SystemRandom, sha256_of};
-pub(crate) use crypto::{LEAST_KEY_TEXT, OVERHEAD, Purpose, random_text, sha256, sha256_text};
+pub(crate) use crypto::{LEAST_KEY_TEXT, OVERHEAD, Purpose, random_text, sha256_text};
 pub use failure::Failure;
 pub use log::Level;
 pub use path::path_below;

@@ -3,6 +3,9 @@
 //! nothing is.
 
 pub mod mistakes;
+mod tokens_path;
+
+pub use tokens_path::tokens_path;
 
 use super::raw::defaults;
 use crate::base::path_below;

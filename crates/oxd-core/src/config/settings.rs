@@ -29,6 +29,9 @@ pub struct ServerDefaults<'a> {
     pub stores: &'a dyn Stores,
     /// The stream of `OxdRevocations`.
     pub revocations: Option<&'a dyn Revocations>,
+    /// The path of the cookie with a session's tokens, where that is not the session cookie's
+    /// ([`tokens_path`](super::check::tokens_path)).
+    pub tokens_path: Option<&'a str>,
 }
 
 /// The settings of one location.
@@ -154,6 +157,8 @@ pub struct CookieSettings<'a> {
     pub name: &'a str,
     /// `OxdCookiePath`
     pub path: &'a str,
+    /// The path of the cookie with the tokens, where it is another one.
+    pub tokens_path: Option<&'a str>,
     /// `OxdCookieDomain`
     pub domain: Option<&'a str>,
     /// `OxdCookieSameSite`
@@ -238,6 +243,7 @@ impl<'a> Settings<'a> {
             cookie: CookieSettings {
                 name: text(raw.cookie_name).unwrap_or(defaults::COOKIE_NAME),
                 path: text(raw.cookie_path).unwrap_or(defaults::COOKIE_PATH),
+                tokens_path: server.tokens_path,
                 domain: text(raw.cookie_domain),
                 same_site: raw.cookie_same_site.unwrap_or(defaults::COOKIE_SAME_SITE),
                 secure: raw.cookie_secure.unwrap_or(defaults::COOKIE_SECURE),

@@ -266,6 +266,13 @@ pub struct PassTokens {
     pub expires: bool,
 }
 
+impl PassTokens {
+    /// Whether the application gets a token.
+    pub fn has_any(self) -> bool {
+        self.access_token || self.id_token || self.refresh_token
+    }
+}
+
 /// `SameSite` of the session cookie (RFC 6265bis section 5.6.7).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SameSite {

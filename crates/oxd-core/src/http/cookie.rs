@@ -187,9 +187,9 @@ pub fn cut(name: &str, value: &str) -> Option<Vec<(String, String)>> {
     )
 }
 
-/// How many cookies a session under this name takes at the most; those beyond are never read.
-pub const fn most_chunks() -> usize {
-    MAX_CHUNKS
+/// The longest value that is put together of cookies, in bytes; those beyond are never read.
+pub const fn most_bytes() -> usize {
+    MAX_CHUNKS * 4096
 }
 
 /// The attributes that all cookies of a place share.
@@ -241,6 +241,11 @@ impl<'a> Attributes<'a> {
             domain: if self.domain.is_some() { None } else { Some(host) },
             ..self
         }
+    }
+
+    /// The same for a cookie of another path.
+    pub fn at_path(self, path: &'a str) -> Self {
+        Self { path, ..self }
     }
 
     /// A `Set-Cookie` value; without `max_age` the cookie lasts until the browser closes.

@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use super::pending::{self, Pending};
 use super::start::{self, AuthRequestOverrides, RESTART_MARK, RETRY};
-use super::target::{COOKIE_LIMIT, start_over};
+use super::target::{COOKIE_LIMIT, fallback_address, start_over};
 use super::verify::{check_id_token, check_user_info};
 use crate::base::{Failure, Level, Reason, Reference, Secret, Step};
 use crate::config::{CookieSecure, SameSite, UserInfo};
@@ -16,7 +16,7 @@ use crate::oxd::Request as _;
 use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
 use crate::pages;
-use crate::session::{self, NewSession, claims};
+use crate::session::{self, NewSession, Tokens, claims};
 use crate::shm::stats;
 
 /// The provider's answer, from the query or a form.
@@ -175,7 +175,17 @@ fn needs_a_page(error: &str) -> bool {
 /// A callback that belongs to no login of this browser: back button, bookmark, a login that took too long, an attack.
 fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     let target = session::with_own(ctx, |session| {
-        session.map(|s| String::from_utf8_lossy(s.record.strings.target).into_owned())
+        session.map(|session| {
+            let tokens = session.open_tokens(ctx);
+            let target = tokens
+                .as_deref()
+                .and_then(Tokens::read)
+                .map(|tokens| tokens.target);
+            target.map_or_else(
+                || fallback_address(ctx),
+                |target| String::from_utf8_lossy(target).into_owned(),
+            )
+        })
     });
     let target = match target {
         Ok(target) => target,

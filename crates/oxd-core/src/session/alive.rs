@@ -4,9 +4,10 @@ use std::iter;
 
 use super::cookies;
 use super::env::SessionEnv;
+use super::identifier::Identifier;
 use super::record::SessionRecord;
 use super::store::TimeKey;
-use crate::base::{Failure, Key, Millis, Seconds};
+use crate::base::{Failure, Key, Millis, Seconds, SiteId};
 use crate::config::SessionSettings;
 use crate::shm::Mark;
 
@@ -35,15 +36,15 @@ pub(super) fn last_use(
     if let Some(used) = known.and_then(alive) {
         return Ok(Some(used));
     }
-    let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
+    let (Some(entries), Some(key)) = (env.entries(), key_of(env.site, record)) else {
         return Ok(None);
     };
     Ok(entries.get_time(&TimeKey::seen(&key))?.and_then(alive))
 }
 
 /// The key of a session's own entry, as its record names it.
-pub(super) fn key_of(record: &SessionRecord<'_>) -> Option<Key> {
-    record.strings.key.try_into().ok()
+pub(super) fn key_of(site: SiteId<'_>, record: &SessionRecord<'_>) -> Option<Key> {
+    Identifier::of_record(record.strings.identifier).map(|identifier| identifier.key(site))
 }
 
 /// When a session ends whatever happens.

@@ -47,20 +47,27 @@ fn browser<'s>(file: &'s SiteFile, store: &'s FakeStore) -> Browser<'s> {
     browser
 }
 
-/// The session of a browser: the key of its entry, and its record.
-fn session(browser: &Browser<'_>) -> (crate::base::Key, Vec<u8>) {
+/// The session of a browser: the key of its entry, and what is written there.
+fn session(browser: &Browser<'_>) -> (crate::base::Key, Written) {
     browser.look("/", |ctx| {
         with_own(ctx, |session| {
             let session = session.unwrap();
-            (key_of(&session.record).unwrap(), session.bytes().to_vec())
+            (key_of(ctx.site, &session.record).unwrap(), session.written(ctx))
         })
         .unwrap()
     })
 }
 
-fn with_version(bytes: &[u8], version: u64) -> Vec<u8> {
-    let record = SessionRecord::read(bytes).unwrap();
-    SessionRecord { version, ..record }.write()
+fn with_version(written: &Written, version: u32) -> Written {
+    let record = SessionRecord::read(&written.record).unwrap();
+    Written {
+        record: SessionRecord { version, ..record }.write(),
+        tokens: written.tokens.clone(),
+    }
+}
+
+fn version(written: &Written) -> u32 {
+    SessionRecord::read(&written.record).unwrap().version
 }
 
 #[test]
@@ -71,24 +78,23 @@ fn of_two_machines_that_refresh_the_first_wins() {
     here.log_in("/app");
     let mut there = browser(&file, &store);
     there.cookies = here.cookies.clone();
-    let (_, record) = session(&here);
-    let publish = |browser: &Browser<'_>, read: u64, version: u64| {
+    let (_, written) = session(&here);
+    let publish = |browser: &Browser<'_>, read: u32, version: u32| {
         browser.look("/", |ctx| {
-            publish(ctx, read, &with_version(&record, version)).unwrap()
+            publish(ctx, read, &with_version(&written, version)).unwrap()
         })
     };
     assert_eq!(publish(&here, 0, 2), Some(Vec::new()));
     // It has read the same version, and may have other tokens: those of the first stay.
     assert_eq!(publish(&there, 0, 1), Some(Vec::new()));
-    let (_, now) = session(&here);
-    assert_eq!(SessionRecord::read(&now).unwrap().version, 2);
+    assert_eq!(version(&session(&here).1), 2);
     let lines = there.log.0.borrow().join("\n");
     assert!(
         lines.contains("another machine has refreshed this session"),
         "{lines}"
     );
     assert_eq!(publish(&there, 2, 3), Some(Vec::new()));
-    assert_eq!(SessionRecord::read(&session(&here).1).unwrap().version, 3);
+    assert_eq!(version(&session(&here).1), 3);
     // One that the store has lost is not brought back by a request that was under way.
     store.entries.lock().unwrap().clear();
     assert_eq!(publish(&there, 3, 4), None);
@@ -101,7 +107,7 @@ fn an_end_is_one_question_and_a_write_after_it_none() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut here = browser(&file, &store);
     here.log_in("/app");
-    let (key, record) = session(&here);
+    let (key, written) = session(&here);
     let there = browser(&file, &store);
     let asked = || store.asked.load(std::sync::atomic::Ordering::SeqCst);
     there.look("/", |ctx| {
@@ -111,7 +117,7 @@ fn an_end_is_one_question_and_a_write_after_it_none() {
     });
     here.look("/", |ctx| {
         let before = asked();
-        assert_eq!(publish(ctx, 0, &with_version(&record, 1)).unwrap(), None);
+        assert_eq!(publish(ctx, 0, &with_version(&written, 1)).unwrap(), None);
         assert_eq!(asked(), before + 1);
     });
     assert!(!store.entries.lock().unwrap().contains_key(&key));
@@ -123,24 +129,24 @@ fn a_stored_record_has_its_version_in_front() {
     let (file, store) = (site("s"), FakeStore::default());
     let mut here = browser(&file, &store);
     here.log_in("/app");
-    let (key, record) = session(&here);
+    let (key, written) = session(&here);
     here.look("/", |ctx| {
         let entries: Entries<'_> = ctx.entries().unwrap();
-        let newer = with_version(&record, 7);
-        let replace = |read: u64| {
-            let record = SessionRecord::read(&newer).unwrap();
+        let newer = with_version(&written, 7);
+        let replace = |read: u32| {
+            let record = SessionRecord::read(&newer.record).unwrap();
             entries
-                .replace_record(ctx.host, &key, read, &record, &newer)
+                .replace_session(ctx.host, &key, read, &record, &newer)
                 .unwrap()
         };
         assert_eq!(replace(1), Replaced::Changed);
         assert_eq!(replace(0), Replaced::Done);
-        assert_eq!(store.entries.lock().unwrap()[&key][..8], 7_u64.to_le_bytes());
+        assert_eq!(store.entries.lock().unwrap()[&key][..4], 7_u32.to_le_bytes());
         assert_eq!(replace(0), Replaced::Changed);
         // Cut, or of another form: no session, and no failure.
         for bad in [&b""[..], b"1234567", &[7; 8], &[7; 40]] {
             store.entries.lock().unwrap().insert(key, bad.to_vec());
-            assert!(entries.record(&key).unwrap().is_none());
+            assert!(entries.session(&key).unwrap().is_none());
         }
     });
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::session::record::{ClaimView, Kind, SessionRecord, put_claim};
+use super::claim::{ClaimView, Kind, put_claim};
+use super::record::SessionRecord;
 
 /// The id token's members that only its verification needs (OpenID Connect Core 2 and 3.3.2.11).
 const TECHNICAL: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
@@ -43,32 +44,30 @@ pub fn of_id_token(id_token: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&json).ok()
 }
 
-/// The claims in the binary form of [`crate::session::record`].
+/// The claims in the binary form of [`super::claim`]; `sub` first, as each request looks for it.
 pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
     let mut out = Vec::new();
     let mut taken = BTreeSet::new();
     let is_plain = |name: &str| env_name(name.as_bytes()).eq(name.bytes());
     // A claim whose name needs no change has the better right to it in the environment.
     let (plain, changed): (Vec<_>, Vec<_>) = claims.iter().partition(|(name, _)| is_plain(name));
-    for (name, value) in plain.into_iter().chain(changed) {
+    let (subject, others): (Vec<_>, Vec<_>) = plain.into_iter().partition(|(name, _)| *name == "sub");
+    for (name, value) in subject.into_iter().chain(others).chain(changed) {
         let hidden = !taken.insert(env_name(name.as_bytes()).collect::<Vec<u8>>());
-        let (kind, mut text) = text_form(value);
-        let name = harmless(name);
+        let (kind, text) = text_form(value);
         let json = if kind == Kind::Json {
             value.to_string()
         } else {
             String::new()
         };
-        text.push('\0');
+        let name = harmless(name);
         put_claim(
             &mut out,
-            &ClaimView {
-                kind,
-                hidden,
-                name: name.as_bytes(),
-                text_nul: text.as_bytes(),
-                json: json.as_bytes(),
-            },
+            kind,
+            hidden,
+            name.as_bytes(),
+            text.as_bytes(),
+            json.as_bytes(),
         );
     }
     out

@@ -2,24 +2,18 @@
 
 use super::env::SessionEnv;
 use super::record::SessionRecord;
-use crate::base::{Failure, LeBytes as _, NoRandomness, Purpose, Reason, Seconds, random_text};
+use super::tokens::{self, Written};
+use crate::base::{Failure, LeBytes as _, Purpose, Reason, Seconds};
 use crate::http::cookie::{self, Attributes};
 
-/// Characters of the identifier in a session cookie: 24 random bytes in base64url.
-pub(super) const IDENTIFIER: usize = 32;
 /// Suffix of the last-used cookie.
 pub(crate) const LAST_USED_SUFFIX: &str = ".seen";
 /// Bytes of a `Cookie` header reserved for one pending login and the last-used cookie, beside the session and the
 /// cookies of the current request.
-const HEADER_SLACK: usize = 1_152;
+pub(super) const HEADER_SLACK: usize = 1_152;
 
 /// The most last-used cookies that are looked at.
 const MOST_USES: usize = 4;
-
-/// A new identifier for a session in a store.
-pub(super) fn identifier(env: &SessionEnv<'_>) -> Result<String, NoRandomness> {
-    random_text(env.host, IDENTIFIER / 4 * 3)
-}
 
 fn name_of_use(env: &SessionEnv<'_>) -> String {
     [env.settings.cookie.name, LAST_USED_SUFFIX].concat()
@@ -82,7 +76,18 @@ pub(super) fn of_other_domain(env: &SessionEnv<'_>) -> Vec<String> {
     }
     let origin = env.origin();
     let attributes = Attributes::for_session(env).of_other_domain(origin.host());
-    present(env).iter().map(|name| attributes.clear(name)).collect()
+    present(env)
+        .into_iter()
+        .map(|(existing, piece)| for_piece(attributes, env, piece).clear(&existing))
+        .collect()
+}
+
+/// The attributes of one of a session's cookies: that of tokens has a path of its own, where no page wants them.
+fn for_piece<'a>(attributes: Attributes<'a>, env: &SessionEnv<'a>, piece: Piece) -> Attributes<'a> {
+    match (piece, env.settings.cookie.tokens_path) {
+        (Piece::Tokens(_), Some(path)) => attributes.at_path(path),
+        _ => attributes,
+    }
 }
 
 /// The cookies of a session in a store: the identifier; pieces and times of an earlier one go.
@@ -93,37 +98,46 @@ pub(super) fn of_identifier(env: &SessionEnv<'_>, identifier: &str) -> Vec<Strin
     lines.extend(
         present(env)
             .into_iter()
-            .filter(|existing| existing != name)
-            .map(|existing| attributes.clear(&existing)),
+            .filter(|(existing, _)| existing != name)
+            .map(|(existing, piece)| for_piece(attributes, env, piece).clear(&existing)),
     );
     lines.extend(of_other_domain(env));
     lines
 }
 
-/// Seals a record and writes its cookies; leftover pieces of a longer one are deleted.
-pub(super) fn of_record(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Vec<String>, Failure> {
-    let name = env.settings.cookie.name;
-    let sealed = env
-        .settings
-        .keys
-        .seal(env.host, Purpose::Session, env.site.as_str(), bytes)?;
+/// Seals a session and writes its cookies; leftover pieces of a longer one are deleted.
+pub(super) fn of_session(
+    env: &SessionEnv<'_>,
+    record: &SessionRecord<'_>,
+    written: &Written,
+) -> Result<Vec<String>, Failure> {
+    let (keys, name) = (env.settings.keys, env.settings.cookie.name);
+    let sealed = keys.seal(env.host, Purpose::Session, env.site.as_str(), &written.record)?;
+    let aad = tokens::aad(env.site, &record.id);
+    let sealed_tokens = keys.seal(env.host, Purpose::Tokens, &aad, &written.tokens)?;
     let too_large = || {
         Failure::new(
             Reason::SessionTooLarge,
             format!(
                 "a session of {} bytes does not fit into the {} bytes that httpd takes for the Cookie header",
-                sealed.len(),
+                sealed.len() + sealed_tokens.len(),
                 env.request.header_limit()
             ),
         )
     };
     let pieces = cookie::cut(name, &sealed).ok_or_else(too_large)?;
+    let token_pieces = cookie::cut(&tokens::cookie_name(name), &sealed_tokens).ok_or_else(too_large)?;
     let (mut stale, mut logins) = (Vec::new(), Vec::new());
     let (mut others, mut in_logins) = (0, 0);
     for (existing, value) in cookie::all(env.cookies()) {
         let bytes = existing.len() + value.len() + 3;
         match Piece::of(existing, name) {
-            Some(Piece::Number(index)) if index >= pieces.len() => stale.push(index),
+            Some(piece @ Piece::Number(index)) if index >= pieces.len() => {
+                stale.push((String::from_utf8_lossy(existing), piece));
+            }
+            Some(piece @ Piece::Tokens(index)) if index >= token_pieces.len() => {
+                stale.push((String::from_utf8_lossy(existing), piece));
+            }
             Some(_) => {}
             None if existing.starts_with(cookie::LOGIN_PREFIX.as_bytes()) => {
                 in_logins += bytes;
@@ -132,8 +146,10 @@ pub(super) fn of_record(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Vec<String
             None => others += bytes,
         }
     }
+    // What the browser sends to the handler: all of them, whatever the path of the tokens is.
     let ours: usize = pieces
         .iter()
+        .chain(&token_pieces)
         .map(|(name, value)| name.len() + value.len() + 3)
         .sum();
     // A Cookie header over the limit would lock the browser out of the whole site with a 400 from httpd.
@@ -145,10 +161,16 @@ pub(super) fn of_record(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Vec<String
         .iter()
         .map(|(name, value)| attributes.set(name, value, None))
         .collect();
+    let for_tokens = for_piece(attributes, env, Piece::Tokens(0));
+    lines.extend(
+        token_pieces
+            .iter()
+            .map(|(name, value)| for_tokens.set(name, value, None)),
+    );
     lines.extend(
         stale
-            .iter()
-            .map(|index| attributes.clear(&format!("{name}.{index}"))),
+            .into_iter()
+            .map(|(existing, piece)| for_piece(attributes, env, piece).clear(&existing)),
     );
     // The session cookie is deleted before pending logins of other tabs: those can be restarted.
     if ours + others + in_logins + HEADER_SLACK > env.request.header_limit() {
@@ -163,37 +185,49 @@ pub fn clear(env: &SessionEnv<'_>) -> Vec<String> {
     let attributes = Attributes::for_session(env);
     present(env)
         .into_iter()
-        .map(|name| attributes.clear(&name))
+        .map(|(name, piece)| for_piece(attributes, env, piece).clear(&name))
         .collect()
 }
 
-/// The names of the session's cookies that the request brought, each once.
-fn present(env: &SessionEnv<'_>) -> Vec<String> {
+/// The session's cookies that the request brought, each name once.
+fn present(env: &SessionEnv<'_>) -> Vec<(String, Piece)> {
     let name = env.settings.cookie.name;
-    let mut names: Vec<_> = cookie::all(env.cookies())
-        .filter(|(existing, _)| Piece::of(existing, name).is_some())
-        .map(|(existing, _)| String::from_utf8_lossy(existing).into_owned())
+    let mut found: Vec<_> = cookie::all(env.cookies())
+        .filter_map(|(existing, _)| {
+            let piece = Piece::of(existing, name)?;
+            Some((String::from_utf8_lossy(existing).into_owned(), piece))
+        })
         .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    found.dedup_by(|(a, _), (b, _)| a == b);
+    found
 }
 
 /// Which of a session's cookies one is.
+#[derive(Clone, Copy)]
 enum Piece {
     /// The first, or one of those that a long session is cut into.
     Number(usize),
+    /// The same of the tokens.
+    Tokens(usize),
     /// That of last use.
     Use,
 }
 
 impl Piece {
     fn of(cookie: &[u8], name: &str) -> Option<Piece> {
-        match cookie.strip_prefix(name.as_bytes())? {
-            [] => Some(Piece::Number(0)),
-            [b'.', digit @ b'1'..=b'9'] => Some(Piece::Number(usize::from(digit - b'0'))),
-            rest if rest == LAST_USED_SUFFIX.as_bytes() => Some(Piece::Use),
+        let number = |rest: &[u8]| match rest {
+            [] => Some(0),
+            [b'.', digit @ b'1'..=b'9'] => Some(usize::from(digit - b'0')),
             _ => None,
+        };
+        let rest = cookie.strip_prefix(name.as_bytes())?;
+        if rest == LAST_USED_SUFFIX.as_bytes() {
+            return Some(Piece::Use);
+        }
+        match rest.strip_prefix(tokens::COOKIE_SUFFIX.as_bytes()) {
+            Some(rest) => number(rest).map(Piece::Tokens),
+            None => number(rest).map(Piece::Number),
         }
     }
 }

@@ -7,9 +7,11 @@ use typed_arena::Arena;
 
 use super::alive::marks_of;
 use super::env::SessionEnv;
+use super::identifier::Identifier;
 use super::open::{Opened, open_to_end, user_name};
 use super::record::{Marks, SessionRecord, Strings, expiry};
-use super::store::{Entries, Kind, TimeKey};
+use super::store::{Entries, TimeKey};
+use super::tokens::{Tokens, Written};
 use super::{acr, claims, cookies, index, revoke};
 use crate::base::{Failure, Key, Level, Millis, Seconds, numeric_date};
 use crate::shm::stats::End;
@@ -54,10 +56,6 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
         acr: without_nul(current),
         acrs: acrs_with(env, new.claims, current, auth_time, earlier.as_ref()),
         refused: not_delivered(new.requested_acr, current),
-        target: without_nul(new.target),
-        access_token: without_nul(new.access_token),
-        refresh_token: without_nul(new.refresh_token.unwrap_or_default()),
-        id_token: without_nul(new.id_token),
         scope: without_nul(new.scope),
     };
     let mut id = [0; 16];
@@ -79,13 +77,32 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
         asked_age: new.asked_age,
         access_expires: expiry(env.now, new.expires_in),
         informed: env.now,
-        strings: strings.borrowed(place.as_ref().map(|place| &place.key)),
+        can_refresh: new.refresh_token.is_some_and(|token| !token.is_empty()),
+        strings: strings.borrowed(place.as_ref().map(|place| &place.identifier)),
         claims: &encoded,
     };
     record.marks = marks(env, new.claims, &record);
     record.began = after_all_ends(env, &record)?;
     env.memory.cover(env.settings.session.lifetime);
-    let lines = write(env, &record, place.as_ref(), earlier.as_ref())?;
+    let tokens = [
+        new.access_token,
+        new.refresh_token.unwrap_or_default(),
+        new.id_token,
+        new.target,
+    ]
+    .map(without_nul);
+    let [access_token, refresh_token, id_token, target] = tokens.each_ref().map(|text| text.as_bytes());
+    let written = Written {
+        record: record.write(),
+        tokens: Tokens {
+            access_token,
+            refresh_token,
+            id_token,
+            target,
+        }
+        .write(),
+    };
+    let lines = write(env, &record, &written, place.as_ref(), earlier.as_ref())?;
     env.stats.made();
     remember(env, new.claims, &record);
     Ok(lines)
@@ -120,18 +137,17 @@ pub(crate) fn record_of_token(
 /// The place of a new session in a store.
 struct InStore<'a> {
     entries: Entries<'a>,
-    identifier: String,
+    identifier: Identifier,
     key: Key,
 }
 
 impl<'a> InStore<'a> {
     fn new(env: &SessionEnv<'a>, entries: Entries<'a>) -> Result<Self, Failure> {
-        let identifier = cookies::identifier(env)?;
-        let key = Kind::of_cookie(env.site, identifier.as_bytes());
+        let identifier = Identifier::new(env.host)?;
         Ok(Self {
             entries,
+            key: identifier.key(env.site),
             identifier,
-            key,
         })
     }
 }
@@ -141,24 +157,16 @@ struct OwnedStrings<'n> {
     acr: Cow<'n, str>,
     acrs: String,
     refused: String,
-    target: Cow<'n, str>,
-    access_token: Cow<'n, str>,
-    refresh_token: Cow<'n, str>,
-    id_token: Cow<'n, str>,
     scope: Cow<'n, str>,
 }
 
 impl OwnedStrings<'_> {
-    fn borrowed<'s>(&'s self, key: Option<&'s Key>) -> Strings<'s> {
+    fn borrowed<'s>(&'s self, identifier: Option<&'s Identifier>) -> Strings<'s> {
         Strings {
             acr: self.acr.as_bytes(),
             acrs: self.acrs.as_bytes(),
             refused: self.refused.as_bytes(),
-            key: key.map_or(&[], Key::as_slice),
-            target: self.target.as_bytes(),
-            access_token: self.access_token.as_bytes(),
-            refresh_token: self.refresh_token.as_bytes(),
-            id_token: self.id_token.as_bytes(),
+            identifier: identifier.map_or(&[], Identifier::bytes),
             scope: self.scope.as_bytes(),
         }
     }
@@ -168,6 +176,7 @@ impl OwnedStrings<'_> {
 fn write(
     env: &SessionEnv<'_>,
     record: &SessionRecord<'_>,
+    written: &Written,
     place: Option<&InStore<'_>>,
     earlier: Option<&Opened<'_>>,
 ) -> Result<Vec<String>, Failure> {
@@ -178,18 +187,17 @@ fn write(
         }
         None => Ok(()),
     };
-    let bytes = record.write();
     let Some(InStore {
         entries,
         identifier,
         key,
     }) = place
     else {
-        let lines = cookies::of_record(env, &bytes)?;
+        let lines = cookies::of_session(env, record, written)?;
         end_earlier()?;
         return Ok(lines);
     };
-    entries.put_record(env.host, key, record, &bytes)?;
+    entries.put_session(env.host, key, record, written)?;
     end_earlier()?;
     let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
     for (oldest, ends) in index::add(env, entries, key, record, most)? {
@@ -200,7 +208,7 @@ fn write(
         });
         revoke::end_entry(env, entries, &oldest, ends)?;
     }
-    Ok(cookies::of_identifier(env, identifier))
+    Ok(cookies::of_identifier(env, &identifier.text()))
 }
 
 /// Records the provider's session and the issuer, for later logout notices of the provider: on this machine, and with

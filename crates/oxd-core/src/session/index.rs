@@ -209,9 +209,9 @@ pub(super) fn is_listed(entries: &Entries<'_>, mark: Mark) -> Result<bool, Failu
 
 /// Whether a listed session is still alive. A session that expires is not removed from the list.
 fn lives(env: &SessionEnv<'_>, entries: &Entries<'_>, key: &Key) -> bool {
-    match entries.record(key) {
+    match entries.session(key) {
         Ok(None) => false,
-        Ok(Some(bytes)) => SessionRecord::read(&bytes)
+        Ok(Some((bytes, _))) => SessionRecord::read(&bytes)
             .is_some_and(|record| last_use(env, &record, b"").is_ok_and(|used| used.is_some())),
         // The list is unknown; the write that follows fails too.
         Err(_) => true,

@@ -9,33 +9,41 @@
 
 pub(crate) mod acr;
 mod alive;
+mod claim;
 pub mod claims;
 mod cookies;
 mod create;
 mod env;
 pub mod feed;
+mod identifier;
 mod index;
 mod moving;
 mod open;
+mod open_tokens;
 mod record;
 mod revoke;
 mod store;
 mod store_lock;
 mod text;
+mod tokens;
 mod update;
+mod wire;
 
+pub use claim::{ClaimView, Kind, VARIABLE};
 pub use cookies::clear;
 pub use create::create;
 pub(crate) use create::{NewSession, record_of_token};
 pub use env::SessionEnv;
-pub(crate) use open::{NewTokens, with_own};
+pub(crate) use open::with_own;
 pub use open::{Opened, Via, open, reopen, user_name};
+pub(crate) use open_tokens::NewTokens;
+pub use record::SessionRecord;
 pub(crate) use record::Strings;
-pub use record::{ClaimView, Kind, SessionRecord};
 pub use revoke::end_all;
 pub(crate) use revoke::{Ended, end_marked, end_own, first_time, is_known, is_noted, is_used};
 pub(crate) use store_lock::StoreLock;
 pub(crate) use text::{keep_text, kept_text};
+pub use tokens::{Tokens, TokensAt, Written};
 pub(crate) use update::{adopted, is_replaced, touch};
 pub use update::{newer, publish};
 
@@ -50,3 +58,6 @@ mod atomic_tests;
 
 #[cfg(test)]
 mod moving_tests;
+
+#[cfg(test)]
+mod tokens_tests;

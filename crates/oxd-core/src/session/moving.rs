@@ -15,11 +15,11 @@ pub(super) fn moved<'b>(
     entries: &Entries<'_>,
     key: &Key,
     buffer: impl FnOnce(usize) -> &'b mut [u8],
-) -> Result<Option<&'b mut [u8]>, Failure> {
+) -> Result<Option<(&'b mut [u8], &'b [u8])>, Failure> {
     let Some(older) = env.older_entries() else {
         return Ok(None);
     };
-    let Some(bytes) = older.record_into(key, buffer)? else {
+    let Some((bytes, tokens)) = older.session_into(key, buffer)? else {
         return Ok(None);
     };
     let Some(record) = SessionRecord::read(bytes) else {
@@ -33,7 +33,7 @@ pub(super) fn moved<'b>(
     if let Some(used) = older.get_time(&seen)? {
         entries.put_time(env.host, &seen, used, record.ends)?;
     }
-    if entries.put_moved_record(env.host, key, &record, bytes)? != Replaced::Done {
+    if entries.put_moved_session(env.host, key, &record, bytes, tokens)? != Replaced::Done {
         // Another request has moved it, and may have changed it since; or it has ended.
         return Ok(None);
     }
@@ -46,7 +46,7 @@ pub(super) fn moved<'b>(
         return Ok(None);
     }
     env.log(Level::Debug, || "a session is moved from the older store".into());
-    Ok(Some(bytes))
+    Ok(Some((bytes, tokens)))
 }
 
 fn has_ended(

@@ -135,25 +135,32 @@ fn a_session_that_was_moved_and_refreshed_is_not_put_back() {
     let mut before = browser(&file, &old);
     before.log_in("/app");
     let during = then(&before, &new, Some(&old));
-    let (key, record) = during.look("/", |ctx| {
+    let (key, written) = during.look("/", |ctx| {
         with_own(ctx, |session| {
             let session = session.unwrap();
-            (alive::key_of(&session.record).unwrap(), session.bytes().to_vec())
+            (
+                alive::key_of(ctx.site, &session.record).unwrap(),
+                session.written(ctx),
+            )
         })
         .unwrap()
     });
     during.look("/", |ctx| {
-        let old_record = SessionRecord::read(&record).unwrap();
+        let old_record = SessionRecord::read(&written.record).unwrap();
         let newer = SessionRecord {
             version: 1,
             ..old_record
         }
         .write();
+        let newer = Written {
+            record: newer,
+            tokens: written.tokens.clone(),
+        };
         publish(ctx, 0, &newer).unwrap().unwrap();
         let entries = ctx.entries().unwrap();
-        let put = entries.put_moved_record(ctx.host, &key, &old_record, &record);
+        let put = entries.put_moved_session(ctx.host, &key, &old_record, &written.record, b"");
         assert_eq!(put.unwrap(), crate::base::Replaced::Changed);
-        let now = entries.record(&key).unwrap().unwrap();
+        let (now, _) = entries.session(&key).unwrap().unwrap();
         assert_eq!(SessionRecord::read(&now).unwrap().version, 1);
     });
 }

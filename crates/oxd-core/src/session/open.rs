@@ -6,20 +6,17 @@ use std::{fmt, iter};
 use typed_arena::Arena;
 
 use super::alive::{ends, last_use};
-use super::cookies::IDENTIFIER;
 use super::env::SessionEnv;
 use super::feed;
-use super::record::{SessionRecord, Strings};
-use super::store::Kind;
+use super::identifier::Identifier;
+use super::record::SessionRecord;
+use super::tokens::TokensAt;
 use super::{claims, moving};
-use crate::base::{Failure, Key, KeyRing, Purpose, Reason, Seconds};
+use crate::base::{Failure, KeyRing, Purpose, Reason, Seconds};
 use crate::config::{IdentitySettings, SessionSettings};
 use crate::http::cookie;
 use crate::shm::Mark;
 use crate::shm::stats::Presented;
-
-/// The longest sealed session that is looked at, in bytes: nine cookies of 4 KiB.
-const LONGEST: usize = cookie::most_chunks() * 4096;
 
 /// The most entries of a store that one request is looked for in.
 const MOST_ENTRIES: usize = 4;
@@ -42,7 +39,9 @@ pub struct Opened<'b> {
     pub record: SessionRecord<'b>,
     /// When it was last used, as far as that is known without asking a store.
     pub used: Seconds,
-    bytes: &'b [u8],
+    /// Where its tokens are.
+    pub tokens: TokensAt<'b>,
+    pub(super) bytes: &'b [u8],
 }
 
 impl fmt::Debug for Opened<'_> {
@@ -53,19 +52,6 @@ impl fmt::Debug for Opened<'_> {
             .field("used", &self.used)
             .finish_non_exhaustive()
     }
-}
-
-/// Tokens that take the place of a session's.
-#[derive(Clone, Copy)]
-pub struct NewTokens<'t> {
-    /// The access token.
-    pub access_token: &'t str,
-    /// Lifetime in seconds; `None` or -1 when unknown.
-    pub expires_in: Option<i64>,
-    /// The refresh token, if the provider rotates them.
-    pub refresh_token: Option<&'t str>,
-    /// The scopes of the access token, separated by spaces, where oxd names them.
-    pub scope: Option<&'t str>,
 }
 
 /// Finds and opens the session of a request. The record is written into memory that the caller provides, once for each
@@ -112,34 +98,35 @@ fn look<'b>(
     header: &[u8],
     buffer: impl Fn(usize) -> &'b mut [u8],
 ) -> Result<Option<Opened<'b>>, Failure> {
-    let alive = |bytes: &'b [u8]| -> Result<Option<Opened<'b>>, Failure> {
-        let Some(record) = SessionRecord::read(bytes) else {
-            return Ok(None);
-        };
+    let alive = |record: SessionRecord<'b>, bytes, tokens| -> Result<Option<Opened<'b>>, Failure> {
         let used = last_use(env, &record, header)?;
         Ok(used.map(|used| Opened {
             via: Via::Session,
             record,
             used,
+            tokens,
             bytes,
         }))
     };
     // A dead cookie of an old path or domain must not hide the current one: each candidate is tried.
     if let Some(entries) = env.entries() {
-        for key in entries_of(env, header) {
+        for identifier in identifiers(env, header) {
+            let key = identifier.key(env.site);
             // Ended on this machine, whatever the store says: the logout may not have reached the store.
             if env.memory.knows(Mark::of_entry(&key), env.now) {
                 continue;
             }
-            let mut found = entries.record_into(&key, &buffer)?;
+            let mut found = entries.session_into(&key, &buffer)?;
             if found.is_none() && env.settings.session.older.is_some() {
                 found = match moving::moved(env, &entries, &key, &buffer)? {
-                    None => entries.record_into(&key, &buffer)?,
+                    None => entries.session_into(&key, &buffer)?,
                     moved => moved,
                 };
             }
-            if let Some(bytes) = found
-                && let Some(opened) = alive(bytes)?
+            if let Some((bytes, tokens)) = found
+                && let Some(record) = SessionRecord::read(bytes)
+                && identifier.is_of(record.strings.identifier)
+                && let Some(opened) = alive(record, bytes, TokensAt::Sealed(tokens))?
             {
                 return Ok(Some(opened));
             }
@@ -147,7 +134,7 @@ fn look<'b>(
         return Ok(None);
     }
     for sealed in cookie::join(header, env.settings.cookie.name) {
-        if sealed.len() > LONGEST {
+        if sealed.len() > cookie::most_bytes() {
             continue;
         }
         let buffer = buffer(KeyRing::buffer_len(sealed.len()));
@@ -156,7 +143,8 @@ fn look<'b>(
             .keys
             .open(Purpose::Session, env.site.as_str(), &sealed, buffer);
         if let Some(bytes) = opened
-            && let Some(opened) = alive(bytes)?
+            && let Some(record) = SessionRecord::read(bytes)
+            && let Some(opened) = alive(record, bytes, TokensAt::Cookie)?
         {
             return Ok(Some(opened));
         }
@@ -186,18 +174,11 @@ fn hears_of_ends(env: &SessionEnv<'_>, most: Seconds) -> Result<(), Failure> {
     }
 }
 
-/// The keys of the entries that a request's cookies name, of those that look like ours; a bounded number.
-pub(super) fn entries_of<'h>(env: &SessionEnv<'h>, header: &'h [u8]) -> impl Iterator<Item = Key> {
-    let site = env.site;
+/// The identifiers in a request's cookies; a bounded number.
+pub(super) fn identifiers<'h>(env: &SessionEnv<'h>, header: &'h [u8]) -> impl Iterator<Item = Identifier> {
     cookie::find_all(header, env.settings.cookie.name.as_bytes())
-        .filter(|identifier| {
-            identifier.len() == IDENTIFIER
-                && identifier
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-        })
+        .filter_map(Identifier::of_cookie)
         .take(MOST_ENTRIES)
-        .map(move |identifier| Kind::of_cookie(site, identifier))
 }
 
 /// Looks at the session that the request's browser has, if it has one.
@@ -225,6 +206,7 @@ pub fn reopen<'b>(
     settings: &SessionSettings<'_>,
     now: Seconds,
     bytes: &'b [u8],
+    tokens: TokensAt<'b>,
     used: Seconds,
 ) -> Option<Opened<'b>> {
     let record = SessionRecord::read(bytes)?;
@@ -233,6 +215,7 @@ pub fn reopen<'b>(
         via: Via::Session,
         record,
         used,
+        tokens,
         bytes,
     })
 }
@@ -245,6 +228,7 @@ impl<'b> Opened<'b> {
             via: Via::Bearer,
             record,
             used: record.seen,
+            tokens: TokensAt::Nowhere,
             bytes,
         })
     }
@@ -268,31 +252,12 @@ impl<'b> Opened<'b> {
             .saturating_add(Seconds((settings.idle.0 / 100).clamp(1, 5)))
     }
 
-    /// The session's record with new tokens in it.
-    pub fn with_tokens(&self, now: Seconds, new: NewTokens<'_>) -> Vec<u8> {
-        let old = &self.record.strings;
-        let strings = Strings {
-            access_token: new.access_token.as_bytes(),
-            refresh_token: new.refresh_token.map_or(old.refresh_token, str::as_bytes),
-            scope: new.scope.map_or(old.scope, str::as_bytes),
-            ..*old
-        };
-        SessionRecord {
-            seen: now,
-            version: self.record.version.saturating_add(1),
-            access_expires: super::record::expiry(now, new.expires_in),
-            strings,
-            ..self.record
-        }
-        .write()
-    }
-
     /// The user's name for the application; see [`user_name`].
     pub fn user(&self, settings: &IdentitySettings<'_>) -> Option<Cow<'b, [u8]>> {
-        let has = |name: &[u8]| self.record.claims().any(|claim| claim.name == name);
-        if self.via == Via::Bearer && !has(b"sub") {
+        let has = |name: &str| self.record.claims().any(|claim| claim.is(name));
+        if self.via == Via::Bearer && !has("sub") {
             // A client that acts for itself has no subject.
-            let client = if has(b"client_id") { "client_id" } else { "azp" };
+            let client = if has("client_id") { "client_id" } else { "azp" };
             return name_of(&self.record, settings, client);
         }
         user_name(&self.record, settings)
@@ -306,7 +271,7 @@ impl<'b> Opened<'b> {
 
     /// A claim of the session as JSON.
     pub fn claim(&self, name: &str) -> Option<serde_json::Value> {
-        let claim = self.record.claims().find(|claim| claim.name == name.as_bytes())?;
+        let claim = self.record.claims().find(|claim| claim.is(name))?;
         Some(claims::claim_json(&claim))
     }
 }
@@ -324,7 +289,7 @@ fn name_of<'r>(
     wanted: &str,
 ) -> Option<Cow<'r, [u8]>> {
     let rule = settings.remote_user;
-    let claim = record.claims().find(|claim| claim.name == wanted.as_bytes())?;
+    let claim = record.claims().find(|claim| claim.is(wanted))?;
     let Some((pattern, replacement)) = &rule.rewrite else {
         return (claim.text_nul.len() > 1).then_some(Cow::Borrowed(claim.text_nul));
     };

@@ -1,21 +1,22 @@
-//! The binary form of a session, made to be used in place.
+//! The record of a session: all that a page needs of it, in a binary form that is used in place.
 //!
 //! ```text
-//! seen: u64 LE | id: 16 bytes | marks: 3 u64 LE
-//! version, issued, began in milliseconds, ends, auth_time, asked max_age + 1, access_expires, informed: varint (0: unknown)
-//! 9 strings | claims to the end
-//! string: length varint | bytes | NUL
-//! claim:  kind u8 | name length varint | text length varint | name NUL | text NUL | (kind Json: string with the JSON)
+//! id: 16 bytes | marks: 3 u64 | version u32 | asked max_age + 1 u32 (0: none) | began: 48 bits, in milliseconds
+//! seen, issued, ends, auth_time, access_expires, informed: 40 bits each, in seconds (0: unknown)
+//! parts u8: bit i stands for the i-th of the strings, bit 7 for a refresh token
+//! the strings that there are | claims to the end
 //! ```
-//! Every text ends with a NUL so that httpd can be given a pointer into the decrypted cookie instead of a copy. The
-//! version of the format is that of the purpose's key ([`crate::base::Purpose`]): another format, another key, so
-//! that a foreign one does not open at all.
+//! Numbers are little-endian. Every text ends with a NUL so that httpd can be given a pointer into the decrypted cookie
+//! instead of a copy. The version of the format is that of the purpose's key ([`crate::base::Purpose`]): another format,
+//! another key, so that a foreign one does not open at all.
 
 use std::fmt;
 
+use super::claim::Claims;
+use super::wire::{Reader, put_string};
 use crate::base::{Millis, Seconds};
 
-/// The strings of a session, in the order in which they are written.
+/// The strings of a record, in the order in which they are written.
 #[derive(Clone, Copy, Default, PartialEq)]
 pub struct Strings<'r> {
     /// The `acr` of the id token, or empty.
@@ -24,16 +25,8 @@ pub struct Strings<'r> {
     pub acrs: &'r [u8],
     /// Values that a step-up requested and the provider did not use; `*` for any.
     pub refused: &'r [u8],
-    /// The key of the session's entry in the store ([`crate::session::store::Key`]); empty without a store.
-    pub key: &'r [u8],
-    /// Where the login that made the session ended.
-    pub target: &'r [u8],
-    /// The access token.
-    pub access_token: &'r [u8],
-    /// The refresh token, or empty.
-    pub refresh_token: &'r [u8],
-    /// The id token, wanted for `id_token_hint` at logout.
-    pub id_token: &'r [u8],
+    /// With a store the bytes of the identifier in the session's cookie ([`super::identifier`]); or empty.
+    pub identifier: &'r [u8],
     /// The scopes of the access token, separated by spaces: those that the login asked for, as oxd does not hand on what
     /// the provider granted; after a refresh those that oxd names.
     pub scope: &'r [u8],
@@ -41,13 +34,12 @@ pub struct Strings<'r> {
 
 impl fmt::Debug for Strings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nothing that a log shows may hold a token.
+        // Nothing that a log shows may hold the identifier.
         let shown = |text| String::from_utf8_lossy(text).into_owned();
         f.debug_struct("Strings")
             .field("acr", &shown(self.acr))
             .field("acrs", &shown(self.acrs))
             .field("refused", &shown(self.refused))
-            .field("target", &shown(self.target))
             .field("scope", &shown(self.scope))
             .finish_non_exhaustive()
     }
@@ -74,7 +66,7 @@ pub struct SessionRecord<'r> {
     /// The marks that find the session when a user, or a session at the provider, ends.
     pub marks: Marks,
     /// Counts how often tokens or claims were replaced.
-    pub version: u64,
+    pub version: u32,
     /// When the login ended.
     pub issued: Seconds,
     /// The moment that marks of ends are compared with: that of the login, or just after the last end that is known for
@@ -90,199 +82,120 @@ pub struct SessionRecord<'r> {
     pub access_expires: Seconds,
     /// The time of the last `get-user-info`.
     pub informed: Seconds,
+    /// Whether the session has a refresh token ([`super::Tokens`]).
+    pub can_refresh: bool,
     /// The strings.
     pub strings: Strings<'r>,
     /// The claims, one after the other.
     pub claims: &'r [u8],
 }
 
-/// How a claim's text relates to its JSON value. The numbers stand in cookies and entries that outlive the process.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(u8)]
-pub enum Kind {
-    /// A string: the text is the value.
-    Text = 0,
-    /// A number or a boolean: the text is the JSON.
-    Scalar = 1,
-    /// An array of strings without commas: the text joins them with `,`.
-    List = 2,
-    /// Anything else: the JSON follows the text.
-    Json = 3,
+/// The bytes before the strings.
+const FIXED: usize = 16 + 3 * 8 + 4 + 4 + 6 + 6 * 5 + 1;
+/// Set in the byte of parts where there is a refresh token.
+const CAN_REFRESH: u8 = 0x80;
+
+/// A number in the lowest bytes of a word; the greatest that fits in place of a greater one.
+fn lowest<const N: usize>(value: u64) -> [u8; N] {
+    let most = u64::MAX >> (64 - 8 * N);
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&value.min(most).to_le_bytes()[..N]);
+    bytes
 }
-
-impl Kind {
-    #[inline]
-    fn of(number: u8) -> Option<Self> {
-        match number {
-            0 => Some(Kind::Text),
-            1 => Some(Kind::Scalar),
-            2 => Some(Kind::List),
-            3 => Some(Kind::Json),
-            _ => None,
-        }
-    }
-}
-
-/// Set in a kind byte when the claim's environment name belongs to another claim.
-const HIDDEN: u8 = 0x80;
-
-/// One claim of a session.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ClaimView<'r> {
-    /// How to read `text`.
-    pub kind: Kind,
-    /// Whether another claim has the same name once it is made fit for the environment.
-    pub hidden: bool,
-    /// The claim's name, without the NUL.
-    pub name: &'r [u8],
-    /// The text for the application, *with* the NUL behind it.
-    pub text_nul: &'r [u8],
-    /// The JSON, for [`Kind::Json`].
-    pub json: &'r [u8],
-}
-
-impl<'r> ClaimView<'r> {
-    /// The text for the application.
-    pub fn text(&self) -> &'r [u8] {
-        &self.text_nul[..self.text_nul.len() - 1]
-    }
-}
-
-/// Reads forward through a record; every step fails rather than reads past the end.
-struct Reader<'r>(&'r [u8]);
 
 impl<'r> Reader<'r> {
-    fn take(&mut self, count: usize) -> Option<&'r [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn fixed(&mut self) -> Option<u64> {
-        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    #[inline]
+    fn number<const N: usize>(&mut self) -> Option<u64> {
+        let mut word = [0; 8];
+        word[..N].copy_from_slice(self.array::<N>()?);
+        Some(u64::from_le_bytes(word))
     }
 
     #[inline]
-    fn varint(&mut self) -> Option<u64> {
-        // Nearly all lengths fit into one byte.
-        match self.0 {
-            [byte, rest @ ..] if *byte < 0x80 => {
-                self.0 = rest;
-                Some(u64::from(*byte))
-            }
-            _ => self.long_varint(),
-        }
+    fn seconds(&mut self) -> Option<Seconds> {
+        self.number::<5>().map(Seconds)
     }
-
-    fn long_varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.take(1)?[0];
-            value |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn length(&mut self) -> Option<usize> {
-        usize::try_from(self.varint()?).ok()
-    }
-
-    /// `count` bytes and the NUL behind them.
-    fn terminated(&mut self, count: usize) -> Option<&'r [u8]> {
-        let with_nul = self.take(count.checked_add(1)?)?;
-        (with_nul[count] == 0).then_some(with_nul)
-    }
-
-    fn string(&mut self) -> Option<&'r [u8]> {
-        let count = self.length()?;
-        self.terminated(count).map(|s| &s[..count])
-    }
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-fn put_string(out: &mut Vec<u8>, text: &[u8]) {
-    put_varint(out, text.len() as u64);
-    out.extend_from_slice(text);
-    out.push(0);
 }
 
 impl<'r> SessionRecord<'r> {
     /// Reads a record; `None` when it is not one.
+    #[inline]
     pub fn read(record: &'r [u8]) -> Option<Self> {
-        let mut reader = Reader(record);
-        Some(Self {
-            seen: Seconds(reader.fixed()?),
-            id: reader.take(16)?.try_into().ok()?,
+        let (fixed, rest) = record.split_at_checked(FIXED)?;
+        let mut fixed = Reader(fixed);
+        let mut record = Self {
+            id: *fixed.array()?,
             marks: Marks {
-                user: reader.fixed()?,
-                name: reader.fixed()?,
-                sid: reader.fixed()?,
+                user: fixed.number::<8>()?,
+                name: fixed.number::<8>()?,
+                sid: fixed.number::<8>()?,
             },
-            version: reader.varint()?,
-            issued: Seconds(reader.varint()?),
-            began: Millis(reader.varint()?),
-            ends: Seconds(reader.varint()?),
-            auth_time: Seconds(reader.varint()?),
-            asked_age: reader.varint()?.checked_sub(1).map(Seconds),
-            access_expires: Seconds(reader.varint()?),
-            informed: Seconds(reader.varint()?),
-            strings: Strings {
-                acr: reader.string()?,
-                acrs: reader.string()?,
-                refused: reader.string()?,
-                key: reader.string()?,
-                target: reader.string()?,
-                access_token: reader.string()?,
-                refresh_token: reader.string()?,
-                id_token: reader.string()?,
-                scope: reader.string()?,
-            },
-            claims: reader.0,
-        })
+            version: u32::from_le_bytes(*fixed.array()?),
+            asked_age: fixed.number::<4>()?.checked_sub(1).map(Seconds),
+            began: Millis(fixed.number::<6>()?),
+            seen: fixed.seconds()?,
+            issued: fixed.seconds()?,
+            ends: fixed.seconds()?,
+            auth_time: fixed.seconds()?,
+            access_expires: fixed.seconds()?,
+            informed: fixed.seconds()?,
+            ..Self::default()
+        };
+        let parts = fixed.byte()?;
+        record.can_refresh = parts & CAN_REFRESH != 0;
+        let mut rest = Reader(rest);
+        let strings = &mut record.strings;
+        for (bit, string) in [
+            &mut strings.acr,
+            &mut strings.acrs,
+            &mut strings.refused,
+            &mut strings.identifier,
+            &mut strings.scope,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            if parts & 1 << bit != 0 {
+                *string = rest.string()?;
+            }
+        }
+        record.claims = rest.0;
+        Some(record)
     }
 
     /// Writes the record.
     pub fn write(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256 + self.claims.len() + self.strings.id_token.len());
-        out.extend_from_slice(&self.seen.0.to_le_bytes());
-        out.extend_from_slice(&self.id);
-        for mark in [self.marks.user, self.marks.name, self.marks.sid] {
-            out.extend_from_slice(&mark.to_le_bytes());
-        }
-        for number in [
-            self.version,
-            self.issued.0,
-            self.began.0,
-            self.ends.0,
-            self.auth_time.0,
-            self.asked_age.map_or(0, |age| age.0.saturating_add(1)),
-            self.access_expires.0,
-            self.informed.0,
-        ] {
-            put_varint(&mut out, number);
-        }
         let strings = &self.strings;
-        for text in [
+        let strings = [
             strings.acr,
             strings.acrs,
             strings.refused,
-            strings.key,
-            strings.target,
-            strings.access_token,
-            strings.refresh_token,
-            strings.id_token,
+            strings.identifier,
             strings.scope,
+        ];
+        let mut out = Vec::with_capacity(256 + self.claims.len());
+        out.extend(self.id);
+        for mark in [self.marks.user, self.marks.name, self.marks.sid] {
+            out.extend(mark.to_le_bytes());
+        }
+        out.extend(self.version.to_le_bytes());
+        let asked = self.asked_age.map_or(0, |age| age.0.saturating_add(1));
+        out.extend(lowest::<4>(asked));
+        out.extend(lowest::<6>(self.began.0));
+        for time in [
+            self.seen,
+            self.issued,
+            self.ends,
+            self.auth_time,
+            self.access_expires,
+            self.informed,
         ] {
+            out.extend(lowest::<5>(time.0));
+        }
+        let there = strings.iter().enumerate().filter(|(_, text)| !text.is_empty());
+        let parts = there.fold(0, |parts, (bit, _)| parts | 1 << bit);
+        out.push(parts | if self.can_refresh { CAN_REFRESH } else { 0 });
+        for text in strings.iter().filter(|text| !text.is_empty()) {
             put_string(&mut out, text);
         }
         out.extend_from_slice(self.claims);
@@ -290,46 +203,9 @@ impl<'r> SessionRecord<'r> {
     }
 
     /// The claims, in the order in which they were written; stops at the first that cannot be read.
-    pub fn claims(&self) -> Claims<'r> {
-        Claims(Reader(self.claims))
-    }
-}
-
-/// Walks over the claims of a session.
-pub struct Claims<'r>(Reader<'r>);
-
-impl<'r> Iterator for Claims<'r> {
-    type Item = ClaimView<'r>;
-
     #[inline]
-    fn next(&mut self) -> Option<ClaimView<'r>> {
-        let reader = &mut self.0;
-        let kind_byte = reader.take(1)?[0];
-        let kind = Kind::of(kind_byte & !HIDDEN)?;
-        let (name_len, text_len) = (reader.length()?, reader.length()?);
-        let name = &reader.terminated(name_len)?[..name_len];
-        let text_nul = reader.terminated(text_len)?;
-        let json = if kind == Kind::Json { reader.string()? } else { &[] };
-        Some(ClaimView {
-            kind,
-            hidden: kind_byte & HIDDEN != 0,
-            name,
-            text_nul,
-            json,
-        })
-    }
-}
-
-/// Appends one claim. The caller has taken NULs out of name and text.
-pub(super) fn put_claim(out: &mut Vec<u8>, claim: &ClaimView<'_>) {
-    out.push(claim.kind as u8 | if claim.hidden { HIDDEN } else { 0 });
-    put_varint(out, claim.name.len() as u64);
-    put_varint(out, claim.text().len() as u64);
-    out.extend_from_slice(claim.name);
-    out.push(0);
-    out.extend_from_slice(claim.text_nul);
-    if claim.kind == Kind::Json {
-        put_string(out, claim.json);
+    pub fn claims(&self) -> Claims<'r> {
+        Claims::of(self.claims)
     }
 }
 

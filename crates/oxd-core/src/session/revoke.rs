@@ -7,9 +7,10 @@ use super::alive::{began, has_ended, key_of};
 use super::env::SessionEnv;
 use super::feed;
 use super::index;
-use super::open::{Opened, entries_of, with_own_to_end};
+use super::open::{Opened, identifiers, with_own_to_end};
 use super::record::SessionRecord;
 use super::store::{Entries, TimeKey};
+use super::tokens::Tokens;
 use crate::base::{Failure, Key, Level, Millis, Seconds};
 use crate::http::cookie;
 use crate::shm::Mark;
@@ -44,16 +45,22 @@ pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
 fn end_one(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
     let ended = with_own_to_end(env, |session| {
         session.map(|session| {
-            let id_token = String::from_utf8_lossy(session.record.strings.id_token).into_owned();
+            let tokens = session.open_tokens(env);
+            let id_token = tokens
+                .as_deref()
+                .and_then(Tokens::read)
+                .map(|tokens| tokens.id_token);
+            let id_token = id_token.map(|token| String::from_utf8_lossy(token).into_owned());
             end_opened(env, &session).map(|()| Ended {
-                id_token: Some(id_token).filter(|token| !token.is_empty()),
+                id_token: id_token.filter(|token| !token.is_empty()),
             })
         })
     });
     match ended {
         Ok(ended) => ended.transpose(),
         Err(failure) => {
-            for key in entries_of(env, env.cookies()) {
+            for identifier in identifiers(env, env.cookies()) {
+                let key = identifier.key(env.site);
                 end_for_all(env, Mark::of_entry(&key), env.millis, covers_all(env));
             }
             Err(failure)
@@ -67,7 +74,7 @@ pub(super) fn end_opened(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<(
     // Its own beginning, not now: the clock of the machine that made it may be ahead.
     let moment = env.millis.max(began(record));
     end_for_all(env, Mark::of_session(&record.id), moment, record.ends);
-    match (env.entries(), key_of(record)) {
+    match (env.entries(), key_of(env.site, record)) {
         (Some(entries), Some(key)) => {
             end_entry(env, &entries, &key, record.ends)?;
             index::remove(env, &entries, &key, record)
@@ -153,7 +160,7 @@ pub(super) fn is_buried(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Res
     if is_buried_here(env, record) {
         return Ok(true);
     }
-    match (env.entries(), key_of(record)) {
+    match (env.entries(), key_of(env.site, record)) {
         (Some(entries), Some(key)) => Ok(entries.get_time(&TimeKey::tombstone(&key))?.is_some()),
         _ => Ok(false),
     }
@@ -162,7 +169,7 @@ pub(super) fn is_buried(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Res
 /// Whether this machine knows that a session was ended while it was being written.
 pub(super) fn is_buried_here(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> bool {
     has_ended(env, record)
-        || key_of(record).is_some_and(|key| env.memory.knows(Mark::of_entry(&key), env.now))
+        || key_of(env.site, record).is_some_and(|key| env.memory.knows(Mark::of_entry(&key), env.now))
 }
 
 /// Ends all sessions with a mark that began until now.

@@ -6,9 +6,10 @@
 use std::marker::PhantomData;
 
 use super::record::SessionRecord;
+use super::tokens::{self, Written};
 use crate::base::{
     Failure, Key, KeyRing, LeBytes, Millis, OVERHEAD, Purpose, Random, Reason, Replaced, Seconds, SiteId,
-    Store, StoreError, sha256, sha256_of,
+    Store, StoreError, sha256_of,
 };
 use crate::shm::Mark;
 
@@ -18,8 +19,6 @@ use crate::shm::Mark;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(u8)]
 pub(super) enum Kind {
-    /// A session's record.
-    Session = 0,
     /// When a session was last used.
     Seen = 1,
     /// A tombstone: the session has ended and must not be written again.
@@ -41,7 +40,6 @@ pub(super) enum Kind {
 impl Kind {
     fn label(self) -> &'static [u8] {
         match self {
-            Kind::Session => b"mod_oxd session",
             Kind::Seen => b"mod_oxd seen",
             Kind::Tombstone => b"mod_oxd tomb",
             Kind::Lease => b"mod_oxd lease",
@@ -51,19 +49,6 @@ impl Kind {
             Kind::Text => b"mod_oxd text",
             Kind::Known => b"mod_oxd known",
         }
-    }
-
-    /// The key of a session, a hash of the identifier in its cookie.
-    ///
-    /// One block of SHA-256, as each request computes it: the identifier is random, and the site is bound to the entry
-    /// when it is sealed.
-    pub(super) fn of_cookie(site: SiteId<'_>, identifier: &[u8]) -> Key {
-        let mut block = [0; 48];
-        let length = identifier.len().min(32);
-        block[..length].copy_from_slice(&identifier[..length]);
-        block[32..40].copy_from_slice(&Mark::of_site(site).word().to_le_bytes());
-        block[40] = Kind::Session as u8;
-        sha256(&block)
     }
 
     /// The key of an entry beside a session.
@@ -129,6 +114,23 @@ impl TimeKey<Millis> {
     }
 }
 
+/// What stands before a sealed record in its entry, little-endian: the version of the session, which a store compares
+/// ([`Atomic::replace`](crate::base::Atomic::replace)), and the length of the sealed record. The sealed tokens follow it.
+struct Head;
+
+impl Head {
+    const BYTES: usize = 8;
+
+    fn of(version: u32, length: usize) -> [u8; Self::BYTES] {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        (u64::from(length) << 32 | u64::from(version)).to_le_bytes()
+    }
+
+    fn length(head: &[u8; Self::BYTES]) -> usize {
+        usize::try_from(u64::from_le_bytes(*head) >> 32).unwrap_or(usize::MAX)
+    }
+}
+
 /// The entries of one site in a store, sealed and opened on the way.
 #[derive(Clone, Copy)]
 pub struct Entries<'a> {
@@ -176,43 +178,63 @@ impl Entries<'_> {
         Ok(bytes.and_then(|b| b.try_into().ok()).map(T::from_le_bytes))
     }
 
-    /// The record of a session, opened in the caller's buffer.
-    pub(super) fn record_into<'b>(
+    /// A session in the caller's buffer: its record, opened, and its tokens, sealed as they are.
+    pub(super) fn session_into<'b>(
         &self,
         key: &Key,
         buffer: impl FnOnce(usize) -> &'b mut [u8],
-    ) -> Result<Option<&'b mut [u8]>, StoreError> {
+    ) -> Result<Option<(&'b mut [u8], &'b [u8])>, StoreError> {
         let stored = self.store.get(key)?;
-        let before = self.version_bytes();
-        let sealed = stored.as_deref().and_then(|stored| stored.get(before..));
-        let Some(sealed) = sealed.filter(|sealed| sealed.len() >= OVERHEAD) else {
+        let Some((head, sealed)) = stored.as_deref().and_then(|stored| stored.split_first_chunk()) else {
             return Ok(None);
         };
-        let buffer = buffer(sealed.len());
-        let version = stored.as_deref().map_or(&b""[..], |stored| &stored[..before]);
-        let aad = [key.as_slice(), self.site.as_str().as_bytes(), version].concat();
-        Ok(self.keys.open_bytes(Purpose::Entry, &aad, sealed, buffer))
+        let length = Head::length(head);
+        if length < OVERHEAD || sealed.len() < length {
+            return Ok(None);
+        }
+        let (sealed, tokens) = sealed.split_at(length);
+        let (record_buffer, tokens_buffer) = buffer(length + tokens.len()).split_at_mut(length);
+        tokens_buffer.copy_from_slice(tokens);
+        let aad = self.aad_with(key, head);
+        let record = self.keys.open_bytes(Purpose::Entry, &aad, sealed, record_buffer);
+        Ok(record.map(|record| (record, &*tokens_buffer)))
     }
 
-    /// The record of a session in memory of its own.
-    pub(super) fn record(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The record of a session in memory of its own, and its sealed tokens.
+    pub(super) fn session(&self, key: &Key) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
         let mut buffer = Vec::new();
-        let found = self.record_into(key, |len| {
+        let found = self.session_into(key, |len| {
             buffer.resize(len, 0);
             &mut buffer
         })?;
-        Ok(found.map(|text| text.to_vec()))
+        Ok(found.map(|(record, tokens)| (record.to_vec(), tokens.to_vec())))
     }
 
-    /// Puts the record of a new session.
-    pub(super) fn put_record(
+    /// The same with its tokens opened; `None` also where they do not open.
+    pub(super) fn session_whole(&self, key: &Key) -> Result<Option<Written>, StoreError> {
+        let Some((record, sealed)) = self.session(key)? else {
+            return Ok(None);
+        };
+        let opened = SessionRecord::read(&record).and_then(|read| {
+            let mut buffer = vec![0; sealed.len()];
+            let aad = tokens::aad(self.site, &read.id);
+            let tokens = self
+                .keys
+                .open_bytes(Purpose::Tokens, aad.as_bytes(), &sealed, &mut buffer)?;
+            Some(tokens.to_vec())
+        });
+        Ok(opened.map(|tokens| Written { record, tokens }))
+    }
+
+    /// Puts a new session.
+    pub(super) fn put_session(
         &self,
         random: &dyn Random,
         key: &Key,
         record: &SessionRecord<'_>,
-        bytes: &[u8],
+        written: &Written,
     ) -> Result<(), Failure> {
-        let stored = self.stored(random, key, record.version, bytes)?;
+        let stored = self.stored(random, key, record, written)?;
         self.store.put(key, &stored, record.ends)?;
         // A full server may drop it with the next command: the browser would go round between site and provider.
         match self.store.atomic() {
@@ -224,15 +246,16 @@ impl Entries<'_> {
         }
     }
 
-    /// Puts the record of a session that another store had, unless it is here already or has ended.
-    pub(super) fn put_moved_record(
+    /// Puts a session that another store had, unless it is here already or has ended; its tokens are sealed already.
+    pub(super) fn put_moved_session(
         &self,
         random: &dyn Random,
         key: &Key,
         record: &SessionRecord<'_>,
         bytes: &[u8],
+        sealed_tokens: &[u8],
     ) -> Result<Replaced, Failure> {
-        let stored = self.stored(random, key, record.version, bytes)?;
+        let stored = self.stored_with(random, key, record, bytes, sealed_tokens)?;
         match self.store.atomic() {
             Some(atomic) => {
                 let tombstone = TimeKey::tombstone(key);
@@ -245,16 +268,16 @@ impl Entries<'_> {
         }
     }
 
-    /// Puts a record in place of the version that was read, unless the session has ended.
-    pub(super) fn replace_record(
+    /// Puts a session in place of the version that was read, unless it has ended.
+    pub(super) fn replace_session(
         &self,
         random: &dyn Random,
         key: &Key,
-        read: u64,
+        read: u32,
         record: &SessionRecord<'_>,
-        bytes: &[u8],
+        written: &Written,
     ) -> Result<Replaced, Failure> {
-        let stored = self.stored(random, key, record.version, bytes)?;
+        let stored = self.stored(random, key, record, written)?;
         let tombstone = TimeKey::tombstone(key);
         if let Some(atomic) = self.store.atomic() {
             let known = read.to_le_bytes();
@@ -291,20 +314,36 @@ impl Entries<'_> {
         Ok(self.remove(&seen.key)?)
     }
 
-    /// The bytes before a sealed record: its version, where the store can compare it.
-    fn version_bytes(&self) -> usize {
-        match self.store.atomic() {
-            Some(_) => size_of::<u64>(),
-            None => 0,
-        }
+    fn stored(
+        &self,
+        random: &dyn Random,
+        key: &Key,
+        record: &SessionRecord<'_>,
+        written: &Written,
+    ) -> Result<Vec<u8>, Failure> {
+        let aad = tokens::aad(self.site, &record.id);
+        let sealed = self
+            .keys
+            .seal_bytes(random, Purpose::Tokens, aad.as_bytes(), &written.tokens)?;
+        self.stored_with(random, key, record, &written.record, &sealed)
     }
 
-    fn stored(&self, random: &dyn Random, key: &Key, version: u64, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-        let mut stored = version.to_le_bytes()[..self.version_bytes()].to_vec();
-        let aad = [key.as_slice(), self.site.as_str().as_bytes(), &stored].concat();
+    fn stored_with(
+        &self,
+        random: &dyn Random,
+        key: &Key,
+        record: &SessionRecord<'_>,
+        bytes: &[u8],
+        sealed_tokens: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let head = Head::of(record.version, OVERHEAD + bytes.len());
+        let aad = self.aad_with(key, &head);
         let sealed = self.keys.seal_bytes(random, Purpose::Entry, &aad, bytes)?;
-        stored.extend(sealed);
-        Ok(stored)
+        Ok([&head[..], &sealed, sealed_tokens].concat())
+    }
+
+    fn aad_with(&self, key: &Key, head: &[u8; Head::BYTES]) -> Vec<u8> {
+        [key.as_slice(), self.site.as_str().as_bytes(), head].concat()
     }
 
     /// Puts an entry.

@@ -1,6 +1,7 @@
 //! Sessions in a store, and their end.
 
 use super::alive::key_of;
+use super::identifier::Identifier;
 use super::store::Kind;
 use super::*;
 use crate::base::{Reason, Seconds, SiteId};
@@ -21,6 +22,12 @@ fn browser<'s>(file: &'s SiteFile, store: Option<&'s FakeStore>, memory: Memory<
     browser
 }
 
+/// The key of the entry that a cookie of the site `s` names.
+fn key_in(cookie: &str) -> crate::base::Key {
+    let identifier = Identifier::of_cookie(cookie.as_bytes()).unwrap();
+    identifier.key(SiteId("s"))
+}
+
 fn is_signed_in(browser: &Browser<'_>) -> bool {
     browser.look("/", |ctx| with_own(ctx, |session| session.is_some()).unwrap())
 }
@@ -38,7 +45,7 @@ pub(super) fn the_cookie_is_an_identifier_and_the_store_shows_nothing() {
         .unwrap()
         .1
         .clone();
-    assert_eq!(cookie.len(), 32);
+    assert_eq!(cookie.len(), 44);
     for (key, value) in store.entries.lock().unwrap().iter() {
         for secret in ["alice", "access", "refresh", "provider-session", &cookie] {
             for bytes in [&key[..], value] {
@@ -62,7 +69,7 @@ pub(super) fn an_entry_copied_to_another_key_is_rejected() {
     let mut bob = browser(&file, Some(&store), memory());
     alice.log_in("/app");
     bob.log_in("/app");
-    let key = |b: &Browser<'_>| Kind::of_cookie(SiteId("s"), b.cookies[0].1.as_bytes());
+    let key = |b: &Browser<'_>| key_in(&b.cookies[0].1);
     let stolen = store.entries.lock().unwrap()[&key(&alice)].clone();
     store.entries.lock().unwrap().insert(key(&bob), stolen);
     assert!(is_signed_in(&alice) && !is_signed_in(&bob));
@@ -75,9 +82,10 @@ pub(super) fn hostile_identifiers_never_reach_the_store() {
     for value in [
         "",
         "x",
-        &"A".repeat(31),
-        &"A".repeat(33),
-        &"%".repeat(32),
+        &"A".repeat(32),
+        &"A".repeat(43),
+        &"A".repeat(45),
+        &"%".repeat(44),
         &"A".repeat(4000),
     ] {
         browser.cookies = vec![("oxd_session".into(), value.into())];
@@ -248,15 +256,15 @@ pub(super) fn a_session_that_ends_while_it_is_written_does_not_come_back() {
     browser_here.log_in("/app");
     let other = browser(&file, Some(&store), memory());
     let identifier = browser_here.cookies[0].1.clone();
-    let key = Kind::of_cookie(SiteId("s"), identifier.as_bytes());
-    let record = browser_here.look("/", |ctx| {
-        with_own(ctx, |session| session.unwrap().bytes().to_vec()).unwrap()
+    let key = key_in(&identifier);
+    let written = browser_here.look("/", |ctx| {
+        with_own(ctx, |session| session.unwrap().written(ctx)).unwrap()
     });
     other.look("/", |ctx| {
         let entries = ctx.entries().unwrap();
         revoke::end_entry(ctx, &entries, &key, NOW + 100).unwrap();
     });
-    let published = browser_here.look("/", |ctx| publish(ctx, 0, &record).unwrap());
+    let published = browser_here.look("/", |ctx| publish(ctx, 0, &written).unwrap());
     assert_eq!(published, None);
     assert!(!store.entries.lock().unwrap().contains_key(&key));
 }
@@ -345,7 +353,7 @@ fn a_machine_that_loses_the_refresh_lock_leaves_it_to_the_winner() {
     browser.look("/", |ctx| {
         with_own(ctx, |session| {
             let session = session.unwrap();
-            let key = Kind::Lease.beside(&key_of(&session.record).unwrap());
+            let key = Kind::Lease.beside(&key_of(ctx.site, &session.record).unwrap());
             let held = || store.entries.lock().unwrap().get(&key).cloned();
             let winner = StoreLock::take(ctx, &session).unwrap();
             assert!(winner.is_some());
@@ -374,7 +382,7 @@ fn a_lock_of_the_store_is_taken_at_once_and_returned_by_its_holder_alone() {
     browser.look("/", |ctx| {
         with_own(ctx, |session| {
             let session = session.unwrap();
-            let key = Kind::Lease.beside(&key_of(&session.record).unwrap());
+            let key = Kind::Lease.beside(&key_of(ctx.site, &session.record).unwrap());
             let held = || store.entries.lock().unwrap().get(&key).cloned();
             let asked = store.asked.load(Ordering::SeqCst);
             let winner = StoreLock::take(ctx, &session).unwrap();

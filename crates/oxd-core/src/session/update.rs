@@ -5,6 +5,7 @@ use super::env::SessionEnv;
 use super::open::Opened;
 use super::record::SessionRecord;
 use super::store::TimeKey;
+use super::tokens::Written;
 use super::{cookies, revoke};
 use crate::base::{Failure, Level, Purpose, Replaced, Seconds};
 use crate::shm::{About, Mark, Note};
@@ -18,7 +19,7 @@ const USE_LASTS: Seconds = Seconds(3_600);
 /// point a machine learns of logouts on other machines.
 pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<String>>, Failure> {
     let (record, now) = (&session.record, env.now);
-    let (Some(entries), Some(key)) = (env.entries(), key_of(record)) else {
+    let (Some(entries), Some(key)) = (env.entries(), key_of(env.site, record)) else {
         let mut lines = cookies::of_other_domain(env);
         lines.push(cookies::of_use(env, record)?);
         return Ok(Some(lines));
@@ -39,18 +40,18 @@ pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option
 
 /// Saves a new record of a session in place of the version that was read, for a request that has the session's lease;
 /// answers its cookies, or `None` when the session has been ended meanwhile.
-pub fn publish(env: &SessionEnv<'_>, read: u64, bytes: &[u8]) -> Result<Option<Vec<String>>, Failure> {
-    let Some(record) = SessionRecord::read(bytes) else {
+pub fn publish(env: &SessionEnv<'_>, read: u32, written: &Written) -> Result<Option<Vec<String>>, Failure> {
+    let Some(record) = SessionRecord::read(&written.record) else {
         return Ok(None);
     };
-    if let (Some(entries), Some(key)) = (env.entries(), key_of(&record)) {
+    if let (Some(entries), Some(key)) = (env.entries(), key_of(env.site, &record)) {
         if revoke::is_buried_here(env, &record) {
             return Ok(None);
         }
-        return match entries.replace_record(env.host, &key, read, &record, bytes)? {
+        return match entries.replace_session(env.host, &key, read, &record, written)? {
             Replaced::Done => Ok(Some(Vec::new())),
             Replaced::Ended => Ok(None),
-            Replaced::Changed if entries.record(&key)?.is_none() => Ok(None),
+            Replaced::Changed if entries.session(&key)?.is_none() => Ok(None),
             Replaced::Changed => {
                 env.log(Level::Info, || {
                     "another machine has refreshed this session meanwhile; its tokens stay".into()
@@ -62,11 +63,12 @@ pub fn publish(env: &SessionEnv<'_>, read: u64, bytes: &[u8]) -> Result<Option<V
     if revoke::is_buried(env, &record)? {
         return Ok(None);
     }
-    let lines = cookies::of_record(env, bytes)?;
+    let lines = cookies::of_session(env, &record, written)?;
+    let aad = note_aad(env, &record.id);
     let sealed = env
         .settings
         .keys
-        .seal_bytes(env.host, Purpose::Entry, &note_aad(env, &record.id), bytes)?;
+        .seal_bytes(env.host, Purpose::Entry, &aad, &written.joined())?;
     let (now, until) = (env.now, env.now.saturating_add(NOTE_LASTS));
     env.memory
         .keep_note(Note::Session, Mark::of_session(&record.id), &sealed, until);
@@ -77,8 +79,8 @@ pub fn publish(env: &SessionEnv<'_>, read: u64, bytes: &[u8]) -> Result<Option<V
 }
 
 /// The cookies of a record that another request has published; `None` when the session has been ended meanwhile.
-pub(crate) fn adopted(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<String>>, Failure> {
-    let Some(record) = SessionRecord::read(bytes) else {
+pub(crate) fn adopted(env: &SessionEnv<'_>, written: &Written) -> Result<Option<Vec<String>>, Failure> {
+    let Some(record) = SessionRecord::read(&written.record) else {
         return Ok(None);
     };
     if revoke::is_buried(env, &record)? {
@@ -86,7 +88,7 @@ pub(crate) fn adopted(env: &SessionEnv<'_>, bytes: &[u8]) -> Result<Option<Vec<S
     }
     match env.settings.session.store {
         Some(_) => Ok(Some(Vec::new())),
-        None => cookies::of_record(env, bytes).map(Some),
+        None => cookies::of_session(env, &record, written).map(Some),
     }
 }
 
@@ -100,7 +102,7 @@ pub(crate) fn is_replaced(env: &SessionEnv<'_>, session: &Opened<'_>) -> bool {
             .knows(replaced(env, &record.id, record.version), env.now)
 }
 
-fn replaced(env: &SessionEnv<'_>, id: &[u8; 16], version: u64) -> Mark {
+fn replaced(env: &SessionEnv<'_>, id: &[u8; 16], version: u32) -> Mark {
     let id = u128::from_le_bytes(*id).to_string();
     Mark::of(About::Replaced, env.site, &[&id, &version.to_string()])
 }
@@ -109,11 +111,11 @@ fn note_aad(env: &SessionEnv<'_>, id: &[u8; 16]) -> Vec<u8> {
     [&b"note"[..], id, env.site.as_str().as_bytes()].concat()
 }
 
-/// The record of the same session that another request has made meanwhile, if there is one.
-pub fn newer(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<u8>>, Failure> {
+/// The same session as another request has written it meanwhile, if one has.
+pub fn newer(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Written>, Failure> {
     let record = &session.record;
-    let found = match (env.entries(), key_of(record)) {
-        (Some(entries), Some(key)) => entries.record(&key)?,
+    let found = match (env.entries(), key_of(env.site, record)) {
+        (Some(entries), Some(key)) => entries.session_whole(&key)?,
         _ => {
             let sealed = env
                 .memory
@@ -125,12 +127,12 @@ pub fn newer(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option<Vec<u8
                     .settings
                     .keys
                     .open_bytes(Purpose::Entry, &aad, &sealed, &mut buffer)?;
-                Some(opened.to_vec())
+                Written::split(opened)
             })
         }
     };
-    let is_newer = |bytes: &Vec<u8>| {
-        SessionRecord::read(bytes)
+    let is_newer = |written: &Written| {
+        SessionRecord::read(&written.record)
             .is_some_and(|other| other.id == record.id && other.version > record.version)
     };
     Ok(found.filter(is_newer))

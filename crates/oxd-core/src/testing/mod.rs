@@ -91,6 +91,8 @@ pub(crate) struct Browser<'s> {
     /// The stream of ends that it shares with other machines.
     pub stream: Option<&'s FakeStream>,
     pub stats: Stats<'static>,
+    /// The path of the cookie with the tokens.
+    pub tokens_path: Option<&'static str>,
     keys: KeyRing,
 }
 
@@ -150,12 +152,19 @@ impl<'s> Browser<'s> {
             stream: None,
             stats: stats(),
             keys: keys(),
+            tokens_path: None,
         }
     }
 
-    pub(crate) fn cookie_header(&self) -> String {
+    /// The `Cookie` header for a target: the cookie with the tokens may have a path of its own.
+    fn cookies_for(&self, target: &str) -> String {
+        let is_sent = |name: &str| {
+            let path = self.tokens_path.filter(|_| name.contains(".tokens"));
+            path.is_none_or(|path| target.starts_with(path))
+        };
         self.cookies
             .iter()
+            .filter(|(name, _)| is_sent(name))
             .map(|(n, v)| format!("{n}={v}"))
             .collect::<Vec<_>>()
             .join("; ")
@@ -167,7 +176,7 @@ impl<'s> Browser<'s> {
             now: self.now,
             method: self.method,
             target: target.to_owned(),
-            cookies: self.cookie_header(),
+            cookies: self.cookies_for(target),
             authorization: self.authorization.clone(),
             headers: self.headers,
         };
@@ -185,6 +194,7 @@ impl<'s> Browser<'s> {
             threads: 16,
             stores: &NoStores,
             revocations: self.stream.map(|stream| stream as &dyn Revocations),
+            tokens_path: self.tokens_path,
         };
         let settings = Settings::of(&raw, defaults);
         let env = RequestEnv::new(&settings, &request, &self.log, self.stats, Some("/oxd"));

@@ -17,7 +17,7 @@ use crate::config::UmaSettings;
 use crate::flow::Ctx;
 use crate::oxd::commands::uma_get_rpt::{ID_TOKEN_FORMAT, Rpt, UmaGetRpt};
 use crate::oxd::{BadAnswer, Error, Request as _};
-use crate::session::{self, Opened};
+use crate::session::{self, Opened, Tokens};
 use crate::shm::stats::{Token, Worth};
 use crate::shm::{About, Lease, Mark, Note};
 use crate::tokens::cache::{Answer, Finding, Known, TokenKey, token_key};
@@ -232,7 +232,9 @@ impl Visitor<'_, '_> {
     }
 
     fn get_rpt(&self, ticket: &str, pct: Option<&str>) -> Result<Rpt, Error> {
-        let id_token = std::str::from_utf8(self.session.record.strings.id_token).ok();
+        let tokens = self.session.open_tokens(self.ctx);
+        let tokens = tokens.as_deref().and_then(Tokens::read).unwrap_or_default();
+        let id_token = std::str::from_utf8(tokens.id_token).ok();
         let claim_token = id_token.filter(|token| !token.is_empty());
         let request = UmaGetRpt {
             ticket,

@@ -28,6 +28,7 @@ fn is_aged(auth_time: Seconds, asked_age: Option<Seconds>, now: Seconds) -> bool
             threads: 4,
             stores: &crate::testing::NoStores,
             revocations: None,
+            tokens_path: None,
         },
     );
     let record = crate::session::SessionRecord {

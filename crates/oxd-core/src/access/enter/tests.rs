@@ -253,6 +253,7 @@ fn a_session_that_is_known_already_is_not_opened_again() {
                 bytes,
                 site: SiteId("s"),
                 used: NOW,
+                tokens: TokensAt::Nowhere,
             };
             let visit = Visit {
                 held: Some(held),

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::base::Level;
 use crate::config::{RawSettings, RefusedRefresh};
-use crate::session::with_own;
+use crate::session::{TokensAt, with_own};
 use crate::testing::{Browser, FakeStore, NOW, site};
 
 fn is_signed_in(browser: &Browser<'_>) -> bool {
@@ -32,10 +32,11 @@ fn a_token_about_to_run_out_is_refreshed_and_a_failure_changes_nothing() {
     let Refresh::Changed(written, cookies) = refreshed(&browser) else {
         panic!("new tokens")
     };
-    assert_eq!(cookies.len(), 1);
-    let parts = SessionRecord::read(&written).unwrap();
+    assert_eq!(cookies.len(), 2);
+    let parts = SessionRecord::read(&written.record).unwrap();
+    let tokens = Tokens::read(&written.tokens).unwrap();
     assert_eq!(
-        (parts.strings.access_token, parts.strings.refresh_token),
+        (tokens.access_token, tokens.refresh_token),
         (&b"new-access"[..], &b"refresh"[..])
     );
     assert_eq!((parts.access_expires, parts.issued), (NOW + 546, NOW));
@@ -54,7 +55,7 @@ fn a_request_with_the_old_cookie_gets_what_another_has_refreshed() {
     let Refresh::Changed(second, cookies) = refreshed(&browser) else {
         panic!("the same tokens")
     };
-    assert_eq!((first, cookies.len()), (second, 1));
+    assert_eq!((first, cookies.len()), (second, 2));
     let refreshes = browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
     assert_eq!(refreshes, 1, "the refresh token is good for one use");
 }
@@ -102,10 +103,10 @@ fn claims_are_brought_up_to_date_when_they_are_old() {
     assert_eq!(refreshed(&browser), Refresh::Unchanged);
     browser.now = NOW + 100;
     browser.oxd.user_info = json!({"sub": "alice", "name": "Alice B."});
-    let Refresh::Changed(record, _) = refreshed(&browser) else {
+    let Refresh::Changed(written, _) = refreshed(&browser) else {
         panic!("new claims")
     };
-    let parts = SessionRecord::read(&record).unwrap();
+    let parts = SessionRecord::read(&written.record).unwrap();
     assert_eq!(claims::to_json(&parts)["name"], "Alice B.");
     assert_eq!((parts.informed, parts.issued), (NOW + 100, NOW));
     browser.now = NOW;
@@ -138,13 +139,14 @@ fn a_refresh_is_done_once_for_all_machines() {
     let mut there = Browser::at(settings);
     (there.store, there.cookies) = (here.store, here.cookies.clone());
     // Both requests read the session before either refreshes it.
-    let bytes = here.look("/", |ctx| {
-        with_own(ctx, |session| session.unwrap().bytes().to_vec()).unwrap()
+    let before = here.look("/", |ctx| {
+        with_own(ctx, |session| session.unwrap().written(ctx)).unwrap()
     });
     (here.now, there.now) = (NOW + 250, NOW + 250);
     let refreshed = |browser: &Browser<'_>| {
         browser.look("/", |ctx| {
-            let session = session::reopen(&ctx.settings.session, NOW + 1, &bytes, NOW + 1);
+            let tokens = TokensAt::Open(&before.tokens);
+            let session = session::reopen(&ctx.settings.session, NOW + 1, &before.record, tokens, NOW + 1);
             refresh(ctx, &session.unwrap()).unwrap()
         })
     };

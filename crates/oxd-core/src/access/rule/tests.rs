@@ -122,6 +122,7 @@ fn an_acr_is_one_of_the_values_and_recent_enough() {
             threads: 4,
             stores: &crate::testing::NoStores,
             revocations: None,
+            tokens_path: None,
         };
         let rule = AcrRule::parse(&words(wanted)).unwrap();
         let is_met = rule.is_met(&texts, &Settings::of(&raw, server), NOW);

@@ -203,6 +203,7 @@ fn a_documented_default_is_what_holds_without_the_directive() {
             threads: 4,
             stores: &crate::testing::NoStores,
             revocations: None,
+            tokens_path: None,
         };
         format!("{:?}", Settings::of(raw, server))
     };

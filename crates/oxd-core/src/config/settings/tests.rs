@@ -11,6 +11,7 @@ fn resolved<'a>(raw: &'a RawSettings<'a>, keys: &'a KeyRing) -> Settings<'a> {
         threads: 16,
         stores: &crate::testing::NoStores,
         revocations: None,
+        tokens_path: None,
     };
     Settings::of(raw, server)
 }

@@ -25,7 +25,7 @@ fn a_login_costs_three_calls_and_ends_where_it_began() {
         ["get-authorization-url", "get-tokens-by-code", "get-user-info"]
     );
     let names: Vec<_> = browser.cookies.iter().map(|(n, _)| n.as_str()).collect();
-    assert_eq!(names, ["oxd_session"]);
+    assert_eq!(names, ["oxd_session", "oxd_session.tokens"]);
 }
 
 #[test]

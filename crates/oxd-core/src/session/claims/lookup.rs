@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::claim_json;
 use crate::config::HeaderFormat;
-use crate::session::record::{ClaimView, SessionRecord};
+use crate::session::claim::ClaimView;
+use crate::session::record::SessionRecord;
 
 /// The value of `oxd_claim('NAME')`: the claim as in the environment; `None` without the claim.
 pub fn claim_text<'r>(record: &SessionRecord<'r>, path: &str) -> Option<Cow<'r, [u8]>> {

@@ -12,7 +12,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
             refresh_ahead(),
             None,
             MAIN,
-            Admit(1, true),
+            Admit(2, true),
             &["refresh"][..],
         ),
         (
@@ -47,7 +47,7 @@ fn tokens_and_claims_are_refreshed_where_that_is_due() {
             },
             None,
             MAIN,
-            Admit(1, true),
+            Admit(2, true),
             &["get-user-info"],
         ),
     ] {
@@ -72,7 +72,8 @@ fn a_refreshed_session_is_the_one_that_is_handed_on() {
     browser.now = NOW + 250;
     MAIN.decide(&browser, |ctx, visit| match enter(ctx, visit) {
         Admission::Admit(admitted) => {
-            assert_eq!(admitted.session.record.strings.access_token, b"new-access");
+            let tokens = admitted.session.opened_tokens().unwrap();
+            assert_eq!(tokens.access_token, b"new-access");
         }
         other => panic!("{other:?}"),
     });

@@ -1,0 +1,220 @@
+//! The claims of a session in its binary form.
+//!
+//! ```text
+//! claim: kind u8 | name u8 | (name 0: string with the name) | string with the text | (kind Json: string with the JSON)
+//! string: length | bytes | NUL
+//! ```
+//! A name that many providers use is one byte, its place in [`NAMES`] plus one.
+
+use super::wire::{Reader, put_string};
+
+/// How a claim's text relates to its JSON value. The numbers stand in cookies and entries that outlive the process.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(u8)]
+pub enum Kind {
+    /// A string: the text is the value.
+    Text = 0,
+    /// A number or a boolean: the text is the JSON.
+    Scalar = 1,
+    /// An array of strings without commas: the text joins them with `,`.
+    List = 2,
+    /// Anything else: the JSON follows the text.
+    Json = 3,
+}
+
+impl Kind {
+    #[inline]
+    pub(super) fn of(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Kind::Text),
+            1 => Some(Kind::Scalar),
+            2 => Some(Kind::List),
+            3 => Some(Kind::Json),
+            _ => None,
+        }
+    }
+}
+
+/// Set in a kind byte when the claim's environment name belongs to another claim.
+const HIDDEN: u8 = 0x80;
+
+/// The prefix of a claim's environment variable.
+pub const VARIABLE: &str = "OXD_CLAIM_";
+
+macro_rules! well_known {
+    ($( $name:literal )*) => {
+        /// Names that many providers use, as environment variables with a NUL behind them: the claims of OpenID Connect
+        /// Core 5.1 and 2, RFC 7519 4.1, RFC 9068 2.2, and those of groups. Their numbers stand in cookies and entries:
+        /// names are only added at the end.
+        pub(super) const NAMES: &[&str] = &[ $( concat!("OXD_CLAIM_", $name, "\0") ),* ];
+    };
+}
+
+well_known! {
+    "sub" "iss" "aud" "exp" "iat" "auth_time" "acr" "amr" "azp" "sid" "jti" "nbf"
+    "name" "given_name" "family_name" "middle_name" "nickname" "preferred_username" "profile" "picture" "website"
+    "email" "email_verified" "gender" "birthdate" "zoneinfo" "locale" "phone_number" "phone_number_verified"
+    "address" "updated_at"
+    "client_id" "scope" "groups" "roles" "entitlements" "permissions" "username" "uid" "user_name" "inum"
+}
+
+/// The number of a name in the binary form; 0 where it is written out.
+fn number_of(name: &[u8]) -> u8 {
+    let place = NAMES.iter().position(|known| plain(known) == name);
+    place.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or(0)
+}
+
+/// The name in one of [`NAMES`].
+#[inline]
+fn plain(variable: &'static str) -> &'static [u8] {
+    &variable.as_bytes()[VARIABLE.len()..variable.len() - 1]
+}
+
+/// One claim of a session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClaimView<'r> {
+    /// How to read `text`.
+    pub kind: Kind,
+    /// Whether another claim has the same name once it is made fit for the environment.
+    pub hidden: bool,
+    /// The claim's name, without the NUL.
+    pub name: &'r [u8],
+    /// The environment variable of a name that many providers use, *with* the NUL behind it.
+    pub variable: Option<&'static str>,
+    /// The text for the application, *with* the NUL behind it.
+    pub text_nul: &'r [u8],
+    /// The JSON, for [`Kind::Json`].
+    pub json: &'r [u8],
+}
+
+impl<'r> ClaimView<'r> {
+    /// The text for the application.
+    pub fn text(&self) -> &'r [u8] {
+        &self.text_nul[..self.text_nul.len() - 1]
+    }
+
+    /// Whether this is the claim of that name.
+    #[inline]
+    pub fn is(&self, name: &str) -> bool {
+        self.name == name.as_bytes()
+    }
+}
+
+/// Walks over the claims of a session; stops at the first that cannot be read.
+pub struct Claims<'r>(Reader<'r>);
+
+impl<'r> Claims<'r> {
+    pub(super) fn of(bytes: &'r [u8]) -> Self {
+        Self(Reader(bytes))
+    }
+}
+
+impl<'r> Iterator for Claims<'r> {
+    type Item = ClaimView<'r>;
+
+    #[inline]
+    fn next(&mut self) -> Option<ClaimView<'r>> {
+        let reader = &mut self.0;
+        let [kind_byte, number] = *reader.array()?;
+        let kind = Kind::of(kind_byte & !HIDDEN)?;
+        let (name, variable) = match number {
+            0 => (reader.string()?, None),
+            number => {
+                let variable = *NAMES.get(usize::from(number) - 1)?;
+                (plain(variable), Some(variable))
+            }
+        };
+        let length = reader.length()?;
+        let text_nul = reader.terminated(length)?;
+        let json = if kind == Kind::Json { reader.string()? } else { &[] };
+        Some(ClaimView {
+            kind,
+            hidden: kind_byte & HIDDEN != 0,
+            name,
+            variable,
+            text_nul,
+            json,
+        })
+    }
+}
+
+/// Appends one claim. The caller has taken NULs out of name and text.
+pub(super) fn put_claim(out: &mut Vec<u8>, kind: Kind, hidden: bool, name: &[u8], text: &[u8], json: &[u8]) {
+    let number = number_of(name);
+    out.push(kind as u8 | if hidden { HIDDEN } else { 0 });
+    out.push(number);
+    if number == 0 {
+        put_string(out, name);
+    }
+    put_string(out, text);
+    if kind == Kind::Json {
+        put_string(out, json);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_names_are_written_and_read_as_the_same_numbers_for_ever() {
+        for (kind, number) in [
+            (Kind::Text, 0),
+            (Kind::Scalar, 1),
+            (Kind::List, 2),
+            (Kind::Json, 3),
+        ] {
+            assert_eq!((kind as u8, Kind::of(number)), (number, Some(kind)));
+        }
+        assert_eq!(Kind::of(4), None);
+        for (name, number) in [
+            ("sub", 1),
+            ("nbf", 12),
+            ("email", 22),
+            ("updated_at", 31),
+            ("inum", 41),
+        ] {
+            assert_eq!(number_of(name.as_bytes()), number, "{name}");
+        }
+        assert_eq!(number_of(b"Sub"), 0);
+    }
+
+    #[test]
+    fn claims_read_back_with_their_variables() {
+        let mut written = Vec::new();
+        put_claim(&mut written, Kind::Text, false, b"sub", b"alice", b"");
+        put_claim(&mut written, Kind::Json, true, b"a-b", b"{}", b"{\"a\":1}");
+        let read: Vec<_> = Claims::of(&written).collect();
+        let expected = [
+            ClaimView {
+                kind: Kind::Text,
+                hidden: false,
+                name: b"sub",
+                variable: Some("OXD_CLAIM_sub\0"),
+                text_nul: b"alice\0",
+                json: b"",
+            },
+            ClaimView {
+                kind: Kind::Json,
+                hidden: true,
+                name: b"a-b",
+                variable: None,
+                text_nul: b"{}\0",
+                json: b"{\"a\":1}",
+            },
+        ];
+        assert_eq!(read, expected);
+        assert!(read[0].is("sub") && !read[0].is("su"));
+    }
+
+    #[test]
+    fn an_unknown_number_or_a_cut_claim_ends_the_claims() {
+        let mut written = Vec::new();
+        put_claim(&mut written, Kind::List, false, b"groups", b"a,b", b"");
+        for cut in 0..written.len() {
+            assert_eq!(Claims::of(&written[..cut]).count(), 0, "{cut}");
+        }
+        written.extend([0, 255, 1, b'x', 0]);
+        assert_eq!(Claims::of(&written).count(), 1);
+    }
+}
