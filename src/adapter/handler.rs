@@ -17,10 +17,11 @@ use crate::ffi::request::{Request, is_word};
 
 /// The path of the resource whose description is asked for (`OxdResourceMetadata`), if there is one with that path.
 pub fn described_resource(request: Request<'_>) -> Option<String> {
-    let address = request.path()?.to_str().ok()?;
-    if request.is_subrequest() {
+    let address = request.path()?;
+    if !address.to_bytes().starts_with(b"/.well-known/") || request.is_subrequest() {
         return None;
     }
+    let address = address.to_str().ok()?;
     let path = resource::path_of(address)?.to_owned();
     let lookup = request.pool().text(path.as_bytes());
     let is_resource = |place: Request<'_>| {
@@ -62,7 +63,8 @@ pub fn handle(request: Request<'_>) -> Status {
     if let Some(path) = described_resource(request) {
         return describe(request, &path);
     }
-    let named = |word| is_word(request.handler(), word);
+    let handler = request.handler();
+    let named = |word| is_word(handler, word);
     let answer: for<'r> fn(Request<'r>, &'r DirConfig<'r>) -> Result<Status, u16> = if named("oxd") {
         login_and_logout
     } else if named("oxd-status") {

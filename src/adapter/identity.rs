@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 
+use oxd_core::base::Seconds;
 use oxd_core::config::{ClaimHeader, IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
 use oxd_core::session::{Opened, SessionRecord, VARIABLE, Via};
@@ -22,9 +23,10 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     }
     publish_headers(request, identity, record);
     let strings = &record.strings;
-    let add = |name: &'static CStr, value: &[u8]| {
+    let mut environment = request.appender(Table::Environment);
+    let mut add = |name: &'static CStr, value: &[u8]| {
         if !value.is_empty() {
-            request.add(Table::Environment, name, request.pool().text(value));
+            environment.add(name.into(), request.pool().copy(value));
         }
     };
     add(c"OXD_ACR", strings.acr);
@@ -42,7 +44,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     add(c"OXD_AUTH", b"session");
     add(
         c"OXD_SESSION_EXPIRES",
-        session.ends(&settings.session).to_string().as_bytes(),
+        decimal(session.ends(&settings.session), &mut [0; 20]),
     );
     let PassTokens {
         access_token,
@@ -74,7 +76,8 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
         return;
     }
     let is_ours = |name: &[u8]| is_look_alike(name, identity.claim_headers);
-    for (name, _) in request.entries_that(Table::HeadersIn, is_ours) {
+    let anything = |_| true;
+    for (name, _) in request.entries_that(Table::HeadersIn, anything, is_ours) {
         request.unset(Table::HeadersIn, name);
     }
     if identity.claims_as.in_headers() {
@@ -87,7 +90,7 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
         }
     }
     let values: Vec<_> = request
-        .entries_that(Table::HeadersIn, is_ours)
+        .entries_that(Table::HeadersIn, anything, is_ours)
         .into_iter()
         .map(|(_, value)| value)
         .collect();
@@ -103,6 +106,7 @@ fn claims_into<'r>(
     table: Table,
 ) {
     let is_environment = matches!(table, Table::Environment);
+    let mut entries = request.appender(table);
     for claim in record.claims() {
         if claim.hidden || settings.claim_names.is_some_and(|names| !names.allow(claim.name)) {
             continue;
@@ -113,7 +117,20 @@ fn claims_into<'r>(
             _ => claim_name(request, HEADER, claim.name, b'-'),
         };
         if let (Some(name), Some(text)) = (name, PoolText::terminated(claim.text_nul)) {
-            request.add(table, name, text);
+            entries.add(name, text);
+        }
+    }
+}
+
+/// A point in time in decimal digits.
+fn decimal(time: Seconds, buffer: &mut [u8; 20]) -> &[u8] {
+    let (mut left, mut start) = (time.0, buffer.len());
+    loop {
+        start -= 1;
+        buffer[start] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            return &buffer[start..];
         }
     }
 }
@@ -135,7 +152,8 @@ fn claim_name<'r>(request: Request<'r>, prefix: &[u8], claim: &[u8], filler: u8)
 pub fn remove_look_alikes(request: Request<'_>) {
     let config = request.config().filter(|config| config.configured);
     let own = config.map_or(&[][..], |config| config.settings.claim_headers());
-    let found = request.entries_that(Table::HeadersIn, |name| is_look_alike(name, own));
+    let may_be = |first: u8| matches!(first, b'o' | b'O') || !own.is_empty();
+    let found = request.entries_that(Table::HeadersIn, may_be, |name| is_look_alike(name, own));
     if !found.is_empty() {
         let published = request.state().published;
         for (name, value) in found {
@@ -150,7 +168,7 @@ pub fn remove_look_alikes(request: Request<'_>) {
             name.strip_prefix(b"HTTP_")
                 .is_some_and(|name| is_look_alike(name, own))
         };
-        for (name, _) in request.entries_that(Table::Environment, of_header) {
+        for (name, _) in request.entries_that(Table::Environment, |first| first == b'H', of_header) {
             request.unset(Table::Environment, name);
         }
     }
@@ -170,11 +188,13 @@ pub fn publish_again<'r>(request: Request<'r>, settings: &Settings<'_>, session:
     }
 }
 
+#[inline]
 fn is_look_alike(name: &[u8], own: &[ClaimHeader]) -> bool {
     is_claim_header(name) || own.iter().any(|header| look_alike(name, header.name.as_bytes()))
 }
 
 /// Whether a header is named `Oxd-Claim-...`, in any spelling.
+#[inline]
 fn is_claim_header(name: &[u8]) -> bool {
     name.get(..HEADER.len())
         .is_some_and(|start| look_alike(start, HEADER))

@@ -11,6 +11,7 @@ mod request;
 pub mod respond;
 pub mod revocations;
 pub mod rules;
+mod slot;
 pub mod startup;
 pub mod store;
 mod worker_pool;

@@ -26,7 +26,15 @@ use crate::ffi::table::Table;
 
 /// The configuration of the location, if it has `AuthType oxd`.
 fn protected<'r>(request: Request<'r>) -> Option<&'r DirConfig<'r>> {
-    request.config().filter(|_| is_word(request.auth_type(), "oxd"))
+    let here = request.config_id();
+    let is_known = || {
+        request
+            .own_state()
+            .is_some_and(|state| state.protected_at == Some(here))
+    };
+    request
+        .config()
+        .filter(|_| is_known() || is_word(request.auth_type(), "oxd"))
 }
 
 /// The check_authn hook: `AuthType oxd`.
@@ -249,7 +257,13 @@ pub fn open_handler(request: Request<'_>) -> Status {
     }
     let is_ours =
         is_word(request.configured_handler(), "oxd") || handler::described_resource(request).is_some();
-    if is_ours { Status::Ok } else { Status::Declined }
+    if is_ours {
+        return Status::Ok;
+    }
+    // The hooks that follow need not ask again.
+    let here = request.config_id();
+    request.update_state(|state| state.protected_at = Some(here));
+    Status::Declined
 }
 
 /// The header_parser hook, first of all: removes forged identity headers of a request that the client sent, or that
@@ -287,8 +301,7 @@ pub fn finish(request: Request<'_>) -> Status {
 /// file (mod_rewrite) would take every address that names no file.
 fn keep_handler(request: Request<'_>) {
     let query = request.own_state().and_then(|state| state.handler_query);
-    let is_taken = is_word(request.handler(), "redirect-handler");
-    if let Some(query) = query.filter(|_| is_taken) {
+    if let Some(query) = query.filter(|_| is_word(request.handler(), "redirect-handler")) {
         request.take_back(c"oxd", query);
     }
 }
@@ -299,7 +312,7 @@ fn follow_fast_redirect(request: Request<'_>) {
     let Some(config) = request.config().filter(|config| config.configured) else {
         return;
     };
-    if request.state().cleaned_for == Some(request.config_id()) {
+    if request.cleaned_for() == Some(request.config_id()) {
         return;
     }
     identity::remove_look_alikes(request);

@@ -17,7 +17,7 @@ pub struct RequestView<'r> {
     request: Request<'r>,
     /// The `Cookie` header as the browser sent it.
     cookies: Option<&'r CStr>,
-    /// The `Authorization` header as the client sent it.
+    /// The `Authorization` header as the client sent it, where the module has removed it.
     authorization: Option<&'r CStr>,
 }
 
@@ -27,7 +27,7 @@ impl<'r> RequestView<'r> {
         Self {
             request,
             cookies: state.cookies.or_else(|| request.header(c"Cookie")),
-            authorization: state.authorization.or_else(|| request.header(c"Authorization")),
+            authorization: state.authorization,
         }
     }
 }
@@ -85,7 +85,9 @@ impl CoreRequest for RequestView<'_> {
     }
 
     fn authorization(&self) -> Option<&[u8]> {
-        self.authorization.map(CStr::to_bytes)
+        self.authorization
+            .or_else(|| self.request.header(c"Authorization"))
+            .map(CStr::to_bytes)
     }
 
     fn header(&self, header: Header) -> Option<&str> {

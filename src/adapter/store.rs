@@ -3,14 +3,14 @@
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 use oxd_core::base::{Key, Seconds, Store, StoreError, sha256_of, wall};
 use oxd_core::shm::stats::{Action, Answered};
 
-use super::{child, worker_pool};
+use super::{child, slot, worker_pool};
 use crate::ffi::command::Command;
 use crate::ffi::process;
 use crate::ffi::server::Servers;
@@ -136,6 +136,26 @@ impl Store for StoreHandle {
         }
     }
 
+    fn read(&self, key: &Key, take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        if self.0.is_on_network() || splits_entries(self.0) {
+            if let Some(value) = self.get(key)? {
+                take(&value);
+            }
+            return Ok(());
+        }
+        let began = Instant::now();
+        let read = self
+            .0
+            .socache
+            .calls()
+            .and_then(|calls| calls.retrieve_then(key, take));
+        self.0.count(Action::Get, &read, began);
+        match read {
+            Ok(()) | Err(Refusal::NotFound) => Ok(()),
+            Err(refusal) => Err(self.0.error(refusal)),
+        }
+    }
+
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
         let (key, length) = (*key, value.len());
         let value = value.to_vec();
@@ -184,13 +204,17 @@ impl ProviderStore {
     ) -> Result<A, Refusal> {
         let began = Instant::now();
         let answer = self.ask(call);
-        let answered = match &answer {
+        self.count(action, &answer, began);
+        answer
+    }
+
+    fn count<A>(&self, action: Action, answer: &Result<A, Refusal>, began: Instant) {
+        let answered = match answer {
             Ok(_) => Answered::Ok,
             Err(Refusal::NotFound) => Answered::Absent,
             Err(_) => Answered::Failed,
         };
         child::stats().store(action, answered, began.elapsed());
-        answer
     }
 
     /// Calls the store directly or, where it may stall, in another thread with the time limit [`CALL_TIMEOUT`].
@@ -215,24 +239,20 @@ impl ProviderStore {
                 return Err(Refusal::Failed("it did not answer in time a moment ago".into()));
             }
         }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let given_up = Arc::new(AtomicBool::new(false));
-        let is_given_up = given_up.clone();
+        let (answerer, slot) = slot::new();
         let job = Box::new(move || {
-            if !is_given_up.load(Ordering::Acquire) {
-                // The receiver is gone after a timeout.
-                let _ = sender.send(confirm_miss(self, &action));
+            if answerer.is_awaited() {
+                answerer.answer(confirm_miss(self, &action));
             }
         });
         worker_pool::run(job)
             .map_err(|error| Refusal::Failed(format!("no thread for its calls: {error}")))?;
-        match receiver.recv_timeout(CALL_TIMEOUT) {
-            Ok(answer) => {
+        match slot.wait(CALL_TIMEOUT) {
+            Some(answer) => {
                 self.retry_at.store(0, Ordering::Release);
                 answer
             }
-            Err(_) => {
-                given_up.store(true, Ordering::Release);
+            None => {
                 self.retry_at.store(millis() + RETRY_AFTER_MS, Ordering::Release);
                 Err(Refusal::Failed(format!("no answer after {CALL_TIMEOUT:?}")))
             }

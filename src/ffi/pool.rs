@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use oxd_core::base::Arena;
 use oxd_core::config::AuthParam;
 
+use super::request_state::PoolText;
 use super::sys;
 
 /// A pool that lives at least as long as `'p`.
@@ -45,6 +46,18 @@ impl<'p> Pool<'p> {
         let memory = self.bytes(text.len() + 1);
         memory[..text.len()].copy_from_slice(text);
         CStr::from_bytes_until_nul(memory).unwrap_or_default()
+    }
+
+    /// The same for a text that only C reads.
+    pub fn copy(self, text: &[u8]) -> PoolText<'p> {
+        // SAFETY: the pool is live by the contract of `from_raw`.
+        let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), text.len() + 1) }.cast::<u8>();
+        // SAFETY: apr_palloc returns fresh memory of that size, or ends the process.
+        unsafe { memory.copy_from_nonoverlapping(text.as_ptr(), text.len()) };
+        // SAFETY: the last byte of that memory.
+        unsafe { memory.add(text.len()).write(0) };
+        // SAFETY: the memory is initialised now, nobody writes to it, and it lives as long as the pool.
+        PoolText::of_terminated(unsafe { std::slice::from_raw_parts(memory, text.len() + 1) })
     }
 
     /// Places a value in the pool. It is never dropped, which `Copy` makes safe.

@@ -102,6 +102,20 @@ impl<'r> Request<'r> {
         state
     }
 
+    /// The configuration for which forged headers of this request, or of one that it came from, were removed.
+    pub fn cleaned_for(self) -> Option<ConfigId> {
+        let mut at = Some(self.raw);
+        while let Some(raw) = at {
+            // SAFETY: as for `state`.
+            let request: Request<'r> = unsafe { Request::branded(raw) };
+            if let Some(id) = request.own_state().and_then(|state| state.cleaned_for) {
+                return Some(id);
+            }
+            at = request.origin();
+        }
+        None
+    }
+
     /// The state of this request alone.
     pub fn own_state(self) -> Option<RequestState<'r>> {
         let vector = NonNull::new(self.rec().request_config)?.as_ptr().cast();

@@ -29,6 +29,8 @@ pub struct RequestState<'r> {
     pub published: &'r [PublishedValue],
     /// The location's configuration for which forged headers were removed.
     pub cleaned_for: Option<ConfigId>,
+    /// The configuration in which `AuthType oxd` was found to apply.
+    pub protected_at: Option<ConfigId>,
     /// The query string before another module's fixups could rewrite it, for a request to the handler.
     pub handler_query: Option<Option<&'r CStr>>,
     /// Whether the response is marked as private already.
@@ -56,6 +58,12 @@ impl<'r> PoolText<'r> {
     /// Takes a text that ends with a NUL. An embedded NUL only truncates it.
     pub fn terminated(bytes: &'r [u8]) -> Option<Self> {
         (bytes.last() == Some(&0)).then_some(Self(bytes))
+    }
+
+    /// The same for a text that is known to end with a NUL.
+    pub(super) fn of_terminated(bytes: &'r [u8]) -> Self {
+        debug_assert!(bytes.last() == Some(&0));
+        Self(bytes)
     }
 
     /// The text for C.

@@ -54,6 +54,9 @@ impl<'r> Request<'r> {
     /// Copies notes to the request that the access log reads them from: the last internal redirect of this one. An
     /// `ErrorDocument` request starts without notes.
     pub fn hand_on_notes(self, names: [&'static CStr; 2]) {
+        if self.rec().next.is_null() {
+            return;
+        }
         let mut found = [None; 2];
         let mut last = self.raw;
         loop {
@@ -79,7 +82,13 @@ impl<'r> Request<'r> {
     }
 
     /// The entries of a table whose name matches, with the identity of each value. Allocates nothing where none matches.
-    pub fn entries_that(self, table: Table, fit: impl Fn(&[u8]) -> bool) -> Vec<(&'r CStr, PublishedValue)> {
+    /// `may_fit` decides by the first byte of a name, 0 for an empty one, whether the rest is worth a look.
+    pub fn entries_that(
+        self,
+        table: Table,
+        may_fit: impl Fn(u8) -> bool,
+        fit: impl Fn(&[u8]) -> bool,
+    ) -> Vec<(&'r CStr, PublishedValue)> {
         let array = array_of(self.table(table));
         // SAFETY: a request has its tables, which only this thread uses.
         let array = unsafe { array.read() };
@@ -88,6 +97,11 @@ impl<'r> Request<'r> {
             .filter_map(|at| {
                 // SAFETY: the array has `nelts` entries.
                 let entry = unsafe { entries.add(at).read() };
+                // SAFETY: the key of an entry is a C string, with its NUL at the least.
+                let first = unsafe { entry.key.cast::<u8>().read() };
+                if !may_fit(first) {
+                    return None;
+                }
                 // SAFETY: a C string that lives at least as long as the request's pool.
                 let name = unsafe { self.text(entry.key) }?;
                 Some((name, PublishedValue(entry.val)))
@@ -132,10 +146,44 @@ impl<'r> Request<'r> {
         unsafe { add(table, name.as_ptr(), value.as_ptr()) }
     }
 
+    /// Adds entries to a table, one after the other.
+    pub fn appender(self, table: Table) -> Appender<'r> {
+        let table = self.table(table);
+        Appender {
+            table,
+            is_owned: self.owns(table),
+            request: self,
+        }
+    }
+
     /// Removes all entries of a name.
     pub fn unset(self, table: Table, name: &CStr) {
         // SAFETY: a request has its tables.
         unsafe { sys::apr_table_unset(self.table(table), name.as_ptr()) }
+    }
+}
+
+/// Adds entries to one table of a request.
+pub struct Appender<'r> {
+    table: *mut sys::apr_table_t,
+    /// Whether the table lives in the request's own pool.
+    is_owned: bool,
+    request: Request<'r>,
+}
+
+impl<'r> Appender<'r> {
+    /// Adds an entry, as [`Request::add`] does.
+    #[inline]
+    pub fn add(&mut self, name: PoolText<'r>, value: PoolText<'r>) {
+        let add = if self.is_owned {
+            sys::apr_table_addn
+        } else {
+            sys::apr_table_add
+        };
+        debug_assert!(self.is_owned == self.request.owns(self.table));
+        // SAFETY: the table is live as long as the request, which only this thread uses; the texts live as long as the
+        // request's pool, which is the table's, or are copied.
+        unsafe { add(self.table, name.as_ptr(), value.as_ptr()) }
     }
 }
 

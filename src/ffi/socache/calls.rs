@@ -53,7 +53,7 @@ pub struct Calls<'s> {
     instance: Instance,
     server: *mut sys::server_rec,
     pool: *mut sys::apr_pool_t,
-    _held: Option<Held>,
+    held: Option<Held>,
     life: PhantomData<&'s Socache>,
 }
 
@@ -84,7 +84,7 @@ impl Socache {
             instance,
             server: self.server.load(Ordering::Acquire),
             pool,
-            _held: held,
+            held,
             life: PhantomData,
         })
     }
@@ -103,39 +103,50 @@ impl Calls<'_> {
         }
     }
 
-    /// Reads an entry.
+    /// Reads an entry into memory of its own.
     pub fn retrieve(&self, key: &Key) -> Result<Vec<u8>, Refusal> {
+        BUFFER.with_borrow_mut(|buffer| self.fill(key, buffer).map(|bytes| bytes.to_vec()))
+    }
+
+    /// Reads an entry as the last of these calls, and shows it once the mutex is free again. `show` must not read another
+    /// entry.
+    pub fn retrieve_then(mut self, key: &Key, show: impl FnOnce(&[u8])) -> Result<(), Refusal> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let bytes = self.fill(key, buffer)?;
+            self.held = None;
+            show(bytes);
+            Ok(())
+        })
+    }
+
+    fn fill<'b>(&self, key: &Key, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
         let Some(retrieve) = self.instance.functions().retrieve else {
             return Err(Refusal::NotFound);
         };
-        BUFFER.with_borrow_mut(|buffer| {
-            if buffer.is_empty() {
-                // Zeroed by the kernel one page at a time, as entries need it; the thread keeps it until it ends.
-                *buffer = vec![0; LONGEST];
-            }
-            // Bytes of an earlier call must not pass for a value that the provider never wrote.
-            buffer[0] = 0;
-            let mut length = buffer.len() as c_uint;
-            // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
-            let status = unsafe {
-                retrieve(
-                    self.instance.raw,
-                    self.server,
-                    key.as_ptr(),
-                    key.len() as c_uint,
-                    buffer.as_mut_ptr(),
-                    &mut length,
-                    self.pool,
-                )
-            };
-            self.outcome(status)?;
-            let bytes = usize::try_from(length)
-                .ok()
-                .and_then(|length| buffer.get(..length));
-            bytes
-                .map(<[u8]>::to_vec)
-                .ok_or_else(|| Refusal::Failed("an entry longer than its buffer".into()))
-        })
+        if buffer.is_empty() {
+            // Zeroed by the kernel one page at a time, as entries need it; the thread keeps it until it ends.
+            *buffer = vec![0; LONGEST];
+        }
+        // Bytes of an earlier call must not pass for a value that the provider never wrote.
+        buffer[0] = 0;
+        let mut length = buffer.len() as c_uint;
+        // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
+        let status = unsafe {
+            retrieve(
+                self.instance.raw,
+                self.server,
+                key.as_ptr(),
+                key.len() as c_uint,
+                buffer.as_mut_ptr(),
+                &mut length,
+                self.pool,
+            )
+        };
+        self.outcome(status)?;
+        let bytes = usize::try_from(length)
+            .ok()
+            .and_then(|length| buffer.get(..length));
+        bytes.ok_or_else(|| Refusal::Failed("an entry longer than its buffer".into()))
     }
 
     /// Writes an entry that expires at `until`, in microseconds since the epoch.

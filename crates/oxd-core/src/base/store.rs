@@ -33,6 +33,13 @@ impl std::error::Error for StoreError {}
 pub trait Store: Sync + fmt::Debug {
     /// An entry; `None` when there is none, or none any more.
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Shows an entry, once, where there is one. `take` must not ask the store.
+    fn read(&self, key: &Key, take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        if let Some(value) = self.get(key)? {
+            take(&value);
+        }
+        Ok(())
+    }
     /// Puts an entry in place of any other.
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError>;
     /// Takes an entry away; it is no error when there is none.

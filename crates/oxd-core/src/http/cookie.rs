@@ -34,6 +34,65 @@ pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
     })
 }
 
+/// The values of a name and of the same name with a suffix, found in one pass; at most [`MOST_CANDIDATES`] of each.
+pub struct Named<'h> {
+    plain: Few<'h>,
+    suffixed: Few<'h>,
+}
+
+/// A few values.
+#[derive(Default)]
+struct Few<'h> {
+    values: [&'h [u8]; MOST_CANDIDATES],
+    count: usize,
+}
+
+impl<'h> Few<'h> {
+    fn push(&mut self, value: &'h [u8]) {
+        if let Some(place) = self.values.get_mut(self.count) {
+            *place = value.trim_ascii_end();
+            self.count += 1;
+        }
+    }
+}
+
+impl<'h> Named<'h> {
+    /// Looks for them; the suffix ends with `=`.
+    #[inline]
+    pub fn of(header: &'h [u8], name: &[u8], suffix: &[u8]) -> Self {
+        let mut found = Self {
+            plain: Few::default(),
+            suffixed: Few::default(),
+        };
+        for pair in pairs(header) {
+            let Some(rest) = pair.strip_prefix(name) else {
+                continue;
+            };
+            if let Some(value) = rest.strip_prefix(b"=") {
+                found.plain.push(value);
+            } else if let Some(value) = rest.strip_prefix(suffix) {
+                found.suffixed.push(value);
+            }
+        }
+        found
+    }
+
+    /// The values of the name.
+    pub fn plain(&self) -> &[&'h [u8]] {
+        &self.plain.values[..self.plain.count]
+    }
+
+    /// The values of the name with the suffix.
+    pub fn suffixed(&self) -> &[&'h [u8]] {
+        &self.suffixed.values[..self.suffixed.count]
+    }
+}
+
+/// Whether a value is the first piece of one that [`cut`] has cut.
+pub fn is_piece(value: &[u8]) -> bool {
+    matches!(value, [b'2'..=b'9', b'.', ..])
+}
+
 /// The cookies of that name, in order: an old cookie with another path or domain may come with the current one.
 pub fn find_all<'h>(header: &'h [u8], name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
     pairs(header)
@@ -75,10 +134,22 @@ pub struct Split {
 /// `__Secure-` never begins there for the module: a cookie of any name, which another host of the domain may set, could
 /// hold the text.
 pub fn split(header: &[u8], is_own: impl Fn(&[u8]) -> bool) -> Option<Split> {
-    let own_pair =
-        |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|equals| is_own(pair[..equals].trim_ascii()));
-    if memchr::memchr(b',', header).is_none() {
-        return without(header, is_own).map(|others| Split { whole: None, others });
+    let own_pair = |pair: &[u8]| {
+        let equals = pair.iter().position(|byte| *byte == b'=');
+        equals.is_some_and(|equals| is_own(pair[..equals].trim_ascii()))
+    };
+    match memchr::memchr2(b';', b',', header) {
+        // Nearly always a session cookie alone.
+        None => {
+            return own_pair(header).then_some(Split {
+                whole: None,
+                others: Vec::new(),
+            });
+        }
+        Some(_) if memchr::memchr(b',', header).is_none() => {
+            return without(header, is_own).map(|others| Split { whole: None, others });
+        }
+        Some(_) => {}
     }
     let is_prefixed = |field: &[u8]| {
         let starts = |prefix: &[u8]| {

@@ -1,4 +1,5 @@
-//! The acr values that a user has authenticated with during the life of a session, each with its time.
+//! The acr values that a user authenticated with before the login of a session, in the life of the sessions that the
+//! browser had then, each with its time. That of the session itself is in its record.
 //!
 //! They are stored as lines of `acr login auth_time`, in Unix seconds; `auth_time` is 0 where the provider did not say.
 
@@ -8,7 +9,7 @@ use crate::base::Seconds;
 use crate::config::AccessSettings;
 
 /// The most values in a history: the cookie must not grow with every login.
-const MOST: usize = 8;
+const MOST: usize = 7;
 
 /// One authentication.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,12 +37,20 @@ fn lines(history: &[u8]) -> impl Iterator<Item = Authentication<'_>> {
         })
 }
 
-/// A history with one more login, without those that have outlived a session's lifetime.
-pub(super) fn with_login(history: &[u8], new: Authentication<'_>, lifetime: Seconds) -> String {
-    let is_named = !new.acr.is_empty() && !new.acr.contains(|c: char| c.is_whitespace() || c == '\0');
+/// The history of a session that follows another one with this history: the other's own authentication is added, and
+/// those that have outlived a session's lifetime, or that the new one replaces, are left out.
+pub(super) fn with_earlier(
+    history: &[u8],
+    earlier: Authentication<'_>,
+    new_acr: &str,
+    now: Seconds,
+    lifetime: Seconds,
+) -> String {
+    let is_named = !earlier.acr.is_empty() && !earlier.acr.contains(|c: char| c.is_whitespace() || c == '\0');
     let mut kept: Vec<_> = lines(history)
-        .filter(|old| old.acr != new.acr && new.login < old.login.saturating_add(lifetime))
-        .chain(is_named.then_some(new))
+        .filter(|old| old.acr != earlier.acr)
+        .chain(is_named.then_some(earlier))
+        .filter(|old| old.acr != new_acr && now < old.login.saturating_add(lifetime))
         .collect();
     let mut text = String::new();
     for old in kept.split_off(kept.len().saturating_sub(MOST)) {

@@ -1,7 +1,5 @@
 //! Whether a session is alive, by its record and what this machine knows.
 
-use std::iter;
-
 use super::cookies;
 use super::env::SessionEnv;
 use super::identifier::Identifier;
@@ -11,11 +9,11 @@ use crate::base::{Failure, Key, Millis, Seconds, SiteId};
 use crate::config::SessionSettings;
 use crate::shm::Mark;
 
-/// When a session was last used; `None` when it is over.
+/// When a session was last used; `None` when it is over. `uses` are the values of the request's last-used cookies.
 pub(super) fn last_use(
     env: &SessionEnv<'_>,
     record: &SessionRecord<'_>,
-    header: &[u8],
+    uses: &[&[u8]],
 ) -> Result<Option<Seconds>, Failure> {
     let (now, settings) = (env.now, &env.settings.session);
     let alive = |used: Seconds| (now < used.saturating_add(settings.idle)).then_some(used);
@@ -23,7 +21,7 @@ pub(super) fn last_use(
         return Ok(None);
     }
     let known = match settings.store {
-        None => cookies::claimed_use(env, header),
+        None => cookies::claimed_use(uses),
         Some(_) => env.memory.touched(&record.id, now),
     };
     if alive(record.seen).is_some() {
@@ -31,7 +29,7 @@ pub(super) fn last_use(
         return Ok(Some(known.unwrap_or_default().min(now).max(record.seen)));
     }
     if settings.store.is_none() {
-        return Ok(cookies::proven_use(env, record, header).and_then(alive));
+        return Ok(cookies::proven_use(env, record, uses).and_then(alive));
     }
     if let Some(used) = known.and_then(alive) {
         return Ok(Some(used));
@@ -70,10 +68,10 @@ pub(super) fn marks_of(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> impl
 }
 
 /// Whether this machine knows that a session is over before its time.
+#[inline]
 pub(super) fn has_ended(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> bool {
     let moment = began(record);
     env.memory.observe(moment);
-    iter::once(Mark::of_session(&record.id))
-        .chain(marks_of(env, record))
-        .any(|mark| env.memory.has_ended(mark, moment, env.now))
+    let ended = |mark: Mark| env.memory.has_ended(mark, moment, env.now);
+    ended(Mark::of_session(&record.id)) || marks_of(env, record).any(ended)
 }

@@ -1,10 +1,11 @@
 //! The claims of a session in its binary form.
 //!
 //! ```text
-//! claim: kind u8 | name u8 | (name 0: string with the name) | string with the text | (kind Json: string with the JSON)
+//! claim: head u8 | (number 0: string with the name) | string with the text | (kind Json: string with the JSON)
+//! head:  number of the name in the lower six bits | kind in the upper two; 63 in front of a head: a hidden claim
 //! string: length | bytes | NUL
 //! ```
-//! A name that many providers use is one byte, its place in [`NAMES`] plus one.
+//! A name that many providers use has a number: its place in [`NAMES`] plus one.
 
 use super::wire::{Reader, put_string};
 
@@ -23,20 +24,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind in a head.
     #[inline]
-    pub(super) fn of(number: u8) -> Option<Self> {
-        match number {
-            0 => Some(Kind::Text),
-            1 => Some(Kind::Scalar),
-            2 => Some(Kind::List),
-            3 => Some(Kind::Json),
-            _ => None,
+    fn of(head: u8) -> Self {
+        match head >> 6 {
+            0 => Kind::Text,
+            1 => Kind::Scalar,
+            2 => Kind::List,
+            _ => Kind::Json,
         }
     }
 }
 
-/// Set in a kind byte when the claim's environment name belongs to another claim.
-const HIDDEN: u8 = 0x80;
+/// The bits of a head that have the number of the name.
+const NUMBER: u8 = 0x3f;
+/// In place of a head: the claim's environment name belongs to another claim; the head follows.
+const HIDDEN: u8 = 0x3f;
 
 /// The prefix of a claim's environment variable.
 pub const VARIABLE: &str = "OXD_CLAIM_";
@@ -112,12 +115,46 @@ impl<'r> Claims<'r> {
 impl<'r> Iterator for Claims<'r> {
     type Item = ClaimView<'r>;
 
-    #[inline]
+    // Each request with a session walks over all claims: the usual form is read here, the others elsewhere.
+    #[inline(always)]
     fn next(&mut self) -> Option<ClaimView<'r>> {
+        let bytes = self.0.0;
+        let [head, length, rest @ ..] = bytes else {
+            return None;
+        };
+        let (number, length) = (usize::from(head & NUMBER), usize::from(*length));
+        let variable = match NAMES.get(number.wrapping_sub(1)) {
+            Some(variable) if length < 0x80 => *variable,
+            _ => return self.next_unusual(),
+        };
+        let (text_nul, rest) = rest.split_at_checked(length + 1)?;
+        if text_nul[length] != 0 {
+            return None;
+        }
+        self.0.0 = rest;
+        let kind = Kind::of(*head);
+        let json = if kind == Kind::Json { self.0.string()? } else { &[] };
+        Some(ClaimView {
+            kind,
+            hidden: false,
+            name: plain(variable),
+            variable: Some(variable),
+            text_nul,
+            json,
+        })
+    }
+}
+
+impl<'r> Claims<'r> {
+    /// A claim with a name of its own, with a long text, or hidden.
+    fn next_unusual(&mut self) -> Option<ClaimView<'r>> {
         let reader = &mut self.0;
-        let [kind_byte, number] = *reader.array()?;
-        let kind = Kind::of(kind_byte & !HIDDEN)?;
-        let (name, variable) = match number {
+        let mut head = reader.byte()?;
+        let hidden = head == HIDDEN;
+        if hidden {
+            head = reader.byte()?;
+        }
+        let (name, variable) = match head & NUMBER {
             0 => (reader.string()?, None),
             number => {
                 let variable = *NAMES.get(usize::from(number) - 1)?;
@@ -126,10 +163,11 @@ impl<'r> Iterator for Claims<'r> {
         };
         let length = reader.length()?;
         let text_nul = reader.terminated(length)?;
+        let kind = Kind::of(head);
         let json = if kind == Kind::Json { reader.string()? } else { &[] };
         Some(ClaimView {
             kind,
-            hidden: kind_byte & HIDDEN != 0,
+            hidden,
             name,
             variable,
             text_nul,
@@ -141,8 +179,10 @@ impl<'r> Iterator for Claims<'r> {
 /// Appends one claim. The caller has taken NULs out of name and text.
 pub(super) fn put_claim(out: &mut Vec<u8>, kind: Kind, hidden: bool, name: &[u8], text: &[u8], json: &[u8]) {
     let number = number_of(name);
-    out.push(kind as u8 | if hidden { HIDDEN } else { 0 });
-    out.push(number);
+    if hidden {
+        out.push(HIDDEN);
+    }
+    out.push((kind as u8) << 6 | number);
     if number == 0 {
         put_string(out, name);
     }
@@ -164,9 +204,9 @@ mod tests {
             (Kind::List, 2),
             (Kind::Json, 3),
         ] {
-            assert_eq!((kind as u8, Kind::of(number)), (number, Some(kind)));
+            assert_eq!((kind as u8, Kind::of(number << 6)), (number, kind));
         }
-        assert_eq!(Kind::of(4), None);
+        assert!(NAMES.len() < usize::from(HIDDEN));
         for (name, number) in [
             ("sub", 1),
             ("nbf", 12),
@@ -214,7 +254,7 @@ mod tests {
         for cut in 0..written.len() {
             assert_eq!(Claims::of(&written[..cut]).count(), 0, "{cut}");
         }
-        written.extend([0, 255, 1, b'x', 0]);
+        written.extend([62, 1, b'x', 0]);
         assert_eq!(Claims::of(&written).count(), 1);
     }
 }

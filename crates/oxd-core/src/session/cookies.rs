@@ -8,46 +8,39 @@ use crate::http::cookie::{self, Attributes};
 
 /// Suffix of the last-used cookie.
 pub(crate) const LAST_USED_SUFFIX: &str = ".seen";
+/// The same with the `=` behind it.
+pub(super) const OF_USE: &[u8] = b".seen=";
 /// Bytes of a `Cookie` header reserved for one pending login and the last-used cookie, beside the session and the
 /// cookies of the current request.
 pub(super) const HEADER_SLACK: usize = 1_152;
-
-/// The most last-used cookies that are looked at.
-const MOST_USES: usize = 4;
 
 fn name_of_use(env: &SessionEnv<'_>) -> String {
     [env.settings.cookie.name, LAST_USED_SUFFIX].concat()
 }
 
 /// The last use of the session from the cookie's plain digits: enough to decide whether to write the cookie again.
-pub(super) fn claimed_use(env: &SessionEnv<'_>, cookies: &[u8]) -> Option<Seconds> {
-    let digits = |value: &[u8]| -> Option<Seconds> {
+pub(super) fn claimed_use(uses: &[&[u8]]) -> Option<Seconds> {
+    let digits = |value: &&[u8]| -> Option<Seconds> {
         let digits = value.split(|b| *b == b'.').next()?;
         std::str::from_utf8(digits).ok()?.parse().ok()
     };
-    cookie::find_all(cookies, name_of_use(env).as_bytes())
-        .take(MOST_USES)
-        .filter_map(digits)
-        .max()
+    uses.iter().filter_map(digits).max()
 }
 
 /// When the session was last used, from the sealed half of that cookie, which belongs to this session only.
 pub(super) fn proven_use(
     env: &SessionEnv<'_>,
     record: &SessionRecord<'_>,
-    cookies: &[u8],
+    uses: &[&[u8]],
 ) -> Option<Seconds> {
-    let open = |value: &[u8]| {
+    uses.iter().find_map(|value| {
         let dot = value.iter().position(|b| *b == b'.')?;
         let text = env
             .settings
             .keys
             .open_owned(Purpose::Seen, &use_aad(env, record), &value[dot + 1..])?;
         Some(Seconds::from_le_bytes(text.try_into().ok()?))
-    };
-    cookie::find_all(cookies, name_of_use(env).as_bytes())
-        .take(MOST_USES)
-        .find_map(open)
+    })
 }
 
 /// The additional data of the sealed time: it belongs to one session of one site.

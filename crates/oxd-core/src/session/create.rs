@@ -54,7 +54,7 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
     let auth_time = auth_time.map(|time| time.min(env.now));
     let strings = OwnedStrings {
         acr: without_nul(current),
-        acrs: acrs_with(env, new.claims, current, auth_time, earlier.as_ref()),
+        acrs: acrs_before(env, new.claims, current, earlier.as_ref()),
         refused: not_delivered(new.requested_acr, current),
         scope: without_nul(new.scope),
     };
@@ -265,13 +265,12 @@ fn marks(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionReco
     }
 }
 
-/// The acr history of a new session: that of the session that the browser has, if it is the same user's, and the new
-/// login's.
-fn acrs_with(
+/// The acr history of a new session: that of the session that the browser has, and that one's own login, if it is the
+/// same user's.
+fn acrs_before(
     env: &SessionEnv<'_>,
     claims: &Map<String, Value>,
     current: &str,
-    auth_time: Option<Seconds>,
     earlier: Option<&Opened<'_>>,
 ) -> String {
     let same_user = |session: &&Opened<'_>| {
@@ -279,18 +278,17 @@ fn acrs_with(
             .iter()
             .all(|name| session.claim(name) == claims.get(*name).cloned())
     };
-    let history = earlier
-        .filter(same_user)
-        .map(|session| session.record.strings.acrs);
-    acr::with_login(
-        history.unwrap_or_default(),
-        acr::Authentication {
-            acr: current,
-            login: env.now,
-            auth_time,
-        },
-        env.settings.session.lifetime,
-    )
+    let Some(session) = earlier.filter(same_user) else {
+        return String::new();
+    };
+    let record = &session.record;
+    let own = acr::Authentication {
+        acr: std::str::from_utf8(record.strings.acr).unwrap_or_default(),
+        login: record.issued,
+        auth_time: Some(record.auth_time).filter(|time| !time.is_zero()),
+    };
+    let lifetime = env.settings.session.lifetime;
+    acr::with_earlier(record.strings.acrs, own, current, env.now, lifetime)
 }
 
 /// The moment at which a new session begins: later than every end that is known of its user, its provider session and its

@@ -212,7 +212,7 @@ fn lives(env: &SessionEnv<'_>, entries: &Entries<'_>, key: &Key) -> bool {
     match entries.session(key) {
         Ok(None) => false,
         Ok(Some((bytes, _))) => SessionRecord::read(&bytes)
-            .is_some_and(|record| last_use(env, &record, b"").is_ok_and(|used| used.is_some())),
+            .is_some_and(|record| last_use(env, &record, &[]).is_ok_and(|used| used.is_some())),
         // The list is unknown; the write that follows fails too.
         Err(_) => true,
     }

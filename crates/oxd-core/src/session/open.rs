@@ -11,7 +11,7 @@ use super::feed;
 use super::identifier::Identifier;
 use super::record::SessionRecord;
 use super::tokens::TokensAt;
-use super::{claims, moving};
+use super::{claims, cookies, moving};
 use crate::base::{Failure, KeyRing, Purpose, Reason, Seconds};
 use crate::config::{IdentitySettings, SessionSettings};
 use crate::http::cookie;
@@ -98,8 +98,9 @@ fn look<'b>(
     header: &[u8],
     buffer: impl Fn(usize) -> &'b mut [u8],
 ) -> Result<Option<Opened<'b>>, Failure> {
+    let found = cookie::Named::of(header, env.settings.cookie.name.as_bytes(), cookies::OF_USE);
     let alive = |record: SessionRecord<'b>, bytes, tokens| -> Result<Option<Opened<'b>>, Failure> {
-        let used = last_use(env, &record, header)?;
+        let used = last_use(env, &record, found.suffixed())?;
         Ok(used.map(|used| Opened {
             via: Via::Session,
             record,
@@ -110,7 +111,11 @@ fn look<'b>(
     };
     // A dead cookie of an old path or domain must not hide the current one: each candidate is tried.
     if let Some(entries) = env.entries() {
-        for identifier in identifiers(env, header) {
+        for identifier in found
+            .plain()
+            .iter()
+            .filter_map(|text| Identifier::of_cookie(text))
+        {
             let key = identifier.key(env.site);
             // Ended on this machine, whatever the store says: the logout may not have reached the store.
             if env.memory.knows(Mark::of_entry(&key), env.now) {
@@ -133,19 +138,28 @@ fn look<'b>(
         }
         return Ok(None);
     }
-    for sealed in cookie::join(header, env.settings.cookie.name) {
+    let open_sealed = |sealed: &[u8]| -> Result<Option<Opened<'b>>, Failure> {
         if sealed.len() > cookie::most_bytes() {
-            continue;
+            return Ok(None);
         }
         let buffer = buffer(KeyRing::buffer_len(sealed.len()));
-        let opened = env
-            .settings
-            .keys
-            .open(Purpose::Session, env.site.as_str(), &sealed, buffer);
-        if let Some(bytes) = opened
-            && let Some(record) = SessionRecord::read(bytes)
-            && let Some(opened) = alive(record, bytes, TokensAt::Cookie)?
-        {
+        let keys = env.settings.keys;
+        let opened = keys.open(Purpose::Session, env.site.as_str(), sealed, buffer);
+        match opened.and_then(|bytes| Some((SessionRecord::read(bytes)?, &*bytes))) {
+            Some((record, bytes)) => alive(record, bytes, TokensAt::Cookie),
+            None => Ok(None),
+        }
+    };
+    if found.plain().iter().any(|value| cookie::is_piece(value)) {
+        for sealed in cookie::join(header, env.settings.cookie.name) {
+            if let Some(opened) = open_sealed(&sealed)? {
+                return Ok(Some(opened));
+            }
+        }
+        return Ok(None);
+    }
+    for sealed in found.plain() {
+        if let Some(opened) = open_sealed(sealed)? {
             return Ok(Some(opened));
         }
     }

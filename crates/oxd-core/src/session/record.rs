@@ -1,12 +1,12 @@
 //! The record of a session: all that a page needs of it, in a binary form that is used in place.
 //!
 //! ```text
-//! id: 16 bytes | marks: 3 u64 | version u32 | asked max_age + 1 u32 (0: none) | began: 48 bits, in milliseconds
-//! seen, issued, ends, auth_time, access_expires, informed: 40 bits each, in seconds (0: unknown)
-//! parts u8: bit i stands for the i-th of the strings, bit 7 for a refresh token
+//! parts u16 | id: 16 bytes | marks of user and sid: u64 | version u32 | began: 48 bits | issued, ends: 40 bits
+//! where there is one: mark of the name u64 | asked max_age u32 | auth_time, access_expires, seen, informed: 40 bits
 //! the strings that there are | claims to the end
 //! ```
-//! Numbers are little-endian. Every text ends with a NUL so that httpd can be given a pointer into the decrypted cookie
+//! Numbers are little-endian, times in seconds, `began` in milliseconds. The bits of `parts` ([`Part`]) say what there is;
+//! `seen` and `informed` are those of the login where they are left out: most records are never written again. Every text ends with a NUL so that httpd can be given a pointer into the decrypted cookie
 //! instead of a copy. The version of the format is that of the purpose's key ([`crate::base::Purpose`]): another format,
 //! another key, so that a foreign one does not open at all.
 
@@ -21,7 +21,7 @@ use crate::base::{Millis, Seconds};
 pub struct Strings<'r> {
     /// The `acr` of the id token, or empty.
     pub acr: &'r [u8],
-    /// Every `acr` that the user authenticated with: lines of `acr login auth_time` ([`super::acr`]).
+    /// Every `acr` that the user authenticated with before: lines of `acr login auth_time` ([`super::acr`]).
     pub acrs: &'r [u8],
     /// Values that a step-up requested and the provider did not use; `*` for any.
     pub refused: &'r [u8],
@@ -90,10 +90,41 @@ pub struct SessionRecord<'r> {
     pub claims: &'r [u8],
 }
 
-/// The bytes before the strings.
-const FIXED: usize = 16 + 3 * 8 + 4 + 4 + 6 + 6 * 5 + 1;
-/// Set in the byte of parts where there is a refresh token.
-const CAN_REFRESH: u8 = 0x80;
+/// The bytes that every record has.
+const FIXED: usize = 2 + 16 + 2 * 8 + 4 + 6 + 2 * 5;
+
+/// The bits that say what a record has.
+#[derive(Clone, Copy)]
+#[repr(u16)]
+enum Part {
+    Acr = 1,
+    Acrs = 1 << 1,
+    Refused = 1 << 2,
+    Identifier = 1 << 3,
+    Scope = 1 << 4,
+    RefreshToken = 1 << 5,
+    NameMark = 1 << 6,
+    AskedAge = 1 << 7,
+    AuthTime = 1 << 8,
+    AccessExpires = 1 << 9,
+    Seen = 1 << 10,
+    Informed = 1 << 11,
+}
+
+/// The parts that a record has.
+#[derive(Clone, Copy)]
+struct Parts(u16);
+
+impl Parts {
+    #[inline]
+    fn has(self, part: Part) -> bool {
+        self.0 & part as u16 != 0
+    }
+
+    fn with(self, part: Part, is_there: bool) -> Self {
+        Self(self.0 | if is_there { part as u16 } else { 0 })
+    }
+}
 
 /// A number in the lowest bytes of a word; the greatest that fits in place of a greater one.
 fn lowest<const N: usize>(value: u64) -> [u8; N] {
@@ -123,39 +154,48 @@ impl<'r> SessionRecord<'r> {
     pub fn read(record: &'r [u8]) -> Option<Self> {
         let (fixed, rest) = record.split_at_checked(FIXED)?;
         let mut fixed = Reader(fixed);
+        let parts = Parts(u16::from_le_bytes(*fixed.array()?));
         let mut record = Self {
             id: *fixed.array()?,
             marks: Marks {
                 user: fixed.number::<8>()?,
-                name: fixed.number::<8>()?,
+                name: 0,
                 sid: fixed.number::<8>()?,
             },
             version: u32::from_le_bytes(*fixed.array()?),
-            asked_age: fixed.number::<4>()?.checked_sub(1).map(Seconds),
             began: Millis(fixed.number::<6>()?),
-            seen: fixed.seconds()?,
             issued: fixed.seconds()?,
             ends: fixed.seconds()?,
-            auth_time: fixed.seconds()?,
-            access_expires: fixed.seconds()?,
-            informed: fixed.seconds()?,
+            can_refresh: parts.has(Part::RefreshToken),
             ..Self::default()
         };
-        let parts = fixed.byte()?;
-        record.can_refresh = parts & CAN_REFRESH != 0;
+        (record.seen, record.informed) = (record.issued, record.issued);
         let mut rest = Reader(rest);
+        if parts.has(Part::NameMark) {
+            record.marks.name = rest.number::<8>()?;
+        }
+        if parts.has(Part::AskedAge) {
+            record.asked_age = Some(Seconds(rest.number::<4>()?));
+        }
+        for (part, time) in [
+            (Part::AuthTime, &mut record.auth_time),
+            (Part::AccessExpires, &mut record.access_expires),
+            (Part::Seen, &mut record.seen),
+            (Part::Informed, &mut record.informed),
+        ] {
+            if parts.has(part) {
+                *time = rest.seconds()?;
+            }
+        }
         let strings = &mut record.strings;
-        for (bit, string) in [
-            &mut strings.acr,
-            &mut strings.acrs,
-            &mut strings.refused,
-            &mut strings.identifier,
-            &mut strings.scope,
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            if parts & 1 << bit != 0 {
+        for (part, string) in [
+            (Part::Acr, &mut strings.acr),
+            (Part::Acrs, &mut strings.acrs),
+            (Part::Refused, &mut strings.refused),
+            (Part::Identifier, &mut strings.identifier),
+            (Part::Scope, &mut strings.scope),
+        ] {
+            if parts.has(part) {
                 *string = rest.string()?;
             }
         }
@@ -167,35 +207,47 @@ impl<'r> SessionRecord<'r> {
     pub fn write(&self) -> Vec<u8> {
         let strings = &self.strings;
         let strings = [
-            strings.acr,
-            strings.acrs,
-            strings.refused,
-            strings.identifier,
-            strings.scope,
+            (Part::Acr, strings.acr),
+            (Part::Acrs, strings.acrs),
+            (Part::Refused, strings.refused),
+            (Part::Identifier, strings.identifier),
+            (Part::Scope, strings.scope),
         ];
-        let mut out = Vec::with_capacity(256 + self.claims.len());
-        out.extend(self.id);
-        for mark in [self.marks.user, self.marks.name, self.marks.sid] {
-            out.extend(mark.to_le_bytes());
+        let times = [
+            (Part::AuthTime, self.auth_time, Seconds::ZERO),
+            (Part::AccessExpires, self.access_expires, Seconds::ZERO),
+            (Part::Seen, self.seen, self.issued),
+            (Part::Informed, self.informed, self.issued),
+        ];
+        let mut parts = Parts(0)
+            .with(Part::RefreshToken, self.can_refresh)
+            .with(Part::NameMark, self.marks.name != 0)
+            .with(Part::AskedAge, self.asked_age.is_some());
+        for (part, time, usual) in times {
+            parts = parts.with(part, time != usual);
         }
+        for (part, text) in strings {
+            parts = parts.with(part, !text.is_empty());
+        }
+        let mut out = Vec::with_capacity(256 + self.claims.len());
+        out.extend(parts.0.to_le_bytes());
+        out.extend(self.id);
+        out.extend(self.marks.user.to_le_bytes());
+        out.extend(self.marks.sid.to_le_bytes());
         out.extend(self.version.to_le_bytes());
-        let asked = self.asked_age.map_or(0, |age| age.0.saturating_add(1));
-        out.extend(lowest::<4>(asked));
         out.extend(lowest::<6>(self.began.0));
-        for time in [
-            self.seen,
-            self.issued,
-            self.ends,
-            self.auth_time,
-            self.access_expires,
-            self.informed,
-        ] {
+        out.extend(lowest::<5>(self.issued.0));
+        out.extend(lowest::<5>(self.ends.0));
+        if parts.has(Part::NameMark) {
+            out.extend(self.marks.name.to_le_bytes());
+        }
+        if let Some(age) = self.asked_age {
+            out.extend(lowest::<4>(age.0));
+        }
+        for (_, time, _) in times.iter().filter(|(part, ..)| parts.has(*part)) {
             out.extend(lowest::<5>(time.0));
         }
-        let there = strings.iter().enumerate().filter(|(_, text)| !text.is_empty());
-        let parts = there.fold(0, |parts, (bit, _)| parts | 1 << bit);
-        out.push(parts | if self.can_refresh { CAN_REFRESH } else { 0 });
-        for text in strings.iter().filter(|text| !text.is_empty()) {
+        for (_, text) in strings.iter().filter(|(_, text)| !text.is_empty()) {
             put_string(&mut out, text);
         }
         out.extend_from_slice(self.claims);

@@ -184,20 +184,31 @@ impl Entries<'_> {
         key: &Key,
         buffer: impl FnOnce(usize) -> &'b mut [u8],
     ) -> Result<Option<(&'b mut [u8], &'b [u8])>, StoreError> {
-        let stored = self.store.get(key)?;
-        let Some((head, sealed)) = stored.as_deref().and_then(|stored| stored.split_first_chunk()) else {
-            return Ok(None);
-        };
-        let length = Head::length(head);
-        if length < OVERHEAD || sealed.len() < length {
-            return Ok(None);
+        let (mut found, mut buffer) = (None, Some(buffer));
+        self.store.read(key, &mut |stored| {
+            if let (Some((head, sealed)), Some(buffer)) = (stored.split_first_chunk(), buffer.take()) {
+                found = self.open_session(key, head, sealed, buffer);
+            }
+        })?;
+        Ok(found)
+    }
+
+    fn open_session<'b>(
+        &self,
+        key: &Key,
+        head: &[u8; Head::BYTES],
+        sealed: &[u8],
+        buffer: impl FnOnce(usize) -> &'b mut [u8],
+    ) -> Option<(&'b mut [u8], &'b [u8])> {
+        let (sealed, tokens) = sealed.split_at_checked(Head::length(head))?;
+        if sealed.len() < OVERHEAD {
+            return None;
         }
-        let (sealed, tokens) = sealed.split_at(length);
-        let (record_buffer, tokens_buffer) = buffer(length + tokens.len()).split_at_mut(length);
-        tokens_buffer.copy_from_slice(tokens);
+        let (record, rest) = buffer(sealed.len() + tokens.len()).split_at_mut(sealed.len());
+        rest.copy_from_slice(tokens);
         let aad = self.aad_with(key, head);
-        let record = self.keys.open_bytes(Purpose::Entry, &aad, sealed, record_buffer);
-        Ok(record.map(|record| (record, &*tokens_buffer)))
+        let record = self.keys.open_bytes(Purpose::Entry, &aad, sealed, record)?;
+        Some((record, rest))
     }
 
     /// The record of a session in memory of its own, and its sealed tokens.

@@ -89,15 +89,20 @@ impl Mark {
         Mark(first_word(&id[8..]).max(1))
     }
 
-    /// The mark of a site. FNV-1a is cheap enough for each request; its input comes from the configuration only.
+    /// The mark of a site. As each request needs it, it is a cheap mixture of words; its input comes from the
+    /// configuration only.
+    #[inline]
     pub fn of_site(site: SiteId<'_>) -> Mark {
-        let sum = site
-            .as_str()
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-                (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        Mark(sum.max(1))
+        let (words, rest) = site.as_str().as_bytes().as_chunks::<8>();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let mixed = |sum: u64, word: &[u8; 8]| {
+            // The golden ratio's multiplier spreads each bit upwards, the shift brings them down again.
+            let product = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            product ^ product >> 29
+        };
+        let sum = words.iter().fold(site.as_str().len() as u64, mixed);
+        Mark(mixed(sum, &last).max(1))
     }
 
     /// The first slot to search, modulo the capacity.

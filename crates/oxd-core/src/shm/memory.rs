@@ -271,7 +271,12 @@ impl<'m> Memory<'m> {
             .map(|(_, value)| value)
     }
 
+    /// Whether the first place of a mark was never taken: then it has no value.
     #[inline]
+    pub(super) fn is_absent(&self, table: Table, mark: Mark) -> bool {
+        self.slot(table, mark.slot()).0.load(Ordering::Acquire) == 0
+    }
+
     pub(super) fn fact(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
         self.values(table, mark)
             .map(|value| Fact::read(value.load(Ordering::Acquire)))
