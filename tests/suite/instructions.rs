@@ -17,13 +17,13 @@ const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.json");
 /// So much more than what is kept is a fault. The counts of two runs differ by less than one percent.
 const TOLERANCE: f64 = 0.03;
 
-/// Requests of each kind in each run, so that what is done once (a keyring, an arena of memory) is in both.
-const FEW: usize = 50;
+/// Requests of each kind before they are counted: so nothing is done for the first time.
+const BEFORE: usize = 50;
 
-/// Requests by which two runs differ. A sign-in costs now less, now more; divided by so many it is little.
-const MORE: usize = 1000;
+/// Requests of each kind that are counted.
+const COUNTED: usize = 500;
 
-/// Another count of a figure that is too high: it was the fault of the run if it is not again.
+/// Another run where a figure is too high: it was the fault of the run if it is not again.
 const RETRIES: usize = 2;
 
 const PLACES: &str = r#"
@@ -222,36 +222,33 @@ fn difference(kept: &Value, here: &BTreeMap<&str, String>) -> Option<String> {
 fn count(bounds: &(dyn Fn(&Kind) -> u64 + Sync)) -> BTreeMap<&'static str, u64> {
     let counted = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
-        for stores in [["cookie", "-"], ["shmcb", "-"]] {
-            let (counted, bounds) = (&counted, &bounds);
+        for store in ["cookie", "shmcb"] {
+            let counted = &counted;
             scope.spawn(move || {
-                let kinds: Vec<_> = KINDS.iter().filter(|kind| stores.contains(&kind.store)).collect();
-                let mut base = run(stores[0], &kinds, None);
-                for kind in &kinds {
-                    let mut least = u64::MAX;
-                    for retry in 0..=RETRIES {
-                        if retry > 0 {
-                            base = base.max(run(stores[0], &kinds, None));
-                        }
-                        let all = run(stores[0], &kinds, Some(kind));
-                        least = least.min(all.saturating_sub(base) / MORE as u64);
-                        if least <= bounds(kind) {
-                            break;
-                        }
+                let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.store == store).collect();
+                let mut least = vec![u64::MAX; kinds.len()];
+                for _ in 0..=RETRIES {
+                    let found = run(store, &kinds);
+                    least = least
+                        .iter()
+                        .zip(found)
+                        .map(|(least, now)| now.min(*least))
+                        .collect();
+                    let fits = |(kind, least): (&&Kind, &u64)| *least <= bounds(kind);
+                    if kinds.iter().zip(&least).all(fits) {
+                        break;
                     }
-                    counted
-                        .lock()
-                        .expect("no panic with this lock")
-                        .insert(kind.name, least);
                 }
+                let mut counted = counted.lock().expect("no panic with this lock");
+                counted.extend(kinds.iter().map(|kind| kind.name).zip(least));
             });
         }
     });
     counted.into_inner().expect("no panic with this lock")
 }
 
-/// All instructions of an httpd that answers a few requests of each kind, and many of one.
-fn run(store: &str, kinds: &[&Kind], many: Option<&Kind>) -> u64 {
+/// Instructions of each of these kinds of requests, at an httpd of their own.
+fn run(store: &str, kinds: &[&Kind]) -> Vec<u64> {
     let mut builder = TestSite::builder()
         .httpd(|httpd| httpd.counting_instructions())
         .config(PLACES)
@@ -267,7 +264,7 @@ fn run(store: &str, kinds: &[&Kind], many: Option<&Kind>) -> u64 {
     let token = browser.get(site.url("/tokens/env")).environment()["OXD_ACCESS_TOKEN"].clone();
     let mut cookies: BTreeMap<_, _> = browser.cookies(site.url("/app/")).into_iter().collect();
     let mut connection = Connection::new(site.httpd.address());
-    let mut ask = |kind: &Kind, times: usize| {
+    let mut ask = |connection: &mut Connection, kind: &Kind, times: usize| {
         for _ in 0..times {
             let lines = match kind.brings {
                 Brings::Session => {
@@ -293,11 +290,22 @@ fn run(store: &str, kinds: &[&Kind], many: Option<&Kind>) -> u64 {
             }
         }
     };
+    let mark = |connection: &mut Connection| {
+        let answer = connection.request("OPTIONS", "/1k.bin", "Accept: */*", "allow");
+        assert_eq!(answer.expect("an answer to a mark").status, 200);
+    };
     for kind in kinds {
-        ask(kind, FEW);
+        ask(&mut connection, kind, BEFORE);
+        mark(&mut connection);
+        ask(&mut connection, kind, COUNTED);
+        mark(&mut connection);
     }
-    if let Some(kind) = many {
-        ask(kind, MORE);
-    }
-    site.httpd.instructions()
+    // The last two marks have only one of them between.
+    mark(&mut connection);
+    let counts = site.httpd.instructions();
+    assert_eq!(counts.len(), 2 * kinds.len() + 1, "callgrind noticed each mark");
+    let of_mark = counts[counts.len() - 1];
+    (0..kinds.len())
+        .map(|index| (counts[2 * index + 1] - of_mark) / COUNTED as u64)
+        .collect()
 }
