@@ -93,7 +93,7 @@ class Bed:
             self.openidc_files["mod_auth_openidc (own build)"] = head
             loads["openidc_head"] = f'LoadModule auth_openidc_module "{head}"\n'
         else:
-            self.skipped.append("a newer mod_auth_openidc (OPENIDC_HEAD names none)")
+            self.skipped.append("a mod_auth_openidc of one's own build (OPENIDC_HEAD names none)")
         self.caches = [cache for cache in OPENIDC_CACHES if cache == "shm" or cache in self.servers.ports]
         for edition, load in loads.items():
             self._add_openidc(edition, load)
