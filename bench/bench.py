@@ -28,6 +28,7 @@ import datetime
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,9 @@ def parse_arguments():
                         "distribution's (or OPENIDC_HEAD)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART",
                         help="some of: " + ", ".join(PARTS))
+    parser.add_argument("--match", default="", metavar="PATTERN",
+                        help="only the variants whose name has this (a regular expression), as in --match '^oxd(_shmcb)?$'; "
+                        "the names are those in results.json")
     parser.add_argument("--report", action="store_true",
                         help="measure nothing, write the document from the results of the last run")
     return parser.parse_args()
@@ -71,14 +75,14 @@ def parse_arguments():
 def settings(quick):
     found = {"quick": quick, "requests": 600, "requests_slow": 100,
              "pairs": 15, "pairs_tokens": 9, "pairs_openidc": 5, "pairs_children": 5, "children": [1, 2, 8], "half_seconds": 1,
-             "rounds": 3, "moderate_seconds": 1, "login_rounds": 3, "login_seconds": 2, "memory_seconds": 1,
+             "rounds": 3, "moderate_seconds": 1, "login_rounds": 3, "login_seconds": 3, "memory_seconds": 1,
              "quiet_seconds": 60, "quiet_limit": 180,
              "connections": load.FULL_CONNECTIONS, "moderate_connections": load.MODERATE_CONNECTIONS,
              "moderate_pause_ms": load.MODERATE_PAUSE_MS, "login_connections": login.CONNECTIONS,
              "jwts": bearer.JWTS}
     if quick:
         found.update(requests=60, requests_slow=20, pairs=1, pairs_tokens=1, pairs_openidc=1, pairs_children=1, rounds=1,
-                     login_rounds=1, login_seconds=1, quiet_seconds=5, quiet_limit=5)
+                     login_rounds=1, login_seconds=2, quiet_seconds=5, quiet_limit=5)
     return found
 
 
@@ -112,15 +116,17 @@ def measure_all(arguments):
             Bed(apache, directory, arguments.module, arguments.oxd_dev, head)) as bed:
         for name in bed.skipped:
             say(f"not measured: {name}")
-        chosen = variants(bed)
+        everything = variants(bed)
+        chosen = [variant for variant in everything if re.search(arguments.match, variant.key)]
         results = {
             "date": datetime.date.today().isoformat(), "parts": sorted(arguments.only), "settings": how,
-            "skipped": bed.skipped,
+            "skipped": bed.skipped, "match": arguments.match,
             "machine": machine.describe(apache, module_version(), head), "others": [],
-            "variants": {v.key: v.facts() for v in chosen}, "login": {}, "growth": {},
+            "variants": {v.key: v.facts() for v in everything}, "login": {}, "growth": {},
         }
         # What minds other work comes last: at first the build has just ended.
-        count(arguments.only, bed, chosen, results)
+        points = [point for point in curves(bed) if re.search(arguments.match, point.key)]
+        count(arguments.only, bed, chosen, points, results)
         weigh(arguments, apache, bed, chosen, results)
         if set(arguments.only) & set(TIMED):
             say("waiting for a quiet machine:")
@@ -131,22 +137,23 @@ def measure_all(arguments):
     return results
 
 
-def count(only, bed, chosen, results):
+def count(only, bed, chosen, points, results):
     """Instructions."""
     how, entries = results["settings"], results["variants"]
     counted = chosen if "instructions" in only else []
-    points = curves(bed) if "growth" in only else []
+    points = points if "growth" in only else []
     if not counted and not points:
         return
     say("instructions per request:")
-    found = counts.instructions(bed, [*counted, *points], how, say)
-    results["login"].update(found.pop(counts.LOGIN_VARIANT.key))
+    login_start = [] if results["match"] else [counts.LOGIN_VARIANT]
+    found = counts.instructions(bed, [*counted, *points, *login_start], how, say)
+    results["login"].update(found.pop(counts.LOGIN_VARIANT.key, {}))
     for point in points:
         results["growth"].setdefault(point.curve, []).append(
             {"store": point.store, "number": point.number, **found.pop(point.key)})
     for key, figures in found.items():
         entries[key].update(figures)
-    if counted and "cgi" in bed.sites:
+    if counted and login_start and "cgi" in bed.sites:
         results["login"]["script_instructions"] = counts.script_instructions(bed)
         say(f"  the tutorial's script: {results['login']['script_instructions']:,}")
 
@@ -177,9 +184,9 @@ def clock(only, bed, chosen, results):
         asked = [variant for variant in chosen if variant.under_load and variant.key != "alone"]
         for key, figures in pairs.pairs_of(bed, asked, how, say_round).items():
             entries[key]["pairs"] = figures
-        say("the same with more children:")
-        cookie = next(variant for variant in chosen if variant.key == "oxd")
-        results["growth"]["children"] = pairs.children(bed, cookie, how, say)
+        for cookie in (variant for variant in chosen if variant.key == "oxd"):
+            say("the same with more children:")
+            results["growth"]["children"] = pairs.children(bed, cookie, how, say)
     if "latency" in only:
         say("latency:")
         asked = [variant for variant in chosen if variant.under_load]
@@ -220,7 +227,7 @@ def main():
     else:
         results = measure_all(arguments)
         kept.write_text(json.dumps(results, indent=2) + "\n")
-    whole = not results["settings"]["quick"] and set(results["parts"]) == set(PARTS)
+    whole = (not results["settings"]["quick"] and not results["match"] and set(results["parts"]) == set(PARTS))
     docs = ROOT / "docs" if whole else arguments.results
     say("\n" + report.tables(results))
     written = report.write(results, docs)

@@ -124,10 +124,10 @@ def count_site(bed, site, chosen, how, say):
 
 
 def instructions(bed, chosen, how, say):
-    """{key: {"instructions", "beside", and the bytes of the cookie or token}}; counts do not mind what else the
+    """{key: {"instructions", "beside", and the bytes of the cookie or token}}. Counts do not mind what else the
     machine does, so httpds run beside each other."""
     by_site = {}
-    for variant in [*chosen, LOGIN_VARIANT]:
+    for variant in chosen:
         by_site.setdefault(variant.site, []).append(variant)
     # The longest first, as the last one to begin decides when all is done.
     order = sorted(by_site.items(), key=lambda item: -sum(
