@@ -27,12 +27,12 @@ PREFIX ?= /usr/local
 REVISION ?= 1
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	lint lint-shell fmt bench docs install uninstall deb rpm test-package clean
+	lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package clean
 
 help: ## show this list
 	@echo "mod_oxd: sign users in through oxd, inside Apache httpd"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  CI=true or YES=1 answers every question with yes."
 
@@ -113,6 +113,12 @@ bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick
 	@$(MAKE) --no-print-directory module PROFILE=release
 	cargo build -p oxd-dev
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh $(ARGS)
+
+keep-instructions: ## write tests/instructions.json, which `make test` compares with, anew
+	@scripts/need.sh test
+	@$(MAKE) --no-print-directory module PROFILE=release
+	OXD_KEEP_INSTRUCTIONS=1 OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) \
+		cargo test -p oxd-tests --test instructions
 
 docs: ## write docs/DIRECTIVES.md from the table in the code
 	@scripts/need.sh build

@@ -22,7 +22,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from bed import Failure, sign_in_for_code
+from bed import Failure
+from browser import sign_in_for_code
 from load import FULL_CONNECTIONS
 
 # With one token only, threads that check it at the same time share one check.
@@ -42,8 +43,13 @@ LABELS = {
     "oxd_bearer_jwt": "mod_oxd, `jwt`, answer kept",
     "oxd_bearer_jwt_each": "mod_oxd, `jwt`, verified each time",
     "oxd_bearer_introspect_each": "mod_oxd, `introspect`, asked each time",
+    "oxd_uma": "mod_oxd, UMA, an RPT that is kept",
+    "oxd_bearer_none": "mod_oxd, no token: 401",
+    "oxd_bearer_unknown": "mod_oxd, a made-up token: 401",
     "openidc_bearer_introspect": "mod_auth_openidc, introspection, answer kept",
     "openidc_bearer_jwt": "mod_auth_openidc, JWT, verified each time",
+    "openidc_head_bearer_introspect": "mod_auth_openidc (own build), introspection, answer kept",
+    "openidc_head_bearer_jwt": "mod_auth_openidc (own build), JWT, verified each time",
 }
 
 
@@ -64,9 +70,9 @@ def oxd_directives(mode, kept):
     return f"OxdBearer {mode}\nOxdServerMaxCalls {FULL_CONNECTIONS}" + ("" if kept else "\nOxdBearerCache 0")
 
 
-def openidc_config(apache, validation):
+def openidc_config(load, validation):
     return f"""
-{apache.load_module("auth_openidc")}
+{load}
 {validation}
 OIDCOAuthSSLValidateServer Off
 OIDCOAuthRemoteUserClaim sub
@@ -88,8 +94,8 @@ def openidc_introspection(keys, client):
 # --- opaque tokens -----------------------------------------------------------------
 
 
-def user_token(provider, client, redirect_uri):
-    """An access token of the user for this client, as an application gets it."""
+def user_tokens(provider, client, redirect_uri):
+    """Tokens of the user for this client, as an application gets them."""
     code = sign_in_for_code(provider + "/authorize?" + urllib.parse.urlencode({
         "response_type": "code", "client_id": client["client_id"], "redirect_uri": redirect_uri,
         "scope": "openid profile email", "state": "bench"}), redirect_uri)
@@ -97,7 +103,7 @@ def user_token(provider, client, redirect_uri):
         "grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri,
         "client_id": client["client_id"], "client_secret": client["client_secret"]}).encode()
     with urllib.request.urlopen(provider + "/token", body, timeout=30) as answer:
-        return json.load(answer)["access_token"]
+        return json.load(answer)
 
 
 # --- JWTs --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Load with wrk: requests per second at full load, latency at a moderate one."""
+"""Load with wrk, and latency at a moderate one."""
 
 import contextlib
 import json
@@ -7,7 +7,8 @@ import pathlib
 import statistics
 import subprocess
 
-from bed import Client, Credentials, FILE_SIZE, Failure
+from bed import Failure
+from browser import Client, Credentials
 
 FULL_CONNECTIONS = 16
 # Eight browsers that pause for 15 ms on average: some 500 requests per second, which
@@ -17,7 +18,7 @@ MODERATE_CONNECTIONS, MODERATE_PAUSE_MS = 8, 15
 
 def wrk(url, seconds, connections, credentials=Credentials(), pause_ms=0, body=None, headers=()):
     """One run: requests per second and latencies in microseconds."""
-    cookie, tokens = credentials.cookie, credentials.tokens
+    cookie, tokens = credentials.header, credentials.tokens
     headers = [*headers, *([f"Cookie: {cookie}"] if cookie else []),
                *([f"Authorization: Bearer {tokens[0]}"] if len(tokens) == 1 else [])]
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
@@ -85,28 +86,25 @@ def in_turns(things, rounds, say_round):
         yield from things[shift:] + things[:shift]
 
 
-def requests_and_latency(bed, chosen, rounds, full_seconds, moderate_seconds, say_round):
-    """Answers ({key: full load}, {key: moderate load})."""
-    full, moderate = Rounds(), Rounds()
+def latency(bed, chosen, rounds, seconds, say_round):
+    """{key: latencies at a moderate load}"""
+    found = Rounds()
     with contextlib.ExitStack() as stack:
-        running = {}
-        for site in sorted({variant.site for variant in chosen}):
-            running[site] = bed.httpd(site, "event").start("-D", "FOREGROUND")
-            stack.callback(running[site].stop)
+        running = start_all(bed, chosen, stack)
         for variant in in_turns(chosen, rounds, say_round):
             httpd = running[variant.site]
-            url = httpd.base + variant.path
-            figures = []
-            for seconds, connections, pause_ms in (
-                    (full_seconds, FULL_CONNECTIONS, 0),
-                    (moderate_seconds, MODERATE_CONNECTIONS, MODERATE_PAUSE_MS)):
-                # wrk takes no new cookies, see Client: so none may become due during a run.
-                credentials = bed.credentials(httpd, variant)
-                figures.append(checked(lambda: wrk(url, seconds, connections, credentials, pause_ms),
-                                       httpd, variant.path, credentials))
-            if figures[0]["bytes"] < figures[0]["requests"] * FILE_SIZE:
-                raise Failure(f"{variant.label}: not every answer was the file")
-            full.add(variant.key, figures[0])
-            moderate.add(variant.key, figures[1])
-    keys = [variant.key for variant in chosen]
-    return {key: full.summary(key) for key in keys}, {key: moderate.summary(key) for key in keys}
+            # wrk takes no new cookies, see Client: so none may become due during a run.
+            credentials = bed.credentials(httpd, variant)
+            run = checked(lambda: wrk(httpd.base + variant.path, seconds, MODERATE_CONNECTIONS, credentials,
+                                      MODERATE_PAUSE_MS), httpd, variant.path, credentials)
+            found.add(variant.key, run)
+    return {variant.key: found.summary(variant.key) for variant in chosen}
+
+
+def start_all(bed, chosen, stack):
+    """{site: httpd} for these variants; the stack stops them."""
+    running = {}
+    for site in sorted({variant.site for variant in chosen}):
+        running[site] = bed.httpd(site, "event").start("-D", "FOREGROUND")
+        stack.callback(running[site].stop)
+    return running

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from bed import LOGIN_START, SCRIPT_START
+from browser import LOGIN_START, SCRIPT_START
 from load import Rounds, checked, in_turns, wrk
 
 # Below OxdServerMaxCalls of a single child, should it get all of them.

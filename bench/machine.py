@@ -9,6 +9,10 @@ import time
 
 from sites import PYTHON
 
+# So many cores may be busy with something else on a machine that is called quiet.
+QUIET = 0.3
+LOOK_SECONDS = 5
+
 
 def first_match(pattern, text, otherwise="unknown"):
     match = re.search(pattern, text, re.M)
@@ -29,7 +33,13 @@ def package_version(name):
     return first_match(r"^installed (\S+)", text, "")
 
 
-def describe(apache, module_version):
+def version_in(module):
+    """The version that a mod_auth_openidc has in its code."""
+    found = re.search(rb"mod_auth_openidc-(\d[\w.-]*)", module.read_bytes()) if module else None
+    return found.group(1).decode() if found else "unknown" if module else ""
+
+
+def describe(apache, module_version, openidc_head):
     cpuinfo = pathlib.Path("/proc/cpuinfo").read_text()
     kilobytes = int(first_match(r"^MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text(), "0"))
     release = pathlib.Path("/etc/os-release")
@@ -37,6 +47,7 @@ def describe(apache, module_version):
         "mod_oxd": module_version,
         "httpd": apache.version,
         "mod_auth_openidc": package_version("libapache2-mod-auth-openidc") if apache.has("auth_openidc") else "",
+        "mod_auth_openidc (own build)": version_in(openidc_head),
         "Redis": first_match(r"v=([\d.]+)", said_by("redis-server", "--version"), ""),
         "memcached": first_match(r"([\d.]+)", said_by("memcached", "-V"), ""),
         "rustc": first_match(r"rustc ([\d.]+)", said_by("rustc", "--version"), ""),
@@ -68,3 +79,21 @@ def cores_at_work(seconds):
     (busy, idle), _, (busy_then, idle_then) = ticks(), time.sleep(seconds), ticks()
     busy, idle = busy_then - busy, idle_then - idle
     return len(os.sched_getaffinity(0)) * busy / max(1, busy + idle)
+
+
+def wait_until_quiet(seconds, limit, say):
+    """Waits until so many seconds in a row were quiet, and no longer than the limit; answers what it has seen.
+    What starts now and then must not start during a measurement either: one look would not do."""
+    began, looks = time.monotonic(), []
+    wanted = max(1, round(seconds / LOOK_SECONDS))
+    while True:
+        looks.append(cores_at_work(LOOK_SECONDS))
+        quiet = len(looks) >= wanted and max(looks[-wanted:]) < QUIET
+        waited = time.monotonic() - began
+        if quiet or waited + LOOK_SECONDS > limit:
+            break
+        if looks[-1] >= QUIET:
+            say(f"  other processes keep {looks[-1]:.2f} cores busy: waiting, {max(0, limit - waited):.0f} s at most")
+    last = looks[-wanted:]
+    return {"quiet": quiet, "waited": round(waited), "seconds": seconds, "limit": limit,
+            "busy": round(sum(last) / len(last), 2), "most": round(max(last), 2)}

@@ -55,6 +55,7 @@ needs() {
         # Without a font a browser shows no text; Chromium only recommends one.
         printf 'fonts-liberation\tfont for the browser\n'
         printf 'strace\tlists what a request asks of the system\n'
+        printf 'valgrind\tcounts the instructions of a request\n'
         printf '%s\tkeeps sessions in the tests\n' redis-server memcached
         printf 'libapache2-mod-auth-openidc\tmod_auth_openidc, loaded beside the module\n'
         printf 'openssl\treads the certificate of oxd in the quick start\n'

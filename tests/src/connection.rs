@@ -43,7 +43,15 @@ impl Connection {
 
     /// The same with these lines in the request's header.
     pub fn get_with(&mut self, path: &str, lines: &str, field: &str) -> Result<Brief> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{lines}\r\n\r\n", self.address);
+        self.request("GET", path, lines, field)
+    }
+
+    /// The same with another method.
+    pub fn request(&mut self, method: &str, path: &str, lines: &str, field: &str) -> Result<Brief> {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{lines}\r\n\r\n",
+            self.address
+        );
         if let Some(stream) = self.stream.take()
             && let Some(brief) = self.ask(stream, &request, field)?
         {

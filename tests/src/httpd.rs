@@ -13,6 +13,7 @@ use regex::Regex;
 use tempfile::TempDir;
 
 pub use crate::builder::{Builder, ConfigTest, Mpm};
+use crate::counted;
 use crate::httpd_log::unexpected;
 use crate::install::Install;
 use crate::port::Port;
@@ -37,6 +38,8 @@ pub struct Httpd {
     port: Port,
     tls_port: Option<Port>,
     environment: Vec<(String, String)>,
+    /// Whether it runs as one process under callgrind.
+    counted: bool,
     allowed: Mutex<Vec<Regex>>,
     process: Option<Child>,
     /// Why this httpd fails the test although its log may be clean.
@@ -75,6 +78,7 @@ impl Httpd {
             port: builder.port,
             tls_port: builder.tls_port,
             environment: builder.environment,
+            counted: builder.counted,
             allowed: Mutex::new(builder.allowed),
             process: None,
             faults: Vec::new(),
@@ -97,9 +101,15 @@ impl Httpd {
             .open(self.file("output.log"));
         let output = output.unwrap_or_else(|error| panic!("no file for httpd's output: {error}"));
         let errors = output.try_clone().expect("a second handle of a file");
-        let mut command = Install::get().command();
+        let mut command = if self.counted {
+            counted::command(&self.path)
+        } else {
+            let mut command = Install::get().command();
+            command.arg("-DFOREGROUND");
+            command
+        };
         command
-            .args(["-DFOREGROUND", "-f"])
+            .arg("-f")
             .arg(self.file("httpd.conf"))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -113,7 +123,8 @@ impl Httpd {
                 return Some(Err(format!("httpd ended at its start, {status}")));
             }
             let accepts = TcpStream::connect(self.address()).is_ok();
-            (accepts && self.times_running() > before).then_some(Ok(()))
+            // Of a single process httpd does not log that it runs.
+            (accepts && (self.counted || self.times_running() > before)).then_some(Ok(()))
         });
         let started = started.unwrap_or_else(|| Err("httpd does not accept".into()));
         started.map_err(|why| format!("{why}:\n{}\n{}", self.output(), self.error_log()))
@@ -160,10 +171,13 @@ impl Httpd {
             self.faults.push(format!("httpd had ended by itself, {status}"));
             status
         } else {
-            send(pid, Signal::SIGWINCH);
-            within(WAIT, || {
-                children(pid).into_iter().all(|child| !runs(child)).then_some(())
-            });
+            // A single process has no children to wait for.
+            if !self.counted {
+                send(pid, Signal::SIGWINCH);
+                within(WAIT, || {
+                    children(pid).into_iter().all(|child| !runs(child)).then_some(())
+                });
+            }
             send(pid, Signal::SIGTERM);
             within(WAIT, || ended(&mut process)).unwrap_or_else(|| {
                 self.faults
