@@ -10,7 +10,7 @@ use oxd_core::http::Request as CoreRequest;
 use oxd_core::http::{Form, RequestEnv, Response};
 use oxd_core::oxd::commands::refresh::Refreshed;
 use oxd_core::oxd::{Call, Command, Error, HttpTransport, Oxd, Site, SiteClient};
-use oxd_core::session::SessionEnv;
+use oxd_core::session::{Opened, SessionEnv, SessionMemory, SessionRecord};
 use serde_json::{Map, Value};
 
 use super::child;
@@ -19,6 +19,7 @@ use super::request::RequestView;
 use super::revocations;
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
+use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
 
 /// A request and the location that it belongs to.
@@ -26,7 +27,7 @@ pub struct Place<'r> {
     request: Request<'r>,
     view: RequestView<'r>,
     held: Option<Held<'r>>,
-    token: Option<&'r [u8]>,
+    token: Option<Opened<'r>>,
     is_renewed: bool,
     base: Option<Cow<'r, str>>,
     /// The settings of the location.
@@ -36,16 +37,22 @@ pub struct Place<'r> {
 impl<'r> Place<'r> {
     /// Resolves the settings that apply to a request.
     pub fn of(request: Request<'r>, config: &'r DirConfig<'r>) -> Self {
-        let state = request.state();
+        let here = request.config_id();
+        let (mut held, mut token, mut is_renewed) = (None, None, false);
+        let (mut cookies, mut authorization) = (None, None);
+        request.each_state(|state| {
+            held = held.or(state.session);
+            token = token.or(state.token);
+            is_renewed |= state.renewed;
+            cookies = cookies.or(state.cookies);
+            authorization = authorization.or(state.authorization);
+        });
         Self {
             request,
-            view: RequestView::of(request, &state),
-            held: state.session,
-            token: state
-                .token
-                .filter(|(place, _)| *place == request.config_id())
-                .map(|(_, record)| record),
-            is_renewed: state.renewed,
+            view: RequestView::of(request, cookies, authorization),
+            held,
+            token: token.filter(|(place, _)| *place == here).map(|(_, token)| token),
+            is_renewed,
             base: config.login_base().map(Into::into),
             settings: Settings::of(
                 &config.settings,
@@ -84,6 +91,7 @@ impl<'r> Place<'r> {
 
     /// Runs a decision that may call oxd. The oxd client is created on the first call, because most decisions need
     /// none. An error names the missing directive where the location has no site.
+    #[inline]
     pub fn decide<A>(&self, decision: impl FnOnce(&Ctx<'_>) -> A) -> Result<A, Failure> {
         let oxd = LazyCommands {
             settings: &self.settings,
@@ -128,6 +136,7 @@ impl<'r> Place<'r> {
     }
 
     /// Runs an access decision.
+    #[inline]
     pub fn visit<A>(&self, decision: impl FnOnce(&Visit<'_, 'r>) -> A) -> A {
         let request = self.request;
         decision(&Visit {
@@ -135,9 +144,22 @@ impl<'r> Place<'r> {
             is_renewed: self.is_renewed,
             held: self.held,
             token: self.token,
-            memory: &|len| request.pool().bytes(len),
+            memory: &InPool(request.pool()),
             read_form: &|limit| read_form(request, limit),
         })
+    }
+}
+
+/// Memory of a request's pool.
+struct InPool<'r>(Pool<'r>);
+
+impl<'r> SessionMemory<'r> for InPool<'r> {
+    fn bytes(&self, len: usize) -> &'r mut [u8] {
+        self.0.bytes(len)
+    }
+
+    fn keep(&self, record: SessionRecord<'r>) -> &'r SessionRecord<'r> {
+        self.0.keep(record)
     }
 }
 

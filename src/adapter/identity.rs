@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use oxd_core::base::Seconds;
 use oxd_core::config::{ClaimHeader, IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
-use oxd_core::session::{Opened, SessionRecord, VARIABLE, Via};
+use oxd_core::session::{ClaimView, Opened, SessionRecord, VARIABLE, Via};
 
 use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
@@ -17,7 +17,7 @@ const HEADER: &[u8] = b"Oxd-Claim-";
 
 /// Passes the session's identity to the application.
 pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
-    let (identity, record) = (&settings.identity, &session.record);
+    let (identity, record) = (&settings.identity(), &session.record);
     if identity.claims_as.in_env() {
         claims_into(request, identity, record, Table::Environment);
     }
@@ -44,7 +44,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     add(c"OXD_AUTH", b"session");
     add(
         c"OXD_SESSION_EXPIRES",
-        decimal(session.ends(&settings.session), &mut [0; 20]),
+        decimal(session.ends(&settings.session()), &mut [0; 20]),
     );
     let PassTokens {
         access_token,
@@ -107,14 +107,33 @@ fn claims_into<'r>(
 ) {
     let is_environment = matches!(table, Table::Environment);
     let mut entries = request.appender(table);
+    if is_environment && settings.claim_names.is_none() {
+        let mut others = request.appender(table);
+        let known = |variable: &'static str, text: &'r [u8]| {
+            if let (Some(variable), Some(text)) = (
+                PoolText::terminated(variable.as_bytes()),
+                PoolText::terminated(text),
+            ) {
+                entries.add(variable, text);
+            }
+        };
+        let other = |claim: ClaimView<'r>| {
+            if !claim.hidden
+                && let Some(name) = claim_name(request, VARIABLE.as_bytes(), claim.name, b'_')
+                && let Some(text) = PoolText::terminated(claim.text_nul)
+            {
+                others.add(name, text);
+            }
+        };
+        return record.claims().each(known, other);
+    }
     for claim in record.claims() {
         if claim.hidden || settings.claim_names.is_some_and(|names| !names.allow(claim.name)) {
             continue;
         }
-        let name = match claim.variable {
-            Some(variable) if is_environment => PoolText::terminated(variable.as_bytes()),
-            _ if is_environment => claim_name(request, VARIABLE.as_bytes(), claim.name, b'_'),
-            _ => claim_name(request, HEADER, claim.name, b'-'),
+        let name = match is_environment {
+            true => claim_name(request, VARIABLE.as_bytes(), claim.name, b'_'),
+            false => claim_name(request, HEADER, claim.name, b'-'),
         };
         if let (Some(name), Some(text)) = (name, PoolText::terminated(claim.text_nul)) {
             entries.add(name, text);
@@ -155,7 +174,12 @@ pub fn remove_look_alikes(request: Request<'_>) {
     let may_be = |first: u8| matches!(first, b'o' | b'O') || !own.is_empty();
     let found = request.entries_that(Table::HeadersIn, may_be, |name| is_look_alike(name, own));
     if !found.is_empty() {
-        let published = request.state().published;
+        let mut published: &[_] = &[];
+        request.each_state(|state| {
+            if published.is_empty() {
+                published = state.published;
+            }
+        });
         for (name, value) in found {
             if !published.contains(&value) {
                 request.unset(Table::HeadersIn, name);
@@ -182,7 +206,7 @@ pub fn remove_look_alikes(request: Request<'_>) {
 /// request for the new location over, but not the headers.
 pub fn publish_again<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
     if request.has(Table::Environment, c"OXD_AUTH") {
-        publish_headers(request, &settings.identity, &session.record);
+        publish_headers(request, &settings.identity(), &session.record);
     } else {
         publish(request, settings, session);
     }

@@ -10,7 +10,7 @@ use oxd_core::access::{
 use oxd_core::base::Failure;
 use oxd_core::config::UnauthAction;
 use oxd_core::http::cookie;
-use oxd_core::session::{self, Opened, Via};
+use oxd_core::session::{Opened, Via};
 use oxd_core::uma::Unopened;
 
 use super::child;
@@ -126,13 +126,11 @@ pub(super) fn hide_token<'r>(request: Request<'r>, identity: &Opened<'r>, hides:
 pub(super) fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_renewed: bool) {
     if session.via == Via::Bearer {
         let place = request.config_id();
-        return request.update_state(|state| state.token = Some((place, session.bytes())));
+        return request.update_state(|state| state.token = Some((place, *session)));
     }
     let held = place.settings.site.map(|site| Held {
-        bytes: session.bytes(),
+        session: *session,
         site,
-        used: session.used,
-        tokens: session.tokens,
     });
     request.update_state(|state| {
         state.session = held.or(state.session);
@@ -157,7 +155,7 @@ pub fn session_for_expression(request: Request<'_>) -> Option<Opened<'_>> {
 pub(super) fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<Opened<'r>> {
     let env = place.session_env()?;
     let found = place.visit(|visit| {
-        if let Some(known) = visit.token.and_then(Opened::of_token) {
+        if let Some(known) = visit.token {
             Ok(Some(known))
         } else if brings_token(&env) {
             place
@@ -195,16 +193,15 @@ pub fn authorize(request: Request<'_>) -> Status {
 /// Responds to a user that the rules reject.
 fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
     let unmet = request.own_state().map(|state| state.unmet).unwrap_or_default();
-    let held = request.state().session;
+    let mut held: Option<Held<'r>> = None;
+    request.each_state(|state| held = held.or(state.session));
     let place = Place::of(request, config);
     if let Some(unopened) = request.own_state().and_then(|state| state.unopened) {
         return answer_unopened(request, &place, unopened);
     }
-    let token = place.visit(|visit| visit.token.and_then(Opened::of_token));
+    let token = place.visit(|visit| visit.token);
     place.answer(send_early, |ctx| {
-        let reopen = |held: Held<'r>| {
-            session::reopen(&ctx.settings.session, ctx.now, held.bytes, held.tokens, held.used)
-        };
+        let reopen = |held: Held<'r>| held.session.reopened(&ctx.settings.session(), ctx.now);
         refuse(ctx, token.or_else(|| held.and_then(reopen)).as_ref(), unmet)
     })
 }
@@ -312,7 +309,9 @@ fn follow_fast_redirect(request: Request<'_>) {
     let Some(config) = request.config().filter(|config| config.configured) else {
         return;
     };
-    if request.cleaned_for() == Some(request.config_id()) {
+    let mut cleaned_for = None;
+    request.each_state(|state| cleaned_for = cleaned_for.or(state.cleaned_for));
+    if cleaned_for == Some(request.config_id()) {
         return;
     }
     identity::remove_look_alikes(request);
@@ -324,7 +323,7 @@ fn follow_fast_redirect(request: Request<'_>) {
         return;
     };
     if !request.has_user() {
-        let user = session.user(&place.settings.identity);
+        let user = session.user(&place.settings.identity());
         let user = user.map(|user| request.pool().text(&user));
         if let Some(user) = user {
             request.set_user(user.into());

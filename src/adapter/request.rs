@@ -9,7 +9,6 @@ use oxd_core::http::Request as CoreRequest;
 use oxd_core::http::{Header, Host, Method, Origin};
 
 use crate::ffi::request::Request;
-use crate::ffi::request_state::RequestState;
 
 /// A request of httpd, as the decisions of oxd-core need it.
 #[derive(Clone, Copy)]
@@ -23,11 +22,11 @@ pub struct RequestView<'r> {
 
 impl<'r> RequestView<'r> {
     /// Headers that the module has changed are read as they came.
-    pub fn of(request: Request<'r>, state: &RequestState<'r>) -> Self {
+    pub fn of(request: Request<'r>, cookies: Option<&'r CStr>, authorization: Option<&'r CStr>) -> Self {
         Self {
             request,
-            cookies: state.cookies.or_else(|| request.header(c"Cookie")),
-            authorization: state.authorization,
+            cookies: cookies.or_else(|| request.header(c"Cookie")),
+            authorization,
         }
     }
 }

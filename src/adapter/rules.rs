@@ -147,7 +147,7 @@ fn become_client<'r>(request: Request<'r>, place: &Place<'r>, identity: &Opened<
         identity,
         !place.settings.bearer().is_some_and(|bearer| bearer.pass),
     );
-    if let Some(user) = identity.user(&place.settings.identity) {
+    if let Some(user) = identity.user(&place.settings.identity()) {
         request.set_user(request.pool().text(&user).into());
         request.set_auth_type(c"oxd");
     }

@@ -79,41 +79,17 @@ impl<'r> Request<'r> {
         unsafe { (*slot).cast::<DirConfig<'r>>().as_ref() }
     }
 
-    /// The state of this request, with missing parts taken from the requests that it came from.
-    pub fn state(self) -> RequestState<'r> {
-        let mut state = RequestState::default();
+    /// Shows the state of this request, then those of the requests that it came from.
+    pub fn each_state(self, mut look: impl FnMut(&RequestState<'r>)) {
         let mut at = Some(self.raw);
         while let Some(raw) = at {
             // SAFETY: an origin outlives the request that came from it, and is only read here.
             let request: Request<'r> = unsafe { Request::branded(raw) };
             if let Some(own) = request.own_state() {
-                state.session = state.session.or(own.session);
-                state.cookies = state.cookies.or(own.cookies);
-                state.token = state.token.or(own.token);
-                state.authorization = state.authorization.or(own.authorization);
-                state.renewed |= own.renewed;
-                state.cleaned_for = state.cleaned_for.or(own.cleaned_for);
-                if state.published.is_empty() {
-                    state.published = own.published;
-                }
+                look(&own);
             }
             at = request.origin();
         }
-        state
-    }
-
-    /// The configuration for which forged headers of this request, or of one that it came from, were removed.
-    pub fn cleaned_for(self) -> Option<ConfigId> {
-        let mut at = Some(self.raw);
-        while let Some(raw) = at {
-            // SAFETY: as for `state`.
-            let request: Request<'r> = unsafe { Request::branded(raw) };
-            if let Some(id) = request.own_state().and_then(|state| state.cleaned_for) {
-                return Some(id);
-            }
-            at = request.origin();
-        }
-        None
     }
 
     /// The state of this request alone.

@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_void};
 
 use oxd_core::access::Held;
 use oxd_core::access::rule::Unmet;
+use oxd_core::session::Opened;
 use oxd_core::uma::Unopened;
 
 /// The module's state of a request, which its subrequests and internal redirects share.
@@ -13,8 +14,8 @@ pub struct RequestState<'r> {
     pub session: Option<Held<'r>>,
     /// The `Cookie` header as the browser sent it, once the module has removed its own cookies from the request.
     pub cookies: Option<&'r CStr>,
-    /// The record of the bearer token, and the configuration of the location that it was checked for.
-    pub token: Option<(ConfigId, &'r [u8])>,
+    /// The identity of the bearer token, and the configuration of the location that it was checked for.
+    pub token: Option<(ConfigId, Opened<'r>)>,
     /// The `Authorization` header as the client sent it, once the module has removed it.
     pub authorization: Option<&'r CStr>,
     /// Whether the session cookie has already been renewed.

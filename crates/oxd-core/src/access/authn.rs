@@ -37,7 +37,7 @@ pub(super) fn aged(ctx: &Ctx<'_>) -> Response {
 }
 
 fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
-    let action = ctx.settings.access.unauth_action;
+    let action = ctx.settings.access().unauth_action;
     let log_in = match action {
         UnauthAction::Status(status) if status != 401 => return refuse_bare(ctx, status),
         UnauthAction::Auto => ctx.request.method().can_be_repeated() && !ctx.request.is_script(),
@@ -82,7 +82,7 @@ pub(super) fn unauthorized(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, u
     } else {
         UnautzAction::Status(403)
     };
-    match ctx.settings.access.unautz_action.unwrap_or(default) {
+    match ctx.settings.access().unautz_action.unwrap_or(default) {
         UnautzAction::Login => step_up(ctx, session, wanted.unwrap_or_default()),
         UnautzAction::Status(401) => {
             ctx.refuse(&Failure::new(Reason::LoginRequired, "not let in"), None, None)
@@ -139,7 +139,7 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, wanted: &[String]
 
 /// A user without the claim that should become `REMOTE_USER`.
 pub(super) fn nameless(ctx: &Ctx<'_>) -> Response {
-    let claim = &ctx.settings.identity.remote_user.claim;
+    let claim = &ctx.settings.identity().remote_user.claim;
     let detail = format!("the session has no claim '{claim}' that OxdRemoteUser could make a user name of");
     ctx.refuse(&Failure::new(Reason::NoUserName, detail), None, None)
 }

@@ -11,20 +11,16 @@ use crate::config::{BearerSettings, UnauthAction};
 use crate::flow::Ctx;
 use crate::http::{Form, Request, RequestEnv, Response};
 use crate::login;
-use crate::session::{self, Opened, SessionEnv, TokensAt, Via};
+use crate::session::{self, Opened, SessionEnv, SessionMemory, TokensAt, Via};
 use crate::uma::{self, Unopened};
 
 /// A session that was opened for this request before, or for the one that it came from.
 #[derive(Clone, Copy)]
 pub struct Held<'r> {
-    /// Its record, as it was opened.
-    pub bytes: &'r [u8],
+    /// The session.
+    pub session: Opened<'r>,
     /// The site that it was opened for.
     pub site: SiteId<'r>,
-    /// When it was last used.
-    pub used: Seconds,
-    /// Where its tokens are.
-    pub tokens: TokensAt<'r>,
 }
 
 /// A request at a protected place, as far as [`Ctx`] does not know it.
@@ -36,10 +32,10 @@ pub struct Visit<'v, 'r> {
     pub is_renewed: bool,
     /// The session that is known already.
     pub held: Option<Held<'r>>,
-    /// The record of the bearer token, where it was checked for this place already.
-    pub token: Option<&'r [u8]>,
-    /// Zeroed memory of the given size in bytes, with the lifetime of the request.
-    pub memory: &'v dyn Fn(usize) -> &'r mut [u8],
+    /// The identity of the bearer token, where it was checked for this place already.
+    pub token: Option<Opened<'r>>,
+    /// Memory with the lifetime of the request.
+    pub memory: &'v dyn SessionMemory<'r>,
     /// Reads the request's form, up to so many bytes; an HTTP status when it cannot be read.
     pub read_form: &'v dyn Fn(usize) -> Result<Form, u16>,
 }
@@ -73,6 +69,7 @@ pub struct Admitted<'r> {
 }
 
 /// Decides about a request at a protected place.
+#[inline]
 pub fn enter<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
     let Some(bearer) = ctx.settings.bearer() else {
         return enter_with_session(ctx, visit);
@@ -98,7 +95,7 @@ fn enter_with_token<'r>(
         Ok(identity) => identity,
         Err(outcome) => return refuse(bearer::refused(ctx, bearer, outcome)),
     };
-    match identity.user(&ctx.settings.identity) {
+    match identity.user(&ctx.settings.identity()) {
         Some(user) => Admission::Admit(Admitted {
             session: identity,
             user,
@@ -116,7 +113,7 @@ fn identity_of<'r>(
     bearer: &BearerSettings<'_>,
     token: Presented<'_>,
 ) -> Result<Opened<'r>, bearer::Outcome> {
-    if let Some(known) = visit.token.and_then(Opened::of_token) {
+    if let Some(known) = visit.token {
         return Ok(known);
     }
     let record = bearer::record_of(ctx, bearer, token)?;
@@ -134,6 +131,7 @@ fn challenged<'r>(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, admission: Admissi
     }
 }
 
+#[inline]
 fn enter_with_session<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Admission<'r> {
     let session = match find(ctx, visit.held, visit.memory) {
         Ok(session) => session,
@@ -172,7 +170,7 @@ pub fn greet<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Result<Admission<'r>, 
 
 /// The decision where the place has no site, and so no sessions; `missing` names the directive.
 pub fn enter_without_site<'r>(env: &RequestEnv<'_>, is_subrequest: bool, missing: &Failure) -> Admission<'r> {
-    match env.settings.access.unauth_action {
+    match env.settings.access().unauth_action {
         UnauthAction::Pass => Admission::Pass,
         _ if is_subrequest => Admission::Status(401),
         _ => Admission::Respond(env.refuse(missing, None, None)),
@@ -209,27 +207,27 @@ pub fn token_for_rule<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Result<Option
 pub fn known<'r>(
     env: &SessionEnv<'_>,
     held: Option<Held<'r>>,
-    memory: impl Fn(usize) -> &'r mut [u8],
+    memory: &dyn SessionMemory<'r>,
 ) -> Result<Option<Opened<'r>>, Failure> {
     let session = find(env, held, memory)?;
     Ok(session.filter(|session| is_fresh(env, session)))
 }
 
-/// The session of a request: the one that is known already, or that of its cookies.
+/// The session of a request: the one that is known already, or that of its cookies. In line, as a session is large to
+/// hand on.
+#[inline(always)]
 fn find<'r>(
     env: &SessionEnv<'_>,
     held: Option<Held<'r>>,
-    memory: impl Fn(usize) -> &'r mut [u8],
+    memory: &dyn SessionMemory<'r>,
 ) -> Result<Option<Opened<'r>>, Failure> {
     let session = match held {
-        Some(held) if held.site == env.site => {
-            session::reopen(&env.settings.session, env.now, held.bytes, held.tokens, held.used)
-        }
-        _ => session::open(env, &memory)?,
+        Some(held) if held.site == env.site => held.session.reopened(&env.settings.session(), env.now),
+        _ => session::open(env, memory)?,
     };
     Ok(match session {
         // The application gets them.
-        Some(session) if env.settings.identity.pass_tokens.has_any() => {
+        Some(session) if env.settings.identity().pass_tokens.has_any() => {
             Some(session.with_open_tokens(env, memory))
         }
         other => other,
@@ -246,13 +244,13 @@ fn lacks_tokens(ctx: &Ctx<'_>, visit: &Visit<'_, '_>, session: &Opened<'_>) -> b
         return false;
     }
     let is_wanted =
-        ctx.settings.identity.pass_tokens.has_any() || refresh::may_refresh(ctx.settings, session, ctx.now);
+        ctx.settings.identity().pass_tokens.has_any() || refresh::may_refresh(ctx.settings, session, ctx.now);
     if !is_wanted || session.open_tokens(ctx).is_some() {
         return false;
     }
     let is_new = ctx.now < session.record.issued.saturating_add(TOKENS_LATE);
     ctx.log(if is_new { Level::Warning } else { Level::Info }, || {
-        let name = ctx.settings.cookie.name;
+        let name = ctx.settings.cookie().name;
         let then = if is_new { "it goes on without" } else { "the user signs in again" };
         format!("the browser has sent no cookie {name}.tokens of this session, and this place wants its tokens; {then}")
     });
@@ -282,17 +280,17 @@ pub fn refuse(ctx: &Ctx<'_>, identity: Option<&Opened<'_>>, unmet: Unmet<'_>) ->
         // Without a user no rule about users can be met; a login can change that.
         return authn::unauthenticated(ctx);
     }
-    authn::unauthorized(ctx, session.map(|session| &session.record), unmet)
+    authn::unauthorized(ctx, session.map(|session| session.record), unmet)
 }
 
 /// Whether a session is young enough for the place (`OxdMaxAge`).
 fn is_fresh(env: &RequestEnv<'_>, session: &Opened<'_>) -> bool {
-    !authn::is_aged(&env.settings.access, &session.record, env.now)
+    !authn::is_aged(&env.settings.access(), session.record, env.now)
 }
 
 /// Whether this place admits anonymous requests.
 fn passes(ctx: &Ctx<'_>) -> bool {
-    ctx.settings.access.unauth_action == UnauthAction::Pass
+    ctx.settings.access().unauth_action == UnauthAction::Pass
 }
 
 fn unavailable<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, failure: &Failure) -> Admission<'r> {
@@ -305,7 +303,7 @@ fn unavailable<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, failure: &Failure) -> A
 
 /// The response to a request that must log in first. A form is preserved where `OxdPostPreserve` is on.
 fn sign_in<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, answer: fn(&Ctx<'_>) -> Response) -> Admission<'r> {
-    let limit = login::form_limit(&ctx.settings.access, ctx.request.method());
+    let limit = login::form_limit(&ctx.settings.access(), ctx.request.method());
     let kept = match limit.map(visit.read_form) {
         None => None,
         Some(Ok(form)) => login::offer_form(ctx, &form),
@@ -315,10 +313,11 @@ fn sign_in<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, answer: fn(&Ctx<'_>) -> Res
 }
 
 /// Lets the request in with the session's identity, renewed where that is due.
+#[inline]
 fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admission<'r> {
-    let is_due = !visit.is_subrequest && session.is_due(&ctx.settings.session, ctx.now);
+    let is_due = !visit.is_subrequest && session.is_due(&ctx.settings.session(), ctx.now);
     // A subrequest's cookies never reach the browser: a refreshed session could be kept in a store only.
-    let can_keep = !visit.is_subrequest || ctx.settings.session.store.is_some();
+    let can_keep = !visit.is_subrequest || ctx.settings.store.is_some();
     let wants_refresh = can_keep && refresh::may_refresh(ctx.settings, &session, ctx.now);
     let is_renewed = (is_due || wants_refresh) && !visit.is_renewed;
     let (session, cookies) = if is_renewed {
@@ -333,7 +332,7 @@ fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admis
     } else {
         (session, Vec::new())
     };
-    match session.user(&ctx.settings.identity) {
+    match session.user(&ctx.settings.identity()) {
         Some(user) => Admission::Admit(Admitted {
             session,
             user,
@@ -361,18 +360,13 @@ enum Renewal<'r> {
 fn renew<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Result<Renewal<'r>, Failure> {
     match refresh::refresh(ctx, &session)? {
         Refresh::Changed(written, cookies) => {
-            let keep = |text: &[u8]| -> &'r [u8] {
-                let bytes = (visit.memory)(text.len());
-                bytes.copy_from_slice(text);
-                bytes
-            };
-            let (bytes, tokens) = (keep(&written.record), TokensAt::Open(keep(&written.tokens)));
-            let renewed = session::reopen(&ctx.settings.session, ctx.now, bytes, tokens, ctx.now);
+            let renewed = Opened::of_written(&written, ctx.now, visit.memory)
+                .and_then(|renewed| renewed.reopened(&ctx.settings.session(), ctx.now));
             Ok(Renewal::Goes(renewed.unwrap_or(session), cookies))
         }
         Refresh::Ended => Ok(Renewal::Ended),
         Refresh::Unauthorized => Ok(Renewal::Refused),
-        Refresh::Unchanged if session.is_due(&ctx.settings.session, ctx.now) => {
+        Refresh::Unchanged if session.is_due(&ctx.settings.session(), ctx.now) => {
             let cookies = session::touch(ctx, &session)?;
             Ok(cookies.map_or(Renewal::Ended, |cookies| Renewal::Goes(session, cookies)))
         }

@@ -15,7 +15,7 @@ use crate::shm::stats::{End, Renewal};
 
 /// Whether `OxdTokenRefresh` asks for a fresh access token now.
 fn wants_tokens(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Seconds) -> bool {
-    match settings.session.token_refresh {
+    match settings.session().token_refresh {
         TokenRefresh::Off => false,
         TokenRefresh::Ahead(ahead) => {
             let due = !record.access_expires.is_zero() && record.access_expires <= now.saturating_add(ahead);
@@ -26,7 +26,7 @@ fn wants_tokens(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Second
 
 /// Whether `OxdUserInfo` asks for fresh claims now.
 fn wants_claims(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Seconds) -> bool {
-    match settings.session.user_info {
+    match settings.session().user_info {
         UserInfo::Every(interval) => now >= record.informed.saturating_add(interval),
         UserInfo::Off | UserInfo::AtLogin => false,
     }
@@ -172,7 +172,7 @@ fn after_refusal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure
     if expires.is_zero() || ctx.now < expires {
         return Ok(Refresh::Unchanged);
     }
-    Ok(match ctx.settings.session.refused_refresh {
+    Ok(match ctx.settings.session().refused_refresh {
         RefusedRefresh::Keep => Refresh::Unchanged,
         RefusedRefresh::Unauthorized => Refresh::Unauthorized,
         RefusedRefresh::Login => {
@@ -262,7 +262,7 @@ fn new_claims(
     renewed: Option<&Written>,
 ) -> Option<Written> {
     let record = renewed.and_then(|written| SessionRecord::read(&written.record));
-    let record = record.unwrap_or(session.record);
+    let record = record.unwrap_or(*session.record);
     let tokens = renewed
         .and_then(|written| Tokens::read(&written.tokens))
         .unwrap_or(*tokens);

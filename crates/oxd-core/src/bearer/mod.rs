@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::base::{Failure, Millis, Reason};
 use crate::config::{BearerMode, BearerSettings, Provider};
 use crate::flow::Ctx;
-use crate::session::Opened;
+use crate::session::{Opened, SessionMemory};
 use crate::shm::stats::{Token, Worth};
 use crate::tokens::cache::{Answer, Finding, Known, Refusal, TokenKey, token_key};
 use crate::tokens::jws;
@@ -162,14 +162,9 @@ fn answer(ctx: &Ctx<'_>, bearer: &BearerSettings<'_>, token: &str) -> Answer {
 }
 
 /// The identity of a record that [`record_of`] has made, copied into memory that lives as long as the request.
-pub(crate) fn opened<'r>(
-    record: &[u8],
-    memory: impl Fn(usize) -> &'r mut [u8],
-) -> Result<Opened<'r>, Failure> {
-    let bytes = memory(record.len());
-    bytes.copy_from_slice(record);
+pub(crate) fn opened<'r>(record: &[u8], memory: &dyn SessionMemory<'r>) -> Result<Opened<'r>, Failure> {
     let broken = || Failure::new(Reason::Internal, "the record of a token cannot be read");
-    Opened::of_token(bytes).ok_or_else(broken)
+    Opened::of_token(record, memory).ok_or_else(broken)
 }
 
 #[cfg(test)]

@@ -43,16 +43,12 @@ pub struct Settings<'a> {
     pub keys: &'a KeyRing,
     /// `OxdTrustForwarded`
     pub trust_forwarded: TrustForwarded,
-    /// Access rules.
-    pub access: AccessSettings,
-    /// Sessions.
-    pub session: SessionSettings<'a>,
-    /// Cookies.
-    pub cookie: CookieSettings<'a>,
-    /// The identity passed to the application.
-    pub identity: IdentitySettings<'a>,
+    /// `OxdSessionStore`; `None` where sessions live in cookies.
+    pub store: Option<&'a dyn Store>,
+    /// `OxdSessionStore`, its second value: where sessions were until now.
+    pub older_store: Option<&'a dyn Store>,
     raw: &'a RawSettings<'a>,
-    threads: u32,
+    server: ServerDefaults<'a>,
 }
 
 /// The connection to oxd, and the site's registration there. Missing settings are found when oxd is called:
@@ -128,10 +124,6 @@ pub struct AccessSettings {
 /// Sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionSettings<'a> {
-    /// `OxdSessionStore`; `None` where sessions live in cookies.
-    pub store: Option<&'a dyn Store>,
-    /// `OxdSessionStore`, its second value: where sessions were until now.
-    pub older: Option<&'a dyn Store>,
     /// `OxdRevocations`
     pub revocations: Option<&'a dyn Revocations>,
     /// `OxdRevocationsMaxLag`, in seconds
@@ -191,10 +183,10 @@ impl fmt::Debug for Settings<'_> {
             .field("trust_forwarded", &self.trust_forwarded)
             .field("server", &self.server())
             .field("login", &self.login())
-            .field("access", &self.access)
-            .field("session", &self.session)
-            .field("cookie", &self.cookie)
-            .field("identity", &self.identity)
+            .field("access", &self.access())
+            .field("session", &self.session())
+            .field("cookie", &self.cookie())
+            .field("identity", &self.identity())
             .field("bearer", &self.bearer())
             .field("uma", &self.uma())
             .finish_non_exhaustive()
@@ -217,53 +209,78 @@ impl<'a> Settings<'a> {
             site: raw.site_id(),
             keys: raw.crypto_key.unwrap_or(server.keys),
             trust_forwarded: raw.trust_forwarded.unwrap_or(defaults::TRUST_FORWARDED),
-            access: AccessSettings {
-                unauth_action: raw.unauth_action(),
-                unautz_action: raw.unautz_action,
-                max_age: raw.max_age,
-                post_preserve: raw.post_preserve.unwrap_or(defaults::POST_PRESERVE),
-            },
-            session: SessionSettings {
-                store: raw
-                    .session_store
-                    .and_then(|named| opened(raw, named, server.stores)),
-                older: raw
-                    .older_store
-                    .flatten()
-                    .and_then(|named| opened(raw, named, server.stores)),
-                revocations: raw.revocations.and(server.revocations),
-                max_lag: raw.revocations_max_lag.flatten(),
-                lifetime: raw.session_lifetime.unwrap_or(defaults::SESSION_LIFETIME),
-                idle: raw.session_idle.unwrap_or(defaults::SESSION_IDLE),
-                max: raw.session_max,
-                token_refresh: raw.token_refresh.unwrap_or(defaults::TOKEN_REFRESH),
-                refused_refresh: raw.refused_refresh.unwrap_or(defaults::REFUSED_REFRESH),
-                user_info: raw.user_info.unwrap_or(defaults::USER_INFO),
-            },
-            cookie: CookieSettings {
-                name: text(raw.cookie_name).unwrap_or(defaults::COOKIE_NAME),
-                path: text(raw.cookie_path).unwrap_or(defaults::COOKIE_PATH),
-                tokens_path: server.tokens_path,
-                domain: text(raw.cookie_domain),
-                same_site: raw.cookie_same_site.unwrap_or(defaults::COOKIE_SAME_SITE),
-                secure: raw.cookie_secure.unwrap_or(defaults::COOKIE_SECURE),
-                attributes: list(raw.cookie_attributes),
-            },
-            identity: IdentitySettings {
-                remote_user: raw.remote_user.unwrap_or(&*defaults::REMOTE_USER),
-                claims_as: raw.claims_as.unwrap_or(defaults::CLAIMS_AS),
-                claim_names: raw.claim_names,
-                claim_headers: raw.claim_headers(),
-                pass_tokens: raw.pass_tokens.unwrap_or(defaults::PASS_TOKENS),
-            },
+            store: raw
+                .session_store
+                .and_then(|named| opened(raw, named, server.stores)),
+            older_store: raw
+                .older_store
+                .flatten()
+                .and_then(|named| opened(raw, named, server.stores)),
             raw,
-            threads: server.threads,
+            server,
+        }
+    }
+
+    /// Access rules. This and the following are resolved on demand: a request needs a few of their values, and only those
+    /// cost it anything.
+    #[inline]
+    pub fn access(&self) -> AccessSettings {
+        let raw = self.raw;
+        AccessSettings {
+            unauth_action: raw.unauth_action(),
+            unautz_action: raw.unautz_action,
+            max_age: raw.max_age,
+            post_preserve: raw.post_preserve.unwrap_or(defaults::POST_PRESERVE),
+        }
+    }
+
+    /// Sessions.
+    #[inline]
+    pub fn session(&self) -> SessionSettings<'a> {
+        let raw = self.raw;
+        SessionSettings {
+            revocations: raw.revocations.and(self.server.revocations),
+            max_lag: raw.revocations_max_lag.flatten(),
+            lifetime: raw.session_lifetime.unwrap_or(defaults::SESSION_LIFETIME),
+            idle: raw.session_idle.unwrap_or(defaults::SESSION_IDLE),
+            max: raw.session_max,
+            token_refresh: raw.token_refresh.unwrap_or(defaults::TOKEN_REFRESH),
+            refused_refresh: raw.refused_refresh.unwrap_or(defaults::REFUSED_REFRESH),
+            user_info: raw.user_info.unwrap_or(defaults::USER_INFO),
+        }
+    }
+
+    /// Cookies.
+    #[inline]
+    pub fn cookie(&self) -> CookieSettings<'a> {
+        let raw = self.raw;
+        CookieSettings {
+            name: text(raw.cookie_name).unwrap_or(defaults::COOKIE_NAME),
+            path: text(raw.cookie_path).unwrap_or(defaults::COOKIE_PATH),
+            tokens_path: self.server.tokens_path,
+            domain: text(raw.cookie_domain),
+            same_site: raw.cookie_same_site.unwrap_or(defaults::COOKIE_SAME_SITE),
+            secure: raw.cookie_secure.unwrap_or(defaults::COOKIE_SECURE),
+            attributes: list(raw.cookie_attributes),
+        }
+    }
+
+    /// The identity passed to the application.
+    #[inline]
+    pub fn identity(&self) -> IdentitySettings<'a> {
+        let raw = self.raw;
+        IdentitySettings {
+            remote_user: raw.remote_user.unwrap_or_else(|| &*defaults::REMOTE_USER),
+            claims_as: raw.claims_as.unwrap_or(defaults::CLAIMS_AS),
+            claim_names: raw.claim_names,
+            claim_headers: raw.claim_headers(),
+            pass_tokens: raw.pass_tokens.unwrap_or(defaults::PASS_TOKENS),
         }
     }
 
     /// The connection to oxd, and the site's registration there; resolved on demand, as few requests call oxd.
     pub fn server(&self) -> ServerSettings<'a> {
-        server_settings(self.raw, self.threads)
+        server_settings(self.raw, self.server.threads)
     }
 
     /// The address to which the provider sends the browser, as far as it is known here.

@@ -133,7 +133,7 @@ fn with_session(
         let Some(session) = session else {
             return Ok(answer(None));
         };
-        if !session.is_due(&ctx.settings.session, ctx.now) {
+        if !session.is_due(&ctx.settings.session(), ctx.now) {
             return Ok(answer(Some(&session)));
         }
         match session::touch(ctx, &session)? {
@@ -187,7 +187,7 @@ fn home(ctx: &Ctx<'_>) -> Response {
                     )
                 })
                 .collect();
-            let user = session.user_text(&ctx.settings.identity).unwrap_or_default();
+            let user = session.user_text(&ctx.settings.identity()).unwrap_or_default();
             Response::page(200, pages::signed_in(&user, &shown, &below(ctx, "logoutme")))
         }
     });
@@ -204,9 +204,9 @@ fn session_state(ctx: &Ctx<'_>) -> Response {
                 200,
                 &json!({
                     "active": true,
-                    "user": session.user_text(&ctx.settings.identity),
+                    "user": session.user_text(&ctx.settings.identity()),
                     "claims": claims::to_json(&session.record),
-                    "expires_at": session.ends(&ctx.settings.session),
+                    "expires_at": session.ends(&ctx.settings.session()),
                     "acr": if acr.is_empty() { Value::Null } else { Value::from(acr) },
                 }),
             )

@@ -276,7 +276,7 @@ pub struct Attributes<'a> {
 impl<'a> Attributes<'a> {
     /// For session cookies.
     pub fn for_session(env: &RequestEnv<'a>) -> Self {
-        let cookie = &env.settings.cookie;
+        let cookie = &env.settings.cookie();
         let secure = match cookie.secure {
             CookieSecure::On => true,
             CookieSecure::Off => false,

@@ -255,7 +255,7 @@ fn foreign_issuer(named: &str, own: &str) -> Failure {
 /// Why a browser may have brought no cookie of its login: for its user, and for the administrator.
 fn cookie_trouble(ctx: &Ctx<'_>) -> (&'static str, String) {
     const SITE: &str = "This site's cookie settings do not fit the address that you use.";
-    let (cookie, origin) = (&ctx.settings.cookie, ctx.origin());
+    let (cookie, origin) = (&ctx.settings.cookie(), ctx.origin());
     let path = ctx.request.path();
     if cookie.secure == CookieSecure::On && !origin.is_https() {
         return (SITE, "OxdCookieSecure On, but the request came over http".into());
@@ -301,7 +301,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Re
     {
         return Err(foreign_issuer(named, own));
     }
-    let user_info = match ctx.settings.session.user_info {
+    let user_info = match ctx.settings.session().user_info {
         UserInfo::Off => None,
         UserInfo::AtLogin | UserInfo::Every(_) => {
             let request = GetUserInfo {
@@ -337,7 +337,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Re
         format!("login of {subject:?} done, on to {}", pending.target)
     });
     // With Strict the browser would hold the new cookie back on a redirect: the chain began at the provider.
-    let strict = ctx.settings.cookie.same_site == SameSite::Strict;
+    let strict = ctx.settings.cookie().same_site == SameSite::Strict;
     let mut response = if strict {
         Response::page(200, pages::onward(&pending.target))
     } else {

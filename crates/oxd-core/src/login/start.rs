@@ -184,7 +184,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
         since: ctx.now,
         form_post,
         step_up: overrides.acr.to_vec(),
-        max_age: overrides.max_age.or(ctx.settings.access.max_age),
+        max_age: overrides.max_age.or(ctx.settings.access().max_age),
         scope: ctx.settings.login().scope.join(" "),
         is_gathering: false,
         silent: overrides.silent,
@@ -236,7 +236,7 @@ fn authorization_request<'r>(
     };
     let mut form_post = false;
     let params = &mut request.params;
-    if let Some(age) = overrides.max_age.or(ctx.settings.access.max_age) {
+    if let Some(age) = overrides.max_age.or(ctx.settings.access().max_age) {
         params.insert("max_age".into(), age.to_string().into());
     }
     if let Some(hint) = overrides.login_hint {

@@ -15,12 +15,12 @@ pub(super) fn last_use(
     record: &SessionRecord<'_>,
     uses: &[&[u8]],
 ) -> Result<Option<Seconds>, Failure> {
-    let (now, settings) = (env.now, &env.settings.session);
+    let (now, settings) = (env.now, &env.settings.session());
     let alive = |used: Seconds| (now < used.saturating_add(settings.idle)).then_some(used);
     if now >= ends(record, settings) || has_ended(env, record) {
         return Ok(None);
     }
-    let known = match settings.store {
+    let known = match env.settings.store {
         None => cookies::claimed_use(uses),
         Some(_) => env.memory.touched(&record.id, now),
     };
@@ -28,7 +28,7 @@ pub(super) fn last_use(
         // The time in the cookie only decides whether the cookie is written again.
         return Ok(Some(known.unwrap_or_default().min(now).max(record.seen)));
     }
-    if settings.store.is_none() {
+    if env.settings.store.is_none() {
         return Ok(cookies::proven_use(env, record, uses).and_then(alive));
     }
     if let Some(used) = known.and_then(alive) {

@@ -115,39 +115,40 @@ impl<'r> Claims<'r> {
 impl<'r> Iterator for Claims<'r> {
     type Item = ClaimView<'r>;
 
-    // Each request with a session walks over all claims: the usual form is read here, the others elsewhere.
-    #[inline(always)]
     fn next(&mut self) -> Option<ClaimView<'r>> {
-        let bytes = self.0.0;
-        let [head, length, rest @ ..] = bytes else {
-            return None;
-        };
-        let (number, length) = (usize::from(head & NUMBER), usize::from(*length));
-        let variable = match NAMES.get(number.wrapping_sub(1)) {
-            Some(variable) if length < 0x80 => *variable,
-            _ => return self.next_unusual(),
-        };
-        let (text_nul, rest) = rest.split_at_checked(length + 1)?;
-        if text_nul[length] != 0 {
-            return None;
-        }
-        self.0.0 = rest;
-        let kind = Kind::of(*head);
-        let json = if kind == Kind::Json { self.0.string()? } else { &[] };
-        Some(ClaimView {
-            kind,
-            hidden: false,
-            name: plain(variable),
-            variable: Some(variable),
-            text_nul,
-            json,
-        })
+        self.read_one()
     }
 }
 
 impl<'r> Claims<'r> {
-    /// A claim with a name of its own, with a long text, or hidden.
-    fn next_unusual(&mut self) -> Option<ClaimView<'r>> {
+    /// Walks over all claims: `known` gets the environment variables of those with names that many providers use, with
+    /// their texts, each with its NUL; `other` gets the rest, hidden ones too.
+    #[inline]
+    pub fn each(
+        mut self,
+        mut known: impl FnMut(&'static str, &'r [u8]),
+        mut other: impl FnMut(ClaimView<'r>),
+    ) {
+        loop {
+            // The usual form in as few steps as can be, as each request with a session walks over all claims.
+            if let [head @ ..0xc0, length @ ..0x80, rest @ ..] = self.0.0
+                && let Some(variable) = NAMES.get(usize::from(head & NUMBER).wrapping_sub(1))
+                && let Some((text_nul @ [.., 0], rest)) = rest.split_at_checked(usize::from(*length) + 1)
+            {
+                self.0.0 = rest;
+                known(variable, text_nul);
+                continue;
+            }
+            match self.read_one() {
+                Some(claim) if claim.hidden || claim.variable.is_none() => other(claim),
+                Some(claim) => known(claim.variable.unwrap_or_default(), claim.text_nul),
+                None => return,
+            }
+        }
+    }
+
+    /// One claim of any form.
+    fn read_one(&mut self) -> Option<ClaimView<'r>> {
         let reader = &mut self.0;
         let mut head = reader.byte()?;
         let hidden = head == HIDDEN;

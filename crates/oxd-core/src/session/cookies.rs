@@ -15,7 +15,7 @@ pub(super) const OF_USE: &[u8] = b".seen=";
 pub(super) const HEADER_SLACK: usize = 1_152;
 
 fn name_of_use(env: &SessionEnv<'_>) -> String {
-    [env.settings.cookie.name, LAST_USED_SUFFIX].concat()
+    [env.settings.cookie().name, LAST_USED_SUFFIX].concat()
 }
 
 /// The last use of the session from the cookie's plain digits: enough to decide whether to write the cookie again.
@@ -63,7 +63,7 @@ pub(super) fn of_use(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> Result
 /// The cookies that delete a second session cookie of the same name, which the browser keeps beside the current one
 /// since `OxdCookieDomain` was added or removed. A cookie of another path cannot be told from another site's.
 pub(super) fn of_other_domain(env: &SessionEnv<'_>) -> Vec<String> {
-    let name = env.settings.cookie.name;
+    let name = env.settings.cookie().name;
     if cookie::find_all(env.cookies(), name.as_bytes()).count() < 2 {
         return Vec::new();
     }
@@ -77,7 +77,7 @@ pub(super) fn of_other_domain(env: &SessionEnv<'_>) -> Vec<String> {
 
 /// The attributes of one of a session's cookies: that of tokens has a path of its own, where no page wants them.
 fn for_piece<'a>(attributes: Attributes<'a>, env: &SessionEnv<'a>, piece: Piece) -> Attributes<'a> {
-    match (piece, env.settings.cookie.tokens_path) {
+    match (piece, env.settings.cookie().tokens_path) {
         (Piece::Tokens(_), Some(path)) => attributes.at_path(path),
         _ => attributes,
     }
@@ -85,7 +85,7 @@ fn for_piece<'a>(attributes: Attributes<'a>, env: &SessionEnv<'a>, piece: Piece)
 
 /// The cookies of a session in a store: the identifier; pieces and times of an earlier one go.
 pub(super) fn of_identifier(env: &SessionEnv<'_>, identifier: &str) -> Vec<String> {
-    let name = env.settings.cookie.name;
+    let name = env.settings.cookie().name;
     let attributes = Attributes::for_session(env);
     let mut lines = vec![attributes.set(name, identifier, None)];
     lines.extend(
@@ -104,7 +104,7 @@ pub(super) fn of_session(
     record: &SessionRecord<'_>,
     written: &Written,
 ) -> Result<Vec<String>, Failure> {
-    let (keys, name) = (env.settings.keys, env.settings.cookie.name);
+    let (keys, name) = (env.settings.keys, env.settings.cookie().name);
     let sealed = keys.seal(env.host, Purpose::Session, env.site.as_str(), &written.record)?;
     let aad = tokens::aad(env.site, &record.id);
     let sealed_tokens = keys.seal(env.host, Purpose::Tokens, &aad, &written.tokens)?;
@@ -184,7 +184,7 @@ pub fn clear(env: &SessionEnv<'_>) -> Vec<String> {
 
 /// The session's cookies that the request brought, each name once.
 fn present(env: &SessionEnv<'_>) -> Vec<(String, Piece)> {
-    let name = env.settings.cookie.name;
+    let name = env.settings.cookie().name;
     let mut found: Vec<_> = cookie::all(env.cookies())
         .filter_map(|(existing, _)| {
             let piece = Piece::of(existing, name)?;

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
-use typed_arena::Arena;
-
 use super::alive::marks_of;
 use super::env::SessionEnv;
 use super::identifier::Identifier;
+use super::memory::Own;
 use super::open::{Opened, open_to_end, user_name};
 use super::record::{Marks, SessionRecord, Strings, expiry};
 use super::store::{Entries, TimeKey};
@@ -16,6 +14,7 @@ use super::{acr, claims, cookies, index, revoke};
 use crate::base::{Failure, Key, Level, Millis, Seconds, numeric_date};
 use crate::shm::stats::End;
 use crate::shm::{About, Mark};
+use serde_json::{Map, Value};
 
 /// How long an issuer is remembered after a login from it.
 const ISSUER_KNOWN_FOR: Seconds = Seconds(90 * 86_400);
@@ -46,8 +45,8 @@ pub struct NewSession<'n> {
 ///
 /// The session that the browser had until now is over; with `OxdSessionMax`, so are the user's oldest ones.
 pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>, Failure> {
-    let memory = Arena::new();
-    let earlier = open_to_end(env, |len| memory.alloc_extend(std::iter::repeat_n(0, len)))?;
+    let memory = Own::default();
+    let earlier = open_to_end(env, &&memory)?;
     let current = claim_text(new.claims, "acr").unwrap_or_default();
     // A provider's clock that is ahead must not keep a session fresh for longer.
     let auth_time = new.claims.get("auth_time").and_then(numeric_date);
@@ -72,7 +71,7 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
         version: 0,
         issued: env.now,
         began: env.millis,
-        ends: env.now.saturating_add(env.settings.session.lifetime),
+        ends: env.now.saturating_add(env.settings.session().lifetime),
         auth_time: auth_time.unwrap_or_default(),
         asked_age: new.asked_age,
         access_expires: expiry(env.now, new.expires_in),
@@ -83,7 +82,7 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
     };
     record.marks = marks(env, new.claims, &record);
     record.began = after_all_ends(env, &record)?;
-    env.memory.cover(env.settings.session.lifetime);
+    env.memory.cover(env.settings.session().lifetime);
     let tokens = [
         new.access_token,
         new.refresh_token.unwrap_or_default(),
@@ -199,11 +198,15 @@ fn write(
     };
     entries.put_session(env.host, key, record, written)?;
     end_earlier()?;
-    let most = env.settings.session.max.map_or(usize::MAX, |most| most as usize);
+    let most = env
+        .settings
+        .session()
+        .max
+        .map_or(usize::MAX, |most| most as usize);
     for (oldest, ends) in index::add(env, entries, key, record, most)? {
         env.stats.ended(End::Limit);
         env.log(Level::Info, || {
-            let most = env.settings.session.max.unwrap_or_default();
+            let most = env.settings.session().max.unwrap_or_default();
             format!("a user's oldest session ends: OxdSessionMax {most}")
         });
         revoke::end_entry(env, entries, &oldest, ends)?;
@@ -250,7 +253,7 @@ fn claim_text<'c>(claims: &'c Map<String, Value>, name: &str) -> Option<&'c str>
 /// The marks that find the session when a user, or a session at the provider, ends.
 fn marks(env: &SessionEnv<'_>, claims: &Map<String, Value>, record: &SessionRecord<'_>) -> Marks {
     let subject = claim_text(claims, "sub").unwrap_or_default();
-    let name = user_name(record, &env.settings.identity);
+    let name = user_name(record, &env.settings.identity());
     let name = name.as_deref().map(|name| String::from_utf8_lossy(name));
     let name = name.as_deref().map(|name| name.trim_end_matches('\0'));
     Marks {
@@ -287,7 +290,7 @@ fn acrs_before(
         login: record.issued,
         auth_time: Some(record.auth_time).filter(|time| !time.is_zero()),
     };
-    let lifetime = env.settings.session.lifetime;
+    let lifetime = env.settings.session().lifetime;
     acr::with_earlier(record.strings.acrs, own, current, env.now, lifetime)
 }
 

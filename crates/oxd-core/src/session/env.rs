@@ -27,7 +27,7 @@ impl<'a> SessionEnv<'a> {
     /// The entries of the site's store; `None` where sessions live in cookies.
     pub fn entries(&self) -> Option<Entries<'a>> {
         Some(Entries {
-            store: self.settings.session.store?,
+            store: self.settings.store?,
             keys: self.settings.keys,
             site: self.site,
         })
@@ -36,7 +36,7 @@ impl<'a> SessionEnv<'a> {
     /// The entries of the store in which sessions were until now.
     pub(super) fn older_entries(&self) -> Option<Entries<'a>> {
         Some(Entries {
-            store: self.settings.session.older?,
+            store: self.settings.older_store?,
             keys: self.settings.keys,
             site: self.site,
         })
@@ -46,7 +46,7 @@ impl<'a> SessionEnv<'a> {
     pub(super) fn facts(&self) -> Option<Entries<'a>> {
         self.entries().or_else(|| {
             Some(Entries {
-                store: self.settings.session.revocations?.facts(),
+                store: self.settings.session().revocations?.facts(),
                 keys: self.settings.keys,
                 site: self.site,
             })

@@ -4,6 +4,7 @@
 use super::alive::marks_of;
 use super::env::SessionEnv;
 use super::index;
+use super::memory::SessionMemory;
 use super::record::SessionRecord;
 use super::store::{Entries, TimeKey};
 use crate::base::{Failure, Key, Level, Replaced};
@@ -14,12 +15,12 @@ pub(super) fn moved<'b>(
     env: &SessionEnv<'_>,
     entries: &Entries<'_>,
     key: &Key,
-    buffer: impl FnOnce(usize) -> &'b mut [u8],
+    memory: &dyn SessionMemory<'b>,
 ) -> Result<Option<(&'b mut [u8], &'b [u8])>, Failure> {
     let Some(older) = env.older_entries() else {
         return Ok(None);
     };
-    let Some((bytes, tokens)) = older.session_into(key, buffer)? else {
+    let Some((bytes, tokens)) = older.session_into(key, memory)? else {
         return Ok(None);
     };
     let Some(record) = SessionRecord::read(bytes) else {

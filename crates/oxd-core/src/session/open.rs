@@ -1,16 +1,15 @@
 //! A session is found again in a request's cookies, alive or not.
 
 use std::borrow::Cow;
-use std::{fmt, iter};
-
-use typed_arena::Arena;
+use std::fmt;
 
 use super::alive::{ends, last_use};
 use super::env::SessionEnv;
 use super::feed;
 use super::identifier::Identifier;
+use super::memory::{Own, SessionMemory};
 use super::record::SessionRecord;
-use super::tokens::TokensAt;
+use super::tokens::{TokensAt, Written};
 use super::{claims, cookies, moving};
 use crate::base::{Failure, KeyRing, Purpose, Reason, Seconds};
 use crate::config::{IdentitySettings, SessionSettings};
@@ -36,7 +35,7 @@ pub struct Opened<'b> {
     /// Where it comes from.
     pub via: Via,
     /// Its content.
-    pub record: SessionRecord<'b>,
+    pub record: &'b SessionRecord<'b>,
     /// When it was last used, as far as that is known without asking a store.
     pub used: Seconds,
     /// Where its tokens are.
@@ -59,12 +58,10 @@ impl fmt::Debug for Opened<'_> {
 ///
 /// `Ok(None)` for every cookie that is not a live session of this site: absent, altered, cut, foreign, expired, ended.
 /// An error when the store is unavailable.
-pub fn open<'b>(
-    env: &SessionEnv<'_>,
-    buffer: impl Fn(usize) -> &'b mut [u8],
-) -> Result<Option<Opened<'b>>, Failure> {
-    let opened = open_to_end(env, buffer)?;
-    if let Some(most) = env.settings.session.max_lag
+#[inline]
+pub fn open<'b>(env: &SessionEnv<'_>, memory: &dyn SessionMemory<'b>) -> Result<Option<Opened<'b>>, Failure> {
+    let opened = open_to_end(env, memory)?;
+    if let Some(most) = env.settings.session().max_lag
         && opened.is_some()
     {
         hears_of_ends(env, most)?;
@@ -73,17 +70,18 @@ pub fn open<'b>(
 }
 
 /// The same for a session that is to end: whatever happened to it on other machines meanwhile.
+#[inline]
 pub(super) fn open_to_end<'b>(
     env: &SessionEnv<'_>,
-    buffer: impl Fn(usize) -> &'b mut [u8],
+    memory: &dyn SessionMemory<'b>,
 ) -> Result<Option<Opened<'b>>, Failure> {
     let Some(header) = env.request.cookies() else {
         return Ok(None);
     };
-    let opened = look(env, header, buffer);
+    let opened = look(env, header, memory);
     let presented = match &opened {
         Ok(Some(_)) => Presented::Alive,
-        Ok(None) if cookie::find(header, env.settings.cookie.name.as_bytes()).is_none() => {
+        Ok(None) if cookie::find(header, env.settings.cookie().name.as_bytes()).is_none() => {
             return opened;
         }
         Ok(None) => Presented::Refused,
@@ -93,17 +91,18 @@ pub(super) fn open_to_end<'b>(
     opened
 }
 
+#[inline]
 fn look<'b>(
     env: &SessionEnv<'_>,
     header: &[u8],
-    buffer: impl Fn(usize) -> &'b mut [u8],
+    memory: &dyn SessionMemory<'b>,
 ) -> Result<Option<Opened<'b>>, Failure> {
-    let found = cookie::Named::of(header, env.settings.cookie.name.as_bytes(), cookies::OF_USE);
+    let found = cookie::Named::of(header, env.settings.cookie().name.as_bytes(), cookies::OF_USE);
     let alive = |record: SessionRecord<'b>, bytes, tokens| -> Result<Option<Opened<'b>>, Failure> {
         let used = last_use(env, &record, found.suffixed())?;
         Ok(used.map(|used| Opened {
             via: Via::Session,
-            record,
+            record: memory.keep(record),
             used,
             tokens,
             bytes,
@@ -121,10 +120,10 @@ fn look<'b>(
             if env.memory.knows(Mark::of_entry(&key), env.now) {
                 continue;
             }
-            let mut found = entries.session_into(&key, &buffer)?;
-            if found.is_none() && env.settings.session.older.is_some() {
-                found = match moving::moved(env, &entries, &key, &buffer)? {
-                    None => entries.session_into(&key, &buffer)?,
+            let mut found = entries.session_into(&key, memory)?;
+            if found.is_none() && env.settings.older_store.is_some() {
+                found = match moving::moved(env, &entries, &key, memory)? {
+                    None => entries.session_into(&key, memory)?,
                     moved => moved,
                 };
             }
@@ -142,7 +141,7 @@ fn look<'b>(
         if sealed.len() > cookie::most_bytes() {
             return Ok(None);
         }
-        let buffer = buffer(KeyRing::buffer_len(sealed.len()));
+        let buffer = memory.bytes(KeyRing::buffer_len(sealed.len()));
         let keys = env.settings.keys;
         let opened = keys.open(Purpose::Session, env.site.as_str(), sealed, buffer);
         match opened.and_then(|bytes| Some((SessionRecord::read(bytes)?, &*bytes))) {
@@ -151,7 +150,7 @@ fn look<'b>(
         }
     };
     if found.plain().iter().any(|value| cookie::is_piece(value)) {
-        for sealed in cookie::join(header, env.settings.cookie.name) {
+        for sealed in cookie::join(header, env.settings.cookie().name) {
             if let Some(opened) = open_sealed(&sealed)? {
                 return Ok(Some(opened));
             }
@@ -169,7 +168,7 @@ fn look<'b>(
 /// Whether this machine has heard of ends on others a short enough time ago (`OxdRevocationsMaxLag`).
 #[cold]
 fn hears_of_ends(env: &SessionEnv<'_>, most: Seconds) -> Result<(), Failure> {
-    if env.settings.session.revocations.is_none() {
+    if env.settings.session().revocations.is_none() {
         return Ok(());
     }
     match feed::lag(&env.memory, env.millis) {
@@ -190,7 +189,7 @@ fn hears_of_ends(env: &SessionEnv<'_>, most: Seconds) -> Result<(), Failure> {
 
 /// The identifiers in a request's cookies; a bounded number.
 pub(super) fn identifiers<'h>(env: &SessionEnv<'h>, header: &'h [u8]) -> impl Iterator<Item = Identifier> {
-    cookie::find_all(header, env.settings.cookie.name.as_bytes())
+    cookie::find_all(header, env.settings.cookie().name.as_bytes())
         .filter_map(Identifier::of_cookie)
         .take(MOST_ENTRIES)
 }
@@ -200,8 +199,8 @@ pub(crate) fn with_own<A>(
     env: &SessionEnv<'_>,
     look: impl FnOnce(Option<Opened<'_>>) -> A,
 ) -> Result<A, Failure> {
-    let memory = Arena::new();
-    let opened = open(env, |len| memory.alloc_extend(iter::repeat_n(0, len)))?;
+    let memory = Own::default();
+    let opened = open(env, &&memory)?;
     Ok(look(opened))
 }
 
@@ -210,34 +209,16 @@ pub(super) fn with_own_to_end<A>(
     env: &SessionEnv<'_>,
     look: impl FnOnce(Option<Opened<'_>>) -> A,
 ) -> Result<A, Failure> {
-    let memory = Arena::new();
-    let opened = open_to_end(env, |len| memory.alloc_extend(iter::repeat_n(0, len)))?;
+    let memory = Own::default();
+    let opened = open_to_end(env, &&memory)?;
     Ok(look(opened))
 }
 
-/// The session of a record that was opened a moment ago, for the same site, if it is alive by these settings.
-pub fn reopen<'b>(
-    settings: &SessionSettings<'_>,
-    now: Seconds,
-    bytes: &'b [u8],
-    tokens: TokensAt<'b>,
-    used: Seconds,
-) -> Option<Opened<'b>> {
-    let record = SessionRecord::read(bytes)?;
-    let alive = now < ends(&record, settings) && now < used.saturating_add(settings.idle);
-    alive.then_some(Opened {
-        via: Via::Session,
-        record,
-        used,
-        tokens,
-        bytes,
-    })
-}
-
 impl<'b> Opened<'b> {
-    /// The identity of a token's record ([`super::record_of_token`]).
-    pub fn of_token(bytes: &'b [u8]) -> Option<Self> {
-        let record = SessionRecord::read(bytes)?;
+    /// The identity of a token's record ([`super::record_of_token`]), which is copied.
+    pub fn of_token(bytes: &[u8], memory: &dyn SessionMemory<'b>) -> Option<Self> {
+        let bytes = memory.copy(bytes);
+        let record = memory.keep(SessionRecord::read(bytes)?);
         Some(Self {
             via: Via::Bearer,
             record,
@@ -247,6 +228,24 @@ impl<'b> Opened<'b> {
         })
     }
 
+    /// The session that has been written just now.
+    pub fn of_written(written: &Written, now: Seconds, memory: &dyn SessionMemory<'b>) -> Option<Self> {
+        let bytes = memory.copy(&written.record);
+        Some(Self {
+            via: Via::Session,
+            record: memory.keep(SessionRecord::read(bytes)?),
+            used: now,
+            tokens: TokensAt::Open(memory.copy(&written.tokens)),
+            bytes,
+        })
+    }
+
+    /// The same session, opened a moment ago for the same site, if it is alive by these settings.
+    pub fn reopened(self, settings: &SessionSettings<'_>, now: Seconds) -> Option<Self> {
+        let alive = now < ends(self.record, settings) && now < self.used.saturating_add(settings.idle);
+        alive.then_some(self)
+    }
+
     /// The record as it was opened.
     pub fn bytes(&self) -> &'b [u8] {
         self.bytes
@@ -254,7 +253,7 @@ impl<'b> Opened<'b> {
 
     /// When the session ends at the latest.
     pub fn ends(&self, settings: &SessionSettings<'_>) -> Seconds {
-        ends(&self.record, settings)
+        ends(self.record, settings)
     }
 
     /// Whether it should be written down that the session was used.
@@ -272,9 +271,9 @@ impl<'b> Opened<'b> {
         if self.via == Via::Bearer && !has("sub") {
             // A client that acts for itself has no subject.
             let client = if has("client_id") { "client_id" } else { "azp" };
-            return name_of(&self.record, settings, client);
+            return name_of(self.record, settings, client);
         }
-        user_name(&self.record, settings)
+        user_name(self.record, settings)
     }
 
     /// The same as text, for people.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::env::SessionEnv;
+use super::memory::SessionMemory;
 use super::open::Opened;
 use super::record::{SessionRecord, Strings, expiry};
 use super::tokens::{Tokens, TokensAt, Written, aad, cookie_name};
@@ -38,7 +39,7 @@ impl<'b> Opened<'b> {
             }
             TokensAt::Cookie => {
                 let aad = aad();
-                cookie::join(env.cookies(), &cookie_name(env.settings.cookie.name))
+                cookie::join(env.cookies(), &cookie_name(env.settings.cookie().name))
                     .filter(|sealed| sealed.len() <= cookie::most_bytes())
                     .find_map(|sealed| keys.open_owned(Purpose::Tokens, &aad, &sealed))
                     .map(Cow::Owned)
@@ -55,16 +56,12 @@ impl<'b> Opened<'b> {
     }
 
     /// The same session with its tokens opened, in memory that the caller provides, where they are at hand.
-    pub fn with_open_tokens(self, env: &SessionEnv<'_>, memory: impl Fn(usize) -> &'b mut [u8]) -> Self {
+    pub fn with_open_tokens(self, env: &SessionEnv<'_>, memory: &dyn SessionMemory<'b>) -> Self {
         match self.open_tokens(env) {
-            Some(Cow::Owned(bytes)) => {
-                let place = memory(bytes.len());
-                place.copy_from_slice(&bytes);
-                Self {
-                    tokens: TokensAt::Open(place),
-                    ..self
-                }
-            }
+            Some(Cow::Owned(bytes)) => Self {
+                tokens: TokensAt::Open(memory.copy(&bytes)),
+                ..self
+            },
             _ => self,
         }
     }
@@ -95,7 +92,7 @@ impl<'b> Opened<'b> {
             access_expires: expiry(now, new.expires_in),
             can_refresh: !tokens.refresh_token.is_empty(),
             strings,
-            ..self.record
+            ..*self.record
         };
         Written {
             record: record.write(),

@@ -32,7 +32,7 @@ pub(crate) struct Ended {
 /// When the store is unavailable, this machine still rejects the session's cookie; others do once they are told
 /// (`OxdRevocations`).
 pub(crate) fn end_own(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
-    let name = env.settings.cookie.name.as_bytes();
+    let name = env.settings.cookie().name.as_bytes();
     let others = cookie::find_all(env.cookies(), name).skip(1).take(MOST_SESSIONS);
     let first = end_one(env)?;
     // A second cookie of the same name would keep the user signed in.
@@ -96,12 +96,12 @@ pub(super) fn end_here(env: &SessionEnv<'_>, mark: Mark, moment: Millis, until: 
 /// Marks an end here, and tells the other machines of it (`OxdRevocations`). What cannot be told now is kept, and told
 /// later by the process that reads the stream.
 fn end_for_all(env: &SessionEnv<'_>, mark: Mark, moment: Millis, until: Seconds) {
-    let Some(others) = env.settings.session.revocations else {
+    let Some(others) = env.settings.session().revocations else {
         return end_here(env, mark, moment, until);
     };
     let ended = env.memory.end_to_tell(mark, moment, env.now, until);
     report_lost(env);
-    let keep = env.memory.longest_lifetime().max(env.settings.session.lifetime);
+    let keep = env.memory.longest_lifetime().max(env.settings.session().lifetime);
     let told = feed::entry(env.host, others.keys(), &ended)
         .map_err(Failure::from)
         .and_then(|entry| Ok(others.append(&entry, keep)?));
@@ -134,7 +134,7 @@ fn report_lost(env: &SessionEnv<'_>) {
 /// When the last session that exists now will have expired: the mark of an end lasts as long as any session that it
 /// covers, wherever it was ordered.
 fn covers_all(env: &SessionEnv<'_>) -> Seconds {
-    let longest = env.memory.longest_lifetime().max(env.settings.session.lifetime);
+    let longest = env.memory.longest_lifetime().max(env.settings.session().lifetime);
     env.now.saturating_add(longest)
 }
 

@@ -5,6 +5,7 @@
 
 use std::marker::PhantomData;
 
+use super::memory::{Own, SessionMemory};
 use super::record::SessionRecord;
 use super::tokens::{self, Written};
 use crate::base::{
@@ -178,16 +179,16 @@ impl Entries<'_> {
         Ok(bytes.and_then(|b| b.try_into().ok()).map(T::from_le_bytes))
     }
 
-    /// A session in the caller's buffer: its record, opened, and its tokens, sealed as they are.
+    /// A session in the caller's memory: its record, opened, and its tokens, sealed as they are.
     pub(super) fn session_into<'b>(
         &self,
         key: &Key,
-        buffer: impl FnOnce(usize) -> &'b mut [u8],
+        memory: &dyn SessionMemory<'b>,
     ) -> Result<Option<(&'b mut [u8], &'b [u8])>, StoreError> {
-        let (mut found, mut buffer) = (None, Some(buffer));
+        let mut found = None;
         self.store.read(key, &mut |stored| {
-            if let (Some((head, sealed)), Some(buffer)) = (stored.split_first_chunk(), buffer.take()) {
-                found = self.open_session(key, head, sealed, buffer);
+            if let Some((head, sealed)) = stored.split_first_chunk() {
+                found = self.open_session(key, head, sealed, memory);
             }
         })?;
         Ok(found)
@@ -198,13 +199,15 @@ impl Entries<'_> {
         key: &Key,
         head: &[u8; Head::BYTES],
         sealed: &[u8],
-        buffer: impl FnOnce(usize) -> &'b mut [u8],
+        memory: &dyn SessionMemory<'b>,
     ) -> Option<(&'b mut [u8], &'b [u8])> {
         let (sealed, tokens) = sealed.split_at_checked(Head::length(head))?;
         if sealed.len() < OVERHEAD {
             return None;
         }
-        let (record, rest) = buffer(sealed.len() + tokens.len()).split_at_mut(sealed.len());
+        let (record, rest) = memory
+            .bytes(sealed.len() + tokens.len())
+            .split_at_mut(sealed.len());
         rest.copy_from_slice(tokens);
         let aad = self.aad_with(key, head);
         let record = self.keys.open_bytes(Purpose::Entry, &aad, sealed, record)?;
@@ -213,11 +216,8 @@ impl Entries<'_> {
 
     /// The record of a session in memory of its own, and its sealed tokens.
     pub(super) fn session(&self, key: &Key) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
-        let mut buffer = Vec::new();
-        let found = self.session_into(key, |len| {
-            buffer.resize(len, 0);
-            &mut buffer
-        })?;
+        let memory = Own::default();
+        let found = self.session_into(key, &&memory)?;
         Ok(found.map(|(record, tokens)| (record.to_vec(), tokens.to_vec())))
     }
 

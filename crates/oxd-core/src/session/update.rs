@@ -33,7 +33,7 @@ pub(crate) fn touch(env: &SessionEnv<'_>, session: &Opened<'_>) -> Result<Option
         }
     }
     entries.put_time(env.host, &TimeKey::seen(&key), now, record.ends)?;
-    let until = now.saturating_add(env.settings.session.idle.max(USE_LASTS));
+    let until = now.saturating_add(env.settings.session().idle.max(USE_LASTS));
     env.memory.touch(&record.id, now, until.min(record.ends));
     Ok(Some(cookies::of_other_domain(env)))
 }
@@ -86,7 +86,7 @@ pub(crate) fn adopted(env: &SessionEnv<'_>, written: &Written) -> Result<Option<
     if revoke::is_buried(env, &record)? {
         return Ok(None);
     }
-    match env.settings.session.store {
+    match env.settings.store {
         Some(_) => Ok(Some(Vec::new())),
         None => cookies::of_session(env, &record, written).map(Some),
     }
@@ -96,7 +96,7 @@ pub(crate) fn adopted(env: &SessionEnv<'_>, written: &Written) -> Result<Option<
 /// been used, and must not be used again.
 pub(crate) fn is_replaced(env: &SessionEnv<'_>, session: &Opened<'_>) -> bool {
     let record = &session.record;
-    env.settings.session.store.is_none()
+    env.settings.store.is_none()
         && env
             .memory
             .knows(replaced(env, &record.id, record.version), env.now)

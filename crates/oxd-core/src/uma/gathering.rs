@@ -80,7 +80,7 @@ pub(crate) fn answer(ctx: &Ctx<'_>) -> Response {
         (values.next().is_none() && !value.is_empty()).then_some(value)
     };
     // With Strict the browser holds the session back: the authorization server is another site.
-    if ctx.settings.cookie.same_site == SameSite::Strict && of(SENT_ON).is_none() {
+    if ctx.settings.cookie().same_site == SameSite::Strict && of(SENT_ON).is_none() {
         let again = format!("{}?{query}&{SENT_ON}=1", login::below(ctx, "claims"));
         return Response::page(200, pages::onward(&again));
     }

@@ -37,7 +37,7 @@ fn is_aged(auth_time: Seconds, asked_age: Option<Seconds>, now: Seconds) -> bool
         issued: NOW,
         ..Default::default()
     };
-    authn::is_aged(&settings.access, &record, now)
+    authn::is_aged(&settings.access(), &record, now)
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_place_with_a_maximum_age_asks_for_it_once_and_never_in_a_loop() {
         assert_eq!(page.contains("recent"), status == 502, "{page}");
         if status == 303 {
             browser.look("/strict", |ctx| {
-                let known = crate::access::known(ctx, None, |len| vec![0; len].leak()).unwrap();
+                let known = crate::access::known(ctx, None, &crate::session::Leaked).unwrap();
                 assert!(known.is_some());
             });
         }
@@ -122,7 +122,7 @@ fn a_session_that_the_place_refuses_is_unknown_to_its_expressions() {
     browser.log_in("/app");
     let known = |browser: &Browser<'_>| {
         browser.look("/app", |ctx| {
-            crate::access::known(ctx, None, |len| vec![0; len].leak())
+            crate::access::known(ctx, None, &crate::session::Leaked)
                 .unwrap()
                 .is_some()
         })

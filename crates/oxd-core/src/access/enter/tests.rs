@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::config::{PostPreserve, RawSettings, RemoteUser, UserInfo};
 use crate::http::Method;
+use crate::session::Leaked;
 use crate::testing::{Browser, FakeStore, NOW, header, memory, site};
 
 /// A decision, in a form that a table can compare.
@@ -51,7 +52,7 @@ impl Asked {
                 is_renewed: self.is_renewed,
                 held: None,
                 token: None,
-                memory: &|len| vec![0; len].leak(),
+                memory: &Leaked,
                 read_form: &|_| Ok(Form::Read(b"a=1".to_vec())),
             };
             look(ctx, &visit)
@@ -241,19 +242,14 @@ fn a_session_that_is_known_already_is_not_opened_again() {
     });
     browser.store = Some(&store);
     browser.log_in("/app");
-    let bytes: &'static [u8] = browser
-        .look("/", |ctx| {
-            session::with_own(ctx, |own| own.unwrap().bytes().to_vec())
-        })
-        .unwrap()
-        .leak();
+    let written = browser
+        .look("/", |ctx| session::with_own(ctx, |own| own.unwrap().written(ctx)))
+        .unwrap();
     let enter_held = |browser: &Browser<'_>| {
         MAIN.decide(browser, |ctx, visit| {
             let held = Held {
-                bytes,
+                session: Opened::of_written(&written, NOW, &Leaked).unwrap(),
                 site: SiteId("s"),
-                used: NOW,
-                tokens: TokensAt::Nowhere,
             };
             let visit = Visit {
                 held: Some(held),

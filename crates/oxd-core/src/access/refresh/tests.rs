@@ -4,7 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::base::Level;
 use crate::config::{RawSettings, RefusedRefresh};
-use crate::session::{TokensAt, with_own};
+use crate::session::{Leaked, with_own};
 use crate::testing::{Browser, FakeStore, NOW, site};
 
 fn is_signed_in(browser: &Browser<'_>) -> bool {
@@ -145,8 +145,7 @@ fn a_refresh_is_done_once_for_all_machines() {
     (here.now, there.now) = (NOW + 250, NOW + 250);
     let refreshed = |browser: &Browser<'_>| {
         browser.look("/", |ctx| {
-            let tokens = TokensAt::Open(&before.tokens);
-            let session = session::reopen(&ctx.settings.session, NOW + 1, &before.record, tokens, NOW + 1);
+            let session = Opened::of_written(&before, NOW + 1, &Leaked);
             refresh(ctx, &session.unwrap()).unwrap()
         })
     };

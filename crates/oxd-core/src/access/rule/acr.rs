@@ -46,7 +46,7 @@ impl Rule for AcrRule {
 impl AcrRule {
     /// Whether the user has authenticated with one of the values, recently enough for a location.
     pub(super) fn is_met(&self, texts: &Strings<'_>, settings: &Settings<'_>, now: Seconds) -> bool {
-        let (access, lifetime) = (&settings.access, settings.session.lifetime);
+        let (access, lifetime) = (&settings.access(), settings.session().lifetime);
         self.values.iter().any(|value| {
             // The current acr is as old as the session, which the location has accepted.
             value.as_bytes() == texts.acr || acr::holds(texts.acrs, value, access, lifetime, now)

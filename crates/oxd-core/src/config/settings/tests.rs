@@ -32,7 +32,7 @@ fn an_inner_place_overrides_only_what_it_sets() {
     let merged = outer.overlaid_with(&inner);
     let merged = resolved(&merged, &keys);
     assert_eq!(merged.site, Some(SiteId("inner")));
-    assert_eq!(merged.session.idle, Seconds(60));
+    assert_eq!(merged.session().idle, Seconds(60));
     assert!(!merged.server().verify);
 }
 
