@@ -17,11 +17,10 @@ use crate::ffi::request::{Request, is_word};
 
 /// The path of the resource whose description is asked for (`OxdResourceMetadata`), if there is one with that path.
 pub fn described_resource(request: Request<'_>) -> Option<String> {
-    let address = request.path()?;
-    if !address.to_bytes().starts_with(b"/.well-known/") || request.is_subrequest() {
+    if !request.path_begins(b"/.well-known/") || request.is_subrequest() {
         return None;
     }
-    let address = address.to_str().ok()?;
+    let address = request.path()?.to_str().ok()?;
     let path = resource::path_of(address)?.to_owned();
     let lookup = request.pool().text(path.as_bytes());
     let is_resource = |place: Request<'_>| {

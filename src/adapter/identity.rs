@@ -31,7 +31,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     };
     add(c"OXD_ACR", strings.acr);
     add(c"OXD_SCOPE", strings.scope);
-    if session.via == Via::Bearer {
+    if session.via() == Via::Bearer {
         add(c"OXD_AUTH", b"bearer");
         let client = record.claims().find(|claim| claim.is("client_id"));
         add(c"OXD_CLIENT_ID", client.map_or(&[], |claim| claim.text()));

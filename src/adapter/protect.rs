@@ -42,6 +42,9 @@ pub fn authenticate(request: Request<'_>) -> Status {
     let Some(config) = protected(request) else {
         return Status::Declined;
     };
+    // The hooks that follow need not ask for the type of authentication again.
+    let here = request.config_id();
+    request.update_state(|state| state.protected_at = Some(here));
     let place = Place::of(request, config);
     if request.has_user() && place.has_token() {
         // An RPT has opened the place already; another rule asks for a user.
@@ -102,8 +105,9 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
     }
     make_private(request);
     keep(request, place, &admitted.session, admitted.is_renewed);
-    let hides = place.settings.bearer().is_some_and(|bearer| !bearer.pass);
-    hide_token(request, &admitted.session, hides);
+    if admitted.session.via() == Via::Bearer {
+        hide_token(request, place);
+    }
     request.set_user(user);
     request.set_auth_type(c"oxd");
     identity::publish(request, &place.settings, &admitted.session);
@@ -111,8 +115,8 @@ fn admit<'r>(request: Request<'r>, place: &Place<'r>, admitted: Admitted<'r>) ->
 }
 
 /// `OxdBearerPass Off`: takes the header away from the application, which the token is not meant for.
-pub(super) fn hide_token<'r>(request: Request<'r>, identity: &Opened<'r>, hides: bool) {
-    if identity.via != Via::Bearer || !hides {
+pub(super) fn hide_token<'r>(request: Request<'r>, place: &Place<'r>) {
+    if place.settings.bearer().is_some_and(|bearer| bearer.pass) {
         return;
     }
     if let Some(header) = request.header(c"Authorization") {
@@ -124,7 +128,7 @@ pub(super) fn hide_token<'r>(request: Request<'r>, identity: &Opened<'r>, hides:
 /// Stores a session for later use by this request, its subrequests and its internal redirects. A token is stored for
 /// this place alone: another one may take other tokens.
 pub(super) fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_renewed: bool) {
-    if session.via == Via::Bearer {
+    if session.via() == Via::Bearer {
         let place = request.config_id();
         return request.update_state(|state| state.token = Some((place, *session)));
     }
@@ -249,17 +253,12 @@ pub fn check_expression<A>(request: Request<'_>, evaluate: impl FnOnce() -> A) -
 /// The access_checker_ex hook, after all others: the handler's own endpoints are open to everyone. Otherwise no login
 /// would be possible where a whole site is protected. Rules that need no user (`Require ip`) have been evaluated before.
 pub fn open_handler(request: Request<'_>) -> Status {
-    if !is_word(request.auth_type(), "oxd") {
-        return Status::Declined;
-    }
+    // The type of authentication costs more to ask for.
     let is_ours =
         is_word(request.configured_handler(), "oxd") || handler::described_resource(request).is_some();
-    if is_ours {
+    if is_ours && is_word(request.auth_type(), "oxd") {
         return Status::Ok;
     }
-    // The hooks that follow need not ask again.
-    let here = request.config_id();
-    request.update_state(|state| state.protected_at = Some(here));
     Status::Declined
 }
 

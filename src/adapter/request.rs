@@ -116,6 +116,12 @@ impl Host for RequestView<'_> {
 
 /// Path and query of the request target, which may be an absolute URI (RFC 9112 section 3.2), as ASCII text.
 fn path_of(unparsed: &[u8]) -> String {
+    if unparsed.first() == Some(&b'/')
+        && unparsed.iter().all(u8::is_ascii_graphic)
+        && let Ok(text) = std::str::from_utf8(unparsed)
+    {
+        return text.to_owned();
+    }
     let text: String = unparsed
         .iter()
         .map(|&b| {

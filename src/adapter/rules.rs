@@ -142,11 +142,7 @@ fn become_client<'r>(request: Request<'r>, place: &Place<'r>, identity: &Opened<
     }
     make_private(request);
     keep(request, place, identity, false);
-    hide_token(
-        request,
-        identity,
-        !place.settings.bearer().is_some_and(|bearer| bearer.pass),
-    );
+    hide_token(request, place);
     if let Some(user) = identity.user(&place.settings.identity()) {
         request.set_user(request.pool().text(&user).into());
         request.set_auth_type(c"oxd");

@@ -199,6 +199,18 @@ impl<'r> Request<'r> {
         unsafe { self.text(self.rec().uri) }
     }
 
+    /// Whether the decoded path begins so; `prefix` has no NUL.
+    #[inline]
+    pub fn path_begins(self, prefix: &[u8]) -> bool {
+        let path = self.rec().uri.cast_const().cast::<u8>();
+        !path.is_null()
+            && prefix.iter().enumerate().all(|(at, byte)| {
+                // SAFETY: httpd's text lives in the request's pool; every byte before this one was no NUL.
+                let here = unsafe { path.add(at).read() };
+                here == *byte && here != 0
+            })
+    }
+
     /// The query string as received.
     pub fn query(self) -> Option<&'r CStr> {
         // SAFETY: as for `method`.

@@ -272,7 +272,7 @@ pub fn unopened(ctx: &Ctx<'_>, why: Unopened<'_>) -> Response {
 
 /// The response to a user that the location's rules reject. `identity` is the request's session or token.
 pub fn refuse(ctx: &Ctx<'_>, identity: Option<&Opened<'_>>, unmet: Unmet<'_>) -> Response {
-    if let (Some(Via::Bearer), Some(bearer)) = (identity.map(|known| known.via), ctx.settings.bearer()) {
+    if let (Some(Via::Bearer), Some(bearer)) = (identity.map(|known| known.via()), ctx.settings.bearer()) {
         return bearer::forbidden(ctx, &bearer, unmet.scope);
     }
     let session = identity.filter(|session| is_fresh(ctx, session));

@@ -1,5 +1,7 @@
 //! Answers, as plain data: the Apache layer sends them, the tests read them.
 
+use serde::Serialize;
+
 use super::request::Request;
 use crate::base::{Reason, Reference, Step};
 use crate::pages;
@@ -36,6 +38,16 @@ pub struct Response {
     pub reference: Option<Reference>,
 }
 
+/// The body of a refusal for a script, in the form of OAuth 2.0 errors (RFC 6749 section 5.2).
+#[derive(Serialize)]
+struct RefusalBody<'b> {
+    error: &'b str,
+    error_description: &'b str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<&'b str>,
+    reference: String,
+}
+
 impl Response {
     fn new(status: u16, body: Body) -> Self {
         Self {
@@ -65,8 +77,10 @@ impl Response {
     }
 
     /// A JSON answer.
-    pub fn json(status: u16, value: &serde_json::Value) -> Self {
-        Self::new(status, Body::Json(value.to_string()))
+    pub fn json(status: u16, value: &impl Serialize) -> Self {
+        // Only a map whose keys are no texts could fail.
+        let text = serde_json::to_string(value).unwrap_or_default();
+        Self::new(status, Body::Json(text))
     }
 
     /// Text for programs.
@@ -119,16 +133,13 @@ impl Response {
         start_over: Option<&str>,
     ) -> Self {
         let mut answer = if request.wants_json() {
-            let description = told.map_or_else(|| reason.text().to_owned(), str::to_owned);
-            let mut body = serde_json::json!({
-                "error": reason.code(),
-                "error_description": description,
-                "reference": reference.on_page(),
-            });
-            if let (401, Some(login)) = (reason.status(), start_over) {
+            let body = RefusalBody {
+                error: reason.code(),
+                error_description: told.unwrap_or(reason.text()),
                 // A script cannot follow a login, but it can send the user there.
-                body["login"] = login.into();
-            }
+                login: start_over.filter(|_| reason.status() == 401),
+                reference: reference.on_page(),
+            };
             Self::json(reason.status(), &body)
         } else {
             let link = start_over.filter(|_| reason.can_start_over());

@@ -41,6 +41,9 @@ const NUMBER: u8 = 0x3f;
 /// In place of a head: the claim's environment name belongs to another claim; the head follows.
 const HIDDEN: u8 = 0x3f;
 
+/// The head of the claim `sub`, a text.
+const SUBJECT: u8 = 1;
+
 /// The prefix of a claim's environment variable.
 pub const VARIABLE: &str = "OXD_CLAIM_";
 
@@ -147,6 +150,25 @@ impl<'r> Claims<'r> {
         }
     }
 
+    /// The first claim of this name. `sub` stands first in every record, and each request asks for it.
+    #[inline]
+    pub fn named(mut self, name: &str) -> Option<ClaimView<'r>> {
+        if let [SUBJECT, length @ ..0x80, rest @ ..] = self.0.0
+            && name == "sub"
+            && let Some(text_nul @ [.., 0]) = rest.get(..=usize::from(*length))
+        {
+            return Some(ClaimView {
+                kind: Kind::Text,
+                hidden: false,
+                name: b"sub",
+                variable: NAMES.first().copied(),
+                text_nul,
+                json: b"",
+            });
+        }
+        self.find(|claim| claim.is(name))
+    }
+
     /// One claim of any form.
     fn read_one(&mut self) -> Option<ClaimView<'r>> {
         let reader = &mut self.0;
@@ -246,6 +268,9 @@ mod tests {
         ];
         assert_eq!(read, expected);
         assert!(read[0].is("sub") && !read[0].is("su"));
+        assert_eq!(Claims::of(&written).named("sub"), Some(expected[0]));
+        assert_eq!(Claims::of(&written).named("a-b"), Some(expected[1]));
+        assert_eq!(Claims::of(&written).named("a"), None);
     }
 
     #[test]

@@ -32,8 +32,6 @@ pub enum Via {
 /// A session that a request brought along, or the same of a bearer token.
 #[derive(Clone, Copy)]
 pub struct Opened<'b> {
-    /// Where it comes from.
-    pub via: Via,
     /// Its content.
     pub record: &'b SessionRecord<'b>,
     /// When it was last used, as far as that is known without asking a store.
@@ -101,7 +99,6 @@ fn look<'b>(
     let alive = |record: SessionRecord<'b>, bytes, tokens| -> Result<Option<Opened<'b>>, Failure> {
         let used = last_use(env, &record, found.suffixed())?;
         Ok(used.map(|used| Opened {
-            via: Via::Session,
             record: memory.keep(record),
             used,
             tokens,
@@ -220,7 +217,6 @@ impl<'b> Opened<'b> {
         let bytes = memory.copy(bytes);
         let record = memory.keep(SessionRecord::read(bytes)?);
         Some(Self {
-            via: Via::Bearer,
             record,
             used: record.seen,
             tokens: TokensAt::Nowhere,
@@ -232,7 +228,6 @@ impl<'b> Opened<'b> {
     pub fn of_written(written: &Written, now: Seconds, memory: &dyn SessionMemory<'b>) -> Option<Self> {
         let bytes = memory.copy(&written.record);
         Some(Self {
-            via: Via::Session,
             record: memory.keep(SessionRecord::read(bytes)?),
             used: now,
             tokens: TokensAt::Open(memory.copy(&written.tokens)),
@@ -244,6 +239,15 @@ impl<'b> Opened<'b> {
     pub fn reopened(self, settings: &SessionSettings<'_>, now: Seconds) -> Option<Self> {
         let alive = now < ends(self.record, settings) && now < self.used.saturating_add(settings.idle);
         alive.then_some(self)
+    }
+
+    /// Where it comes from.
+    #[inline]
+    pub fn via(&self) -> Via {
+        match self.tokens {
+            TokensAt::Nowhere => Via::Bearer,
+            TokensAt::Cookie | TokensAt::Sealed(_) | TokensAt::Open(_) => Via::Session,
+        }
     }
 
     /// The record as it was opened.
@@ -268,7 +272,7 @@ impl<'b> Opened<'b> {
     /// The user's name for the application; see [`user_name`].
     pub fn user(&self, settings: &IdentitySettings<'_>) -> Option<Cow<'b, [u8]>> {
         let has = |name: &str| self.record.claims().any(|claim| claim.is(name));
-        if self.via == Via::Bearer && !has("sub") {
+        if self.via() == Via::Bearer && !has("sub") {
             // A client that acts for itself has no subject.
             let client = if has("client_id") { "client_id" } else { "azp" };
             return name_of(self.record, settings, client);
@@ -302,7 +306,7 @@ fn name_of<'r>(
     wanted: &str,
 ) -> Option<Cow<'r, [u8]>> {
     let rule = settings.remote_user;
-    let claim = record.claims().find(|claim| claim.is(wanted))?;
+    let claim = record.claims().named(wanted)?;
     let Some((pattern, replacement)) = &rule.rewrite else {
         return (claim.text_nul.len() > 1).then_some(Cow::Borrowed(claim.text_nul));
     };

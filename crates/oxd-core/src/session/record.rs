@@ -152,7 +152,8 @@ impl<'r> SessionRecord<'r> {
     /// Reads a record; `None` when it is not one.
     #[inline]
     pub fn read(record: &'r [u8]) -> Option<Self> {
-        let (fixed, rest) = record.split_at_checked(FIXED)?;
+        // Of a known length, so that its parts need no checks of their own.
+        let (fixed, rest) = record.split_first_chunk::<FIXED>()?;
         let mut fixed = Reader(fixed);
         let parts = Parts(u16::from_le_bytes(*fixed.array()?));
         let mut record = Self {
