@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use once_cell::sync::OnceCell;
 use oxd_core::base::{KeyRing, Random, Revocations, SystemRandom, wall};
-use oxd_core::config::ServerDefaults;
 use oxd_core::config::store::Stores;
+use oxd_core::config::{CaFile, ServerDefaults};
 use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
 use oxd_core::shm::stats::{self, Stats};
 use oxd_core::shm::{Keeper, Memory, memory_words};
@@ -79,10 +79,12 @@ pub fn runtime() -> Result<Handle, String> {
     }
 }
 
-/// Loads the system's certificates in the parent. Returns how many were loaded and how many could not be read.
-pub fn load_roots() -> (usize, usize) {
+/// Loads the system's certificates in the parent, and prepares the verification of servers by them and by the files of
+/// the configuration. Returns how many were loaded and how many could not be read.
+pub fn load_roots<'c>(files: impl Iterator<Item = Option<&'c CaFile>>) -> (usize, usize) {
     let (roots, unreadable) = SystemRoots::load();
     let count = roots.len();
+    files.for_each(|file| roots.prepare(file));
     if let Ok(mut place) = ROOTS.write() {
         *place = Some(roots);
     }

@@ -83,7 +83,12 @@ pub fn prepare(servers: Servers<'_>) -> Status {
             ),
         );
     }
-    let (roots, unreadable) = child::load_roots();
+    let places = servers
+        .all()
+        .flat_map(|server| server.defaults().into_iter().chain(server.locations()));
+    // Where no file is named, the system's authorities alone are trusted.
+    let files = places.map(|place| place.settings().server_ca);
+    let (roots, unreadable) = child::load_roots(std::iter::once(None).chain(files));
     if unreadable > 0 {
         log.line(
             Level::Info,

@@ -3,6 +3,7 @@
 mod login {
     pub(crate) mod calls;
     pub(crate) mod client_auth;
+    pub(crate) mod connections;
     pub(crate) mod endpoints;
     pub(crate) mod flow;
     pub(crate) mod identity;

@@ -77,3 +77,24 @@ fn a_path_before_the_commands_is_kept() {
         "{calls:?}"
     );
 }
+
+/// The parent prepares for its children whom to trust; a restart has it read the file again.
+#[test]
+fn is_trusted_as_the_file_of_its_authority_says_at_each_restart() {
+    let site = over_tls("OxdServerCAFile ${ROOT}/changing-ca.pem")
+        .httpd(|httpd| {
+            httpd.file("changing-ca.pem", &oxd_tests::Authority::new().certificate_pem);
+            httpd
+        })
+        .start();
+    site.httpd.allow_log(r"\[oxd:(warn|error)\]");
+    let file = site.httpd.file("changing-ca.pem");
+    let foreign = std::fs::read(&file).unwrap();
+    Browser::new().get(site.url("/app/")).expect(503);
+    std::fs::write(&file, site.oxd.ca_pem().expect("an authority")).unwrap();
+    site.httpd.graceful();
+    sign_in(&Browser::new(), site.url("/app/")).page.expect(200);
+    std::fs::write(&file, foreign).unwrap();
+    site.httpd.graceful();
+    Browser::new().get(site.url("/app/")).expect(503);
+}

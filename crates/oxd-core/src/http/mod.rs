@@ -16,6 +16,6 @@ pub(crate) use form::is_form;
 pub use headers::{Header, Method};
 pub use host::Host;
 pub use origin::Origin;
-pub(crate) use origin::check_return_address;
+pub(crate) use origin::{check_return_address, is_plain_address};
 pub use request::Request;
 pub use response::{Body, Response};

@@ -64,6 +64,9 @@ pub(crate) fn check_return_address(address: &str, origin: &Origin, hosts: &[Stri
         if address.starts_with("//") {
             return None;
         }
+        if is_plain_address(address) {
+            return Some(address.to_owned());
+        }
         let base = Url::parse(&origin.url_of("/")).ok()?;
         let resolved = base.join(address).ok()?;
         // The URL parser drops tabs and reads dots: whatever it ends with must still be this origin.
@@ -95,6 +98,17 @@ pub(crate) fn check_return_address(address: &str, origin: &Origin, hosts: &[Stri
         .port()
         .map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
     hosts.contains(&with_port).then(|| url.to_string())
+}
+
+/// Whether an address is a path, maybe with a query, that every reader of URLs takes as it stands: it has no character
+/// that one may change, no segment of dots, and could not be a host. Most addresses are like that, and need no parser.
+pub(crate) fn is_plain_address(address: &str) -> bool {
+    // No percent sign: `%2e` is a dot, too.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~?=&".contains(&byte);
+    address.starts_with('/')
+        && address.bytes().all(is_plain)
+        && !address.starts_with("//")
+        && !address.contains("/.")
 }
 
 /// Path, query and fragment; never with two slashes in front, which a browser would read as a host.
@@ -165,6 +179,33 @@ mod tests {
         ] {
             assert_eq!(check(address), None, "{address:?}");
         }
+    }
+
+    #[test]
+    fn a_plain_address_is_what_the_parser_makes_of_it() {
+        let base = Url::parse("https://app.example/").unwrap();
+        // All texts of some of the characters that mean something to a parser, and of one that does not.
+        let characters = ['/', '.', '?', '=', '&', '%', '#', '\\', ':', '@', 'a', '~'];
+        let mut texts = vec![String::new()];
+        for _ in 0..4 {
+            let longer = texts
+                .iter()
+                .flat_map(|text| characters.map(|c| format!("{text}{c}")));
+            texts.extend(longer.collect::<Vec<_>>());
+            texts.sort_unstable();
+            texts.dedup();
+        }
+        let mut plain = 0;
+        for address in texts.iter().map(|text| format!("/{text}")) {
+            if is_plain_address(&address) {
+                let url = base.join(&address).unwrap();
+                assert_eq!(local_part(&url), Some(address.clone()), "{address}");
+                assert_eq!(url.origin(), base.origin(), "{address}");
+                plain += 1;
+            }
+        }
+        assert!(plain > 1_000, "{plain}");
+        assert!(is_plain_address("/app/report-1.html?year=2026&page=_1~") && !is_plain_address("app"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The beginning of a login: step 3 of the tutorial (`get-authorization-url`), and where it will end.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Map;
@@ -136,7 +137,8 @@ fn warn_of_http(ctx: &Ctx<'_>) {
     let Some(uri) = ctx.settings.registered_redirect_uri() else {
         return;
     };
-    if uri.starts_with("https://") && !ctx.origin().is_https() && !WARNED.swap(true, Ordering::Relaxed) {
+    let may_warn = uri.starts_with("https://") && !WARNED.load(Ordering::Relaxed);
+    if may_warn && !ctx.origin().is_https() && !WARNED.swap(true, Ordering::Relaxed) {
         ctx.log(Level::Warning, || {
             format!(
                 "the site is registered with {uri}, but this request came over http: if a proxy ends TLS before httpd, \
@@ -167,19 +169,19 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
     if !matches!(url.scheme(), "http" | "https") {
         return Err(broken("that is neither http nor https"));
     }
-    let of_url = |name: &str| {
-        url.query_pairs()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.into_owned())
-    };
+    // oxd, or a gateway before it, may have put a state of its own in place of ours.
+    let (mut state, mut nonce) = (None, None);
+    for (name, value) in url.query_pairs() {
+        match name.as_ref() {
+            "state" if state.is_none() => state = Some(value),
+            "nonce" if nonce.is_none() => nonce = Some(value),
+            _ => {}
+        }
+    }
+    let of_url = |value: Option<Cow<'_, str>>| value.filter(|text| !text.is_empty()).map(Cow::into_owned);
     let pending = Pending {
-        // oxd, or a gateway before it, may have put a state of its own in place of ours.
-        state: of_url("state")
-            .filter(|s| !s.is_empty())
-            .ok_or_else(|| broken("without a state"))?,
-        nonce: of_url("nonce")
-            .filter(|n| !n.is_empty())
-            .ok_or_else(|| broken("without a nonce"))?,
+        state: of_url(state).ok_or_else(|| broken("without a state"))?,
+        nonce: of_url(nonce).ok_or_else(|| broken("without a nonce"))?,
         target: target.to_owned(),
         since: ctx.now,
         form_post,
@@ -190,7 +192,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
         silent: overrides.silent,
         is_long: false,
     };
-    let mut response = Response::redirect(302, url.to_string());
+    let mut response = Response::redirect(302, url.into());
     response.cookies = pending::begin(ctx, pending)?;
     ctx.stats.login(stats::Login::Begun, ctx.now);
     let step = match overrides {

@@ -71,6 +71,14 @@ impl<T: Transport> Client<T> {
         SiteClient { client: self, site }
     }
 
+    fn breaker(&self, server: &Server<'_>) -> Arc<CircuitBreaker> {
+        let mut breakers = lock(&self.breakers);
+        match breakers.get(server.url.as_str()) {
+            Some(breaker) => breaker.clone(),
+            None => breakers.entry(server.url.to_string()).or_default().clone(),
+        }
+    }
+
     fn send(
         &self,
         server: &Server<'_>,
@@ -83,10 +91,7 @@ impl<T: Transport> Client<T> {
             let counted = stats::Command::of(command.name);
             self.stats.call(counted, outcome, took, wall());
         };
-        let breaker = lock(&self.breakers)
-            .entry(server.url.to_string())
-            .or_default()
-            .clone();
+        let breaker = self.breaker(server);
         if !breaker.admits() {
             count(Outcome::BreakerOpen, Duration::ZERO);
             return Err(Error::BreakerOpen { at: at() });

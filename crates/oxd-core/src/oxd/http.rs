@@ -115,7 +115,8 @@ impl HttpTransport {
             .tls_backend_preconfigured(config)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(server.timeouts.connect)
-            .pool_idle_timeout(Duration::from_secs(30))
+            // oxd ends those that nobody has used for thirty seconds.
+            .pool_idle_timeout(Duration::from_secs(25))
             // The proxy variables of the environment do not count.
             .no_proxy();
         if let Proxy::Http(url) = server.proxy {

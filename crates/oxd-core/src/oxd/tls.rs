@@ -3,6 +3,7 @@
 //! The verification is rustls's own. The certificate is only remembered here, since the error that comes up through
 //! the layers of an HTTP client no longer says which certificate it was about.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,11 +14,23 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::{Server, lock};
+use crate::config::CaFile;
 
-/// The authorities that the operating system trusts, as data: loading them takes milliseconds, so it is done once by
-/// the parent and not by every child.
+/// The authorities that the operating system trusts, and what verifies certificates by them and by files of
+/// `OxdServerCAFile`. All of it is data, without sockets or threads: loading the system's authorities takes milliseconds,
+/// and each set of trusted ones some hundred kilobytes, so the parent does it once for all of its children.
 #[derive(Clone)]
-pub struct SystemRoots(Arc<RootCertStore>);
+pub struct SystemRoots(Arc<Roots>);
+
+struct Roots {
+    system: Arc<RootCertStore>,
+    crypto: Arc<CryptoProvider>,
+    /// By the path of the file whose authorities are trusted, too.
+    verifiers: Mutex<HashMap<Option<String>, Verifier>>,
+}
+
+/// `None` when nothing at all is trusted.
+type Verifier = Option<Arc<WebPkiServerVerifier>>;
 
 impl SystemRoots {
     /// Loads them; the second value counts the certificates that could not be read.
@@ -25,22 +38,53 @@ impl SystemRoots {
         let found = rustls_native_certs::load_native_certs();
         let mut store = RootCertStore::empty();
         let (_, unreadable) = store.add_parsable_certificates(found.certs);
-        (Self(Arc::new(store)), unreadable + found.errors.len())
+        (Self::of(store), unreadable + found.errors.len())
     }
 
     /// None at all.
     pub fn none() -> Self {
-        Self(Arc::new(RootCertStore::empty()))
+        Self::of(RootCertStore::empty())
+    }
+
+    fn of(system: RootCertStore) -> Self {
+        Self(Arc::new(Roots {
+            system: Arc::new(system),
+            crypto: Arc::new(rustls::crypto::ring::default_provider()),
+            verifiers: Mutex::default(),
+        }))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.system.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.system.is_empty()
+    }
+
+    /// Makes what verifies certificates with the further authorities of a file, so that a call finds it made.
+    pub fn prepare(&self, ca: Option<&CaFile>) {
+        self.verifier(ca);
+    }
+
+    fn verifier(&self, ca: Option<&CaFile>) -> Verifier {
+        let path = ca.map(|ca| ca.path.clone());
+        let mut verifiers = lock(&self.0.verifiers);
+        let verifier = verifiers.entry(path).or_insert_with(|| {
+            let roots = match ca {
+                None => self.0.system.clone(),
+                Some(ca) => {
+                    let mut store = (*self.0.system).clone();
+                    store.add_parsable_certificates(ca.certificates.iter().cloned());
+                    Arc::new(store)
+                }
+            };
+            let builder = WebPkiServerVerifier::builder_with_provider(roots, self.0.crypto.clone());
+            builder.build().ok()
+        });
+        verifier.clone()
     }
 }
 
@@ -173,19 +217,9 @@ pub(super) fn configure(
     system: &SystemRoots,
     server: &Server<'_>,
 ) -> Result<(ClientConfig, Arc<Recorder>), Error> {
-    let roots = match server.ca {
-        None => system.0.clone(),
-        Some(ca) => {
-            let mut store = (*system.0).clone();
-            store.add_parsable_certificates(ca.certificates.iter().cloned());
-            Arc::new(store)
-        }
-    };
-    let crypto = Arc::new(rustls::crypto::ring::default_provider());
+    let crypto = system.0.crypto.clone();
     let recorder = Arc::new(Recorder {
-        inner: WebPkiServerVerifier::builder_with_provider(roots, crypto.clone())
-            .build()
-            .ok(),
+        inner: system.verifier(server.ca),
         crypto: crypto.clone(),
         verify: server.verify,
         shown: Mutex::default(),

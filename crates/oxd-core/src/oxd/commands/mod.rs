@@ -23,8 +23,8 @@ pub mod uma_protect;
 pub mod update_site;
 pub mod user_info;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value};
 
 use self::refresh::Refreshed;
@@ -104,19 +104,16 @@ pub trait Request: Serialize {
 
     /// Reads the members of an answer. The error names a member that is missing, and no value.
     fn read(answer: Map<String, Value>) -> Result<Self::Answer, String> {
-        // Versions differ in whether they leave a member out or say null.
-        let answer: Map<String, Value> = answer.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        let answer = Value::Object(without_null(answer));
         let texts = || {
             let text = |value: &Value| match value {
                 Value::Number(number) => number.to_string().into(),
                 other => other.clone(),
             };
-            answer
-                .iter()
-                .map(|(name, value)| (name.clone(), text(value)))
-                .collect()
+            let members = answer.as_object().into_iter().flatten();
+            members.map(|(name, value)| (name.clone(), text(value))).collect()
         };
-        let read = serde_json::from_value(Value::Object(answer.clone()));
+        let read = Self::Answer::deserialize(&answer);
         // Where a text is expected, a number stands for its digits.
         let read = read.or_else(|error| serde_json::from_value(Value::Object(texts())).map_err(|_| error));
         read.map_err(|error| {
@@ -136,6 +133,14 @@ pub trait Request: Serialize {
             what,
         })
     }
+}
+
+/// The members that say something: versions differ in whether they leave a member out or say null.
+fn without_null(mut members: Map<String, Value>) -> Map<String, Value> {
+    if members.values().any(Value::is_null) {
+        members.retain(|_, value| !value.is_null());
+    }
+    members
 }
 
 /// Serializes a secret where oxd has to know it.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Request;
+use super::{Request, without_null};
 use crate::oxd::Command;
 
 /// The members of `get-user-info`.
@@ -19,6 +19,10 @@ impl Request for GetUserInfo<'_> {
     const COMMAND: Command = Command::of_site("get-user-info");
     /// The provider's answer as it is, also where the provider refused: then it has a member `error`.
     type Answer = Map<String, Value>;
+
+    fn read(answer: Map<String, Value>) -> Result<Self::Answer, String> {
+        Ok(without_null(answer))
+    }
 }
 
 #[cfg(test)]
