@@ -1,6 +1,7 @@
 //! Signing in: to the provider and back.
 
 mod callback;
+mod multipart;
 mod pending;
 mod preserve;
 mod start;

@@ -3,9 +3,9 @@
 //! The response is a page with the form's fields. The user signs in in another window and then sends the page. Nothing
 //! is stored on the server, so no other client can read the form, and the page needs no script.
 
-use futures_util::{FutureExt, stream};
 use url::form_urlencoded;
 
+use super::multipart;
 use super::target::{login_link, own_address};
 use crate::base::{Level, Step};
 use crate::config::{AccessSettings, PostPreserve, UnauthAction};
@@ -87,31 +87,13 @@ fn fields(content_type: &str, body: &[u8]) -> Option<(&'static str, Vec<(String,
                 .collect();
             ("application/x-www-form-urlencoded", fields)
         }
-        "multipart/form-data" => {
-            let boundary = multer::parse_boundary(content_type).ok()?;
-            // The whole body is here, so that reading it never has to wait.
-            ("multipart/form-data", multipart(body, boundary).now_or_never()??)
-        }
+        "multipart/form-data" => ("multipart/form-data", multipart::fields(content_type, body)?),
         _ => return None,
     };
     // Decoding puts U+FFFD where the bytes were not UTF-8; sending that on would be a silent loss.
     let whole = |text: &String| !text.contains('\u{fffd}') && !text.contains('\0');
     let fit = fields.len() <= MOST_FIELDS && fields.iter().all(|(name, value)| whole(name) && whole(value));
     fit.then_some((encoding, fields))
-}
-
-async fn multipart(body: &[u8], boundary: String) -> Option<Vec<(String, String)>> {
-    let chunk = Ok::<_, std::convert::Infallible>(body.to_vec());
-    let mut parts = multer::Multipart::new(stream::iter([chunk]), boundary);
-    let mut fields = Vec::new();
-    while let Some(part) = parts.next_field().await.ok()? {
-        if part.file_name().is_some() {
-            return None;
-        }
-        let name = part.name()?.to_owned();
-        fields.push((name, String::from_utf8(part.bytes().await.ok()?.to_vec()).ok()?));
-    }
-    Some(fields)
 }
 
 #[cfg(test)]
