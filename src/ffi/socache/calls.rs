@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use oxd_core::base::Key;
 
+use super::buffer::Buffer;
 use super::mutex::{self, Held};
 use super::{Instance, Socache, words};
 use crate::ffi::sys;
@@ -32,7 +33,7 @@ thread_local! {
     /// The pool for a provider's allocations during a call.
     static SCRATCH: Scratch = const { Scratch(Cell::new(ptr::null_mut())) };
     /// The buffer that entries are read into.
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BUFFER: RefCell<Option<Buffer>> = const { RefCell::new(None) };
 }
 
 /// A thread's pool, which ends with the thread: mod_http2 starts and ends threads all the time.
@@ -119,16 +120,20 @@ impl Calls<'_> {
         })
     }
 
-    fn fill<'b>(&self, key: &Key, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
+    fn fill<'b>(&self, key: &Key, buffer: &'b mut Option<Buffer>) -> Result<&'b [u8], Refusal> {
         let Some(retrieve) = self.instance.functions().retrieve else {
             return Err(Refusal::NotFound);
         };
-        if buffer.is_empty() {
-            // Zeroed by the kernel one page at a time, as entries need it; the thread keeps it until it ends.
-            *buffer = vec![0; LONGEST];
+        if buffer.is_none() {
+            // The thread keeps it until it ends.
+            let none = |error| Refusal::Failed(format!("no memory for a buffer: {error}"));
+            *buffer = Some(Buffer::new(LONGEST).map_err(none)?);
         }
+        let buffer: &mut [u8] = buffer.as_deref_mut().unwrap_or_default();
         // Bytes of an earlier call must not pass for a value that the provider never wrote.
-        buffer[0] = 0;
+        if let Some(first) = buffer.first_mut() {
+            *first = 0;
+        }
         let mut length = buffer.len() as c_uint;
         // SAFETY: provider and instance belong together and are initialised; key and buffer have the lengths given.
         let status = unsafe {

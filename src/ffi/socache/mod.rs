@@ -1,6 +1,7 @@
 //! httpd's socache providers (ap_socache.h): an instance is created while the configuration is read, initialised before
 //! the children start, and called by their threads.
 
+mod buffer;
 mod calls;
 mod mutex;
 
