@@ -105,17 +105,9 @@ pub trait Request: Serialize {
     /// Reads the members of an answer. The error names a member that is missing, and no value.
     fn read(answer: Map<String, Value>) -> Result<Self::Answer, String> {
         let answer = Value::Object(without_null(answer));
-        let texts = || {
-            let text = |value: &Value| match value {
-                Value::Number(number) => number.to_string().into(),
-                other => other.clone(),
-            };
-            let members = answer.as_object().into_iter().flatten();
-            members.map(|(name, value)| (name.clone(), text(value))).collect()
-        };
         let read = Self::Answer::deserialize(&answer);
         // Where a text is expected, a number stands for its digits.
-        let read = read.or_else(|error| serde_json::from_value(Value::Object(texts())).map_err(|_| error));
+        let read = read.or_else(|error| Self::Answer::deserialize(&with_digits(answer)).map_err(|_| error));
         read.map_err(|error| {
             // serde_json's message may quote a value, and with it a token.
             match error.to_string().strip_prefix("missing field ") {
@@ -135,12 +127,24 @@ pub trait Request: Serialize {
     }
 }
 
+// Not in `Request::read`, which the module has once for each command: to collect a map takes a sort.
+
 /// The members that say something: versions differ in whether they leave a member out or say null.
 fn without_null(mut members: Map<String, Value>) -> Map<String, Value> {
     if members.values().any(Value::is_null) {
         members.retain(|_, value| !value.is_null());
     }
     members
+}
+
+/// The same with numbers as texts.
+fn with_digits(mut answer: Value) -> Value {
+    for value in answer.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Value::Number(number) = value {
+            *value = number.to_string().into();
+        }
+    }
+    answer
 }
 
 /// Serializes a secret where oxd has to know it.
