@@ -182,7 +182,10 @@ pub fn http_url(text: &str) -> Parsed<Url> {
     let complaint = || {
         Complaint::about(
             text,
-            "an absolute http:// or https:// URL without user name, password or fragment",
+            in_ascii(
+                text,
+                "an absolute http:// or https:// URL without user name, password or fragment",
+            ),
         )
     };
     if text.chars().any(|c| c.is_control() || c == ' ' || c == '\\') {
@@ -205,6 +208,16 @@ pub fn http_url(text: &str) -> Parsed<Url> {
     }
 }
 
+/// What is allowed instead of a value with a host name. One that is not in ASCII is not understood: the tables of all
+/// scripts (IDNA) would be a part of the module that hardly a site has a use for.
+fn in_ascii(value: &str, allowed: &str) -> String {
+    let host = value.rsplit("://").next().unwrap_or_default();
+    if host.split('/').next().is_some_and(str::is_ascii) {
+        return allowed.to_owned();
+    }
+    format!("{allowed}; a host name with other letters in its ASCII form (xn--...)")
+}
+
 /// A path that starts with one slash, or an absolute URL.
 pub fn path_or_url(value: &str) -> Parsed<&str> {
     let is_path = value.starts_with('/')
@@ -217,7 +230,10 @@ pub fn path_or_url(value: &str) -> Parsed<&str> {
     http_url(value).map(|_| value).map_err(|_| {
         Complaint::about(
             value,
-            "a path such as /app/ or an absolute http:// or https:// URL",
+            in_ascii(
+                value,
+                "a path such as /app/ or an absolute http:// or https:// URL",
+            ),
         )
     })
 }
@@ -227,7 +243,10 @@ pub fn host_port(word: &str) -> Parsed<String> {
     let complaint = || {
         Complaint::about(
             word,
-            "host names, each with an optional :port, without scheme or path",
+            in_ascii(
+                word,
+                "host names, each with an optional :port, without scheme or path",
+            ),
         )
     };
     // A * would suggest any host, which would be an open redirect.
@@ -244,6 +263,19 @@ pub fn host_port(word: &str) -> Parsed<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_name_in_another_script_is_wanted_in_ascii() {
+        let told = |complaint: Complaint| complaint.to_string().contains("xn--");
+        assert!(told(http_url("https://b\u{fc}cher.example/").unwrap_err()));
+        assert!(told(
+            path_or_url("https://b\u{fc}cher.example/app/").unwrap_err()
+        ));
+        assert!(told(host_port("b\u{fc}cher.example:8443").unwrap_err()));
+        assert!(http_url("https://xn--bcher-kva.example/\u{fc}").is_ok());
+        assert!(host_port("xn--bcher-kva.example").is_ok());
+        assert!(!told(http_url("ftp://example.org/\u{fc}").unwrap_err()));
+    }
 
     #[test]
     fn times_have_httpds_units_and_nothing_else() {
