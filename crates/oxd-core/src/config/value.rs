@@ -266,11 +266,9 @@ mod tests {
 
     #[test]
     fn a_host_name_in_another_script_is_wanted_in_ascii() {
-        let told = |complaint: Complaint| complaint.to_string().contains("xn--");
+        let told = |complaint: Complaint| complaint.allowed.contains("xn--");
         assert!(told(http_url("https://b\u{fc}cher.example/").unwrap_err()));
-        assert!(told(
-            path_or_url("https://b\u{fc}cher.example/app/").unwrap_err()
-        ));
+        assert!(told(path_or_url("https://b\u{fc}cher.example/app/").unwrap_err()));
         assert!(told(host_port("b\u{fc}cher.example:8443").unwrap_err()));
         assert!(http_url("https://xn--bcher-kva.example/\u{fc}").is_ok());
         assert!(host_port("xn--bcher-kva.example").is_ok());
