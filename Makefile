@@ -75,7 +75,7 @@ test: ## every test: units, real httpd, browser, demo, scripts
 	@$(MAKE) --no-print-directory module
 	@status=0; \
 	OXD_MODULE=$(MODULE) cargo test --workspace --no-fail-fast || status=$$?; \
-	scripts/test.sh || status=$$?; \
+	OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
 	exit $$status
 
 test-unit: ## only the tests that need no httpd
@@ -92,7 +92,7 @@ test-scripts: ## only the tests of the demo and the scripts
 	@$(MAKE) --no-print-directory module
 	@status=0; \
 	OXD_MODULE=$(MODULE) cargo test -p oxd-tests --test demo || status=$$?; \
-	scripts/test.sh || status=$$?; \
+	OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
 	exit $$status
 
 lint: ## formatting, clippy, dependencies, shell scripts

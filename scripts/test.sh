@@ -183,6 +183,23 @@ END
     [[ ! -s $scratch/output ]] || fail "the demo wants nothing of that"
 }
 
+# Stripped as a package is. A build for development is not what anybody installs.
+test_the_module_stays_small() {
+    local most=5416000 module=${OXD_MODULE:-}
+    [[ -e $module && $module == */release/* ]] || return 0
+    strip --strip-unneeded --remove-section=.comment --remove-section=.note -o "$scratch/module.so" "$module"
+    local bytes
+    bytes=$(stat -c %s "$scratch/module.so")
+    ((bytes <= most)) || fail "the module has $bytes bytes, and should have $most at most: see [profile.release]"
+}
+
+test_the_module_is_made_of_few_crates() {
+    local most=109 crates
+    cargo tree --locked -p mod_oxd -e normal --prefix none --format '{p}' >"$scratch/output"
+    crates=$(awk '{ print $1, $2 }' "$scratch/output" | sort -u | wc -l)
+    ((crates > 1 && crates <= most)) || fail "the module is made of $crates crates, and should be of $most at most"
+}
+
 test_make_lists_its_targets() {
     local target
     make >"$scratch/output"
