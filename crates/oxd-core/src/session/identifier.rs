@@ -4,9 +4,8 @@
 //! sealed record have, and that a request has to bring. So nobody who reads the keys of a store, or even all of it, can
 //! make a cookie: 136 random bits are left to guess, each guess a request. The key needs no hash for that.
 
-use std::hint;
-
 use base64_simd::{Out, URL_SAFE_NO_PAD};
+use subtle::ConstantTimeEq as _;
 
 use crate::base::{Key, NoRandomness, Random, SiteId};
 use crate::shm::Mark;
@@ -72,15 +71,7 @@ impl Identifier {
     /// Whether a record has this identifier. How long that takes does not tell where they differ.
     #[inline]
     pub(super) fn is_of(&self, record: &[u8]) -> bool {
-        let differs = |(a, b): (&u8, &u8)| a ^ b;
-        record.len() == BYTES
-            && hint::black_box(
-                self.0
-                    .iter()
-                    .zip(record)
-                    .map(differs)
-                    .fold(0, |all, one| all | one),
-            ) == 0
+        self.0.ct_eq(record).into()
     }
 }
 
