@@ -1,5 +1,7 @@
 //! Puts the configuration of one httpd together.
 
+use std::path::Path;
+
 use crate::builder::{Builder, Mpm};
 use crate::freed;
 use crate::install::{Install, identity};
@@ -64,6 +66,10 @@ impl Builder {
         }
         if self.documents {
             line(DOCUMENTS);
+            // As httpd's own default: nobody delegates anything, unless a test does.
+            if has_htaccess(&self.root.path().join("docroot")) {
+                line("<Directory \"${DOCROOT}\">\nAllowOverride AuthConfig\n</Directory>");
+            }
         }
         for fragment in &self.fragments {
             line(fragment);
@@ -99,6 +105,15 @@ impl Builder {
     }
 }
 
+/// Whether a directory, or one below it, has a `.htaccess` file.
+fn has_htaccess(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| {
+        entry.file_name() == ".htaccess"
+            || entry.file_type().is_ok_and(|kind| kind.is_dir()) && has_htaccess(&entry.path())
+    })
+}
+
 const DOCUMENTS: &str = r#"
 Timeout 30
 KeepAliveTimeout 5
@@ -110,7 +125,7 @@ DirectoryIndex index.html
     Require all denied
 </Directory>
 <Directory "${DOCROOT}">
-    AllowOverride AuthConfig
+    AllowOverride None
     Require all granted
 </Directory>
 # The same program, once where a suite protects it and once where it does not.

@@ -98,7 +98,12 @@ impl WebDriver {
             let element = self.element(css);
             let outcome = self.try_call("POST", &format!("/element/{element}/click"), &json!({}));
             match outcome {
-                Err(why) if why.contains("stale element") => None,
+                // Chromium says the latter when the page goes while it looks at the element.
+                Err(why)
+                    if why.contains("stale element") || why.contains("does not belong to the document") =>
+                {
+                    None
+                }
                 outcome => Some(outcome),
             }
         });

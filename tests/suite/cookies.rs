@@ -6,4 +6,5 @@ mod cookies {
     pub(crate) mod hostile;
     pub(crate) mod keys;
     pub(crate) mod lifetime;
+    pub(crate) mod tokens;
 }

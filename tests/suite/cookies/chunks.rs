@@ -30,21 +30,31 @@ fn signed_in(site: &TestSite) -> Browser {
     browser
 }
 
+/// The cookies of the session alone, without those of its tokens.
+fn chunks_of(browser: &Browser, site: &TestSite) -> Vec<(String, String)> {
+    let mut cookies = browser.cookies_named("oxd_session", site.url("/"));
+    cookies.retain(|(name, _)| !name.contains(".tokens"));
+    cookies
+}
+
 #[test]
 fn a_large_session_is_cut_into_cookies_that_browsers_keep() {
     let site = site(3000).start();
     let browser = Browser::new();
     let walk = sign_in_as(&browser, site.url("/app/env"), "big", "secret");
     let cookies = walk.callback.given_cookies("oxd_session");
-    let names: Vec<_> = cookies.iter().map(|cookie| cookie.name().to_owned()).collect();
-    assert!(names.len() > 1, "{names:?}");
-    for (number, name) in names.iter().enumerate() {
-        let expected = if number == 0 {
-            "oxd_session".into()
-        } else {
-            format!("oxd_session.{number}")
-        };
-        assert_eq!(*name, expected);
+    let names = cookies.iter().map(|cookie| cookie.name().to_owned());
+    // The id token has the long claim, too.
+    let (tokens, session): (Vec<_>, Vec<_>) = names.partition(|name| name.contains(".tokens"));
+    for (names, first) in [(session, "oxd_session"), (tokens, "oxd_session.tokens")] {
+        assert!(names.len() > 1, "{names:?}");
+        for (number, name) in names.iter().enumerate() {
+            let expected = match number {
+                0 => first.to_owned(),
+                number => format!("{first}.{number}"),
+            };
+            assert_eq!(*name, expected);
+        }
     }
     for value in walk.callback.headers.get_all("set-cookie") {
         assert!(value.len() <= 4096, "a cookie of {} bytes", value.len());
@@ -59,14 +69,16 @@ fn a_large_session_is_cut_into_cookies_that_browsers_keep() {
     assert_eq!(site.user(&browser).as_deref(), Some("sub-of-big"));
     // All of it goes at logout.
     browser.get(site.url("/oxd/logoutme")).expect(303);
-    assert_eq!(browser.cookies_named("oxd_session", site.url("/")), []);
+    for path in ["/", "/oxd"] {
+        assert_eq!(browser.cookies_named("oxd_session", site.url(path)), []);
+    }
 }
 
 #[test]
 fn half_of_the_chunks_is_no_session() {
     let site = site(9000).config("LimitRequestFieldSize 32768").start();
     let browser = signed_in(&site);
-    let chunks = browser.cookies_named("oxd_session", site.url("/"));
+    let chunks = chunks_of(&browser, &site);
     assert!(chunks.len() >= 3, "{} chunks", chunks.len());
     let field = |chunks: &[(String, String)]| {
         let pairs: Vec<_> = chunks
@@ -108,7 +120,7 @@ fn half_of_the_chunks_is_no_session() {
         assert_eq!(ask(&field(&cut)), (302, 401), "a shortened chunk");
     }
     // Chunks of two sessions of the same user do not go together.
-    let other = signed_in(&site).cookies_named("oxd_session", site.url("/"));
+    let other = chunks_of(&signed_in(&site), &site);
     let mut mixed = chunks.clone();
     mixed[1] = other[1].clone();
     assert_eq!(ask(&field(&mixed)), (302, 401), "chunks of two sessions");
@@ -164,7 +176,7 @@ fn a_smaller_session_takes_the_larger_ones_place() {
     let small = user("small", json!({ "name": "Small" }));
     let site = TestSite::builder().users(vec![big(3000), small]).start();
     let browser = signed_in(&site);
-    assert!(browser.cookies_named("oxd_session", site.url("/")).len() > 1);
+    assert!(chunks_of(&browser, &site).len() > 1);
     site.oxd.forget_provider_sessions();
     let walk = sign_in_as(
         &browser,
@@ -173,7 +185,12 @@ fn a_smaller_session_takes_the_larger_ones_place() {
         "secret",
     );
     walk.page.expect(200);
-    assert_eq!(browser.cookies_named("oxd_session", site.url("/")).len(), 1);
+    let names: Vec<_> = browser
+        .cookies_named("oxd_session", site.url("/oxd"))
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["oxd_session", "oxd_session.tokens"]);
     assert_eq!(site.user(&browser).as_deref(), Some("sub-of-small"));
 }
 

@@ -5,7 +5,23 @@ use oxd_tests::{Answer, Authority, Browser, Cookie, DEMO_SUB, TestSite, Walk, si
 fn session(walk: &Walk) -> Cookie {
     let mut cookies = walk.callback.set_cookies();
     cookies.retain(|cookie| !cookie.name().starts_with("oxd_state") && !cookie.value().is_empty());
-    assert_eq!(cookies.len(), 1, "{}", walk.callback.summary());
+    assert_eq!(cookies.len(), 2, "{}", walk.callback.summary());
+    let tokens = cookies.remove(1);
+    assert_eq!(tokens.name(), format!("{}.tokens", cookies[0].name()));
+    assert_eq!(
+        (
+            tokens.domain(),
+            tokens.secure(),
+            tokens.http_only(),
+            tokens.same_site()
+        ),
+        (
+            cookies[0].domain(),
+            cookies[0].secure(),
+            Some(true),
+            cookies[0].same_site()
+        )
+    );
     cookies.remove(0)
 }
 

@@ -152,7 +152,7 @@ fn what_a_store_is_asked_for_is_counted() {
             browser.get(site.url("/app/1k.bin")).expect(200);
         }
         let stranger = Browser::new();
-        stranger.set_cookie(&format!("oxd_session={}; Path=/", "A".repeat(32)), site.url("/"));
+        stranger.set_cookie(&format!("oxd_session={}; Path=/", "A".repeat(44)), site.url("/"));
         stranger.get(site.url("/oxd/session")).expect(401);
         let after = Scrape::of(&site);
         let asked = after.since(&before, "oxd_store_operations_total");
@@ -197,7 +197,7 @@ fn a_store_that_fails_is_counted() {
         .directives(&store)
         .start();
     let stranger = Browser::new();
-    stranger.set_cookie(&format!("oxd_session={}; Path=/", "A".repeat(32)), site.url("/"));
+    stranger.set_cookie(&format!("oxd_session={}; Path=/", "A".repeat(44)), site.url("/"));
     stranger.get(site.url("/app/")).expect(503);
     let scrape = Scrape::of(&site);
     assert_eq!(

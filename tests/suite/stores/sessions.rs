@@ -114,7 +114,7 @@ fn each_login_has_a_cookie_of_its_own(store: Store) {
     assert!(cookies.insert(session_cookie(&browser, &site)));
     assert_ne!(site.user(&planted).as_deref(), Some("sub-of-ben"));
 
-    let invented = "A".repeat(32);
+    let invented = "A".repeat(44);
     let victim = Browser::new();
     victim.set_cookie(&format!("oxd_session={invented}; Path=/"), site.url("/"));
     sign_in_as(&victim, site.url("/app/"), "anna", "secret")

@@ -36,15 +36,24 @@ pub(super) fn aged(ctx: &Ctx<'_>) -> Response {
     sign_in(ctx, true)
 }
 
-fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
-    let action = ctx.settings.access().unauth_action;
-    let log_in = match action {
-        UnauthAction::Status(status) if status != 401 => return refuse_bare(ctx, status),
+/// Whether a request without a session is sent to the provider.
+pub(super) fn starts_login(ctx: &Ctx<'_>) -> bool {
+    match ctx.settings.access().unauth_action {
         UnauthAction::Auto => ctx.request.method().can_be_repeated() && !ctx.request.is_script(),
         // A redirect would lose a form's data silently; so even here a form gets 401.
         UnauthAction::Login => ctx.request.method().can_be_repeated(),
         UnauthAction::Status(_) | UnauthAction::Pass => false,
-    };
+    }
+}
+
+fn sign_in(ctx: &Ctx<'_>, silent: bool) -> Response {
+    let action = ctx.settings.access().unauth_action;
+    if let UnauthAction::Status(status) = action
+        && status != 401
+    {
+        return refuse_bare(ctx, status);
+    }
+    let log_in = starts_login(ctx);
     let target = login::own_address(ctx);
     if log_in && ctx.request.is_prefetch() {
         let failure = Failure::new(Reason::Prefetch, ctx.request.path());

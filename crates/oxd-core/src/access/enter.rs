@@ -12,6 +12,7 @@ use crate::flow::Ctx;
 use crate::http::{Form, Request, RequestEnv, Response};
 use crate::login;
 use crate::session::{self, Opened, SessionEnv, SessionMemory, TokensAt, Via};
+use crate::shm::{About, Mark};
 use crate::uma::{self, Unopened};
 
 /// A session that was opened for this request before, or for the one that it came from.
@@ -234,27 +235,44 @@ fn find<'r>(
     })
 }
 
-/// The time after a login in which a session without tokens is taken as it is: another login would not bring them.
-const TOKENS_LATE: Seconds = Seconds(60);
+/// How long nobody is asked to sign in again for tokens, once that was done for a user: another login has not brought them.
+const TOKENS_SOUGHT: Seconds = Seconds(3_600);
 
-/// Whether this place needs the session's tokens and the browser has not sent them: their cookie has the path of the
-/// handler, from a time when no page wanted them. The next login brings them.
+/// Whether the user should sign in again because this place needs the session's tokens and the browser has not sent them:
+/// their cookie has the path of the handler, from a time when no page wanted them.
+///
+/// It is asked for once, and only where a login can be started: a browser may not keep the cookie, and another httpd with
+/// the same sessions may give it that path again. Then the session goes on without.
 fn lacks_tokens(ctx: &Ctx<'_>, visit: &Visit<'_, '_>, session: &Opened<'_>) -> bool {
-    if visit.is_subrequest || !matches!(session.tokens, TokensAt::Cookie) {
+    if !matches!(session.tokens, TokensAt::Cookie) {
         return false;
     }
-    let is_wanted =
-        ctx.settings.identity().pass_tokens.has_any() || refresh::may_refresh(ctx.settings, session, ctx.now);
-    if !is_wanted || session.open_tokens(ctx).is_some() {
+    let is_wanted = ctx.settings.identity().pass_tokens.has_any()
+        || ctx.settings.uma().is_some()
+        || refresh::may_refresh(ctx.settings, session, ctx.now);
+    if !is_wanted || visit.is_subrequest || session.open_tokens(ctx).is_some() {
         return false;
     }
-    let is_new = ctx.now < session.record.issued.saturating_add(TOKENS_LATE);
-    ctx.log(if is_new { Level::Warning } else { Level::Info }, || {
-        let name = ctx.settings.cookie().name;
-        let then = if is_new { "it goes on without" } else { "the user signs in again" };
-        format!("the browser has sent no cookie {name}.tokens of this session, and this place wants its tokens; {then}")
+    let can_help = authn::starts_login(ctx);
+    let user = session.record.marks.user.to_string();
+    let mark = Mark::of(About::TokensSought, ctx.site, &[&user]);
+    let was_sought = ctx.memory.noted_moment(mark, ctx.now).is_some();
+    let name = ctx.settings.cookie().name;
+    if can_help && !was_sought {
+        ctx.memory
+            .note_moment(mark, ctx.millis, ctx.now, ctx.now.saturating_add(TOKENS_SOUGHT));
+        ctx.log(Level::Warning, || {
+            format!(
+                "this place wants the tokens of a session whose cookie {name}.tokens the browser has not sent; the user \
+                 signs in again, and this is not asked for again for an hour"
+            )
+        });
+        return true;
+    }
+    ctx.log(Level::Debug, || {
+        format!("the browser has sent no cookie {name}.tokens of this session; it goes on without its tokens")
     });
-    !is_new
+    false
 }
 
 /// The identity of an RPT's record, in memory that lives as long as the request.

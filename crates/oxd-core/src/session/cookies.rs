@@ -1,9 +1,9 @@
-//! The cookies of a session: its record or its identifier, and when it was last used.
+//! The cookies of a session: its record or its identifier, its tokens, and when it was last used.
 
 use super::env::SessionEnv;
 use super::record::SessionRecord;
 use super::tokens::{self, Written};
-use crate::base::{Failure, LeBytes as _, Purpose, Reason, Seconds};
+use crate::base::{Failure, LeBytes as _, Purpose, Reason, Seconds, path_below};
 use crate::http::cookie::{self, Attributes};
 
 /// Suffix of the last-used cookie.
@@ -75,6 +75,33 @@ pub(super) fn of_other_domain(env: &SessionEnv<'_>) -> Vec<String> {
         .collect()
 }
 
+/// The lines that take away a cookie of a session: at the other path, too, if it is one of tokens, which an earlier
+/// configuration may have given that path. A second one would be sent along with each request to the handler.
+fn taken_away(env: &SessionEnv<'_>, attributes: Attributes<'_>, name: &str, piece: Piece) -> Vec<String> {
+    let mut lines = vec![for_piece(attributes, env, piece).clear(name)];
+    lines.extend(at_other_path(env, attributes, name, piece));
+    lines
+}
+
+fn at_other_path(
+    env: &SessionEnv<'_>,
+    attributes: Attributes<'_>,
+    name: &str,
+    piece: Piece,
+) -> Option<String> {
+    let Piece::Tokens(_) = piece else {
+        return None;
+    };
+    let cookie = env.settings.cookie();
+    let other = match cookie.tokens_path {
+        Some(path) => Some(cookie.path).filter(|other| *other != path),
+        None => env.base.filter(|other| *other != cookie.path),
+    };
+    // Only there could the browser have sent it.
+    let other = other.filter(|other| path_below(other, &env.request.path()).is_some())?;
+    Some(attributes.at_path(other).clear(name))
+}
+
 /// The attributes of one of a session's cookies: that of tokens has a path of its own, where no page wants them.
 fn for_piece<'a>(attributes: Attributes<'a>, env: &SessionEnv<'a>, piece: Piece) -> Attributes<'a> {
     match (piece, env.settings.cookie().tokens_path) {
@@ -92,7 +119,7 @@ pub(super) fn of_identifier(env: &SessionEnv<'_>, identifier: &str) -> Vec<Strin
         present(env)
             .into_iter()
             .filter(|(existing, _)| existing != name)
-            .map(|(existing, piece)| for_piece(attributes, env, piece).clear(&existing)),
+            .flat_map(|(existing, piece)| taken_away(env, attributes, &existing, piece)),
     );
     lines.extend(of_other_domain(env));
     lines
@@ -120,7 +147,7 @@ pub(super) fn of_session(
     };
     let pieces = cookie::cut(name, &sealed).ok_or_else(too_large)?;
     let token_pieces = cookie::cut(&tokens::cookie_name(name), &sealed_tokens).ok_or_else(too_large)?;
-    let (mut stale, mut logins) = (Vec::new(), Vec::new());
+    let (mut stale, mut logins, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
     let (mut others, mut in_logins) = (0, 0);
     for (existing, value) in cookie::all(env.cookies()) {
         let bytes = existing.len() + value.len() + 3;
@@ -131,7 +158,12 @@ pub(super) fn of_session(
             Some(piece @ Piece::Tokens(index)) if index >= token_pieces.len() => {
                 stale.push((String::from_utf8_lossy(existing), piece));
             }
-            Some(_) => {}
+            Some(piece) => elsewhere.extend(at_other_path(
+                env,
+                Attributes::for_session(env),
+                &String::from_utf8_lossy(existing),
+                piece,
+            )),
             None if existing.starts_with(cookie::LOGIN_PREFIX.as_bytes()) => {
                 in_logins += bytes;
                 logins.push(String::from_utf8_lossy(existing));
@@ -163,8 +195,9 @@ pub(super) fn of_session(
     lines.extend(
         stale
             .into_iter()
-            .map(|(existing, piece)| for_piece(attributes, env, piece).clear(&existing)),
+            .flat_map(|(existing, piece)| taken_away(env, attributes, &existing, piece)),
     );
+    lines.extend(elsewhere);
     // The session cookie is deleted before pending logins of other tabs: those can be restarted.
     if ours + others + in_logins + HEADER_SLACK > env.request.header_limit() {
         lines.extend(logins.iter().map(|login| attributes.clear(login)));
@@ -178,7 +211,7 @@ pub fn clear(env: &SessionEnv<'_>) -> Vec<String> {
     let attributes = Attributes::for_session(env);
     present(env)
         .into_iter()
-        .map(|(name, piece)| for_piece(attributes, env, piece).clear(&name))
+        .flat_map(|(name, piece)| taken_away(env, attributes, &name, piece))
         .collect()
 }
 

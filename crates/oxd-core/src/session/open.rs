@@ -43,7 +43,7 @@ pub struct Opened<'b> {
 
 impl fmt::Debug for Opened<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The bytes hold tokens.
+        // The bytes hold the identifier.
         f.debug_struct("Opened")
             .field("record", &self.record)
             .field("used", &self.used)
@@ -114,7 +114,8 @@ fn look<'b>(
         {
             let key = identifier.key(env.site);
             // Ended on this machine, whatever the store says: the logout may not have reached the store.
-            if env.memory.knows(Mark::of_entry(&key), env.now) {
+            if env.memory.knows(Mark::of_entry(&key), env.now) || env.memory.knows(identifier.mark(), env.now)
+            {
                 continue;
             }
             let mut found = entries.session_into(&key, memory)?;

@@ -60,8 +60,7 @@ fn end_one(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
         Ok(ended) => ended.transpose(),
         Err(failure) => {
             for identifier in identifiers(env, env.cookies()) {
-                let key = identifier.key(env.site);
-                end_for_all(env, Mark::of_entry(&key), env.millis, covers_all(env));
+                end_for_all(env, identifier.mark(), env.millis, covers_all(env));
             }
             Err(failure)
         }

@@ -226,15 +226,17 @@ impl Entries<'_> {
         let Some((record, sealed)) = self.session(key)? else {
             return Ok(None);
         };
-        let opened = SessionRecord::read(&record).and_then(|read| {
-            let mut buffer = vec![0; sealed.len()];
-            let aad = tokens::aad(self.site, &read.id);
-            let tokens = self
-                .keys
-                .open_bytes(Purpose::Tokens, aad.as_bytes(), &sealed, &mut buffer)?;
-            Some(tokens.to_vec())
-        });
+        let opened = SessionRecord::read(&record).and_then(|read| self.opened_tokens(&read, &sealed));
         Ok(opened.map(|tokens| Written { record, tokens }))
+    }
+
+    fn opened_tokens(&self, record: &SessionRecord<'_>, sealed: &[u8]) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; sealed.len()];
+        let aad = tokens::aad(self.site, &record.id);
+        let tokens = self
+            .keys
+            .open_bytes(Purpose::Tokens, aad.as_bytes(), sealed, &mut buffer)?;
+        Some(tokens.to_vec())
     }
 
     /// Puts a new session.
@@ -266,7 +268,15 @@ impl Entries<'_> {
         bytes: &[u8],
         sealed_tokens: &[u8],
     ) -> Result<Replaced, Failure> {
-        let stored = self.stored_with(random, key, record, bytes, sealed_tokens)?;
+        // Under the newest key, as the record: the one that they were sealed with may be taken out.
+        let written = self.opened_tokens(record, sealed_tokens).map(|tokens| Written {
+            record: bytes.to_vec(),
+            tokens,
+        });
+        let stored = match written {
+            Some(written) => self.stored(random, key, record, &written)?,
+            None => self.stored_with(random, key, record, bytes, sealed_tokens)?,
+        };
         match self.store.atomic() {
             Some(atomic) => {
                 let tombstone = TimeKey::tombstone(key);

@@ -2,8 +2,8 @@
 
 use super::cookies;
 use crate::access::{Admission, enter};
-use crate::config::{PassTokens, RawSettings, SiteFile};
-use crate::testing::{Browser, FakeStore, NOW, header, refresh_ahead, site};
+use crate::config::{PassTokens, RawSettings, SiteFile, UnauthAction};
+use crate::testing::{Browser, FakeStore, NOW, header, memory, refresh_ahead, site};
 
 fn browser<'s>(file: &'s SiteFile, raw: RawSettings<'s>) -> Browser<'s> {
     Browser::at(RawSettings {
@@ -91,13 +91,18 @@ fn a_page_that_wants_tokens_gets_them_from_cookies_and_from_a_store() {
     }
 }
 
-/// Somebody has added `OxdPassTokens` or `OxdTokenRefresh`, and the browser still has the cookie of the handler's path.
+/// Somebody has added `OxdPassTokens`, `OxdTokenRefresh` or UMA, and the browser still has the cookie of the handler's path.
 #[test]
 fn a_session_without_the_tokens_that_a_page_wants_is_signed_in_again_and_never_in_a_loop() {
-    let file = site("s");
-    for raw in [passing(), refresh_ahead()] {
+    let (file, path) = (site("s"), "/app".to_owned());
+    let uma = RawSettings {
+        uma_path: Some(&path),
+        ..RawSettings::default()
+    };
+    for raw in [passing(), refresh_ahead(), uma] {
         let mut browser = browser(&file, RawSettings::default());
         browser.tokens_path = Some("/oxd");
+        browser.memory = memory();
         browser.log_in("/app");
         browser.settings = RawSettings {
             site: Some(&file),
@@ -105,24 +110,61 @@ fn a_session_without_the_tokens_that_a_page_wants_is_signed_in_again_and_never_i
         };
         browser.now = NOW + 250;
         assert_eq!(at_page(&browser), Err(302));
-        browser.tokens_path = None;
-        browser.log_in("/app");
+        // Another httpd that shares the session, or a browser that does not keep the cookie: once is enough.
         let token = if raw.pass_tokens.is_some() {
             &b"access"[..]
         } else {
             b""
         };
-        assert_eq!(at_page(&browser), Ok(token.to_vec()));
-        // A browser that does not keep the cookie: the session goes on without, and the log says so.
-        browser.cookies.retain(|(name, _)| !name.contains("tokens"));
         assert_eq!(at_page(&browser), Ok(Vec::new()));
-        if raw.pass_tokens.is_some() {
-            let log = browser.log.0.borrow().join("\n");
-            assert!(
-                log.contains("no cookie oxd_session.tokens of this session"),
-                "{log}"
-            );
-        }
+        browser.tokens_path = None;
+        browser.log_in("/app");
+        assert_eq!(at_page(&browser), Ok(token.to_vec()));
+        let log = browser.log.0.borrow().join("\n");
+        assert_eq!(
+            log.matches("cookie oxd_session.tokens the browser has not sent")
+                .count(),
+            1,
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn where_no_login_can_be_started_the_session_goes_on_without_its_tokens() {
+    let file = site("s");
+    for action in [
+        UnauthAction::Pass,
+        UnauthAction::Status(403),
+        UnauthAction::Status(401),
+    ] {
+        let mut browser = browser(&file, RawSettings::default());
+        browser.tokens_path = Some("/oxd");
+        browser.log_in("/app");
+        browser.settings = RawSettings {
+            site: Some(&file),
+            unauth_action: Some(action),
+            ..passing()
+        };
+        browser.now = NOW + 250;
+        assert_eq!(at_page(&browser), Ok(Vec::new()), "{action:?}");
+    }
+}
+
+/// Tokens of an earlier configuration stay at their path, and would be sent along to the handler.
+#[test]
+fn tokens_at_the_path_of_an_earlier_configuration_are_taken_away() {
+    let file = site("s");
+    for (before, after, other) in [(None, Some("/oxd"), "/"), (Some("/oxd"), None, "/oxd")] {
+        let mut browser = browser(&file, RawSettings::default());
+        browser.tokens_path = before;
+        browser.log_in("/app");
+        browser.tokens_path = after;
+        let lines = browser.log_in("/app").cookies;
+        let gone = format!("oxd_session.tokens=; Path={other}; Max-Age=0");
+        assert!(lines.iter().any(|line| line.starts_with(&gone)), "{lines:?}");
+        let lines = browser.get("/oxd/logoutme").cookies;
+        assert!(lines.iter().any(|line| line.starts_with(&gone)), "{lines:?}");
     }
 }
 
@@ -139,9 +181,8 @@ fn tokens_of_another_session_do_not_open() {
         .unwrap();
     bob.cookies.retain(|(name, _)| !name.contains("tokens"));
     bob.cookies.push(stolen.clone());
-    assert_eq!(at_page(&bob), Ok(Vec::new()), "a new session goes on without");
-    bob.now = NOW + 61;
     assert_eq!(at_page(&bob), Err(302));
+    assert_eq!(at_page(&bob), Ok(Vec::new()));
     // Beside the right one, it is passed over.
     let mut both = alice.cookies.clone();
     both.insert(0, ("oxd_session.tokens".into(), "AAAA".into()));

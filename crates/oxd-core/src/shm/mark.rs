@@ -38,6 +38,8 @@ pub enum About {
     Gathered = 13,
     /// The ticket that a gathering has brought for a page.
     Ticket = 14,
+    /// A user who was asked to sign in again for tokens.
+    TokensSought = 15,
 }
 
 impl Mark {
@@ -82,6 +84,11 @@ impl Mark {
     /// The mark of a session's entry in a store, by the entry's key.
     pub fn of_entry(key: &[u8; 32]) -> Mark {
         Mark(first_word(key).max(1))
+    }
+
+    /// The mark of a secret, which are at least eight random bytes.
+    pub fn of_secret(secret: &[u8]) -> Mark {
+        Mark(first_word(secret).max(1))
     }
 
     /// The mark of the session's last use: the other half of its id.

@@ -93,6 +93,8 @@ pub(crate) struct Browser<'s> {
     pub stats: Stats<'static>,
     /// The path of the cookie with the tokens.
     pub tokens_path: Option<&'static str>,
+    /// The path of each cookie that was set last.
+    paths: std::collections::HashMap<String, String>,
     keys: KeyRing,
 }
 
@@ -153,14 +155,15 @@ impl<'s> Browser<'s> {
             stats: stats(),
             keys: keys(),
             tokens_path: None,
+            paths: Default::default(),
         }
     }
 
     /// The `Cookie` header for a target: the cookie with the tokens may have a path of its own.
     fn cookies_for(&self, target: &str) -> String {
         let is_sent = |name: &str| {
-            let path = self.tokens_path.filter(|_| name.contains(".tokens"));
-            path.is_none_or(|path| target.starts_with(path))
+            let path = self.paths.get(name).filter(|_| name.contains(".tokens"));
+            path.is_none_or(|path| target.starts_with(path.as_str()))
         };
         self.cookies
             .iter()
@@ -213,9 +216,17 @@ impl<'s> Browser<'s> {
         for line in lines {
             let (pair, attributes) = line.split_once(';').unwrap();
             let (name, value) = pair.split_once('=').unwrap();
+            let path = attributes.split("Path=").nth(1).unwrap_or_default();
+            let path = path.split(';').next().unwrap_or_default();
+            let is_gone = attributes.contains("Max-Age=0");
+            // One of another path is another cookie.
+            if is_gone && self.paths.get(name).is_some_and(|known| known != path) {
+                continue;
+            }
             self.cookies.retain(|(n, _)| n != name);
-            if !attributes.contains("Max-Age=0") {
+            if !is_gone {
                 self.cookies.push((name.into(), value.into()));
+                self.paths.insert(name.into(), path.into());
             }
         }
     }

@@ -49,8 +49,14 @@ pub fn tokens_path(tree: &[Node], read: ReadSite<'_>) -> Option<String> {
             }
         }
     }
-    let path = path?;
-    // The browser may know the handler under another path, behind a proxy or a rewrite rule.
+    // A browser compares paths as they are sent: one with other characters is written in several ways.
+    let is_plain = |path: &&str| {
+        path.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte))
+    };
+    let path = path.filter(is_plain)?;
+    // The browser may know the handler under another path, behind a proxy or a rewrite rule: at least one address has to be
+    // known that says otherwise.
     let mut redirects = found.iter().filter_map(|directive| {
         let value = unquoted(&directive.node.args);
         if is(directive.node, "OxdRedirectUri") {
@@ -65,7 +71,8 @@ pub fn tokens_path(tree: &[Node], read: ReadSite<'_>) -> Option<String> {
         let parsed = url::Url::parse(&uri);
         path_below(path, parsed.as_ref().map_or(uri.as_str(), |uri| uri.path())).is_some()
     };
-    redirects.all(is_below).then(|| path.to_owned())
+    let first = redirects.next()?;
+    (is_below(first) && redirects.all(is_below)).then(|| path.to_owned())
 }
 
 /// Words of `OxdPassTokens` that ask for no token.
@@ -94,7 +101,7 @@ mod tests {
     use super::super::tests::tree;
     use super::*;
 
-    const HANDLER: &str = "<Location /oxd>\nSetHandler oxd\n</Location>\n";
+    const HANDLER: &str = "OxdSite /oxd\n<Location /oxd>\nSetHandler oxd\n</Location>\n";
 
     fn path_of(text: &str) -> Option<String> {
         let read = |file: &str| {
@@ -158,5 +165,11 @@ mod tests {
             assert_eq!(path_of(&format!("{HANDLER}{more}")), None, "{more}");
         }
         assert_eq!(path_of("AuthType oxd\n"), None);
+        for handler in [
+            "<Location /oxd>\nSetHandler oxd\n</Location>\n",
+            "OxdRedirectUri /my%20app/oxd/callback\n<Location \"/my app/oxd\">\nSetHandler oxd\n</Location>\n",
+        ] {
+            assert_eq!(path_of(handler), None, "{handler}");
+        }
     }
 }

@@ -21,12 +21,20 @@ pub(super) const TABLE: &[Directive] = &[
         #[cfg(test)]
         good: &[&["sid"]],
         #[cfg(test)]
-        bad: &[&["a b"], &["a;b"], &["oxd_state"], &[""]],
+        bad: &[
+            &["a b"],
+            &["a;b"],
+            &["oxd_state"],
+            &[""],
+            &["sid.tokens"],
+            &["sid.seen"],
+        ],
         apply: |s, place, args| {
-            if !value::is_token(args[0]) || args[0].starts_with("oxd_state") {
+            let is_taken = [".tokens", ".seen"].iter().any(|end| args[0].ends_with(end));
+            if !value::is_token(args[0]) || args[0].starts_with("oxd_state") || is_taken {
                 return Err(Complaint::about(
                     args[0],
-                    "a cookie name (letters, digits, - _ .) other than oxd_state",
+                    "a cookie name (letters, digits, - _ .) other than oxd_state, and without .tokens or .seen at its end",
                 ));
             }
             s.cookie_name = Some(place.arena.keep(args[0].to_owned()));
@@ -40,7 +48,7 @@ pub(super) const TABLE: &[Directive] = &[
         arguments: 1..=1,
         syntax: "PATH",
         default: "/",
-        summary: c"Path attribute of all cookies",
+        summary: c"Path attribute of the cookies",
         details: "Must cover both the protected locations and the handler.",
         example: "OxdCookiePath /",
         #[cfg(test)]
