@@ -1,6 +1,7 @@
 //! The state that all threads of one child process share: the oxd client and the keys.
 //!
-//! Nothing here is created before httpd forks, except the certificate roots and the random key, which are plain data.
+//! Nothing here is created before httpd forks, except what is plain data: the random key, the certificate roots and what
+//! verifies certificates by them.
 
 use std::fs::File;
 use std::io::Read as _;

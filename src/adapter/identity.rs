@@ -108,6 +108,7 @@ fn claims_into<'r>(
     let is_environment = matches!(table, Table::Environment);
     let mut entries = request.appender(table);
     if is_environment && settings.claim_names.is_none() {
+        // Each closure borrows one of its own.
         let mut others = request.appender(table);
         let known = |variable: &'static str, text: &'r [u8]| {
             if let (Some(variable), Some(text)) = (
@@ -206,7 +207,7 @@ pub fn remove_look_alikes(request: Request<'_>) {
 /// request for the new location over, but not the headers.
 pub fn publish_again<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
     if request.has(Table::Environment, c"OXD_AUTH") {
-        publish_headers(request, &settings.identity(), &session.record);
+        publish_headers(request, &settings.identity(), session.record);
     } else {
         publish(request, settings, session);
     }

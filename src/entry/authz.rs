@@ -160,7 +160,7 @@ fn claim(request: Request<'_>, name: &str) -> Option<*const c_char> {
     guard::contained(
         || {
             let session = protect::session_for_expression(request)?;
-            lookup::claim_text(&session.record, name).map(|text| match text {
+            lookup::claim_text(session.record, name).map(|text| match text {
                 Cow::Borrowed(terminated) => terminated.as_ptr().cast::<c_char>(),
                 Cow::Owned(text) => {
                     let text = CString::new(text).unwrap_or_default();

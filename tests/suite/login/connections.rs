@@ -123,7 +123,15 @@ fn one_after_another(mpm: Mpm) {
     for _ in 0..8 {
         sign_in(&Browser::new(), site.url("/app/")).page.expect(200);
     }
-    assert_eq!(tunnels.resumed(), [false], "handshakes of 25 calls");
+    // The client's pool takes a connection back a moment after the answer: a call that comes sooner opens another one,
+    // which resumes the TLS session.
+    let handshakes = tunnels.resumed();
+    assert!(handshakes.len() <= 2, "handshakes of 25 calls: {handshakes:?}");
+    assert_eq!(
+        handshakes.iter().filter(|resumed| !**resumed).count(),
+        1,
+        "{handshakes:?}"
+    );
 }
 
 #[test]
@@ -171,11 +179,21 @@ fn calls_at_the_same_time_have_a_connection_each_and_keep_it() {
 fn a_connection_that_oxd_has_ended_is_replaced_and_nobody_notices() {
     let tunnels = Tunnels::start();
     let site = tunnels.site().httpd(|httpd| httpd.processes(1, 16)).start();
-    let mut handshakes = vec![false];
-    for _ in 0..3 {
+    for number in 1..=3 {
         sign_in(&Browser::new(), site.url("/app/")).page.expect(200);
-        assert_eq!(tunnels.resumed(), handshakes);
+        let handshakes = tunnels.resumed();
+        assert!(handshakes.len() >= number, "{handshakes:?}");
+        // All but the first resume it.
+        assert_eq!(
+            handshakes.iter().position(|resumed| !resumed),
+            Some(0),
+            "{handshakes:?}"
+        );
+        assert_eq!(
+            handshakes.iter().filter(|resumed| !**resumed).count(),
+            1,
+            "{handshakes:?}"
+        );
         tunnels.end_all();
-        handshakes.push(true);
     }
 }

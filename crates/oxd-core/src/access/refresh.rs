@@ -34,7 +34,7 @@ fn wants_claims(settings: &Settings<'_>, record: &SessionRecord<'_>, now: Second
 
 /// Whether a request of this session may have to call oxd.
 pub(super) fn may_refresh(settings: &Settings<'_>, session: &Opened<'_>, now: Seconds) -> bool {
-    wants_tokens(settings, &session.record, now) || wants_claims(settings, &session.record, now)
+    wants_tokens(settings, session.record, now) || wants_claims(settings, session.record, now)
 }
 
 /// The result of a refresh.
@@ -154,9 +154,9 @@ fn without_call(
     session: &Opened<'_>,
     tokens: &Tokens<'_>,
 ) -> Result<Option<Refresh>, Failure> {
-    let wants_new = wants_tokens(ctx.settings, &session.record, ctx.now);
+    let wants_new = wants_tokens(ctx.settings, session.record, ctx.now);
     let is_refused = wants_new && backoff::is_refused(ctx, tokens);
-    let wants_call = wants_claims(ctx.settings, &session.record, ctx.now) || (wants_new && !is_refused);
+    let wants_call = wants_claims(ctx.settings, session.record, ctx.now) || (wants_new && !is_refused);
     if wants_call && !backoff::waits(ctx, session) {
         return Ok(None);
     }
@@ -185,7 +185,7 @@ fn after_refusal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure
 
 fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Result<Refresh, Failure> {
     let (mut written, mut has_failed, mut is_refused) = (None, false, false);
-    if wants_tokens(ctx.settings, &session.record, ctx.now) && !backoff::is_refused(ctx, tokens) {
+    if wants_tokens(ctx.settings, session.record, ctx.now) && !backoff::is_refused(ctx, tokens) {
         match new_tokens(ctx, session, tokens) {
             Ok(renewed) => written = Some(renewed),
             Err(failure) if failure.reason == Reason::RefreshRefused => {
@@ -195,7 +195,7 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Resu
             Err(_) => has_failed = true,
         }
     }
-    if wants_claims(ctx.settings, &session.record, ctx.now) {
+    if wants_claims(ctx.settings, session.record, ctx.now) {
         match new_claims(ctx, session, tokens, written.as_ref()) {
             Some(renewed) => written = Some(renewed),
             None => has_failed = true,

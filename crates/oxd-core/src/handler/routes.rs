@@ -205,7 +205,7 @@ fn session_state(ctx: &Ctx<'_>) -> Response {
                 &json!({
                     "active": true,
                     "user": session.user_text(&ctx.settings.identity()),
-                    "claims": claims::to_json(&session.record),
+                    "claims": claims::to_json(session.record),
                     "expires_at": session.ends(&ctx.settings.session()),
                     "acr": if acr.is_empty() { Value::Null } else { Value::from(acr) },
                 }),

@@ -52,7 +52,7 @@ fn session(browser: &Browser<'_>) -> (crate::base::Key, Written) {
     browser.look("/", |ctx| {
         with_own(ctx, |session| {
             let session = session.unwrap();
-            (key_of(ctx.site, &session.record).unwrap(), session.written(ctx))
+            (key_of(ctx.site, session.record).unwrap(), session.written(ctx))
         })
         .unwrap()
     })

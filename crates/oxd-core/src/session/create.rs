@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::{Map, Value};
+
 use super::alive::marks_of;
 use super::env::SessionEnv;
 use super::identifier::Identifier;
@@ -14,7 +16,6 @@ use super::{acr, claims, cookies, index, revoke};
 use crate::base::{Failure, Key, Level, Millis, Seconds, numeric_date};
 use crate::shm::stats::End;
 use crate::shm::{About, Mark};
-use serde_json::{Map, Value};
 
 /// How long an issuer is remembered after a login from it.
 const ISSUER_KNOWN_FOR: Seconds = Seconds(90 * 86_400);

@@ -211,7 +211,7 @@ pub(super) fn is_listed(entries: &Entries<'_>, mark: Mark) -> Result<bool, Failu
 fn lives(env: &SessionEnv<'_>, entries: &Entries<'_>, key: &Key) -> bool {
     match entries.session(key) {
         Ok(None) => false,
-        Ok(Some((bytes, _))) => SessionRecord::read(&bytes)
+        Ok(Some(stored)) => SessionRecord::read(&stored.record)
             .is_some_and(|record| last_use(env, &record, &[]).is_ok_and(|used| used.is_some())),
         // The list is unknown; the write that follows fails too.
         Err(_) => true,

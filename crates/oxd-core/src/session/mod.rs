@@ -1,8 +1,8 @@
 //! Sessions: opened from a request's cookies, made at a login, renewed, ended.
 //!
-//! A session is a record ([`record`]). With `OxdSessionStore cookie` the browser holds it, sealed; with a store the
-//! browser holds an identifier and the store holds the record. Either way the record itself is written only when
-//! something in it changes. The time of the last use is stored beside it (in a small cookie or entry), so
+//! A session is a record ([`record`]) and its tokens ([`tokens`]), sealed apart, as few pages need tokens. With
+//! `OxdSessionStore cookie` the browser holds both; with a store the browser holds an identifier and the store holds both.
+//! Either way they are written only when something in them changes. The time of the last use is stored beside it (in a small cookie or entry), so
 //! that concurrent requests cannot overwrite each other's changes.
 //!
 //! This layer knows neither oxd nor logins; all it needs is a [`SessionEnv`].

@@ -6,7 +6,7 @@ use super::env::SessionEnv;
 use super::index;
 use super::memory::SessionMemory;
 use super::record::SessionRecord;
-use super::store::{Entries, TimeKey};
+use super::store::{Entries, Stored, TimeKey};
 use crate::base::{Failure, Key, Level, Replaced};
 
 /// Finds a session in the older store, and moves it into the present one. `Ok(None)` where it is not there, or has ended
@@ -16,14 +16,14 @@ pub(super) fn moved<'b>(
     entries: &Entries<'_>,
     key: &Key,
     memory: &dyn SessionMemory<'b>,
-) -> Result<Option<(&'b mut [u8], &'b [u8])>, Failure> {
+) -> Result<Option<Stored<&'b [u8]>>, Failure> {
     let Some(older) = env.older_entries() else {
         return Ok(None);
     };
-    let Some((bytes, tokens)) = older.session_into(key, memory)? else {
+    let Some(stored) = older.session_into(key, memory)? else {
         return Ok(None);
     };
-    let Some(record) = SessionRecord::read(bytes) else {
+    let Some(record) = SessionRecord::read(stored.record) else {
         return Ok(None);
     };
     if has_ended(env, entries, key, &record)? || has_ended(env, &older, key, &record)? {
@@ -34,7 +34,7 @@ pub(super) fn moved<'b>(
     if let Some(used) = older.get_time(&seen)? {
         entries.put_time(env.host, &seen, used, record.ends)?;
     }
-    if entries.put_moved_session(env.host, key, &record, bytes, tokens)? != Replaced::Done {
+    if entries.put_moved_session(env.host, key, &record, &stored)? != Replaced::Done {
         // Another request has moved it, and may have changed it since; or it has ended.
         return Ok(None);
     }
@@ -47,7 +47,7 @@ pub(super) fn moved<'b>(
         return Ok(None);
     }
     env.log(Level::Debug, || "a session is moved from the older store".into());
-    Ok(Some((bytes, tokens)))
+    Ok(Some(stored))
 }
 
 fn has_ended(

@@ -139,7 +139,7 @@ fn a_session_that_was_moved_and_refreshed_is_not_put_back() {
         with_own(ctx, |session| {
             let session = session.unwrap();
             (
-                alive::key_of(ctx.site, &session.record).unwrap(),
+                alive::key_of(ctx.site, session.record).unwrap(),
                 session.written(ctx),
             )
         })
@@ -158,10 +158,14 @@ fn a_session_that_was_moved_and_refreshed_is_not_put_back() {
         };
         publish(ctx, 0, &newer).unwrap().unwrap();
         let entries = ctx.entries().unwrap();
-        let put = entries.put_moved_session(ctx.host, &key, &old_record, &written.record, b"");
+        let stored = store::Stored {
+            record: &written.record[..],
+            sealed_tokens: b"",
+        };
+        let put = entries.put_moved_session(ctx.host, &key, &old_record, &stored);
         assert_eq!(put.unwrap(), crate::base::Replaced::Changed);
-        let (now, _) = entries.session(&key).unwrap().unwrap();
-        assert_eq!(SessionRecord::read(&now).unwrap().version, 1);
+        let now = entries.session(&key).unwrap().unwrap();
+        assert_eq!(SessionRecord::read(&now.record).unwrap().version, 1);
     });
 }
 

@@ -125,10 +125,10 @@ fn look<'b>(
                     moved => moved,
                 };
             }
-            if let Some((bytes, tokens)) = found
-                && let Some(record) = SessionRecord::read(bytes)
+            if let Some(stored) = found
+                && let Some(record) = SessionRecord::read(stored.record)
                 && identifier.is_of(record.strings.identifier)
-                && let Some(opened) = alive(record, bytes, TokensAt::Sealed(tokens))?
+                && let Some(opened) = alive(record, stored.record, TokensAt::Sealed(stored.sealed_tokens))?
             {
                 return Ok(Some(opened));
             }

@@ -132,6 +132,12 @@ impl Head {
     }
 }
 
+/// A session as a store has it: the record opened, the tokens sealed.
+pub(super) struct Stored<B> {
+    pub(super) record: B,
+    pub(super) sealed_tokens: B,
+}
+
 /// The entries of one site in a store, sealed and opened on the way.
 #[derive(Clone, Copy)]
 pub struct Entries<'a> {
@@ -184,7 +190,7 @@ impl Entries<'_> {
         &self,
         key: &Key,
         memory: &dyn SessionMemory<'b>,
-    ) -> Result<Option<(&'b mut [u8], &'b [u8])>, StoreError> {
+    ) -> Result<Option<Stored<&'b [u8]>>, StoreError> {
         let mut found = None;
         self.store.read(key, &mut |stored| {
             if let Some((head, sealed)) = stored.split_first_chunk() {
@@ -200,7 +206,7 @@ impl Entries<'_> {
         head: &[u8; Head::BYTES],
         sealed: &[u8],
         memory: &dyn SessionMemory<'b>,
-    ) -> Option<(&'b mut [u8], &'b [u8])> {
+    ) -> Option<Stored<&'b [u8]>> {
         let (sealed, tokens) = sealed.split_at_checked(Head::length(head))?;
         if sealed.len() < OVERHEAD {
             return None;
@@ -211,23 +217,33 @@ impl Entries<'_> {
         rest.copy_from_slice(tokens);
         let aad = self.aad_with(key, head);
         let record = self.keys.open_bytes(Purpose::Entry, &aad, sealed, record)?;
-        Some((record, rest))
+        Some(Stored {
+            record,
+            sealed_tokens: rest,
+        })
     }
 
     /// The record of a session in memory of its own, and its sealed tokens.
-    pub(super) fn session(&self, key: &Key) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(super) fn session(&self, key: &Key) -> Result<Option<Stored<Vec<u8>>>, StoreError> {
         let memory = Own::default();
         let found = self.session_into(key, &&memory)?;
-        Ok(found.map(|(record, tokens)| (record.to_vec(), tokens.to_vec())))
+        Ok(found.map(|stored| Stored {
+            record: stored.record.to_vec(),
+            sealed_tokens: stored.sealed_tokens.to_vec(),
+        }))
     }
 
     /// The same with its tokens opened; `None` also where they do not open.
     pub(super) fn session_whole(&self, key: &Key) -> Result<Option<Written>, StoreError> {
-        let Some((record, sealed)) = self.session(key)? else {
+        let Some(stored) = self.session(key)? else {
             return Ok(None);
         };
-        let opened = SessionRecord::read(&record).and_then(|read| self.opened_tokens(&read, &sealed));
-        Ok(opened.map(|tokens| Written { record, tokens }))
+        let opened = SessionRecord::read(&stored.record)
+            .and_then(|read| self.opened_tokens(&read, &stored.sealed_tokens));
+        Ok(opened.map(|tokens| Written {
+            record: stored.record,
+            tokens,
+        }))
     }
 
     fn opened_tokens(&self, record: &SessionRecord<'_>, sealed: &[u8]) -> Option<Vec<u8>> {
@@ -265,9 +281,9 @@ impl Entries<'_> {
         random: &dyn Random,
         key: &Key,
         record: &SessionRecord<'_>,
-        bytes: &[u8],
-        sealed_tokens: &[u8],
+        stored: &Stored<&[u8]>,
     ) -> Result<Replaced, Failure> {
+        let (bytes, sealed_tokens) = (stored.record, stored.sealed_tokens);
         // Under the newest key, as the record: the one that they were sealed with may be taken out.
         let written = self.opened_tokens(record, sealed_tokens).map(|tokens| Written {
             record: bytes.to_vec(),

@@ -37,7 +37,7 @@ impl<'a> StoreLock<'a> {
     /// Takes the lock; `None` when another machine has it. Where no other machine can, there is nothing to wait for.
     pub(crate) fn take(env: &SessionEnv<'a>, session: &Opened<'_>) -> Result<Option<Self>, Failure> {
         let entries = env.entries().filter(|entries| entries.store.is_shared());
-        let (Some(entries), Some(key)) = (entries, key_of(env.site, &session.record)) else {
+        let (Some(entries), Some(key)) = (entries, key_of(env.site, session.record)) else {
             return Ok(Some(Self(Held::Alone)));
         };
         let lock = Kind::Lease.beside(&key);

@@ -353,7 +353,7 @@ fn a_machine_that_loses_the_refresh_lock_leaves_it_to_the_winner() {
     browser.look("/", |ctx| {
         with_own(ctx, |session| {
             let session = session.unwrap();
-            let key = Kind::Lease.beside(&key_of(ctx.site, &session.record).unwrap());
+            let key = Kind::Lease.beside(&key_of(ctx.site, session.record).unwrap());
             let held = || store.entries.lock().unwrap().get(&key).cloned();
             let winner = StoreLock::take(ctx, &session).unwrap();
             assert!(winner.is_some());
@@ -382,7 +382,7 @@ fn a_lock_of_the_store_is_taken_at_once_and_returned_by_its_holder_alone() {
     browser.look("/", |ctx| {
         with_own(ctx, |session| {
             let session = session.unwrap();
-            let key = Kind::Lease.beside(&key_of(ctx.site, &session.record).unwrap());
+            let key = Kind::Lease.beside(&key_of(ctx.site, session.record).unwrap());
             let held = || store.entries.lock().unwrap().get(&key).cloned();
             let asked = store.asked.load(Ordering::SeqCst);
             let winner = StoreLock::take(ctx, &session).unwrap();

@@ -57,7 +57,7 @@ impl Rule for ClaimRule {
     }
 
     fn check<'s>(&'s self, _: &Ctx<'_>, session: &Opened<'_>) -> Verdict<'s> {
-        Verdict::met_if(self.holds(&session.record))
+        Verdict::met_if(self.holds(session.record))
     }
 }
 

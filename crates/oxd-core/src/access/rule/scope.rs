@@ -25,7 +25,7 @@ impl Rule for ScopeRule {
     }
 
     fn check<'s>(&'s self, _: &Ctx<'_>, session: &Opened<'_>) -> Verdict<'s> {
-        if self.holds(&session.record) {
+        if self.holds(session.record) {
             Verdict::Met
         } else {
             Verdict::Scopes(&self.0)

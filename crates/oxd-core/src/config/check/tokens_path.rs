@@ -55,8 +55,7 @@ pub fn tokens_path(tree: &[Node], read: ReadSite<'_>) -> Option<String> {
             .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte))
     };
     let path = path.filter(is_plain)?;
-    // The browser may know the handler under another path, behind a proxy or a rewrite rule: at least one address has to be
-    // known that says otherwise.
+    // The browser may know the handler under another path, behind a proxy or a rewrite rule.
     let mut redirects = found.iter().filter_map(|directive| {
         let value = unquoted(&directive.node.args);
         if is(directive.node, "OxdRedirectUri") {
@@ -71,8 +70,7 @@ pub fn tokens_path(tree: &[Node], read: ReadSite<'_>) -> Option<String> {
         let parsed = url::Url::parse(&uri);
         path_below(path, parsed.as_ref().map_or(uri.as_str(), |uri| uri.path())).is_some()
     };
-    let first = redirects.next()?;
-    (is_below(first) && redirects.all(is_below)).then(|| path.to_owned())
+    redirects.all(is_below).then(|| path.to_owned())
 }
 
 /// Words of `OxdPassTokens` that ask for no token.
@@ -101,7 +99,7 @@ mod tests {
     use super::super::tests::tree;
     use super::*;
 
-    const HANDLER: &str = "OxdSite /oxd\n<Location /oxd>\nSetHandler oxd\n</Location>\n";
+    const HANDLER: &str = "<Location /oxd>\nSetHandler oxd\n</Location>\n";
 
     fn path_of(text: &str) -> Option<String> {
         let read = |file: &str| {
@@ -165,11 +163,9 @@ mod tests {
             assert_eq!(path_of(&format!("{HANDLER}{more}")), None, "{more}");
         }
         assert_eq!(path_of("AuthType oxd\n"), None);
-        for handler in [
-            "<Location /oxd>\nSetHandler oxd\n</Location>\n",
-            "OxdRedirectUri /my%20app/oxd/callback\n<Location \"/my app/oxd\">\nSetHandler oxd\n</Location>\n",
-        ] {
-            assert_eq!(path_of(handler), None, "{handler}");
-        }
+        assert_eq!(
+            path_of("<Location \"/my app/oxd\">\nSetHandler oxd\n</Location>\n"),
+            None
+        );
     }
 }
