@@ -2,6 +2,7 @@
 
 pub mod lookup;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
@@ -47,18 +48,11 @@ pub fn of_id_token(id_token: &str) -> Option<Map<String, Value>> {
 /// The claims in the binary form of [`super::claim`]; `sub` first, as each request looks for it.
 pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut taken = BTreeSet::new();
-    let is_plain = |name: &str| env_name(name.as_bytes()).eq(name.bytes());
-    // A claim whose name needs no change has the better right to it in the environment.
-    let (plain, changed): (Vec<_>, Vec<_>) = claims.iter().partition(|(name, _)| is_plain(name));
-    let (subject, others): (Vec<_>, Vec<_>) = plain.into_iter().partition(|(name, _)| *name == "sub");
-    for (name, value) in subject.into_iter().chain(others).chain(changed) {
-        let hidden = !taken.insert(env_name(name.as_bytes()).collect::<Vec<u8>>());
+    let mut put = |name: &str, value: &Value, hidden: bool| {
         let (kind, text) = text_form(value);
-        let json = if kind == Kind::Json {
-            value.to_string()
-        } else {
-            String::new()
+        let json = match kind {
+            Kind::Json => value.to_string(),
+            Kind::Text | Kind::Scalar | Kind::List => String::new(),
         };
         let name = harmless(name);
         put_claim(
@@ -69,6 +63,21 @@ pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
             text.as_bytes(),
             json.as_bytes(),
         );
+    };
+    let is_plain = |name: &str| env_name(name.as_bytes()).eq(name.bytes());
+    // A claim whose name needs no change has the better right to it in the environment.
+    let (plain, changed): (Vec<_>, Vec<_>) = claims.iter().partition(|(name, _)| is_plain(name));
+    let (subject, others): (Vec<_>, Vec<_>) = plain.into_iter().partition(|(name, _)| *name == "sub");
+    for (name, value) in subject.into_iter().chain(others) {
+        put(name, value, false);
+    }
+    let mut taken = BTreeSet::new();
+    for (name, value) in changed {
+        let variable: Vec<u8> = env_name(name.as_bytes()).collect();
+        let is_of_another =
+            std::str::from_utf8(&variable).is_ok_and(|variable| claims.contains_key(variable));
+        let hidden = is_of_another || !taken.insert(variable);
+        put(name, value, hidden);
     }
     out
 }
@@ -108,24 +117,21 @@ pub fn env_text(value: &Value) -> String {
     if value.is_null() {
         String::new()
     } else {
-        text_form(value).1
+        text_form(value).1.into_owned()
     }
 }
 
 /// The text that stands for a value in the environment, and how it relates to the value.
-fn text_form(value: &Value) -> (Kind, String) {
+fn text_form(value: &Value) -> (Kind, Cow<'_, str>) {
     match value {
-        Value::String(text) => {
-            let safe = harmless(text);
-            if safe == *text {
-                (Kind::Text, safe)
-            } else {
-                (Kind::Json, safe)
-            }
-        }
-        Value::Bool(_) | Value::Number(_) => (Kind::Scalar, value.to_string()),
+        Value::String(text) => match harmless(text) {
+            whole @ Cow::Borrowed(_) => (Kind::Text, whole),
+            changed @ Cow::Owned(_) => (Kind::Json, changed),
+        },
+        Value::Bool(_) | Value::Number(_) => (Kind::Scalar, value.to_string().into()),
         Value::Array(items) => {
-            let simple = |v: &Value| v.as_str().is_some_and(|s| !s.contains(',') && harmless(s) == s);
+            let is_simple = |text: &str| !text.contains(',') && is_harmless(text);
+            let simple = |v: &Value| v.as_str().is_some_and(is_simple);
             let joined = items.iter().map(item_text).collect::<Vec<_>>().join(",");
             // "" is the text of both an empty list and a list with one empty item.
             let kind = if !joined.is_empty() && items.iter().all(simple) {
@@ -133,24 +139,38 @@ fn text_form(value: &Value) -> (Kind, String) {
             } else {
                 Kind::Json
             };
-            (kind, harmless(&joined))
+            (kind, owned_harmless(joined))
         }
-        Value::Object(_) | Value::Null => (Kind::Json, harmless(&value.to_string())),
+        Value::Object(_) | Value::Null => (Kind::Json, owned_harmless(value.to_string())),
     }
 }
 
-fn item_text(item: &Value) -> String {
+fn item_text(item: &Value) -> Cow<'_, str> {
     match item {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => text.into(),
+        other => other.to_string().into(),
     }
 }
 
 /// Control characters become spaces: a NUL would cut the value, a line break could forge a line in a log or a script.
-fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+fn harmless(text: &str) -> Cow<'_, str> {
+    if is_harmless(text) {
+        return text.into();
+    }
+    let fit = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(fit).collect::<String>().into()
+}
+
+fn owned_harmless(text: String) -> Cow<'static, str> {
+    match is_harmless(&text) {
+        true => text.into(),
+        false => harmless(&text).into_owned().into(),
+    }
+}
+
+fn is_harmless(text: &str) -> bool {
+    // Nearly always nothing else is to be looked at.
+    text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) || !text.contains(char::is_control)
 }
 
 #[cfg(test)]
