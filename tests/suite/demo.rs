@@ -189,7 +189,8 @@ fn it_tells_how_to_sign_in_and_ends_when_it_is_told() {
         assert_eq!(secret.permissions().mode() & 0o777, 0o600);
         Browser::new().get(format!("{site}/")).expect(200);
         demo.tell(signal);
-        assert!(demo.status().success(), "{signal}");
+        let status = demo.status();
+        assert!(status.success(), "{signal}: {status}: {}", demo.errors());
         assert_eq!(demo.errors(), "");
     }
 }

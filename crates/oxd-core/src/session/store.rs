@@ -115,20 +115,30 @@ impl TimeKey<Millis> {
     }
 }
 
-/// What stands before a sealed record in its entry, little-endian: the version of the session, which a store compares
-/// ([`Atomic::replace`](crate::base::Atomic::replace)), and the length of the sealed record. The sealed tokens follow it.
+/// What stands before a sealed record in its entry: three u32, little-endian. The version of the session, which a store
+/// compares ([`Atomic::replace`](crate::base::Atomic::replace)), and the lengths of the sealed record and of the sealed
+/// tokens, which follow it. The record is bound to all three: an entry that was cut or has grown does not open.
 struct Head;
 
 impl Head {
-    const BYTES: usize = 8;
+    const BYTES: usize = 12;
 
-    fn of(version: u32, length: usize) -> [u8; Self::BYTES] {
-        let length = u32::try_from(length).unwrap_or(u32::MAX);
-        (u64::from(length) << 32 | u64::from(version)).to_le_bytes()
+    fn of(version: u32, record: usize, tokens: usize) -> [u8; Self::BYTES] {
+        let length = |length| u32::try_from(length).unwrap_or(u32::MAX);
+        let mut head = [0; Self::BYTES];
+        let words = [version, length(record), length(tokens)].map(u32::to_le_bytes);
+        head.copy_from_slice(words.as_flattened());
+        head
     }
 
-    fn length(head: &[u8; Self::BYTES]) -> usize {
-        usize::try_from(u64::from_le_bytes(*head) >> 32).unwrap_or(usize::MAX)
+    /// The sealed record and the sealed tokens; `None` where there are more bytes, or fewer.
+    fn split<'s>(head: &[u8; Self::BYTES], sealed: &'s [u8]) -> Option<(&'s [u8], &'s [u8])> {
+        let [_, record, tokens] = *head.as_chunks::<4>().0 else {
+            return None;
+        };
+        let length = |word| usize::try_from(u32::from_le_bytes(word)).ok();
+        let (record, rest) = sealed.split_at_checked(length(record)?)?;
+        (rest.len() == length(tokens)?).then_some((record, rest))
     }
 }
 
@@ -207,7 +217,7 @@ impl Entries<'_> {
         sealed: &[u8],
         memory: &dyn SessionMemory<'b>,
     ) -> Option<Stored<&'b [u8]>> {
-        let (sealed, tokens) = sealed.split_at_checked(Head::length(head))?;
+        let (sealed, tokens) = Head::split(head, sealed)?;
         if sealed.len() < OVERHEAD {
             return None;
         }
@@ -373,7 +383,7 @@ impl Entries<'_> {
         bytes: &[u8],
         sealed_tokens: &[u8],
     ) -> Result<Vec<u8>, Failure> {
-        let head = Head::of(record.version, OVERHEAD + bytes.len());
+        let head = Head::of(record.version, OVERHEAD + bytes.len(), sealed_tokens.len());
         let aad = self.aad_with(key, &head);
         let sealed = self.keys.seal_bytes(random, Purpose::Entry, &aad, bytes)?;
         Ok([&head[..], &sealed, sealed_tokens].concat())
