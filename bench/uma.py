@@ -5,6 +5,7 @@ import json
 import re
 
 from bed import PROTECTED, Failure
+from load import FULL_CONNECTIONS
 
 RESOURCES = {"resources": [{"path": PROTECTED, "conditions": [{"httpMethods": ["GET"], "scopes": ["see"]}]}]}
 SCOPE = "uma_protection"
@@ -12,9 +13,10 @@ ID_TOKEN = "http://openid.net/specs/openid-connect-core-1_0.html#IDToken"
 
 
 def directives(file):
-    """What is known of an RPT is kept longer than by default: the count is about a kept one."""
+    """What is known of an RPT is kept longer than by default: the count is about a kept one. When it runs out all the same,
+    every connection of the load may wait for oxd."""
     file.write_text(json.dumps(RESOURCES))
-    return f'OxdUmaResources "{file}"\nOxdUmaCache 300s'
+    return f'OxdUmaResources "{file}"\nOxdUmaCache 1h\nOxdServerMaxCalls {FULL_CONNECTIONS}'
 
 
 def ticket(port):
