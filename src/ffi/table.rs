@@ -136,14 +136,7 @@ impl<'r> Request<'r> {
     /// Adds an entry, also beside others of the same name. Name and value are copied as for [`Request::set`].
     #[inline]
     pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        let (table, name, value) = (self.table(table), name.into(), value.into());
-        let add = if self.owns(table) {
-            sys::apr_table_addn
-        } else {
-            sys::apr_table_add
-        };
-        // SAFETY: as for `set`.
-        unsafe { add(table, name.as_ptr(), value.as_ptr()) }
+        self.appender(table).add(name.into(), value.into());
     }
 
     /// Adds entries to a table, one after the other.
@@ -172,7 +165,7 @@ pub struct Appender<'r> {
 }
 
 impl<'r> Appender<'r> {
-    /// Adds an entry, as [`Request::add`] does.
+    /// Adds an entry. Name and value are only copied if the table is not in the request's pool.
     #[inline]
     pub fn add(&mut self, name: PoolText<'r>, value: PoolText<'r>) {
         let add = if self.is_owned {

@@ -72,13 +72,6 @@ pub(super) fn marks_of(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> impl
 pub(super) fn has_ended(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -> bool {
     let moment = began(record);
     env.memory.observe(moment);
-    let marks = &record.marks;
-    let own = Mark::of_session(&record.id);
     let ended = |mark: Mark| env.memory.has_ended(mark, moment, env.now);
-    let is_ended = |word: u64| Mark::stored(word).is_some_and(ended);
-    ended(own)
-        || is_ended(marks.user)
-        || is_ended(marks.name)
-        || is_ended(marks.sid)
-        || ended(Mark::of_site(env.site))
+    ended(Mark::of_session(&record.id)) || marks_of(env, record).any(ended)
 }

@@ -6,7 +6,7 @@ use super::env::SessionEnv;
 use super::memory::SessionMemory;
 use super::open::Opened;
 use super::record::{SessionRecord, Strings, expiry};
-use super::tokens::{Tokens, TokensAt, Written, aad, cookie_name};
+use super::tokens::{Tokens, TokensAt, Written, aad, cookie_name, open_bytes};
 use crate::base::{Purpose, Seconds};
 use crate::http::cookie;
 
@@ -28,17 +28,12 @@ impl<'b> Opened<'b> {
     /// another path only, or has lost it.
     pub fn open_tokens(&self, env: &SessionEnv<'_>) -> Option<Cow<'b, [u8]>> {
         let keys = env.settings.keys;
-        let aad = || aad(env.site, &self.record.id);
         match self.tokens {
             TokensAt::Nowhere => None,
             TokensAt::Open(tokens) => Some(Cow::Borrowed(tokens)),
-            TokensAt::Sealed(sealed) => {
-                let mut buffer = vec![0; sealed.len()];
-                let opened = keys.open_bytes(Purpose::Tokens, aad().as_bytes(), sealed, &mut buffer)?;
-                Some(Cow::Owned(opened.to_vec()))
-            }
+            TokensAt::Sealed(sealed) => open_bytes(keys, env.site, &self.record.id, sealed).map(Cow::Owned),
             TokensAt::Cookie => {
-                let aad = aad();
+                let aad = aad(env.site, &self.record.id);
                 cookie::join(env.cookies(), &cookie_name(env.settings.cookie().name))
                     .filter(|sealed| sealed.len() <= cookie::most_bytes())
                     .find_map(|sealed| keys.open_owned(Purpose::Tokens, &aad, &sealed))

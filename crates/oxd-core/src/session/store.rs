@@ -257,12 +257,7 @@ impl Entries<'_> {
     }
 
     fn opened_tokens(&self, record: &SessionRecord<'_>, sealed: &[u8]) -> Option<Vec<u8>> {
-        let mut buffer = vec![0; sealed.len()];
-        let aad = tokens::aad(self.site, &record.id);
-        let tokens = self
-            .keys
-            .open_bytes(Purpose::Tokens, aad.as_bytes(), sealed, &mut buffer)?;
-        Some(tokens.to_vec())
+        tokens::open_bytes(self.keys, self.site, &record.id, sealed)
     }
 
     /// Puts a new session.

@@ -11,7 +11,7 @@
 use std::fmt;
 
 use super::wire::{Reader, put_string};
-use crate::base::SiteId;
+use crate::base::{KeyRing, Purpose, SiteId};
 
 /// Suffix of the cookie with the tokens.
 pub(super) const COOKIE_SUFFIX: &str = ".tokens";
@@ -125,6 +125,13 @@ pub(super) fn cookie_name(session: &str) -> String {
 /// The additional data of sealed tokens: they belong to one session of one site.
 pub(super) fn aad(site: SiteId<'_>, id: &[u8; 16]) -> String {
     format!("{:032x} {}", u128::from_le_bytes(*id), site.as_str())
+}
+
+/// Opens tokens that were sealed as bytes for this session of this site.
+pub(super) fn open_bytes(keys: &KeyRing, site: SiteId<'_>, id: &[u8; 16], sealed: &[u8]) -> Option<Vec<u8>> {
+    let mut buffer = vec![0; sealed.len()];
+    let opened = keys.open_bytes(Purpose::Tokens, aad(site, id).as_bytes(), sealed, &mut buffer)?;
+    Some(opened.to_vec())
 }
 
 #[cfg(test)]
