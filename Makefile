@@ -14,10 +14,13 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 # faster, and with the checks of a debug build.
 PROFILE ?= release
 CARGO_TARGET := $(or $(CARGO_TARGET_DIR),target)
-MODULE := $(abspath $(CARGO_TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libmod_oxd.so)
+# Another kind of machine to build a release for, as cargo names it (aarch64-unknown-linux-gnu).
+RUST_TARGET ?=
+BUILT := $(abspath $(CARGO_TARGET)/$(RUST_TARGET))
+MODULE := $(BUILT)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libmod_oxd.so
 DEMO := $(abspath $(CARGO_TARGET)/debug)
-OXDCTL := $(abspath $(CARGO_TARGET)/release/oxdctl)
-SHARE := $(abspath $(CARGO_TARGET)/release/share)
+OXDCTL := $(BUILT)/release/oxdctl
+SHARE := $(BUILT)/release/share
 
 PORT ?= 8080
 OXD_PORT ?= 8443
@@ -25,6 +28,7 @@ PROVIDER_PORT ?= 8444
 DESTDIR ?=
 PREFIX ?= /usr/local
 REVISION ?= 1
+ARCH ?=
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
 	lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package clean
@@ -44,12 +48,19 @@ build: ## compile everything without optimisation
 # compile it with the features that oxdctl asks of common dependencies.
 release: ## compile the module and oxdctl as they are installed, below target/release
 	@scripts/need.sh build
-	cargo build --release --locked -p mod_oxd
-	cargo build --release --locked -p oxdctl -p xtask
+	scripts/cargo-release.sh build --release --locked $(if $(RUST_TARGET),--target $(RUST_TARGET)) -p mod_oxd
+ifeq ($(RUST_TARGET),)
+	scripts/cargo-release.sh build --release --locked -p oxdctl -p xtask
 	@umask 022; "$(dir $(OXDCTL))xtask" share --oxdctl "$(OXDCTL)" --out "$(SHARE)"
+else
+	scripts/cargo-release.sh build --release --locked --target $(RUST_TARGET) -p oxdctl
+	@# What the programs say of themselves, those say that run here.
+	cargo build --locked -p oxdctl -p xtask
+	@umask 022; "$(DEMO)/xtask" share --oxdctl "$(DEMO)/oxdctl" --out "$(SHARE)"
+endif
 
 module:
-	cargo build --profile $(PROFILE) -p mod_oxd
+	$(if $(filter dev,$(PROFILE)),cargo,scripts/cargo-release.sh) build --profile $(PROFILE) -p mod_oxd
 
 # In one call, so that nothing is built twice, and unoptimised, so that somebody who
 # wants to see it need not wait long.
@@ -134,9 +145,9 @@ install: ## copy the module into httpd, oxdctl below PREFIX (as root, after `mak
 uninstall: ## take away what `make install` copied (as root; DESTDIR, PREFIX)
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install.sh --uninstall
 
-deb: ## Debian package, in target/packages (REVISION=1)
-	@scripts/need.sh deb
-	@REVISION=$(REVISION) scripts/package.sh deb
+deb: ## Debian package, in target/packages (REVISION=1, ARCH=arm64)
+	@ARCH=$(ARCH) scripts/need.sh deb
+	@REVISION=$(REVISION) ARCH=$(ARCH) scripts/package.sh deb
 
 rpm: ## package for Fedora, RHEL and their kin, in target/packages (REVISION=1)
 	@scripts/need.sh rpm

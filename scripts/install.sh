@@ -9,7 +9,8 @@
 #   SHARE    the folder that `cargo xtask share` has made
 #
 # DESTDIR is put in front of every place, PREFIX is /usr/local unless set. APXS names
-# the apxs to ask when there is more than one httpd.
+# the apxs to ask when there is more than one httpd. STRIP names the program that takes
+# debugging information away; Debian's tools, which keep it in a package, name true.
 set -euo pipefail
 shopt -s inherit_errexit nullglob
 
@@ -43,6 +44,17 @@ put() {
     echo "installed $destdir$3"
 }
 
+# A program without debugging information, most of its bytes; what is no program stays as it is.
+put_program() {
+    local bare
+    bare=$(mktemp)
+    cp "$1" "$bare"
+    "${STRIP:-strip}" --strip-debug "$bare" 2>/dev/null || cp "$1" "$bare"
+    install -D -m "$2" "$bare" "$destdir$3"
+    rm -f "$bare"
+    echo "installed $destdir$3"
+}
+
 put_configuration() {
     install -d "$available"
     sed "s|/usr/lib/apache2/modules/|$modules/|" "$conf/oxd.load" >"$available/oxd.load"
@@ -60,8 +72,8 @@ put_configuration() {
 install_all() {
     local module=$1 oxdctl=$2 share=$3 file
     refuse_over_a_package
-    put "$module" 0644 "$modules/mod_oxd.so"
-    put "$oxdctl" 0755 "$prefix/bin/oxdctl"
+    put_program "$module" 0644 "$modules/mod_oxd.so"
+    put_program "$oxdctl" 0755 "$prefix/bin/oxdctl"
     while read -r file; do
         put "$share/$file" 0644 "$prefix/share/$file"
     done < <(cd "$share" && find . -type f | sed 's|^\./||' | sort)

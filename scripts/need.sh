@@ -16,7 +16,7 @@
 #
 # CI=true or YES=1 answers the question with yes. Without a terminal to ask on,
 # and without either, the command to run is printed and nothing is installed.
-# NEED=skip turns the whole check off.
+# NEED=skip turns the whole check off. ARCH names the kind of machine that deb is for.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -80,6 +80,7 @@ needs() {
 		build-essential	dpkg-buildpackage, and what it expects everywhere
 		debhelper	makes the package
 		LIST
+        [[ -z ${ARCH:-} || $ARCH == "$(dpkg --print-architecture)" ]] || needs_to_cross "$ARCH"
         ;;
     rpm)
         needs build
@@ -101,6 +102,18 @@ needs() {
         ;;
     *) die "unknown purpose '$1'; known are build, demo, test, lint, bench, deb, rpm, test-package" ;;
     esac
+}
+
+# What builds for another kind of machine. Only the administrator says that this one may have
+# packages of another architecture.
+needs_to_cross() {
+    local architecture=$1 type
+    dpkg --print-foreign-architectures | grep -qx "$architecture" ||
+        die "packages for $architecture are needed here: dpkg --add-architecture $architecture && apt-get update"
+    type=$(dpkg-architecture -a "$architecture" -q DEB_HOST_GNU_TYPE 2>/dev/null) ||
+        die "ARCH=$architecture: no such architecture, or dpkg-dev is missing"
+    printf '%s\t%s\n' "gcc-${type//_/-}" "compiler and linker for $architecture" \
+        "libc6-dev:$architecture" "C headers and library of $architecture"
 }
 
 # The same for what a purpose can do without: asked for on its own, and never a
@@ -174,7 +187,8 @@ check_rust() {
 # --- Debian's packages -------------------------------------------------------
 
 installed() {
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+    # One line for each architecture that it is installed for.
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
 # The packages of stdin (name <tab> why) that are not installed.

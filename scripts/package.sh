@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Builds a package into target/packages. Run by `make deb` and `make rpm`.
 #
-# Usage: package.sh deb | rpm | source | changelog
+# Usage: package.sh deb | rpm | source | changelog | control
 #
 #   deb         libapache2-mod-oxd, by dpkg-buildpackage and debian/
 #   rpm         mod_oxd, by rpmbuild and rpm/mod_oxd.spec, with the programs that
 #               `make release` makes on this machine
 #   source      the archive that the spec file names, for who builds on Fedora
 #   changelog   print debian/changelog
+#   control     print debian/control
 #
-# REVISION is the package's own number behind the version (1). DEBFULLNAME and DEBEMAIL
-# say who builds it, as for other tools of Debian's. SOURCE_DATE_EPOCH is its date;
-# otherwise the last commit's. PACKAGES names another folder than target/packages.
+# REVISION is the package's own number behind the version (1). ARCH=arm64 builds the Debian
+# package for that machine on this one. DEBFULLNAME and DEBEMAIL say who builds it, as for
+# other tools of Debian's; otherwise git's user, or the one who runs this.
+# SOURCE_DATE_EPOCH is its date; otherwise the last commit's. PACKAGES names another folder
+# than target/packages.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -25,6 +28,7 @@ die() { printf 'package.sh: %s\n' "$*" >&2; exit 1; }
 
 [[ $revision =~ ^[0-9][0-9A-Za-z.+~]*$ ]] || die "REVISION=$revision: a revision is a number, like 1 or 1~bpo12"
 version=$(scripts/version.sh --package)
+arch=${ARCH:-$(dpkg --print-architecture 2>/dev/null || true)}
 
 if [[ -z ${SOURCE_DATE_EPOCH:-} ]]; then
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
@@ -36,10 +40,26 @@ fi
 export CARGO_TARGET_DIR=$target CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
+# No mail gets to the domains of RFC 2606 and RFC 6761.
+is_real() { [[ $1 == *@*.* && ! $1 =~ [@.](example(\.(com|net|org))?|invalid|localhost|test)$ ]]; }
+
+# Who builds it is who answers for it.
 maintainer() {
+    local name=${DEBFULLNAME:-} address=${DEBEMAIL:-${EMAIL:-}}
+    if [[ -z $address ]]; then
+        address=$(git config user.email 2>/dev/null || true)
+        if is_real "$address"; then
+            name=${name:-$(git config user.name || true)}
+        else
+            address=$(id -un)@$(hostname --fqdn 2>/dev/null || uname -n)
+        fi
+    fi
+    printf '%s <%s>\n' "${name:-${address%%@*}}" "$address"
+}
+
+control() {
     local line
-    line=$(sed -n 's/^Maintainer: \(.*\)>$/\1/p' debian/control)
-    printf '%s <%s>\n' "${DEBFULLNAME:-${line% <*}}" "${DEBEMAIL:-${line#*<}}"
+    while IFS= read -r line; do printf '%s\n' "${line//@MAINTAINER@/$(maintainer)}"; done <debian/control.in
 }
 
 changelog() {
@@ -59,16 +79,18 @@ deb() {
     cp -r apache-conf debian docs CHANGELOG.md LICENSE README.md "$build"
     ln -s "$root/Cargo.toml" "$build/Cargo.toml"
     changelog >"$build/debian/changelog"
-    sed -i "s|^Maintainer: .*|Maintainer: $(maintainer)|" "$build/debian/control"
+    control >"$build/debian/control"
+    rm "$build/debian/control.in"
     # cargo from rustup, which need.sh has looked for, is nothing that dpkg knows.
     rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     if ! dpkg --compare-versions "$(dpkg-query -W -f '${Version}' cargo 2>/dev/null || true)" ge "$rust"; then
         options+=(-Ppkg.mod-oxd.rustup)
     fi
+    [[ $arch == "$(dpkg --print-architecture)" ]] || options+=("-a$arch" -d)
     (cd "$build" && dpkg-buildpackage -b -us -uc "${options[@]}")
     for file in "$packages"/build/deb/*.{deb,buildinfo,changes}; do
         mv -f "$file" "$packages/"
-        [[ $file != *.deb ]] || built=$packages/${file##*/}
+        [[ $file != *.deb || $file == *-dbgsym_* ]] || built=$packages/${file##*/}
     done
     rm -rf "$packages/build/deb"
 }
@@ -114,7 +136,8 @@ source)
     source_archive "$built"
     ;;
 changelog) changelog; exit ;;
-*) die "deb, rpm, source or changelog?" ;;
+control) control; exit ;;
+*) die "deb, rpm, source, changelog or control?" ;;
 esac
 rmdir "$packages/build" 2>/dev/null || true
 printf '\nBuilt: %s (%s)\n' "$built" "$(du -h --apparent-size "$built" | cut -f 1)"

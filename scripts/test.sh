@@ -97,7 +97,7 @@ test_the_version_stands_in_one_place() {
     refuses grep -rnF -- "$(scripts/version.sh)" debian rpm scripts
     # The least Rust stands where each packager looks for it.
     rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-    has debian/control "cargo:native (>= $rust)"
+    has debian/control.in "cargo:native (>= $rust)"
     has rpm/mod_oxd.spec "cargo >= $rust"
     has README.md "$rust or later"
 }
@@ -107,6 +107,14 @@ test_a_package_tells_its_version_and_who_made_it() {
         scripts/package.sh changelog >"$scratch/output"
     has "$scratch/output" "mod-oxd ($(scripts/version.sh --package)-3) "
     has "$scratch/output" " -- A Packager <a@example.net>  Thu, 01 Jan 1970 00:00:00 +0000"
+    DEBFULLNAME='A Packager' DEBEMAIL=a@example.net scripts/package.sh control >"$scratch/output"
+    has "$scratch/output" "Maintainer: A Packager <a@example.net>"
+    has "$scratch/output" "Homepage: https://"
+    # An address that no mail gets to is nobody's.
+    git init -q "$scratch/none"
+    git -C "$scratch/none" config user.email someone@users.example
+    GIT_DIR=$scratch/none/.git DEBFULLNAME='' DEBEMAIL='' EMAIL='' scripts/package.sh control >"$scratch/output"
+    has "$scratch/output" "Maintainer: $(id -un) <$(id -un)@"
     REVISION=no refuses scripts/package.sh changelog
     has "$scratch/output" "REVISION=no"
 }

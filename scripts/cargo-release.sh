@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs cargo so that a release build has the same bytes wherever it is made, and names no
+# folder of this machine: in panic messages and debugging information, the project's folder is
+# /mod_oxd and crates are below /crates. Run by `make module` and `make release`.
+#
+# Usage: cargo-release.sh ARGUMENT...
+set -euo pipefail
+shopt -s inherit_errexit nullglob
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cargo_home=$(realpath -m "${CARGO_HOME:-$HOME/.cargo}")
+# Debian's build flags are meant for what dh compiles; other ones are the caller's own.
+read -r -a flags <<<"${RUSTFLAGS:-}"
+
+# The folder of a registry is named after its address, and is there once cargo has loaded crates.
+cargo fetch --locked --quiet --manifest-path "$root/Cargo.toml"
+# The last one that fits counts: what was built may be below the project's folder.
+flags+=("--remap-path-prefix=$root=/mod_oxd")
+flags+=("--remap-path-prefix=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")=/mod_oxd/target")
+for registry in "$cargo_home"/registry/src/*/; do
+    flags+=("--remap-path-prefix=${registry%/}=/crates")
+done
+
+# Paths may hold spaces, which RUSTFLAGS would split at.
+CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; printf '%s' "${flags[*]}")
+export CARGO_ENCODED_RUSTFLAGS
+exec cargo "$@"
