@@ -202,7 +202,7 @@ test_the_module_stays_small() {
 }
 
 test_the_module_is_made_of_few_crates() {
-    local most=109 crates
+    local most=104 crates
     cargo tree --locked -p mod_oxd -e normal --prefix none --format '{p}' >"$scratch/output"
     crates=$(awk '{ print $1, $2 }' "$scratch/output" | sort -u | wc -l)
     ((crates > 1 && crates <= most)) || fail "the module is made of $crates crates, and should be of $most at most"

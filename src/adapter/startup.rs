@@ -4,6 +4,7 @@ use oxd_core::base::{Level, path_below};
 use oxd_core::config::check::mistakes::{self, SiteFacts};
 use oxd_core::config::{RawSettings, check};
 use oxd_core::shm::USUAL_MARKS;
+use oxd_core::templates::Templates;
 
 use crate::adapter::{child, redis, revocations, store};
 use crate::ffi::Status;
@@ -63,6 +64,8 @@ pub fn prepare(servers: Servers<'_>) -> Status {
         return Status::Ok;
     }
     let (log, tree) = (servers.log(), servers.tree());
+    // Compiled here, the pages are there for all children.
+    Templates::built_in();
     child::name_cookies(check::cookie_names(&tree));
     child::note_negated_claims(check::negates_claims(&tree));
     child::note_handlers(servers.all().flat_map(|server| server.handlers()).collect());

@@ -18,6 +18,7 @@ pub mod oxd;
 pub mod pages;
 pub mod session;
 pub mod shm;
+pub mod templates;
 #[cfg(test)]
 #[allow(missing_docs)]
 mod testing;

@@ -12,8 +12,23 @@ use syn::{Attribute, Item, ItemUse, UseTree};
 
 /// The layers of oxd-core, from top to bottom. Tests may name anything: `testing` stands above all.
 const CORE: &[&str] = &[
-    "testing", "handler", "access", "logout", "uma", "login", "bearer", "flow", "session", "tokens", "oxd",
-    "http", "pages", "config", "shm", "base",
+    "testing",
+    "handler",
+    "access",
+    "logout",
+    "uma",
+    "login",
+    "bearer",
+    "flow",
+    "session",
+    "tokens",
+    "oxd",
+    "http",
+    "pages",
+    "config",
+    "templates",
+    "shm",
+    "base",
 ];
 /// The layers of the package mod_oxd. Each may use oxd-core.
 const APACHE: &[&str] = &["entry", "adapter", "ffi"];

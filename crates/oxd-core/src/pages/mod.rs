@@ -1,17 +1,14 @@
-//! The HTML pages. Templates are compiled in and escape all external input.
+//! The HTML pages: what each template is given.
 
 pub mod status;
 
-use askama::Template;
 use once_cell::sync::Lazy;
+use serde::Serialize;
 
 use crate::base::{Reason, Reference};
+use crate::templates::{STATUS_STYLE, STYLE, Templates};
 use status::Shown;
 
-/// The style of all pages, inline so that a page depends on no other request.
-const STYLE: &str = include_str!("../../templates/style.css");
-/// Further styles of the administrator's page, to keep the other pages small.
-const STATUS_STYLE: &str = include_str!("../../templates/status.css");
 /// The longest text of the provider that a page shows, in characters.
 const TOLD_LIMIT: usize = 300;
 
@@ -33,10 +30,8 @@ pub fn content_security_policy(framed: bool) -> &'static str {
     if framed { &POLICY } else { &UNFRAMED_POLICY }
 }
 
-#[derive(Template)]
-#[template(path = "signed_out.html")]
+#[derive(Serialize)]
 struct SignedOut<'p> {
-    style: &'static str,
     title: &'p str,
     text: &'p str,
     warning: Option<&'p str>,
@@ -44,19 +39,15 @@ struct SignedOut<'p> {
     label: &'p str,
 }
 
-#[derive(Template)]
-#[template(path = "signed_in.html")]
+#[derive(Serialize)]
 struct SignedIn<'p> {
-    style: &'static str,
     user: &'p str,
     claims: &'p [(String, String)],
     logout: &'p str,
 }
 
-#[derive(Template)]
-#[template(path = "error.html")]
+#[derive(Serialize)]
 struct Error<'p> {
-    style: &'static str,
     title: &'p str,
     text: &'p str,
     says: &'p str,
@@ -66,34 +57,21 @@ struct Error<'p> {
     reference: &'p str,
 }
 
-#[derive(Template)]
-#[template(path = "kept_form.html")]
+#[derive(Serialize)]
 struct KeptForm<'p> {
-    style: &'static str,
     sign_in: &'p str,
     target: &'p str,
     encoding: &'p str,
     fields: &'p [(String, String)],
 }
 
-#[derive(Template)]
-#[template(path = "onward.html")]
+#[derive(Serialize)]
 struct Onward<'p> {
-    style: &'static str,
     target: &'p str,
 }
 
-#[derive(Template)]
-#[template(path = "logout_noted.html")]
-struct LogoutNoted {
-    style: &'static str,
-}
-
-#[derive(Template)]
-#[template(path = "status.html")]
+#[derive(Serialize)]
 struct Status<'p> {
-    style: &'static str,
-    status_style: &'static str,
     address: &'p str,
     token: Option<&'p str>,
     done: Option<&'p str>,
@@ -102,60 +80,63 @@ struct Status<'p> {
 
 /// The handler's own page without a session.
 pub fn signed_out(login: &str) -> String {
-    rendered(SignedOut {
-        style: STYLE,
-        title: "You are not signed in",
-        text: "Sign in to use the protected parts of this site.",
-        warning: None,
-        login,
-        label: "Sign in",
-    })
+    rendered(
+        "signed_out.html",
+        SignedOut {
+            title: "You are not signed in",
+            text: "Sign in to use the protected parts of this site.",
+            warning: None,
+            login,
+            label: "Sign in",
+        },
+    )
 }
 
 /// The page that asks before it signs out: a page of another site led to the address.
 pub fn ask_to_sign_out(logout: &str) -> String {
-    rendered(SignedOut {
-        style: STYLE,
-        title: "Do you want to sign out?",
-        text: "Another site has asked to sign you out of this one.",
-        warning: None,
-        login: logout,
-        label: "Sign out",
-    })
+    rendered(
+        "signed_out.html",
+        SignedOut {
+            title: "Do you want to sign out?",
+            text: "Another site has asked to sign you out of this one.",
+            warning: None,
+            login: logout,
+            label: "Sign out",
+        },
+    )
 }
 
 /// The page for the address after a logout while there is a session.
 pub fn still_signed_in(logout: &str) -> String {
-    rendered(SignedOut {
-        style: STYLE,
-        title: "You are still signed in",
-        text: "You have a session at this site.",
-        warning: None,
-        login: logout,
-        label: "Sign out",
-    })
+    rendered(
+        "signed_out.html",
+        SignedOut {
+            title: "You are still signed in",
+            text: "You have a session at this site.",
+            warning: None,
+            login: logout,
+            label: "Sign out",
+        },
+    )
 }
 
 /// The page after a logout. `warning` names what failed, although the session here has ended.
 pub fn logged_out(login: &str, warning: Option<&str>) -> String {
-    rendered(SignedOut {
-        style: STYLE,
-        title: "You are signed out",
-        text: "Your session at this site has ended.",
-        warning,
-        login,
-        label: "Sign in again",
-    })
+    rendered(
+        "signed_out.html",
+        SignedOut {
+            title: "You are signed out",
+            text: "Your session at this site has ended.",
+            warning,
+            login,
+            label: "Sign in again",
+        },
+    )
 }
 
 /// The handler's own page with a session: the claims and a sign-out link.
 pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> String {
-    rendered(SignedIn {
-        style: STYLE,
-        user,
-        claims,
-        logout,
-    })
+    rendered("signed_in.html", SignedIn { user, claims, logout })
 }
 
 /// The page for a refusal. `told` is the provider's message, the acr values that are needed, or the cause that the module
@@ -167,62 +148,70 @@ pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: 
         (Reason::StateUnknown, Some(cause)) => (cause, None),
         (_, told) => (reason.text(), told),
     };
-    rendered(Error {
-        style: STYLE,
-        title: reason.title(),
-        text,
-        says: match reason {
-            Reason::AcrNotMet => "This page asks for one of these ways to sign in:",
-            _ => "The sign-in service said:",
+    rendered(
+        "error.html",
+        Error {
+            title: reason.title(),
+            text,
+            says: match reason {
+                Reason::AcrNotMet => "This page asks for one of these ways to sign in:",
+                _ => "The sign-in service said:",
+            },
+            told,
+            link,
+            label: if reason == Reason::LoginRequired {
+                "Sign in"
+            } else {
+                "Start over"
+            },
+            reference: &reference.on_page(),
         },
-        told,
-        link,
-        label: if reason == Reason::LoginRequired {
-            "Sign in"
-        } else {
-            "Start over"
-        },
-        reference: &reference.on_page(),
-    })
+    )
 }
 
 /// The page that preserves a form while the user signs in. `encoding` is the form's `enctype`.
 pub fn kept_form(sign_in: &str, target: &str, encoding: &str, fields: &[(String, String)]) -> String {
-    rendered(KeptForm {
-        style: STYLE,
-        sign_in,
-        target,
-        encoding,
-        fields,
-    })
+    rendered(
+        "kept_form.html",
+        KeptForm {
+            sign_in,
+            target,
+            encoding,
+            fields,
+        },
+    )
 }
 
 /// A page that forwards to the target: with `SameSite=Strict` a redirect would still count as cross-site, and the
 /// browser would not send the new session cookie.
 pub fn onward(target: &str) -> String {
-    rendered(Onward { style: STYLE, target })
+    rendered("onward.html", Onward { target })
 }
 
 /// The page in the provider's hidden frame after a front-channel logout.
 pub fn logout_noted() -> String {
-    rendered(LogoutNoted { style: STYLE })
+    rendered("logout_noted.html", ())
 }
 
 /// The administrator's page. `token` authorizes its forms, which need a site; `done` is the result of the last one.
 pub fn status_page(address: &str, token: Option<&str>, done: Option<&str>, shown: &Shown) -> String {
-    rendered(Status {
-        style: STYLE,
-        status_style: STATUS_STYLE,
-        address,
-        token,
-        done,
-        shown,
-    })
+    rendered(
+        "status.html",
+        Status {
+            address,
+            token,
+            done,
+            shown,
+        },
+    )
 }
 
-fn rendered(template: impl Template) -> String {
-    // Rendering into memory fails only if a value's Display does, and all values are text.
-    template.render().unwrap_or_default()
+fn rendered(name: &str, values: impl Serialize) -> String {
+    Templates::built_in().render(name, values).unwrap_or_else(|why| {
+        // No built-in page fails with any values: the tests render them all.
+        debug_assert!(false, "{why}");
+        String::new()
+    })
 }
 
 #[cfg(test)]

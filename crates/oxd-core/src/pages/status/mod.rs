@@ -9,6 +9,8 @@ pub use verdict::Verdict;
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use crate::base::{Reason, Seconds};
 use crate::shm::stats::metrics::Gauges;
 use crate::shm::stats::{Command, End, Login, Minute, Outcome, Presented, Stats};
@@ -17,6 +19,7 @@ use tables::{grouped, millis, tables};
 use verdict::verdict;
 
 /// A highlighted number.
+#[derive(Serialize)]
 pub struct Tile {
     /// Its label.
     pub name: &'static str,
@@ -29,6 +32,7 @@ pub struct Tile {
 }
 
 /// A plot with its title, legend and scale.
+#[derive(Serialize)]
 pub struct Figure {
     /// Its title.
     pub title: &'static str,
@@ -41,6 +45,7 @@ pub struct Figure {
 }
 
 /// The content of the page.
+#[derive(Serialize)]
 pub struct Shown {
     /// How long counting has lasted, in words.
     pub since: String,

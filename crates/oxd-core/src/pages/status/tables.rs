@@ -1,5 +1,7 @@
 //! The tables of the status page.
 
+use serde::Serialize;
+
 use crate::base::Reason;
 use crate::shm::stats::metrics::Gauges;
 use crate::shm::stats::{
@@ -7,6 +9,7 @@ use crate::shm::stats::{
 };
 
 /// A table of numbers.
+#[derive(Serialize)]
 pub struct Table {
     /// Its caption.
     pub caption: &'static str,

@@ -1,5 +1,7 @@
 //! The summary on the status page: whether logins work, and if not, what to do.
 
+use serde::Serialize;
+
 use crate::base::{Level, Reason};
 use crate::shm::stats::metrics::FeedGauges;
 use crate::shm::stats::{Login, Minute};
@@ -8,7 +10,7 @@ use crate::shm::stats::{Login, Minute};
 const MINUTES: usize = 15;
 
 /// A sentence and its rating.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize)]
 pub struct Verdict {
     /// A class of the style sheet: `good`, `bad`, or none.
     pub class: &'static str,
