@@ -22,5 +22,6 @@ pub mod templates;
 #[cfg(test)]
 #[allow(missing_docs)]
 mod testing;
+pub mod texts;
 pub mod tokens;
 pub mod uma;

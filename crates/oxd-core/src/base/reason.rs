@@ -1,12 +1,14 @@
-//! The reasons for refusals: code, status, log level, text for the user, remedy for the administrator.
+//! The reasons for refusals: code, status, log level, remedy for the administrator. What the user reads is in the
+//! catalogues of texts (`locales`).
 
 use super::clock::Seconds;
 use super::log::Level;
+use crate::texts::Language;
 
 macro_rules! reasons {
     ($( $(#[$doc:meta])* $name:ident {
         code: $code:literal, status: $status:literal, level: $level:ident,
-        title: $title:literal, text: $text:literal, remedy: $remedy:literal $(,)?
+        remedy: $remedy:literal $(,)?
     } )*) => {
         /// Why a request was refused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,12 +27,6 @@ macro_rules! reasons {
             /// The level of its log line.
             pub fn level(self) -> Level { match self { $( Reason::$name => Level::$level, )* } }
 
-            /// The page's heading.
-            pub fn title(self) -> &'static str { match self { $( Reason::$name => $title, )* } }
-
-            /// The page's text for the user.
-            pub fn text(self) -> &'static str { match self { $( Reason::$name => $text, )* } }
-
             /// Advice for the administrator; empty where the user's request is the cause.
             pub fn remedy(self) -> &'static str { match self { $( Reason::$name => $remedy, )* } }
         }
@@ -41,20 +37,16 @@ reasons! {
     /// A request without a session for a protected location, by a client that a login page would not help.
     LoginRequired {
         code: "login_required", status: 401, level: Debug,
-        title: "Please sign in", text: "You need to sign in to see this page.", remedy: "",
+        remedy: "",
     }
     /// The callback came without `code` or `state`, or with one of them twice.
     CallbackMalformed {
         code: "callback_malformed", status: 400, level: Info,
-        title: "The sign-in could not be completed",
-        text: "The address that brought you here is incomplete. Please start over.", remedy: "",
+        remedy: "",
     }
     /// The state belongs to no pending login of this browser, and a restart of the login did not help.
     StateUnknown {
         code: "state_unknown", status: 400, level: Info,
-        title: "The sign-in could not be completed",
-        text: "This sign-in has expired, was already used, or was started in another browser. Please start over, and \
-               check that your browser accepts cookies.",
         remedy: "if this happens often, check that the browser returns to the host where the login started, that \
                  OxdCookiePath and OxdCookieDomain cover both the protected location and the handler, and that \
                  OxdStateTimeout is long enough",
@@ -62,275 +54,224 @@ reasons! {
     /// The user or the provider refused the login.
     AccessDenied {
         code: "access_denied", status: 403, level: Info,
-        title: "The sign-in was refused",
-        text: "The sign-in was cancelled, or you are not allowed to use this site.", remedy: "",
+        remedy: "",
     }
     /// The provider answered with another error.
     ProviderError {
         code: "provider_error", status: 400, level: Warning,
-        title: "The sign-in did not work", text: "The sign-in service reported an error.",
         remedy: "see the provider's log",
     }
     /// The return address is not on an allowed host.
     ReturnAddress {
         code: "return_address_not_allowed", status: 400, level: Info,
-        title: "This link is not valid", text: "The link names an address that this site does not return to.",
         remedy: "OxdReturnTo lists the other hosts that a login may return to",
     }
     /// oxd does not know the code, or no longer does.
     CodeInvalid {
         code: "code_invalid", status: 400, level: Warning,
-        title: "The sign-in could not be completed",
-        text: "This sign-in has expired or was already used. Please start over.",
         remedy: "if this happens often, compare the clocks of this machine, of oxd and of the provider",
     }
     /// oxd does not know the state, or no longer does.
     StateUnregistered {
         code: "state_unregistered", status: 400, level: Warning,
-        title: "The sign-in could not be completed",
-        text: "This sign-in took too long or was already used. Please start over.",
         remedy: "oxd keeps a state for 5 minutes, in its own memory or storage; check whether oxd was restarted",
     }
     /// oxd cannot be reached.
     OxdUnreachable {
         code: "oxd_unreachable", status: 503, level: Error,
-        title: "Signing in is not possible right now",
-        text: "The sign-in service cannot be reached. Please try again in a moment.",
         remedy: "check that oxd runs and that OxdServer, OxdServerCAFile and OxdServerProxy are right",
     }
     /// The circuit breaker is open after repeated failures; oxd is not called for a moment.
     BreakerOpen {
         code: "oxd_resting", status: 503, level: Warning,
-        title: "Signing in is not possible right now",
-        text: "The sign-in service cannot be reached. Please try again in a moment.",
         remedy: "an earlier oxd_unreachable line says why",
     }
     /// The limit of concurrent calls is reached.
     OxdBusy {
         code: "oxd_busy", status: 503, level: Warning,
-        title: "Too many people are signing in",
-        text: "The sign-in service is busy. Please try again in a moment.",
         remedy: "OxdServerMaxCalls limits the concurrent calls of one child process; oxd may be slow",
     }
     /// oxd did not answer in time.
     OxdTimeout {
         code: "oxd_timeout", status: 504, level: Error,
-        title: "Signing in took too long",
-        text: "The sign-in service did not answer in time. Please try again.",
         remedy: "see oxd's log; OxdServerTimeout limits the time of one call",
     }
     /// oxd's answer is unexpected.
     OxdAnswer {
         code: "oxd_answer", status: 502, level: Error,
-        title: "Signing in is not possible right now",
-        text: "The sign-in service gave an answer that this site cannot use.",
         remedy: "see oxd's log, and check that OxdServer names oxd itself",
     }
     /// oxd refused the client token twice.
     ClientTokenRefused {
         code: "client_token_refused", status: 502, level: Error,
-        title: "Signing in is not possible right now",
-        text: "This site is not allowed to use the sign-in service.",
         remedy: "check OxdClientId, OxdClientSecret and OxdId: the token must belong to the site's own client and \
                  have the scope oxd",
     }
     /// `get-user-info` returned an error of the provider.
     UserInfoError {
         code: "user_info_error", status: 502, level: Error,
-        title: "The sign-in could not be completed",
-        text: "The sign-in service did not say who you are.",
         remedy: "the provider refused the access token; OxdUserInfo Off skips the call",
     }
     /// Two answers name different users.
     SubjectMismatch {
         code: "subject_mismatch", status: 502, level: Error,
-        title: "The sign-in could not be completed",
-        text: "The sign-in service gave contradictory answers about who you are.",
         remedy: "user info and id token name different subjects; do not trust this provider until the cause is known",
     }
     /// The id token belongs to another login.
     NonceMismatch {
         code: "nonce_mismatch", status: 502, level: Error,
-        title: "The sign-in could not be completed",
-        text: "The answer of the sign-in service belongs to another sign-in.",
         remedy: "the id token's nonce is not that of the authorization request: a replayed token, or a broken provider",
     }
     /// The id token has expired or is incomplete.
     IdTokenInvalid {
         code: "id_token_invalid", status: 502, level: Error,
-        title: "The sign-in could not be completed",
-        text: "The answer of the sign-in service is no longer valid.",
         remedy: "compare the clocks of this machine and of the provider",
     }
     /// The provider did not confirm a recent authentication.
     AuthenticationTooOld {
         code: "authentication_too_old", status: 502, level: Error,
-        title: "A recent sign-in could not be confirmed",
-        text: "This page needs a recent sign-in, and the sign-in service did not say that yours is recent enough.",
         remedy: "the provider must honour max_age and send auth_time in the ID token (OxdMaxAge); compare its clock \
                  with this machine's",
     }
     /// The callback names another issuer than the site's provider (RFC 9207).
     IssuerMismatch {
         code: "issuer_mismatch", status: 400, level: Warning,
-        title: "This sign-in is not valid",
-        text: "The answer came from another sign-in service than the one of this site.",
         remedy: "the callback's iss is not the issuer of the site's provider: an attempt to mix up two providers, or a \
                  provider whose issuer differs from its discovery document",
     }
     /// A browser fetched the address in advance.
     Prefetch {
         code: "prefetch", status: 503, level: Debug,
-        title: "Please open this page again",
-        text: "The browser fetched this page in advance. Open it to continue.", remedy: "",
+        remedy: "",
     }
     /// The session does not fit into cookies that httpd would accept.
     SessionTooLarge {
         code: "session_too_large", status: 500, level: Error,
-        title: "The sign-in could not be completed",
-        text: "The sign-in service sent more data about you than this site can store.",
         remedy: "have the provider release fewer claims, request a smaller OxdScope, raise LimitRequestFieldSize, or \
                  use another OxdSessionStore",
     }
     /// The session store is unavailable.
     StoreUnavailable {
         code: "store_unavailable", status: 503, level: Error,
-        title: "This page cannot be shown right now",
-        text: "The site cannot look up your session. Please try again in a moment.",
         remedy: "check the store that OxdSessionStore names: its server must run and be reachable from here, its file \
                  be writable",
     }
     /// Ends of sessions on other machines have not been heard for longer than `OxdRevocationsMaxLag`.
     RevocationsLag {
         code: "revocations_lag", status: 503, level: Error,
-        title: "This page cannot be shown right now",
-        text: "The site cannot look up whether your session still holds. Please try again in a moment.",
         remedy: "check the Redis that OxdRevocations names, and the log for the line that says why it is not reached; \
                  OxdRevocationsMaxLag limits for how long sessions go on without it",
     }
     /// The logout token is not valid for this site.
     LogoutTokenInvalid {
         code: "logout_token_invalid", status: 400, level: Info,
-        title: "Not possible", text: "The logout token is not valid.", remedy: "",
+        remedy: "",
     }
     /// A front-channel logout without its two parameters.
     LogoutMalformed {
         code: "logout_malformed", status: 400, level: Info,
-        title: "Not possible", text: "iss and sid are needed, each once.", remedy: "",
+        remedy: "",
     }
     /// A form without an action or a user.
     FormIncomplete {
         code: "form_incomplete", status: 400, level: Info,
-        title: "Not possible", text: "The form is incomplete.", remedy: "",
+        remedy: "",
     }
     /// A form that was not sent from its own page.
     ForeignForm {
         code: "foreign_form", status: 403, level: Warning,
-        title: "Not possible", text: "This form was sent from another site. Open the page and send it from there.",
         remedy: "",
     }
     /// The provider refused the session's refresh token: the session has ended on its side.
     RefreshRefused {
         code: "refresh_refused", status: 401, level: Info,
-        title: "Please sign in", text: "Your session at the sign-in service has ended.", remedy: "",
+        remedy: "",
     }
     /// The session is valid, but no `Require` rule of the location admits the user.
     Forbidden {
         code: "forbidden", status: 403, level: Info,
-        title: "You cannot see this page",
-        text: "You are signed in, but you do not have access to this page.",
         remedy: "",
     }
     /// A bearer token is unknown, has expired, or is meant for another place.
     InvalidToken {
         code: "invalid_token", status: 401, level: Info,
-        title: "The token is not valid", text: "The access token is not valid here.", remedy: "",
+        remedy: "",
     }
     /// A bearer token cannot be checked, whatever it is worth.
     TokenUnchecked {
         code: "token_unchecked", status: 401, level: Warning,
-        title: "The token is not valid", text: "The access token cannot be checked here.",
         remedy: "with OxdBearer jwt, JWTs are verified without oxd's introspection",
     }
     /// An `Authorization` header that cannot be understood, or several.
     InvalidRequest {
         code: "invalid_request", status: 400, level: Info,
-        title: "The request is not valid", text: "The Authorization header cannot be understood.", remedy: "",
+        remedy: "",
     }
     /// A path of a place with `Require oxd-uma` is no registered resource.
     UmaUnprotected {
         code: "uma_unprotected", status: 403, level: Warning,
-        title: "You cannot see this page", text: "This address is not shared with anybody.",
         remedy: "oxdctl uma protect registers the resources of OxdUmaResources; OxdUmaUnprotected allow lets requests to \
                  other paths in",
     }
     /// The client has no RPT, or one that does not open the resource.
     UmaTicket {
         code: "uma_ticket", status: 401, level: Debug,
-        title: "A permission is needed", text: "This needs a permission token (RPT) of its owner's.", remedy: "",
+        remedy: "",
     }
     /// The authorization server does not give the user this resource.
     UmaNotGranted {
         code: "uma_not_granted", status: 403, level: Info,
-        title: "You cannot see this page",
-        text: "Its owner, or a rule at the authorization service, does not let you see it.", remedy: "",
+        remedy: "",
     }
     /// The owner of the resource has been asked.
     UmaSubmitted {
         code: "uma_submitted", status: 403, level: Info,
-        title: "The owner has been asked",
-        text: "You may see this page once its owner allows it. Please try again later.", remedy: "",
+        remedy: "",
     }
     /// oxd refuses access and gives no ticket.
     UmaDenied {
         code: "uma_denied", status: 403, level: Warning,
-        title: "You cannot see this page", text: "The authorization service did not answer for this address.",
         remedy: "see oxd's log: the provider gave no permission ticket",
     }
     /// A token or a session lacks a scope of `Require oxd-scope`.
     InsufficientScope {
         code: "insufficient_scope", status: 403, level: Info,
-        title: "You cannot see this page", text: "This needs a permission that was not granted.", remedy: "",
+        remedy: "",
     }
     /// The user authenticated again, but not with a required `acr`.
     AcrNotMet {
         code: "acr_not_met", status: 403, level: Info,
-        title: "A stronger sign-in is needed",
-        text: "This page requires a sign-in method that the sign-in service did not use.",
         remedy: "check that the provider supports the acr values of Require oxd-acr",
     }
     /// The user lacks the claim of `OxdRemoteUser`.
     NoUserName {
         code: "user_name_missing", status: 403, level: Warning,
-        title: "Your account cannot be used here",
-        text: "The sign-in service did not send the data about you that this site needs.",
         remedy: "check OxdRemoteUser, OxdScope and which claims the provider releases",
     }
     /// A location uses the module, but its configuration is incomplete.
     NotConfigured {
         code: "not_configured", status: 500, level: Error,
-        title: "This page is not set up", text: "The site's administrator has to complete its configuration.",
         remedy: "",
     }
     /// An error in the module itself.
     Internal {
         code: "internal", status: 500, level: Error,
-        title: "Something went wrong", text: "Please try again.", remedy: "",
+        remedy: "",
     }
     /// Not an address of the handler.
     NotFound {
         code: "not_found", status: 404, level: Debug,
-        title: "Not found", text: "There is no such page here.", remedy: "",
+        remedy: "",
     }
     /// The handler's address does not support this method.
     MethodNotAllowed {
         code: "method_not_allowed", status: 405, level: Debug,
-        title: "Not possible", text: "This address cannot be used in that way.", remedy: "",
+        remedy: "",
     }
     /// The form from the provider is over the limit.
     BodyTooLarge {
         code: "body_too_large", status: 413, level: Info,
-        title: "Too much was sent", text: "The answer of the sign-in service is too large.", remedy: "",
+        remedy: "",
     }
 }
 
@@ -397,6 +338,31 @@ impl Step {
 }
 
 impl Reason {
+    /// The name of its texts in the catalogues.
+    fn name(self) -> String {
+        format!("reason-{}", self.code().replace('_', "-"))
+    }
+
+    /// The page's heading, in English.
+    pub fn title(self) -> &'static str {
+        self.title_in(Language::ENGLISH)
+    }
+
+    /// The page's heading.
+    pub fn title_in(self, language: Language) -> &'static str {
+        language.text(&self.name())
+    }
+
+    /// The text for the user, in English: for logs and programs.
+    pub fn text(self) -> &'static str {
+        self.text_in(Language::ENGLISH)
+    }
+
+    /// The page's text for the user.
+    pub fn text_in(self, language: Language) -> &'static str {
+        language.text(&format!("{}.text", self.name()))
+    }
+
     /// Seconds for `Retry-After`, where trying again soon makes sense.
     pub fn retry_after(self) -> Option<Seconds> {
         (self.status() == 503).then_some(Seconds(5))
@@ -427,6 +393,10 @@ mod tests {
         codes.dedup();
         assert_eq!(codes.len(), Reason::ALL.len());
         for reason in Reason::ALL {
+            assert!(
+                !reason.title().is_empty() && !reason.text().is_empty(),
+                "{reason:?}"
+            );
             let own_words = matches!(reason, Reason::NotConfigured | Reason::Internal);
             assert!(
                 reason.level() != Level::Error || own_words || !reason.remedy().is_empty(),
