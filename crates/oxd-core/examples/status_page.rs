@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use oxd_core::base::{Millis, Reason, Seconds};
 use oxd_core::pages::status::shown;
-use oxd_core::shm::stats::metrics::{FeedGauges, Gauges};
+use oxd_core::shm::health::Readiness;
+use oxd_core::shm::stats::metrics::{About, FeedGauges, Gauges};
 use oxd_core::shm::stats::{
     Action, Answered, Command, End, Login, Outcome, Presented, Renewal, Stats, WORDS,
 };
@@ -77,6 +78,16 @@ fn main() {
             lag: Some(Millis(240)),
             untold: 0,
         }),
+        ready: Some(Readiness {
+            sites: 1,
+            ..Readiness::default()
+        }),
+        about: About {
+            version: env!("CARGO_PKG_VERSION"),
+            httpd: "2.4.62".to_owned(),
+            mpm: "event".to_owned(),
+            machine: "web1.example.org".to_owned(),
+        },
     };
     let shown = shown(&stats, &gauges, NOW);
     println!(
