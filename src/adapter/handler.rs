@@ -69,6 +69,7 @@ fn gauges(ready: Option<Readiness>) -> Gauges {
         marks: memory.marks_in_use(wall()),
         feed: revocations::gauges(),
         ready,
+        sites: health::sites(),
         about: about(),
     }
 }

@@ -13,6 +13,7 @@ use oxd_core::config::{RawSettings, Settings, check};
 use oxd_core::oxd::Site;
 use oxd_core::session::feed;
 use oxd_core::shm::health::{Known, Readiness, SITES, SiteKey};
+use oxd_core::shm::stats::metrics::SiteState;
 
 use super::redis::RedisStores;
 use super::startup::settings_at;
@@ -30,16 +31,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ENTRY_LASTS: Seconds = Seconds(60);
 
 /// A site that is checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
+#[derive(Clone, Debug)]
+struct Watched {
     /// Its place in shared memory.
-    pub key: SiteKey,
+    key: SiteKey,
     /// The first virtual host that uses it.
-    pub host: String,
+    host: String,
     /// `oxd_id`
-    pub site: String,
+    site: String,
     /// `OxdServer`
-    pub server: String,
+    server: String,
 }
 
 /// The sites of the configuration, set by the parent at each start.
@@ -133,13 +134,19 @@ pub fn stop() {
     }
 }
 
-/// The sites, and what is known of each and since when it was checked.
-pub fn sites() -> Vec<(Watched, Known, Option<Seconds>)> {
+/// The sites, and what is known of each.
+pub fn sites() -> Vec<SiteState> {
     let health = child::health();
     let watched = WATCHED.read().unwrap_or_else(PoisonError::into_inner);
     let known = |site: &Watched| {
         let (known, checked) = health.known(site.key);
-        (site.clone(), known, checked)
+        SiteState {
+            host: site.host.clone(),
+            id: site.site.clone(),
+            server: site.server.clone(),
+            known,
+            checked,
+        }
     };
     watched.iter().take(SITES).map(known).collect()
 }

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::base::{Failure, Reason};
-use crate::http::{Method, RequestEnv, Response};
+use crate::http::{Header, Method, RequestEnv, Response};
 use crate::shm::health::{EVERY_IN_TROUBLE, Readiness};
 
 /// An address of the handler.
@@ -72,7 +72,9 @@ fn said(
     missing: &[&'static str],
     ago: Option<u64>,
 ) -> Response {
-    if env.request.wants_json() {
+    // Probes name all kinds of types, or none: text is for all who do not name this one.
+    let accept = env.request.header(Header::Accept).unwrap_or_default();
+    if accept.to_ascii_lowercase().contains("application/json") {
         let mut body = json!({ "status": word });
         if word != "alive" {
             body["missing"] = missing.into();
@@ -124,7 +126,7 @@ mod tests {
             ),
             (known(0, 0, &[]), 503, "not_ready\nnot_configured\n"),
         ] {
-            let plain = ask("/oxd-health/ready", "*/*", known.clone());
+            let plain = ask("/oxd-health/ready", "text/plain", known.clone());
             assert_eq!(
                 (plain.status, header(&plain, "Retry-After").is_some()),
                 (status, status == 503)

@@ -14,6 +14,7 @@ const GAUGES: Gauges = Gauges {
         failing: Vec::new(),
         checked: None,
     }),
+    sites: Vec::new(),
     about: About {
         version: "1.2.3",
         httpd: String::new(),

@@ -7,7 +7,7 @@ use super::{
     Stats, TIMES_AT, Token, Worth,
 };
 use crate::base::{Millis, Reason, Seconds};
-use crate::shm::health::{FINDINGS, Readiness};
+use crate::shm::health::{FINDINGS, Known, Readiness};
 
 /// Values that are not counters.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +22,25 @@ pub struct Gauges {
     pub feed: Option<FeedGauges>,
     /// Whether the sites work; `None` where they are not checked, as no place has `SetHandler oxd-health`.
     pub ready: Option<Readiness>,
+    /// The sites of the configuration, for people.
+    pub sites: Vec<SiteState>,
     /// What runs here.
     pub about: About,
+}
+
+/// A site of the configuration, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct SiteState {
+    /// The first virtual host that uses it.
+    pub host: String,
+    /// `oxd_id`
+    pub id: String,
+    /// `OxdServer`
+    pub server: String,
+    /// Whether it works.
+    pub known: Known,
+    /// When it was checked.
+    pub checked: Option<Seconds>,
 }
 
 /// The programs and the machine that the counters are of.
