@@ -15,6 +15,7 @@ use oxd_core::base::{KeyRing, Random, Revocations, SystemRandom, wall};
 use oxd_core::config::store::Stores;
 use oxd_core::config::{CaFile, ServerDefaults};
 use oxd_core::oxd::{Client, Error, HttpTransport, SystemRoots};
+use oxd_core::shm::health::{self, Health};
 use oxd_core::shm::stats::{self, Stats};
 use oxd_core::shm::{Keeper, Memory, memory_words};
 use oxd_core::tokens::TokenCache;
@@ -44,6 +45,8 @@ static MEMORY: OnceLock<Memory<'static>> = OnceLock::new();
 static TOKENS: OnceLock<TokenCache> = OnceLock::new();
 /// The counters of the server; graceful restarts keep them.
 static STATS: OnceLock<Stats<'static>> = OnceLock::new();
+/// What is known of the sites' health.
+static HEALTH: OnceLock<Health<'static>> = OnceLock::new();
 /// The names of all session cookies of the configuration.
 static COOKIE_NAMES: RwLock<Vec<String>> = RwLock::new(Vec::new());
 /// Warnings about the configuration that is being read.
@@ -67,7 +70,7 @@ pub fn current() -> Result<&'static Child, Error> {
             .map_err(|why| Error::NotStarted(Arc::new(why)))?;
         Ok(Child {
             runtime: transport.runtime(),
-            client: Client::new(transport, stats()),
+            client: Client::new(transport, stats()).noting(health()),
         })
     })
 }
@@ -141,6 +144,8 @@ pub fn prepare_memory(file: Option<PathBuf>, marks: usize) -> std::io::Result<Op
     stats.begin(wall());
     MEMORY.get_or_init(|| memory);
     STATS.get_or_init(|| stats);
+    let health = Health::over(shared::map(health::WORDS)?).ok_or_else(too_few)?;
+    HEALTH.get_or_init(|| health);
     Ok(remark)
 }
 
@@ -209,6 +214,14 @@ pub fn tokens() -> &'static TokenCache {
 pub fn stats() -> Stats<'static> {
     match STATS.get() {
         Some(stats) => *stats,
+        None => unreachable!("httpd does not start when prepare_memory has failed"),
+    }
+}
+
+/// What is known of the sites' health.
+pub fn health() -> Health<'static> {
+    match HEALTH.get() {
+        Some(health) => *health,
         None => unreachable!("httpd does not start when prepare_memory has failed"),
     }
 }

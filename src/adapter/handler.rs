@@ -1,13 +1,15 @@
-//! The handlers `oxd`, `oxd-status` and `oxd-metrics`.
+//! The handlers `oxd`, `oxd-status`, `oxd-metrics` and `oxd-health`.
 
 use oxd_core::base::{Level, wall};
-use oxd_core::handler::{resource, routes, status};
+use oxd_core::handler::{health as health_answer, resource, routes, status};
 use oxd_core::http::{Form, Method};
 use oxd_core::pages::status as page;
-use oxd_core::shm::stats::metrics::Gauges;
+use oxd_core::shm::health::Readiness;
+use oxd_core::shm::stats::metrics::{About, Gauges};
 
 use super::child;
 use super::context::{Place, read_form};
+use super::health;
 use super::respond::send;
 use super::revocations;
 use crate::ffi::Status;
@@ -46,14 +48,29 @@ fn describe(request: Request<'_>, path: &str) -> Status {
     }
 }
 
+/// What runs here.
+fn about() -> About {
+    let description = process::httpd_description();
+    let (_, version) = description.split_once('/').unwrap_or_default();
+    About {
+        version: env!("CARGO_PKG_VERSION"),
+        httpd: version.split(' ').next().unwrap_or_default().to_owned(),
+        mpm: process::mpm(),
+        machine: process::machine(),
+    }
+}
+
 /// The current values that are not counters.
-fn gauges() -> Gauges {
+fn gauges(ready: Option<Readiness>) -> Gauges {
     let memory = child::memory();
     Gauges {
         under_way: child::stats().all_under_way(process::lives),
         lost_marks: memory.lost(),
         marks: memory.marks_in_use(wall()),
         feed: revocations::gauges(),
+        ready,
+        sites: health::sites(),
+        about: about(),
     }
 }
 
@@ -70,6 +87,8 @@ pub fn handle(request: Request<'_>) -> Status {
         status_page
     } else if named("oxd-metrics") {
         metrics
+    } else if named("oxd-health") {
+        health_state
     } else {
         return Status::Declined;
     };
@@ -79,7 +98,7 @@ pub fn handle(request: Request<'_>) -> Status {
     if !named("oxd") && !child::is_handler_of_server(request) {
         request.log(
             Level::Error,
-            "forbidden: oxd-status and oxd-metrics are served only where the server's configuration has their SetHandler, \
+            "forbidden: oxd-status, oxd-metrics and oxd-health are served only where the server's configuration has their SetHandler, \
              not a .htaccess file, AddHandler or a rewrite rule",
         );
         return Status::Http(403);
@@ -114,19 +133,40 @@ fn status_page<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<St
         _ => Form::None,
     };
     let place = Place::of(request, config);
-    let answer = status::answer(&place.env(), child::memory(), &form, &gauges());
+    let answer = status::answer(
+        &place.env(),
+        child::memory(),
+        &form,
+        &gauges(health::readiness_if_on()),
+    );
     Ok(send(request, &answer))
 }
 
 /// `SetHandler oxd-metrics`
 fn metrics<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status, u16> {
     let place = Place::of(request, config);
-    Ok(send(request, &status::metrics(&place.env(), &gauges())))
+    Ok(send(
+        request,
+        &status::metrics(&place.env(), &gauges(health::readiness_if_on())),
+    ))
+}
+
+/// `SetHandler oxd-health`
+fn health_state<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Result<Status, u16> {
+    let path = request
+        .path()
+        .map_or_else(Default::default, |path| path.to_string_lossy());
+    let asked = health_answer::asked(&path);
+    let place = Place::of(request, config);
+    Ok(send(
+        request,
+        &health_answer::answer(&place.env(), asked, health::readiness),
+    ))
 }
 
 /// The module's section on the page of mod_status.
 pub fn status_section(request: Request<'_>, is_short: bool) {
-    let (stats, gauges, now) = (child::stats(), gauges(), request.millis().seconds());
+    let (stats, gauges, now) = (child::stats(), gauges(None), request.millis().seconds());
     let text = if is_short {
         page::auto(&stats, &gauges, now)
     } else {

@@ -4,6 +4,7 @@ pub mod child;
 mod context;
 pub mod directive;
 pub mod handler;
+pub mod health;
 pub mod identity;
 pub mod protect;
 pub mod redis;

@@ -6,11 +6,11 @@ use oxd_core::config::{RawSettings, check};
 use oxd_core::shm::USUAL_MARKS;
 use oxd_core::templates::Templates;
 
-use crate::adapter::{child, redis, revocations, store};
+use crate::adapter::{child, health, redis, revocations, store};
 use crate::ffi::Status;
 use crate::ffi::dir_config::{Handler, ServerFacts};
 use crate::ffi::process;
-use crate::ffi::server::{Server, Servers};
+use crate::ffi::server::Servers;
 
 /// The checks of `configtest`; httpd also runs them at each start.
 pub fn check(servers: Servers<'_>) -> Status {
@@ -119,6 +119,9 @@ pub fn prepare(servers: Servers<'_>) -> Status {
         }
     }
     redis::forget();
+    if let Some(line) = health::configure(servers) {
+        log.line(Level::Notice, &line);
+    }
     if let Err(why) = revocations::configure(servers) {
         log.line(Level::Error, &format!("not_configured: {why}"));
         return Status::Http(500);
@@ -166,9 +169,11 @@ fn mark_handlers(servers: Servers<'_>, handlers: &[String], tokens_path: Option<
             let own = place.path().filter(|path| handlers.iter().any(|h| h == path));
             if let Some(path) = own {
                 place.change(|config| config.handler_base = Some(path));
+                let locations = server.locations();
+                let locations = locations.iter().map(|place| (place.path(), place.settings()));
                 found.push(Handler {
                     path,
-                    site: settings_at(server, outer, path).site_id(),
+                    site: settings_at(locations, outer, path).site_id(),
                 });
             }
         }
@@ -181,11 +186,13 @@ fn mark_handlers(servers: Servers<'_>, handlers: &[String], tokens_path: Option<
 }
 
 /// The settings at the path of a `<Location>`, from the sections without a pattern.
-fn settings_at<'c>(server: Server<'c>, outer: RawSettings<'c>, path: &str) -> RawSettings<'c> {
+pub(super) fn settings_at<'c>(
+    locations: impl Iterator<Item = (Option<&'c str>, RawSettings<'c>)>,
+    outer: RawSettings<'c>,
+    path: &str,
+) -> RawSettings<'c> {
     let encloses = |base: &str| path_below(base, path).is_some();
-    server
-        .locations()
-        .into_iter()
-        .filter(|place| place.path().is_some_and(encloses))
-        .fold(outer, |settings, place| settings.overlaid_with(&place.settings()))
+    locations
+        .filter(|(base, _)| base.is_some_and(encloses))
+        .fold(outer, |settings, (_, own)| settings.overlaid_with(&own))
 }

@@ -6,11 +6,11 @@ use std::ptr;
 use oxd_core::base::Level;
 
 use super::authz;
-use crate::adapter::{handler, protect, respond, revocations, startup, store};
+use crate::adapter::{handler, health, protect, respond, revocations, startup, store};
 use crate::ffi::log::{ChildLog, ServerLog};
 use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
-use crate::ffi::server::Servers;
+use crate::ffi::server::{ChildServers, Servers};
 use crate::ffi::{Status, filter, guard, socache, sys};
 
 /// Registers all hooks; httpd calls it each time it loads the module.
@@ -205,6 +205,8 @@ unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::se
     }
     // SAFETY: httpd passes the main server; `close_stores` ends what uses the log.
     let child_log = unsafe { ChildLog::from_raw(server) };
+    // SAFETY: as above; `close_stores` ends what reads the configuration.
+    health::begin(unsafe { ChildServers::from_raw(server) }, child_log);
     // Last, as it starts threads.
     guard::contained(|| revocations::start(child_log), |_| ());
 }
@@ -212,6 +214,7 @@ unsafe extern "C" fn child_init(pool: *mut sys::apr_pool_t, server: *mut sys::se
 /// Runs before the child's pools end.
 unsafe extern "C" fn close_stores(_: *mut std::ffi::c_void) -> sys::apr_status_t {
     guard::contained(revocations::stop, |_| ());
+    guard::contained(health::stop, |_| ());
     guard::contained(store::close, |_| ());
     sys::APR_SUCCESS
 }

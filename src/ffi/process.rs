@@ -1,8 +1,9 @@
 //! Process-wide state: signal masks of threads, data that survives restarts, httpd's mode.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 use std::mem::MaybeUninit;
 
+use super::pool::c_text;
 use super::server::Servers;
 use super::sys;
 
@@ -29,7 +30,7 @@ pub fn with_signals_blocked<A>(body: impl FnOnce() -> A) -> A {
 /// 32 bytes that `fill` generates at the first start and that survive graceful restarts; `None` when `fill` failed. The
 /// flag says whether they were generated just now.
 pub fn retained_key(_: Servers<'_>, fill: impl FnOnce(&mut [u8; 32]) -> bool) -> Option<([u8; 32], bool)> {
-    const KEY: &std::ffi::CStr = c"mod_oxd random key";
+    const KEY: &CStr = c"mod_oxd random key";
     // SAFETY: the servers stand for the configuration phase, which has one thread.
     let mut data = unsafe { sys::ap_retained_data_get(KEY.as_ptr()) }.cast::<[u8; 32]>();
     let fresh = data.is_null();
@@ -84,4 +85,32 @@ pub fn threads_per_child() -> u32 {
     }
     // prefork returns 0, because it has no threads.
     u32::try_from(threads).unwrap_or(1).max(1)
+}
+
+/// httpd as it calls itself, whatever `ServerTokens` says: `Apache/2.4.62 (Debian) ...`.
+pub fn httpd_description() -> String {
+    // SAFETY: a plain query, once httpd is configured.
+    let text = unsafe { sys::ap_get_server_description() };
+    // SAFETY: NULL, or a C string of httpd's that outlives this call.
+    unsafe { c_text(text) }.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+}
+
+/// The name of the MPM.
+pub fn mpm() -> String {
+    // SAFETY: a plain query, once the MPM is loaded.
+    let text = unsafe { sys::ap_show_mpm() };
+    // SAFETY: NULL, or static text of the MPM.
+    unsafe { c_text(text) }.map_or_else(String::new, |text| text.to_string_lossy().into_owned())
+}
+
+/// The name of this machine; empty where the system does not say.
+pub fn machine() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the buffer is as long as it says; its last byte stays 0.
+    let answer = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    if answer != 0 {
+        return String::new();
+    }
+    CStr::from_bytes_until_nul(&name)
+        .map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
 }

@@ -22,6 +22,48 @@ pub struct Servers<'c> {
     brand: PhantomData<fn(&'c ()) -> &'c ()>,
 }
 
+/// The servers of a child process, for its own threads: its configuration does not change any more.
+#[derive(Clone, Copy, Debug)]
+pub struct ChildServers(*mut sys::server_rec);
+
+// SAFETY: nobody changes a child's configuration; `from_raw` has the caller see to its life.
+unsafe impl Send for ChildServers {}
+// SAFETY: as above.
+unsafe impl Sync for ChildServers {}
+
+impl ChildServers {
+    /// # Safety
+    /// `first` must be NULL or the main server of a child. No thread may read the configuration after the child's pool
+    /// has ended: whoever keeps this ends before the pool does.
+    pub unsafe fn from_raw(first: *mut sys::server_rec) -> Self {
+        Self(first)
+    }
+
+    /// Runs `body` with the settings of all servers.
+    pub fn during<A>(self, body: impl for<'c> FnOnce(&[ServerSettings<'c>]) -> A) -> Option<A> {
+        // SAFETY: by `from_raw`'s contract.
+        let process = unsafe { self.0.as_ref()?.process.as_ref() }?;
+        let settings = |servers: Servers<'_>| {
+            let all: Vec<_> = servers.all().filter_map(Server::settings).collect();
+            body(&all)
+        };
+        // SAFETY: by `from_raw`'s contract; `settings` only reads the configuration, and takes no memory of the pool.
+        unsafe { Servers::during(self.0, process.pconf, settings) }
+    }
+}
+
+/// The module's settings of one server, as they were read.
+pub struct ServerSettings<'c> {
+    /// `ServerName`, or what httpd takes for it.
+    pub name: &'c str,
+    /// The settings outside of all sections.
+    pub outer: RawSettings<'c>,
+    /// Those of each `<Location>` alone, with its path unless it is a pattern.
+    pub locations: Vec<(Option<&'c str>, RawSettings<'c>)>,
+    /// Those of each `<Directory>` alone.
+    pub directories: Vec<RawSettings<'c>>,
+}
+
 /// One server of a configuration.
 #[derive(Clone, Copy)]
 pub struct Server<'c> {
@@ -111,8 +153,35 @@ impl<'c> Servers<'c> {
 }
 
 impl<'c> Server<'c> {
+    /// The module's settings of this server; `None` before httpd has read them.
+    pub fn settings(self) -> Option<ServerSettings<'c>> {
+        // SAFETY: the server is live by the contract of `Servers::during`.
+        let name = unsafe { self.raw.as_ref() }.server_hostname;
+        // SAFETY: NULL, or a C string of the configuration.
+        let name = unsafe { c_text(name) };
+        let of_location = |place: Section<'c>| (place.path(), place.settings());
+        Some(ServerSettings {
+            name: name.and_then(|name| name.to_str().ok()).unwrap_or_default(),
+            outer: self.defaults()?.settings(),
+            locations: self.locations().into_iter().map(of_location).collect(),
+            directories: self.directories().into_iter().map(Section::settings).collect(),
+        })
+    }
+
     /// The server's `<Location>` sections; a virtual host's own follow those of the main server.
     pub fn locations(self) -> Vec<Section<'c>> {
+        self.sections(|core| core.sec_url)
+    }
+
+    /// The server's `<Directory>` sections.
+    fn directories(self) -> Vec<Section<'c>> {
+        self.sections(|core| core.sec_dir)
+    }
+
+    fn sections(
+        self,
+        which: fn(&sys::core_server_config) -> *mut sys::apr_array_header_t,
+    ) -> Vec<Section<'c>> {
         // SAFETY: the server is live by the contract of `Servers::during`.
         let vector = unsafe { self.raw.as_ref() }.module_config;
         // SAFETY: the core module's server configuration is a core_server_config.
@@ -121,8 +190,8 @@ impl<'c> Server<'c> {
                 .cast::<sys::core_server_config>()
                 .as_ref()
         };
-        // SAFETY: sec_url is NULL or a live array.
-        let array = core.and_then(|core| unsafe { core.sec_url.as_ref() });
+        // SAFETY: each list of sections is NULL or a live array.
+        let array = core.and_then(|core| unsafe { which(core).as_ref() });
         let Some(array) = array else {
             return Vec::new();
         };

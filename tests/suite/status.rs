@@ -8,6 +8,7 @@ mod status {
     pub(crate) mod codes;
     pub(crate) mod docs;
     pub(crate) mod ends;
+    pub(crate) mod health;
     pub(crate) mod metrics;
     pub(crate) mod page;
     pub(crate) mod picture;

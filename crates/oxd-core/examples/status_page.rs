@@ -4,9 +4,10 @@
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oxd_core::base::{Millis, Reason, Seconds};
+use oxd_core::base::{Millis, Reason, Reference, Seconds, SystemRandom};
 use oxd_core::pages::status::shown;
-use oxd_core::shm::stats::metrics::{FeedGauges, Gauges};
+use oxd_core::shm::health::{Known, Readiness};
+use oxd_core::shm::stats::metrics::{About, FeedGauges, Gauges, SiteState};
 use oxd_core::shm::stats::{
     Action, Answered, Command, End, Login, Outcome, Presented, Renewal, Stats, WORDS,
 };
@@ -66,6 +67,8 @@ fn main() {
         .into_iter()
         .for_each(|by| stats.ended(by));
     stats.presented(Presented::Refused);
+    let when = NOW.saturating_sub(Seconds(250));
+    stats.refused_last(Reason::OxdTimeout, when, &Reference::new(&SystemRandom));
     stats.renewal(Renewal::Tokens);
     stats.store(Action::Get, Answered::Ok, Duration::from_micros(140));
     let gauges = Gauges {
@@ -77,6 +80,32 @@ fn main() {
             lag: Some(Millis(240)),
             untold: 0,
         }),
+        ready: Some(Readiness {
+            sites: 1,
+            ..Readiness::default()
+        }),
+        sites: vec![
+            SiteState {
+                host: "app.example.org".to_owned(),
+                id: "7b2e9d1c-3f4a-4c5d-8e6f-0a1b2c3d4e5f".to_owned(),
+                server: "https://oxd.example.org:8443".to_owned(),
+                known: Known::Works(NOW.saturating_sub(Seconds(7_000))),
+                checked: Some(NOW.saturating_sub(Seconds(4))),
+            },
+            SiteState {
+                host: "shop.example.org".to_owned(),
+                id: "0d9c1f7a-5e2b-4b8c-9a6d-1e2f3a4b5c6d".to_owned(),
+                server: "https://oxd2.example.org:8443".to_owned(),
+                known: Known::Fails(Reason::OxdUnreachable, NOW.saturating_sub(Seconds(240))),
+                checked: Some(NOW.saturating_sub(Seconds(4))),
+            },
+        ],
+        about: About {
+            version: env!("CARGO_PKG_VERSION"),
+            httpd: "2.4.62".to_owned(),
+            mpm: "event".to_owned(),
+            machine: "web1.example.org".to_owned(),
+        },
     };
     let shown = shown(&stats, &gauges, NOW);
     println!(

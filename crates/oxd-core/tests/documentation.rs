@@ -196,14 +196,12 @@ fn every_directive_has_its_entry_and_pages_name_no_other() {
     let words: Vec<_> = (0..stats::WORDS).map(|_| AtomicU64::new(0)).collect();
     let stats = Stats::over(&words).expect("counters");
     let gauges = Gauges {
-        under_way: 0,
-        lost_marks: 0,
-        marks: (0, 0),
         feed: Some(FeedGauges {
             address: String::new(),
             lag: None,
             untold: 0,
         }),
+        ..Gauges::default()
     };
     let automatic = oxd_core::pages::status::auto(&stats, &gauges, oxd_core::base::Seconds(0));
     let shown: BTreeSet<&str> = automatic

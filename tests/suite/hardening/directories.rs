@@ -69,6 +69,7 @@ fn an_author_cannot_serve_the_status_page() {
     for line in [
         "SetHandler oxd-status",
         "SetHandler oxd-metrics",
+        "SetHandler oxd-health",
         "AddHandler oxd-status .html",
         "<If \"true\">\nSetHandler oxd-status\n</If>",
         "<Files page.html>\nSetHandler oxd-status\n</Files>",
@@ -76,7 +77,7 @@ fn an_author_cannot_serve_the_status_page() {
     ] {
         let site = site(Mpm::Event, "public", line);
         site.httpd
-            .allow_log(r"\[oxd:error\].*forbidden: oxd-status and oxd-metrics");
+            .allow_log(r"\[oxd:error\].*forbidden: oxd-status, oxd-metrics and oxd-health");
         let answer = site.signed_in().get(site.url("/public/page.html"));
         answer.expect(403);
         assert!(!answer.text().contains("end-all"), "{line}: {}", answer.text());

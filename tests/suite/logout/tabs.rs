@@ -130,6 +130,9 @@ fn the_administrator_ends_sessions_from_the_page_and_nobody_elses_page_does() {
     expect_dead(&site, &second);
     let third = site.signed_in();
     window.click("#end-all");
+    wait_until("the question", || window.text().contains("End all sessions?"));
+    expect_alive(&site, &third);
+    window.click("#end-all");
     wait_until("the answer", || window.text().contains("All sessions have ended"));
     window.screenshot("4-everybody");
     expect_dead(&site, &third);

@@ -128,6 +128,10 @@ fn the_forms_do_what_they_say() {
     done("All sessions of nobody have ended.");
     assert!(site.user(&user).is_some());
     window.click("#end-all");
+    wait_until("the question", || window.text().contains("End all sessions?"));
+    assert!(site.user(&user).is_some(), "nothing has ended yet");
+    window.screenshot("asked");
+    window.click("#end-all");
     done("All sessions have ended.");
     assert_eq!(site.user(&user), None);
     window.screenshot("done");

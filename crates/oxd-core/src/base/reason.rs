@@ -363,6 +363,12 @@ impl Reason {
         language.text(&format!("{}.text", self.name()))
     }
 
+    /// Whether something is wrong here, at oxd or at the provider, and not with what the user did: such refusals are
+    /// logged at `warn` or `error`.
+    pub fn is_trouble(self) -> bool {
+        matches!(self.level(), Level::Error | Level::Warning)
+    }
+
     /// Seconds for `Retry-After`, where trying again soon makes sense.
     pub fn retry_after(self) -> Option<Seconds> {
         (self.status() == 503).then_some(Seconds(5))

@@ -27,6 +27,27 @@ impl Reference {
         Self(characters.collect())
     }
 
+    /// The number as one word of shared memory.
+    pub fn word(&self) -> u64 {
+        let mut bytes = [b'0'; 8];
+        for (byte, text) in bytes.iter_mut().zip(self.0.bytes()) {
+            *byte = text;
+        }
+        u64::from_be_bytes(bytes)
+    }
+
+    /// The number of such a word.
+    pub fn of_word(word: u64) -> Self {
+        let of_alphabet = |byte: u8| if ALPHABET.contains(&byte) { byte } else { b'0' };
+        Self(
+            word.to_be_bytes()
+                .map(of_alphabet)
+                .into_iter()
+                .map(char::from)
+                .collect(),
+        )
+    }
+
     /// As the log has it.
     pub fn in_log(&self) -> &str {
         &self.0
@@ -56,9 +77,11 @@ mod tests {
     #[test]
     fn numbers_are_eight_characters_that_nobody_mistakes() {
         assert_eq!(Reference::new(&Fixed(0)).in_log(), "00000000");
+        assert_eq!(Reference::of_word(0).in_log(), "00000000");
         assert_eq!(Reference::new(&Fixed(255)).on_page(), "ZZZZ-ZZZZ");
         for _ in 0..100 {
             let number = Reference::new(&SystemRandom);
+            assert_eq!(Reference::of_word(number.word()), number);
             assert!(number.in_log().len() == 8 && !number.in_log().contains(['I', 'L', 'O', 'U']));
         }
         assert_ne!(Reference::new(&SystemRandom), Reference::new(&SystemRandom));

@@ -225,6 +225,14 @@ fn covers(from: &Spot, to: &Spot) -> bool {
         || is_location(from) && is_location(to) && may_reach(from, to)
 }
 
+/// Whether any place has `SetHandler oxd-health`.
+pub fn checks_health(tree: &[Node]) -> bool {
+    tree.iter().any(|node| {
+        let names_it = || unquoted(&node.args).eq_ignore_ascii_case("oxd-health");
+        (is(node, "SetHandler") && names_it()) || checks_health(&node.children)
+    })
+}
+
 /// Locations with `SetHandler oxd-status` to which no `Require` applies: anybody could end sessions there.
 pub fn unguarded(tree: &[Node]) -> Vec<String> {
     let found = all(tree);

@@ -1,5 +1,6 @@
-//! The addresses of `SetHandler oxd`, `oxd-status` and `oxd-metrics`.
+//! The addresses of `SetHandler oxd`, `oxd-status`, `oxd-metrics` and `oxd-health`.
 
+pub mod health;
 pub mod resource;
 pub mod routes;
 pub mod status;

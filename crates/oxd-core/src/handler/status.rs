@@ -4,7 +4,7 @@
 use serde_json::json;
 use url::form_urlencoded;
 
-use crate::base::{Failure, Level, Purpose, Reason, Seconds, SiteId};
+use crate::base::{Failure, Level, Purpose, Reason, SealError, Seconds, SiteId};
 use crate::http::{Form, Header, Method, RequestEnv, Response, is_form};
 use crate::pages;
 use crate::session::{self, SessionEnv};
@@ -37,14 +37,19 @@ pub fn answer(env: &RequestEnv<'_>, memory: Memory<'_>, form: &Form, gauges: &Ga
 }
 
 fn shown(env: &RequestEnv<'_>, done: Option<&str>, gauges: &Gauges) -> Result<Response, Failure> {
-    let now = env.now.to_string();
-    let keys = env.settings.keys;
-    let seal = |site: SiteId<'_>| keys.seal(env.host, Purpose::Form, site.as_str(), now.as_bytes());
     // Without a site there is much to see and nothing to end.
-    let token = env.settings.site.map(seal).transpose()?;
+    let token = env.settings.site.map(|site| form_token(env, site)).transpose()?;
     let shown = pages::status::shown(&env.stats, gauges, env.now);
     let html = pages::status_page(&env.request.path(), token.as_deref(), done, &shown);
     Ok(Response::page(200, html))
+}
+
+/// What shows that a form is one of the page's own.
+fn form_token(env: &RequestEnv<'_>, site: SiteId<'_>) -> Result<String, SealError> {
+    let now = env.now.to_string();
+    env.settings
+        .keys
+        .seal(env.host, Purpose::Form, site.as_str(), now.as_bytes())
 }
 
 /// `SetHandler oxd-metrics`: the counters for Prometheus.
@@ -99,6 +104,12 @@ fn acted(
             session::end_marked(env, Mark::of(About::Name, env.site, &[user]))?;
             ("user", format!("All sessions of {user} have ended."))
         }
+        // A page asks before it is too late; a program has no need of that.
+        (Some("end-all"), _) if is_from_page(env) && field("confirmed").as_deref() != Some("yes") => {
+            let token = form_token(env, env.site)?;
+            let html = pages::ask_to_end_all(&env.request.path(), &token);
+            return Ok(Response::page(200, html));
+        }
         (Some("end-all"), _) => {
             session::end_all(env)?;
             ("all", "All sessions have ended.".to_owned())
@@ -121,11 +132,20 @@ fn acted(
     shown(env, Some(&said), gauges)
 }
 
+fn is_from_browser(env: &SessionEnv<'_>) -> bool {
+    let sent = |header: Header| env.request.header(header).is_some();
+    sent(Header::Origin) || sent(Header::SecFetchSite)
+}
+
+/// Whether somebody looks at a page, and not a script of it at the answer.
+fn is_from_page(env: &SessionEnv<'_>) -> bool {
+    is_from_browser(env) && !env.request.wants_json()
+}
+
 /// Whether a form was sent from the page itself or by a client that is no browser. A browser sends `Origin` with every
 /// cross-origin form (Fetch Standard, section 3.2).
 fn is_own_form(env: &SessionEnv<'_>, token: Option<&str>) -> bool {
-    let sent = |header: Header| env.request.header(header).is_some();
-    if !sent(Header::Origin) && !sent(Header::SecFetchSite) {
+    if !is_from_browser(env) {
         return true;
     }
     let sealed_at = || {

@@ -66,8 +66,9 @@ impl<'a> RequestEnv<'a> {
         }
     }
 
-    /// Writes the line of a failure with its reference number to the log.
+    /// Writes the line of a failure with its reference number to the log, and keeps its time.
     pub fn log_failure(&self, failure: &Failure, reference: &Reference) {
+        self.stats.refused_last(failure.reason, self.now, reference);
         self.log(failure.reason.level(), || {
             format!("{} [ref {}]", failure.log_line(), reference.in_log())
         });

@@ -144,9 +144,7 @@ pub(crate) fn by_back_channel(ctx: &Ctx<'_>, form: &Form) -> Response {
         Err(failure) => {
             ctx.stats.refused(failure.reason);
             let reference = Reference::new(ctx.host);
-            ctx.log(failure.reason.level(), || {
-                format!("{} [ref {}]", failure.log_line(), reference.in_log())
-            });
+            ctx.log_failure(&failure, &reference);
             // Back-Channel Logout 1.0, section 2.8; the detail helps to set the provider up, and holds no secret.
             let (error, said) = match failure.reason {
                 Reason::LogoutTokenInvalid => ("invalid_request", failure.detail.as_str()),

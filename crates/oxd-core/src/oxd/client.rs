@@ -19,7 +19,10 @@ use super::token::{Fetched, TokenCell};
 use super::{Authorization, Call, Cause, Command, Error, Oxd, Request, Server, Site, Stage, Transport, lock};
 use crate::base::{Seconds, Secret, wall};
 use crate::config::Provider;
+use crate::shm::health::Health;
 use crate::shm::stats::{self, Event, Outcome, Stats};
+
+mod check;
 
 type Members = Map<String, Value>;
 
@@ -27,6 +30,8 @@ type Members = Map<String, Value>;
 pub struct Client<T> {
     transport: T,
     stats: Stats<'static>,
+    /// Where it is noted whether oxd takes the client tokens of the sites.
+    health: Option<Health<'static>>,
     /// One token per (server, site, client, provider); as many as the configuration has sites.
     tokens: Mutex<HashMap<String, Arc<TokenCell>>>,
     /// One circuit breaker per server.
@@ -48,6 +53,7 @@ impl<T: Transport> Client<T> {
         Self {
             transport,
             stats,
+            health: None,
             tokens: Mutex::default(),
             breakers: Mutex::default(),
             refreshes: SingleFlight::default(),
@@ -55,6 +61,15 @@ impl<T: Transport> Client<T> {
             keys: Mutex::default(),
             issuers: Mutex::default(),
             budget: Budget::default(),
+        }
+    }
+
+    /// The same client, which notes whether oxd takes the client tokens of the sites.
+    #[must_use]
+    pub fn noting(self, health: Health<'static>) -> Self {
+        Self {
+            health: Some(health),
+            ..self
         }
     }
 
@@ -169,14 +184,22 @@ impl<T: Transport> Call for Inside<'_, '_, T> {
         };
         let cell = self.0.token_cell(credentials);
         let token = self.client_token(&cell, credentials)?;
-        match send(Some(&token)) {
+        let outcome = match send(Some(&token)) {
             Err(error) if error.is_about_client_token() => {
                 // oxd may have been restarted, or have dropped the token early: one new one, one more try.
                 cell.refuse(&token);
                 send(Some(&*self.client_token(&cell, credentials)?))
             }
             outcome => outcome,
+        };
+        if let Some(health) = &client.health {
+            match &outcome {
+                Ok(_) => health.note_call(site.key(), false, wall()),
+                Err(error) if error.is_about_client_token() => health.note_call(site.key(), true, wall()),
+                Err(_) => {}
+            }
         }
+        outcome
     }
 }
 

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::server::Server;
 use crate::base::SiteId;
 use crate::config::{ClientAuth, Provider, Settings};
+use crate::shm::health::SiteKey;
 
 /// One site at one oxd server, with everything that a call needs.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +60,11 @@ impl<'a> Site<'a> {
             credentials,
             authorization_site: named.authorization_site,
         })
+    }
+
+    /// The site in shared memory.
+    pub fn key(&self) -> SiteKey {
+        SiteKey::of(self.server.address(), self.id)
     }
 
     /// The error for a place whose settings name no site.

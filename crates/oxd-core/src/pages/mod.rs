@@ -78,6 +78,12 @@ struct Status<'p> {
     shown: &'p Shown,
 }
 
+#[derive(Serialize)]
+struct EndAll<'p> {
+    address: &'p str,
+    token: &'p str,
+}
+
 /// The handler's own page without a session.
 pub fn signed_out(login: &str) -> String {
     rendered(
@@ -206,6 +212,11 @@ pub fn status_page(address: &str, token: Option<&str>, done: Option<&str>, shown
     )
 }
 
+/// The question before all sessions end.
+pub fn ask_to_end_all(address: &str, token: &str) -> String {
+    rendered("status_ask.html", EndAll { address, token })
+}
+
 fn rendered(name: &str, values: impl Serialize) -> String {
     Templates::built_in().render(name, values).unwrap_or_else(|why| {
         // No built-in page fails with any values: the tests render them all.
@@ -230,6 +241,7 @@ mod tests {
             ask_to_sign_out(evil),
             still_signed_in(evil),
             onward(evil),
+            ask_to_end_all(evil, evil),
             kept_form(evil, evil, evil, &[(evil.into(), evil.into())]),
         ] {
             assert!(!html.contains("<script"), "{html}");

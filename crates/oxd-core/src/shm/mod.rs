@@ -1,7 +1,9 @@
-//! The memory that all processes of a server share: ended sessions and the like, and counters.
+//! The memory that all processes of a server share: ended sessions and the like, the health of sites, and
+//! counters.
 
 mod ends;
 mod fact;
+pub mod health;
 mod lease;
 mod mark;
 mod memory;

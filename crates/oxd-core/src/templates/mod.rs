@@ -25,6 +25,7 @@ const FILES: &[(&str, &str)] = built_in![
     "onward.html",
     "logout_noted.html",
     "status.html",
+    "status_ask.html",
 ];
 
 /// Compiled templates.

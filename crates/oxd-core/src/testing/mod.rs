@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::access::{Admission, Visit, enter};
-use crate::base::{KeyRing, Reason, Revocations, Seconds};
+use crate::base::{KeyRing, Reason, Reference, Revocations, Seconds, SystemRandom};
 use crate::config::store::StoreAddress;
 use crate::config::{RawSettings, ServerDefaults, SessionStore, Settings, SiteFile, TokenRefresh};
 use crate::flow::Ctx;
@@ -49,6 +49,7 @@ pub(crate) fn everything(stats: &Stats<'_>) {
     for reason in Reason::ALL {
         stats.login_failed(*reason, NOW);
         stats.refused(*reason);
+        stats.refused_last(*reason, NOW, &Reference::new(&SystemRandom));
     }
     Presented::ALL.iter().for_each(|what| stats.presented(*what));
     stats.made();

@@ -1,9 +1,11 @@
 //! The counters as text: the page of `oxd-status`, its `?auto` form, and the section on mod_status's page.
 
 mod plot;
+mod sites;
 mod tables;
 mod verdict;
 
+pub use sites::{LastFailure, Site};
 pub use tables::Table;
 pub use verdict::Verdict;
 
@@ -47,6 +49,12 @@ pub struct Figure {
 /// The content of the page.
 #[derive(Serialize)]
 pub struct Shown {
+    /// What runs here, in one line.
+    pub about: String,
+    /// The sites of the configuration.
+    pub sites: Vec<Site>,
+    /// The last failure that was not a user's own.
+    pub last: Option<LastFailure>,
     /// How long counting has lasted, in words.
     pub since: String,
     /// The verdict on logins.
@@ -64,8 +72,11 @@ pub fn shown(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> Shown {
     let minutes = stats.hour(now);
     let hour = Minute::sum(&minutes);
     Shown {
+        about: sites::about(&gauges.about),
+        sites: sites::sites(gauges, now),
+        last: sites::last_failure(stats, now),
         since: ago(now.saturating_sub(stats.since())),
-        verdict: verdict(&minutes, gauges.feed.as_ref()),
+        verdict: verdict(&minutes, stats.completed_in_a_row(), gauges),
         tiles: tiles(&hour, gauges),
         figures: figures(&minutes, &hour),
         tables: tables(stats, gauges, &hour),
@@ -258,7 +269,7 @@ pub fn auto(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
 
 /// The section on mod_status's page.
 pub fn section(stats: &Stats<'_>, gauges: &Gauges, now: Seconds) -> String {
-    let said = verdict(&stats.hour(now), gauges.feed.as_ref());
+    let said = verdict(&stats.hour(now), stats.completed_in_a_row(), gauges);
     let mut html = format!(
         "<hr />\n<h1>mod_oxd</h1>\n<p>{} {}</p>\n<dl>\n",
         said.text, said.remedy

@@ -1,4 +1,6 @@
 use super::*;
+use crate::shm::health::Readiness;
+use crate::shm::stats::metrics::About;
 use crate::testing::{NOW, everything, stats};
 
 const GAUGES: Gauges = Gauges {
@@ -6,6 +8,19 @@ const GAUGES: Gauges = Gauges {
     lost_marks: 0,
     marks: (0, 0),
     feed: None,
+    ready: Some(Readiness {
+        sites: 1,
+        unknown: 0,
+        failing: Vec::new(),
+        checked: None,
+    }),
+    sites: Vec::new(),
+    about: About {
+        version: "1.2.3",
+        httpd: String::new(),
+        mpm: String::new(),
+        machine: String::new(),
+    },
 };
 
 #[test]

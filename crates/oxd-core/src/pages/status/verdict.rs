@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::base::{Level, Reason};
-use crate::shm::stats::metrics::FeedGauges;
+use crate::base::Reason;
+use crate::shm::stats::metrics::Gauges;
 use crate::shm::stats::{Login, Minute};
 
 /// The period in minutes, including the current one.
@@ -20,16 +20,28 @@ pub struct Verdict {
     pub remedy: &'static str,
 }
 
-/// Whether the user did not cause a failure: such failures are logged at `warn` or `error`.
-pub(super) fn is_trouble(reason: Reason) -> bool {
-    matches!(reason.level(), Level::Error | Level::Warning)
-}
-
-/// Rates the last minutes of an hour, and the stream of ends on other machines.
-pub(super) fn verdict(hour: &[Minute], feed: Option<&FeedGauges>) -> Verdict {
-    let said = of_logins(hour);
-    match feed.filter(|feed| !feed.is_heard()) {
-        Some(feed) if said.class != "bad" => Verdict {
+/// Rates the last minutes of an hour, what the check of the sites has found, and the stream of ends on other machines.
+/// `in_a_row` are the logins that were completed since the last one that failed and should not have.
+pub(super) fn verdict(hour: &[Minute], in_a_row: u64, gauges: &Gauges) -> Verdict {
+    let said = of_logins(hour, in_a_row);
+    if said.class == "bad" {
+        return said;
+    }
+    let failing = gauges.ready.iter().flat_map(|ready| &ready.failing);
+    if let Some((reason, count)) = failing.max_by_key(|(_, count)| *count) {
+        let sites = if *count == 1 { "site" } else { "sites" };
+        return Verdict {
+            class: "bad",
+            text: format!(
+                "{count} {sites} could not sign anybody in now, with {}. {}",
+                reason.code(),
+                said.text
+            ),
+            remedy: reason.remedy(),
+        };
+    }
+    match gauges.feed.as_ref().filter(|feed| !feed.is_heard()) {
+        Some(feed) => Verdict {
             class: "bad",
             text: format!(
                 "{} is not reached: sessions that end on other machines go on here. {}",
@@ -37,18 +49,21 @@ pub(super) fn verdict(hour: &[Minute], feed: Option<&FeedGauges>) -> Verdict {
             ),
             remedy: "The error log says why: look for OxdRevocations.",
         },
-        _ => said,
+        None => said,
     }
 }
 
-fn of_logins(hour: &[Minute]) -> Verdict {
+/// So many logins in a row show that a trouble is over, or as many as it was failures.
+const OVER_AFTER: u64 = 3;
+
+fn of_logins(hour: &[Minute], in_a_row: u64) -> Verdict {
     let last = Minute::sum(&hour[hour.len().saturating_sub(MINUTES)..]);
     let completed = last.logins(Login::Completed);
     let failures = || Reason::ALL.iter().map(|reason| (*reason, last.failures(*reason)));
-    let trouble: u64 = failures().filter(|(r, _)| is_trouble(*r)).map(|(_, n)| n).sum();
+    let trouble: u64 = failures().filter(|(r, _)| r.is_trouble()).map(|(_, n)| n).sum();
     let own = last.failed() - trouble;
     let worst = failures()
-        .filter(|(reason, _)| is_trouble(*reason))
+        .filter(|(reason, _)| reason.is_trouble())
         .max_by_key(|(_, count)| *count);
     let (class, text, remedy) = match (worst, completed, own) {
         (Some((reason, count)), ..) if count > 0 => {
@@ -62,7 +77,12 @@ fn of_logins(hour: &[Minute]) -> Verdict {
                 logins(completed + last.failed()),
                 reason.code()
             );
-            ("bad", text, reason.remedy())
+            if in_a_row >= trouble.min(OVER_AFTER) {
+                let text = format!("Logins work again: {in_a_row} since the last failure. {text}");
+                ("good", text, "")
+            } else {
+                ("bad", text, reason.remedy())
+            }
         }
         (_, 0, 0) => (
             "",
@@ -111,6 +131,7 @@ fn given_up(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shm::health::Readiness;
 
     fn minute(completed: u64, failures: &[(Reason, u64)]) -> Minute {
         let mut minute = Minute::default();
@@ -128,7 +149,7 @@ mod tests {
             let mut hour = vec![old; 45];
             hour.extend([Minute::default(); 14]);
             hour.push(last);
-            of_logins(&hour)
+            of_logins(&hour, 0)
         };
         for (completed, failures, class, text) in [
             (0, &[][..], "", "Nobody has signed in during the last 15 minutes."),
@@ -171,6 +192,55 @@ mod tests {
             assert_eq!((found.class, found.text.as_str()), (class, text));
             assert_eq!(found.remedy.is_empty(), class != "bad");
         }
-        assert_eq!(of_logins(&[]).class, "");
+        assert_eq!(of_logins(&[], 0).class, "");
+    }
+
+    #[test]
+    fn it_is_good_again_when_logins_work_again() {
+        let hour = [minute(5, &[(Reason::OxdTimeout, 9)])];
+        for (in_a_row, class) in [(0, "bad"), (2, "bad"), (3, "good"), (40, "good")] {
+            let said = of_logins(&hour, in_a_row);
+            assert_eq!(said.class, class, "{in_a_row}");
+            assert_eq!(said.remedy.is_empty(), class == "good");
+            assert!(said.text.contains("9 of 14 logins failed"), "{}", said.text);
+        }
+        assert!(
+            of_logins(&hour, 3)
+                .text
+                .starts_with("Logins work again: 3 since the last failure.")
+        );
+        // A single failure needs no more than a single success.
+        assert_eq!(
+            of_logins(&[minute(1, &[(Reason::OxdTimeout, 1)])], 1).class,
+            "good"
+        );
+    }
+
+    #[test]
+    fn what_the_check_finds_is_bad_also_while_nobody_signs_in() {
+        let at_night = |failing: &[(Reason, usize)]| {
+            let ready = Readiness {
+                sites: 3,
+                failing: failing.to_vec(),
+                ..Readiness::default()
+            };
+            let gauges = Gauges {
+                ready: Some(ready),
+                ..Gauges::default()
+            };
+            verdict(&[Minute::default()], 0, &gauges)
+        };
+        assert_eq!(at_night(&[]).class, "");
+        let said = at_night(&[(Reason::StoreUnavailable, 1), (Reason::OxdUnreachable, 2)]);
+        assert_eq!(
+            (said.class, said.remedy),
+            ("bad", Reason::OxdUnreachable.remedy())
+        );
+        assert!(
+            said.text
+                .starts_with("2 sites could not sign anybody in now, with oxd_unreachable."),
+            "{}",
+            said.text
+        );
     }
 }

@@ -6,7 +6,8 @@ use super::{
     Action, Answered, BOUNDS, BUCKETS, Command, End, Event, HISTOGRAM, Login, Outcome, Presented, Renewal,
     Stats, TIMES_AT, Token, Worth,
 };
-use crate::base::{Millis, Reason};
+use crate::base::{Millis, Reason, Seconds};
+use crate::shm::health::{FINDINGS, Known, Readiness};
 
 /// Values that are not counters.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,40 @@ pub struct Gauges {
     pub marks: (usize, usize),
     /// The stream of `OxdRevocations`.
     pub feed: Option<FeedGauges>,
+    /// Whether the sites work; `None` where they are not checked, as no place has `SetHandler oxd-health`.
+    pub ready: Option<Readiness>,
+    /// The sites of the configuration, for people.
+    pub sites: Vec<SiteState>,
+    /// What runs here.
+    pub about: About,
+}
+
+/// A site of the configuration, and what is known of it.
+#[derive(Clone, Debug)]
+pub struct SiteState {
+    /// The first virtual host that uses it.
+    pub host: String,
+    /// `oxd_id`
+    pub id: String,
+    /// `OxdServer`
+    pub server: String,
+    /// Whether it works.
+    pub known: Known,
+    /// When it was checked.
+    pub checked: Option<Seconds>,
+}
+
+/// The programs and the machine that the counters are of.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The version of the module.
+    pub version: &'static str,
+    /// The version of httpd.
+    pub httpd: String,
+    /// Its MPM.
+    pub mpm: String,
+    /// The name of the machine.
+    pub machine: String,
 }
 
 /// What this machine knows of the stream of ends.
@@ -53,7 +88,10 @@ impl Text {
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         let labels: Vec<_> = labels
             .iter()
-            .map(|(label, value)| format!("{label}=\"{value}\""))
+            .map(|(label, value)| {
+                let plain = |c: &char| !matches!(c, '"' | '\\') && !c.is_control();
+                format!("{label}=\"{}\"", value.chars().filter(plain).collect::<String>())
+            })
             .collect();
         let labels = if labels.is_empty() {
             String::new()
@@ -101,7 +139,46 @@ pub fn text(stats: &Stats<'_>, gauges: &Gauges) -> String {
         "When counting began, in Unix time.",
     );
     out.sample("oxd_counting_since_seconds", &[], stats.since());
+    health(out, gauges);
     text.0
+}
+
+fn health(out: &mut Text, gauges: &Gauges) {
+    let Gauges { ready, about, .. } = gauges;
+    out.family("oxd_build_info", "gauge", "1, with what runs here.");
+    let labels = [
+        ("version", about.version),
+        ("httpd", about.httpd.as_str()),
+        ("mpm", about.mpm.as_str()),
+    ];
+    out.sample("oxd_build_info", &labels, 1);
+    let Some(ready) = ready else {
+        return;
+    };
+    out.family(
+        "oxd_ready",
+        "gauge",
+        "1 when all sites work as far as is known, else 0 (oxd-health).",
+    );
+    out.sample("oxd_ready", &[], u8::from(ready.is_ready()));
+    out.family("oxd_sites", "gauge", "The sites of the configuration.");
+    out.sample("oxd_sites", &[], ready.sites);
+    out.family(
+        "oxd_sites_not_ready",
+        "gauge",
+        "Sites that do not work, by reason code.",
+    );
+    for reason in FINDINGS {
+        let labels = [("reason", reason.code())];
+        out.sample("oxd_sites_not_ready", &labels, ready.failing(reason));
+    }
+    out.family(
+        "oxd_sites_checked_timestamp_seconds",
+        "gauge",
+        "When the sites were checked last, in Unix time; 0 for never.",
+    );
+    let checked = ready.checked.unwrap_or_default();
+    out.sample("oxd_sites_checked_timestamp_seconds", &[], checked);
 }
 
 fn marks(out: &mut Text, gauges: &Gauges) {
@@ -171,6 +248,18 @@ fn logins(out: &mut Text, stats: &Stats<'_>) {
     for reason in Reason::ALL {
         let value = stats.refusals(*reason);
         out.sample("oxd_refusals_total", &[("reason", reason.code())], value);
+    }
+    let name = "oxd_last_refusal_timestamp_seconds";
+    out.family(
+        name,
+        "gauge",
+        "When the module refused a request last, in Unix time, by reason code; 0 for never.",
+    );
+    for reason in Reason::ALL {
+        let when = stats
+            .last_refusal(*reason)
+            .map_or(Seconds::ZERO, |(when, _)| when);
+        out.sample(name, &[("reason", reason.code())], when);
     }
 }
 

@@ -15,7 +15,7 @@ pub use series::{Action, Answered, Command, End, Event, Login, Outcome, Presente
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::base::{Reason, Seconds};
+use crate::base::{Reason, Reference, Seconds};
 
 /// Upper bounds of the histogram of oxd's response times, in milliseconds; one more bucket has the rest.
 pub const BOUNDS: [u64; 12] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
@@ -51,7 +51,11 @@ const TOKENS_AT: usize = RENEWALS_AT + Renewal::ALL.len();
 const STORE_AT: usize = TOKENS_AT + Token::ALL.len() * Worth::ALL.len();
 const STORE_TIME_AT: usize = STORE_AT + Action::ALL.len() * Answered::ALL.len();
 const SINCE_AT: usize = STORE_TIME_AT + Action::ALL.len();
-const CHILDREN_AT: usize = SINCE_AT + 1;
+/// For each [`Reason`] the time of the last refusal, and its reference number.
+const LAST_AT: usize = SINCE_AT + 1;
+/// The logins that were completed since the last one that failed and should not have.
+const IN_A_ROW_AT: usize = LAST_AT + 2 * Reason::ALL.len();
+const CHILDREN_AT: usize = IN_A_ROW_AT + 1;
 const MINUTES_AT: usize = CHILDREN_AT + CHILDREN;
 /// The size of the counters, in 64-bit words.
 pub const WORDS: usize = MINUTES_AT + MINUTES * MINUTE;
@@ -114,18 +118,32 @@ impl<'s> Stats<'s> {
     /// Counts a login's step.
     pub fn login(&self, how_far: Login, now: Seconds) {
         self.add(LOGINS_AT + how_far as usize, 1);
+        if how_far == Login::Completed {
+            self.add(IN_A_ROW_AT, 1);
+        }
         self.in_minute(now, how_far as usize, 1);
     }
 
     /// Counts a failed login, at its start or at its callback.
     pub fn login_failed(&self, reason: Reason, now: Seconds) {
         self.add(FAILED_AT + reason as usize, 1);
+        if reason.is_trouble() {
+            self.words[IN_A_ROW_AT].store(0, Ordering::Relaxed);
+        }
         self.in_minute(now, FAILED_IN + reason as usize, 1);
     }
 
     /// Counts a refused request.
     pub fn refused(&self, reason: Reason) {
         self.add(REFUSALS_AT + reason as usize, 1);
+    }
+
+    /// Keeps when a request was refused for a reason last, and the number of that refusal. Of two at the same time, one
+    /// may get the other's number.
+    pub fn refused_last(&self, reason: Reason, now: Seconds, reference: &Reference) {
+        let at = LAST_AT + 2 * reason as usize;
+        self.words[at].store(now.0, Ordering::Relaxed);
+        self.words[at + 1].store(reference.word(), Ordering::Relaxed);
     }
 
     /// Counts a request with a session cookie.
@@ -268,6 +286,18 @@ impl<'s> Stats<'s> {
     /// The requests that were refused for a reason.
     pub fn refusals(&self, reason: Reason) -> u64 {
         self.read(REFUSALS_AT + reason as usize)
+    }
+
+    /// When a request was refused for a reason last, and the number of that refusal; `None` for never.
+    pub fn last_refusal(&self, reason: Reason) -> Option<(Seconds, Reference)> {
+        let at = LAST_AT + 2 * reason as usize;
+        let when = self.read(at);
+        (when != 0).then(|| (Seconds(when), Reference::of_word(self.read(at + 1))))
+    }
+
+    /// The logins that were completed since the last one that failed and should not have.
+    pub fn completed_in_a_row(&self) -> u64 {
+        self.read(IN_A_ROW_AT)
     }
 
     /// The new sessions.
