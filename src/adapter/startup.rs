@@ -34,6 +34,8 @@ pub fn check(servers: Servers<'_>) -> Status {
     if !process::is_dry_run() || process::is_config_test() {
         let mut doubtful = child::take_warnings();
         doubtful.extend(mistakes::doubtful(&tree, &read_site));
+        doubtful.extend(check::unverified(&tree));
+        doubtful.extend(check::unguarded(&tree));
         for line in doubtful {
             servers.log().line(Level::Warning, &line);
         }
@@ -72,20 +74,6 @@ pub fn prepare(servers: Servers<'_>) -> Status {
     let read_site = |path: &str| read_site(servers, path);
     let tokens_path = check::tokens_path(&tree, &read_site);
     mark_handlers(servers, &check::handler_paths(&tree), tokens_path.as_deref());
-    for place in check::unverified(&tree) {
-        log.line(
-            Level::Warning,
-            &format!("{place}: OxdServerVerify Off: anybody on the way to oxd can read secrets and sign in as anyone"),
-        );
-    }
-    for place in check::unguarded(&tree) {
-        log.line(
-            Level::Warning,
-            &format!(
-                "{place}: SetHandler oxd-status without a Require of its own: anybody can end sessions there"
-            ),
-        );
-    }
     let places = servers
         .all()
         .flat_map(|server| server.defaults().into_iter().chain(server.locations()));
@@ -143,7 +131,7 @@ pub fn prepare(servers: Servers<'_>) -> Status {
                 log.line(
                     Level::Notice,
                     "no OxdCryptoKey: cookies are encrypted with a random key, and sessions end when httpd stops \
-                     (a graceful restart keeps them); on several machines, they would not know each other's sessions",
+                     (a graceful restart keeps them); on several machines, they would not know each other's sessions; oxdctl key --out FILE makes a key",
                 );
             }
             Status::Ok

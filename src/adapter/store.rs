@@ -100,7 +100,7 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
         Ok(()) => Ok(handle),
         Err(NotOpened::NoProvider) => Err(format!(
             "{} once mod_socache_{provider} is loaded: LoadModule socache_{provider}_module \
-             modules/mod_socache_{provider}.so",
+             modules/mod_socache_{provider}.so (Debian: a2enmod socache_{provider})",
             store.text
         )),
         Err(NotOpened::Refused(complaint)) => {

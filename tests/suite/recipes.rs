@@ -55,40 +55,40 @@ fn at_home(block: &str) -> String {
     block
         .replace("/etc/apache2/oxd", "${ROOT}/oxd")
         .replace("/var/www/html", "${DOCROOT}")
-        .replace(" logs/", " ${ROOT}/")
+        .replace("${APACHE_LOG_DIR}", "${ROOT}")
 }
 
 fn with_files(builder: Builder) -> Builder {
-    for name in ["oxd/site", "oxd/blue", "oxd/green", "oxd/oxd-site", "oxd-site"] {
+    for name in ["blue", "green", "oxd-site"] {
         let site = json!({
             "oxd_id": format!("id-of-{name}"), "client_id": "client", "client_secret": "secret",
             "op_host": "https://op.example.org",
         });
-        builder.file(&format!("{name}.json"), &site.to_string());
+        builder.file(&format!("oxd/{name}.json"), &site.to_string());
     }
     for name in [
-        "oxd/key",
-        "oxd/oxd-key",
-        "oxd.key",
-        "oxd.key.old",
-        "oxd.secret",
+        "oxd-key",
+        "oxd-key.old",
+        "oxd-secret",
         "oxd-store.password",
-        "oxd/oxd-store.password",
         "oxd-sentinel.password",
     ] {
-        builder.file(name, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n");
+        builder.file(
+            &format!("oxd/{name}"),
+            "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
+        );
     }
     let resources = json!({"resources": [
         {"path": "/photos/?", "conditions": [{"httpMethods": ["GET"], "scopes": ["see"]}]},
     ]});
     builder.file("oxd/resources.json", &resources.to_string());
     let authority = oxd_tests::Authority::new();
-    for name in ["oxd/oxd-server.pem", "oxd-server.pem", "oxd-store-ca.pem"] {
-        builder.file(name, &authority.certificate_pem);
+    for name in ["oxd-server.pem", "oxd-store-ca.pem"] {
+        builder.file(&format!("oxd/{name}"), &authority.certificate_pem);
     }
     let client = authority.certify();
-    builder.file("oxd-store-client.pem", &client.certificate_pem);
-    builder.file("oxd-store-client.key", &client.key_pem);
+    builder.file("oxd/oxd-store-client.pem", &client.certificate_pem);
+    builder.file("oxd/oxd-store-client.key", &client.key_pem);
     MODULES.into_iter().fold(builder, Builder::load)
 }
 

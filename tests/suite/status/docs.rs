@@ -29,7 +29,7 @@ fn site() -> TestSite {
     let text = Regex::new(r"Require ip .*")
         .expect("a pattern")
         .replace_all(&text, "Require ip 127.0.0.1");
-    let text = text.replace(" logs/", " ${ROOT}/");
+    let text = text.replace("${APACHE_LOG_DIR}", "${ROOT}");
     TestSite::builder().config(&text).start()
 }
 

@@ -41,8 +41,13 @@ pub struct Missing {
 impl Missing {
     /// The line that `configtest` prints.
     pub fn line(&self) -> String {
+        let cure = if self.directive.contains("OxdSite") {
+            "name the file that oxdctl register has written with OxdSite"
+        } else {
+            "name the address of oxd, such as https://127.0.0.1:8443"
+        };
         format!(
-            "{}: {} has {}, but no {}",
+            "{}: {} has {}, but no {}: {cure}",
             self.at, self.place, self.because, self.directive
         )
     }
@@ -75,6 +80,8 @@ const NEEDS: [(&str, &[&str]); 5] = [
 ];
 /// From here on, `NEEDS` are credentials, which an unprotected oxd does not require.
 const CREDENTIALS_FROM: usize = 2;
+/// How many of them, at the end of the list, a site file brings.
+const OF_A_SITE: usize = 4;
 
 /// Finds the missing directives.
 pub fn missing(tree: &[Node]) -> Vec<Missing> {
@@ -94,29 +101,40 @@ pub fn missing(tree: &[Node]) -> Vec<Missing> {
         } else {
             &NEEDS[..]
         };
-        for (directive, providers) in wanted {
-            if !reaches(providers, None) {
-                missing.push(Missing {
-                    at: format!("{}:{}", user.node.file, user.node.line),
-                    place: match &user.spot.section {
-                        Some((_, opening)) => opening.clone(),
-                        None => "the server".into(),
-                    },
-                    because: format!("{} {}", user.node.name, user.node.args.trim()),
-                    directive,
-                });
-            }
+        let lacking = wanted.iter().filter(|(_, providers)| !reaches(providers, None));
+        let mut lacking: Vec<&'static str> = lacking.map(|(directive, _)| *directive).collect();
+        // One line for what one directive would bring.
+        if lacking.len() >= OF_A_SITE {
+            lacking.truncate(lacking.len() - OF_A_SITE);
+            lacking.push("OxdSite (or OxdId, OxdClientId, OxdClientSecret and OxdOpHost)");
+        }
+        for directive in lacking {
+            missing.push(Missing {
+                at: format!("{}:{}", user.node.file, user.node.line),
+                place: match &user.spot.section {
+                    Some((_, opening)) => opening.clone(),
+                    None => "the server".into(),
+                },
+                because: format!("{} {}", user.node.name, user.node.args.trim()),
+                directive,
+            });
         }
     }
     missing
 }
 
-/// Files and lines of `OxdServerVerify Off`.
+/// Uses of `OxdServerVerify Off`, one line each.
 pub fn unverified(tree: &[Node]) -> Vec<String> {
     all(tree)
         .iter()
         .filter(|f| is(f.node, "OxdServerVerify") && unquoted(&f.node.args).eq_ignore_ascii_case("off"))
-        .map(|f| format!("{}:{}", f.node.file, f.node.line))
+        .map(|f| {
+            format!(
+                "{}:{}: OxdServerVerify Off: anybody on the way to oxd can read secrets and sign in as anyone; name oxd's \
+                 certificate with OxdServerCAFile instead",
+                f.node.file, f.node.line
+            )
+        })
         .collect()
 }
 
@@ -206,7 +224,7 @@ pub fn unshared(tree: &[Node]) -> Vec<String> {
         if !is_shared {
             unshared.push(format!(
                 "{}:{}: {} applies to the protected location at line {}, but to no SetHandler oxd: logins would store \
-                 their sessions elsewhere, and the browser would redirect in an endless loop",
+                 their sessions elsewhere, and the browser would redirect in an endless loop; move it out of the location",
                 own.node.file, own.node.line, own.node.name, place.node.line
             ));
         }
@@ -233,7 +251,8 @@ pub fn checks_health(tree: &[Node]) -> bool {
     })
 }
 
-/// Locations with `SetHandler oxd-status` to which no `Require` applies: anybody could end sessions there.
+/// Locations with `SetHandler oxd-status` to which no `Require` applies: anybody could end sessions there. One line
+/// each.
 pub fn unguarded(tree: &[Node]) -> Vec<String> {
     let found = all(tree);
     let shows = |f: &&Found<'_>| {
@@ -250,7 +269,13 @@ pub fn unguarded(tree: &[Node]) -> Vec<String> {
                     && guards(&f.spot, &status.spot)
             })
         })
-        .map(|status| format!("{}:{}", status.node.file, status.node.line))
+        .map(|status| {
+            format!(
+                "{}:{}: SetHandler oxd-status without a Require of its own: anybody can end sessions there; add one, such \
+                 as Require ip 10.0.0.0/8",
+                status.node.file, status.node.line
+            )
+        })
         .collect()
 }
 

@@ -9,6 +9,7 @@ use url::{Url, form_urlencoded};
 use super::pending::{self, Pending};
 use super::target::{LINK_LIMIT, fallback_address, from_elsewhere, start_over};
 use crate::base::{Failure, Level, Reason, Reference, Seconds, Step, random_text};
+use crate::config::CookieSecure;
 use crate::flow::Ctx;
 use crate::http::{Response, check_return_address};
 use crate::oxd::Request as _;
@@ -130,10 +131,26 @@ pub(crate) fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOv
     }
 }
 
-/// Warns once of a site whose redirect address begins with https while its requests come over http: behind a proxy that
-/// ends TLS, the origin is wrong until its header is trusted.
+/// Warns once of a site whose requests come over http while it expects https: behind a proxy that ends TLS, the origin is
+/// wrong until its header is trusted.
 fn warn_of_http(ctx: &Ctx<'_>) {
     static WARNED: AtomicBool = AtomicBool::new(false);
+    let is_secure = ctx.settings.cookie().secure == CookieSecure::On;
+    // Browsers keep such cookies of this machine, whatever the scheme.
+    if is_secure
+        && !WARNED.load(Ordering::Relaxed)
+        && !ctx.origin().is_https()
+        && !is_loopback(ctx.origin().host())
+    {
+        WARNED.store(true, Ordering::Relaxed);
+        ctx.log(Level::Warning, || {
+            "OxdCookieSecure On, but this request came over http: browsers keep no such cookie, and no login can end; if a \
+             proxy ends TLS before httpd, name its header with OxdTrustForwarded (X-Forwarded-Proto), otherwise take \
+             OxdCookieSecure out"
+                .to_owned()
+        });
+        return;
+    }
     let Some(uri) = ctx.settings.registered_redirect_uri() else {
         return;
     };
@@ -146,6 +163,12 @@ fn warn_of_http(ctx: &Ctx<'_>) {
             )
         });
     }
+}
+
+/// Whether a host is this machine under a name that browsers know as such.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || host.ends_with(".localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -> Result<Response, Failure> {

@@ -115,6 +115,10 @@ impl BadAnswer {
                 "OxdRedirectUri must be one of the addresses that the site is registered with; oxdctl check compares \
                  them, oxdctl update --base changes them"
             }
+            // oxd answers each of its commands, whatever is wrong with it.
+            "" if self.status == 404 => {
+                "OxdServer must be the address of oxd itself, without a path unless a gateway in front of it needs one"
+            }
             _ => return None,
         };
         Some(remedy.to_owned())

@@ -126,6 +126,7 @@ impl From<Error> for Failure {
         let failure = Self::new(error.reason(), error.to_string());
         let remedy = match &error {
             Error::Answer(bad) => bad.remedy(),
+            Error::NoAnswer { trouble, .. } => trouble.cause.remedy().map(str::to_owned),
             _ => None,
         };
         match remedy {

@@ -91,6 +91,33 @@ causes! {
     NotOxd = "not_oxd" in Answer;
 }
 
+impl Cause {
+    /// What an administrator can do about it, where that is certain.
+    pub(super) fn remedy(self) -> Option<&'static str> {
+        Some(match self {
+            Cause::NameUnknown => "correct the host in OxdServer, or make its name known to this machine",
+            Cause::ConnectionRefused => "start oxd, or correct host and port in OxdServer",
+            Cause::ConnectionTimeout | Cause::NoConnection => {
+                "correct host and port in OxdServer, let this machine through the firewalls to it, or name the proxy on the \
+                 way with OxdServerProxy"
+            }
+            Cause::ProxyRefused => "correct OxdServerProxy, or have the proxy let calls to oxd through",
+            Cause::UnknownAuthority => {
+                "name the file of oxd's own certificate, or of its authority's, with OxdServerCAFile"
+            }
+            Cause::WrongName => {
+                "use a name of the certificate in OxdServer, or give oxd a certificate for the name there"
+            }
+            Cause::Expired => "give oxd a new certificate, and name its file with OxdServerCAFile",
+            Cause::NotYetValid => {
+                "correct the clock of this machine, or give oxd a certificate that is valid now"
+            }
+            Cause::NotTls | Cause::NotHttp => "correct OxdServer",
+            _ => return None,
+        })
+    }
+}
+
 /// A transport error, with a text for the administrator.
 #[derive(Clone, Debug)]
 pub struct Trouble {

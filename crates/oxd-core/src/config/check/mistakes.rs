@@ -1,5 +1,7 @@
 //! Mistakes that httpd takes without a word: each gets one line with its place, the cause and the cure.
 
+mod browsers;
+mod handlers;
 mod stores;
 
 use super::{Found, Node, Spot, all, covers, is, is_use, location, may_reach, unquoted};
@@ -29,7 +31,10 @@ pub fn doubtful(tree: &[Node], read: ReadSite<'_>) -> Vec<String> {
     lines.extend(within_handlers(&found));
     lines.extend(rules_without_auth_type(&found));
     lines.extend(cookies_elsewhere(&found));
-    lines.extend(several_handlers(&found));
+    lines.extend(handlers::several(&found));
+    lines.extend(handlers::misspelt(&found));
+    lines.extend(handlers::behind_others(&found));
+    lines.extend(browsers::secure_over_http(&found, read));
     lines.extend(stores::without_tls(&found));
     lines.extend(stores::without_revocations(&found));
     lines
@@ -40,7 +45,8 @@ pub fn certain(tree: &[Node], read: ReadSite<'_>) -> Vec<String> {
     let found = all(tree);
     let mut lines = Vec::new();
     lines.extend(without_secret(&found, read));
-    lines.extend(prefixed_names(&found));
+    lines.extend(browsers::prefixed_names(&found));
+    lines.extend(browsers::none_without_secure(&found));
     lines.extend(stores::without_partner(&found));
     lines.extend(stores::of_revocations(&found));
     lines
@@ -307,33 +313,6 @@ fn cookies_elsewhere(found: &[Found<'_>]) -> Vec<String> {
     lines
 }
 
-/// Several handlers of one server with the same site: which one a sign-in link leads to is then a matter of order.
-fn several_handlers(found: &[Found<'_>]) -> Vec<String> {
-    let site_of = |f: &Found<'_>| {
-        let own = |name: &str| {
-            let all = named(found, name).filter(|d| applies(&d.spot, &f.spot));
-            all.last().map(|d| d.node.args.trim().to_owned())
-        };
-        own("OxdId").or_else(|| own("OxdSite"))
-    };
-    let all: Vec<_> = handlers(found).filter(|(_, path)| path.is_some()).collect();
-    let mut lines = Vec::new();
-    for (index, (later, path)) in all.iter().enumerate() {
-        let twin = all[..index].iter().find(|(earlier, other)| {
-            earlier.spot.host == later.spot.host && other != path && site_of(earlier) == site_of(later)
-        });
-        if let Some((earlier, _)) = twin {
-            lines.push(format!(
-                "{}: a second SetHandler oxd for the site of line {}: sign-in links lead to {}",
-                at(later),
-                earlier.node.line,
-                path.unwrap_or_default()
-            ));
-        }
-    }
-    lines
-}
-
 /// Site files without a secret, where no directive gives it.
 fn without_secret(found: &[Found<'_>], read: ReadSite<'_>) -> Vec<String> {
     let is_given = |file: &Found<'_>| {
@@ -358,41 +337,6 @@ fn without_secret(found: &[Found<'_>], read: ReadSite<'_>) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// Cookie names with a prefix whose conditions the other directives do not meet (RFC 6265bis section 4.1.3).
-fn prefixed_names(found: &[Found<'_>]) -> Vec<String> {
-    let mut lines = Vec::new();
-    for name in named(found, "OxdCookieName") {
-        let text = unquoted(&name.node.args);
-        let is_host = text.to_ascii_lowercase().starts_with("__host-");
-        if !is_host && !text.to_ascii_lowercase().starts_with("__secure-") {
-            continue;
-        }
-        let clash = |directive: &'static str, clashes: fn(&str) -> bool| {
-            named(found, directive).find(|f| {
-                (may_reach(&f.spot, &name.spot) || may_reach(&name.spot, &f.spot))
-                    && clashes(unquoted(&f.node.args))
-            })
-        };
-        let mut clashes = vec![clash("OxdCookieSecure", |value| {
-            value.eq_ignore_ascii_case("off")
-        })];
-        if is_host {
-            clashes.push(clash("OxdCookieDomain", |_| true));
-            clashes.push(clash("OxdCookiePath", |value| value != "/"));
-        }
-        for other in clashes.into_iter().flatten() {
-            lines.push(format!(
-                "{}: browsers refuse the cookie {text} with {} {} (line {})",
-                at(name),
-                other.node.name,
-                unquoted(&other.node.args),
-                other.node.line
-            ));
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

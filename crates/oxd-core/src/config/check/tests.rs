@@ -56,7 +56,8 @@ fn what_is_missing_is_named_with_its_place() {
     assert_eq!(all.len(), 1);
     assert_eq!(
         all[0].line(),
-        "httpd.conf:3: <Location /app> has AuthType oxd, but no OxdServer"
+        "httpd.conf:3: <Location /app> has AuthType oxd, but no OxdServer: name the address of oxd, such as \
+         https://127.0.0.1:8443"
     );
     assert_eq!(
         lacking("OxdServer u\nOxdId i\nOxdClientId c\n<Location /a>\nSetHandler oxd\n</Location>").len(),
@@ -68,7 +69,13 @@ fn what_is_missing_is_named_with_its_place() {
 fn a_directive_elsewhere_does_not_count() {
     let other_host = "<VirtualHost a>\nOxdServer u\nOxdSite f\n</VirtualHost>\n<VirtualHost b>\n<Location /a>\n\
                       AuthType oxd\n</Location>\n</VirtualHost>";
-    assert_eq!(lacking(other_host).len(), 5);
+    assert_eq!(
+        lacking(other_host),
+        [
+            "OxdServer",
+            "OxdSite (or OxdId, OxdClientId, OxdClientSecret and OxdOpHost)"
+        ]
+    );
     let other_place =
         "OxdSite f\n<Location /a>\nOxdServer u\n</Location>\n<Location /b>\nAuthType oxd\n</Location>";
     assert_eq!(lacking(other_place), ["OxdServer"]);

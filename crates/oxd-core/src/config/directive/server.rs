@@ -9,7 +9,12 @@ use crate::config::types::{CaFile, Proxy, Timeouts};
 use crate::config::value::{self, Complaint, Parsed};
 
 pub(super) fn ca_file(path: &str, place: &Place<'_, '_>) -> Parsed<CaFile> {
-    let complain = |why: String| Complaint::about(path, format!("a PEM file with certificates ({why})"));
+    let complain = |why: String| {
+        Complaint::about(
+            path,
+            format!("a PEM file with certificates ({why}); openssl s_client -connect shows oxd's"),
+        )
+    };
     let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
     CaFile::parse(path, &bytes).map_err(complain)
 }
@@ -55,7 +60,7 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"PEM certificates trusted for OxdServer besides the system's roots",
         details: "The certificate that oxd comes with has expired, and everybody has its key: make it one of its own, and \
                   name its PEM file here.",
-        example: "OxdServerCAFile /etc/apache2/oxd-server.pem",
+        example: "OxdServerCAFile /etc/apache2/oxd/oxd-server.pem",
         #[cfg(test)]
         good: &[],
         #[cfg(test)]

@@ -192,7 +192,7 @@ pub(super) const TABLE: &[Directive] = &[
                   first and keep the old one after it for one session lifetime: the first key encrypts cookies, all \
                   keys decrypt them. The log says so when a random key is used. A file must not be readable by other \
                   users, and a path alone is refused: it would become the key.",
-        example: "OxdCryptoKey file:/etc/apache2/oxd.key",
+        example: "OxdCryptoKey file:/etc/apache2/oxd/oxd-key",
         #[cfg(test)]
         good: &[&["sixteen bytes ok"], &["file:/secret", "env:SECRET"]],
         #[cfg(test)]
@@ -200,7 +200,7 @@ pub(super) const TABLE: &[Directive] = &[
             &["short"],
             &["file:/none"],
             &["file:/shared"],
-            &["/etc/apache2/oxd.key"],
+            &["/etc/apache2/oxd/oxd-key"],
             &["aaaaaaaaaaaaaaaaaaaaaaaa"],
         ],
         apply: |s, place, args| {
@@ -210,10 +210,14 @@ pub(super) const TABLE: &[Directive] = &[
                     let allowed = format!("a file that only root and its group can read: chmod 640 {path}");
                     return Err(Complaint::about(arg, allowed));
                 }
-                if let Some(secret) = secret(arg, place)? {
+                let found = secret(arg, place).map_err(|why| Complaint {
+                    allowed: format!("{}; oxdctl key --out FILE makes a key", why.allowed),
+                    ..why
+                })?;
+                if let Some(secret) = found {
                     if secret.expose().len() < LEAST_KEY_TEXT {
                         return Err(Complaint::about_secret(format!(
-                            "keys of at least {LEAST_KEY_TEXT} bytes"
+                            "keys of at least {LEAST_KEY_TEXT} bytes; oxdctl key --out FILE makes one"
                         )));
                     }
                     let text = secret.expose().as_bytes();

@@ -69,8 +69,12 @@ pub(super) fn exposed_file<'t>(text: &'t str, place: &Place<'_, '_>) -> Option<&
 }
 
 fn site_file(path: &str, place: &Place<'_, '_>) -> Parsed<SiteFile> {
-    let complain =
-        |why: String| Complaint::about(path, format!("a JSON file as register-site answers it ({why})"));
+    let complain = |why: String| {
+        Complaint::about(
+            path,
+            format!("a JSON file as register-site answers it ({why}); oxdctl register writes one"),
+        )
+    };
     let bytes = place.env.read_file(path).map_err(|e| complain(e.to_string()))?;
     let json: Value = serde_json::from_slice(&bytes)
         .map_err(|e| complain(format!("not JSON: line {}, column {}", e.line(), e.column())))?;
@@ -116,7 +120,7 @@ pub(super) const TABLE: &[Directive] = &[
         details: "The answer of oxd's `register-site`; `oxd_id`, `client_id`, `client_secret`, `op_host` and \
                   `op_configuration_endpoint` are read from it, other members are ignored. The single directives \
                   override its members. Make it readable by root only: httpd reads it before it drops privileges.",
-        example: "OxdSite /etc/apache2/oxd-site.json",
+        example: "OxdSite /etc/apache2/oxd/oxd-site.json",
         #[cfg(test)]
         good: &[&["/site.json"]],
         #[cfg(test)]
@@ -181,7 +185,7 @@ pub(super) const TABLE: &[Directive] = &[
         details: "`file:` reads the first line of the file, `env:` a variable of the server's environment, `exec:` the \
                   first line of the command's output; the command runs once at each start and restart, without a \
                   shell. A path alone is refused: it would become the secret. Make the file readable by root only.",
-        example: "OxdClientSecret file:/etc/apache2/oxd.secret",
+        example: "OxdClientSecret file:/etc/apache2/oxd/oxd-secret",
         #[cfg(test)]
         good: &[
             &["text"],

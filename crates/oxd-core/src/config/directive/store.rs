@@ -76,7 +76,7 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"Password for a redis:// session store",
         details: "With `OxdStoreUser` that user's, without one the default user's (`requirepass`). It is never part of the \
                   URL, which stands in logs.",
-        example: "OxdStorePassword file:/etc/apache2/oxd-store.password",
+        example: "OxdStorePassword file:/etc/apache2/oxd/oxd-store.password",
         #[cfg(test)]
         good: &[
             &["secret"],
@@ -103,7 +103,7 @@ pub(super) const TABLE: &[Directive] = &[
         default: "none",
         summary: c"Password for the sentinels of a redis+sentinel:// session store",
         details: "The sentinels have passwords of their own (`requirepass` in `sentinel.conf`).",
-        example: "OxdStoreSentinelPassword file:/etc/apache2/oxd-sentinel.password",
+        example: "OxdStoreSentinelPassword file:/etc/apache2/oxd/oxd-sentinel.password",
         #[cfg(test)]
         good: &[&["secret"], &["file:/secret"]],
         #[cfg(test)]
@@ -125,7 +125,7 @@ pub(super) const TABLE: &[Directive] = &[
         summary: c"PEM certificates trusted for a rediss:// session store besides the system's roots",
         details: "The server's certificate must be valid for the host in the URL, or for the address under which the \
                   sentinels or the cluster name the server. There is no way to switch this off.",
-        example: "OxdStoreCAFile /etc/apache2/oxd-store-ca.pem",
+        example: "OxdStoreCAFile /etc/apache2/oxd/oxd-store-ca.pem",
         #[cfg(test)]
         good: &[],
         #[cfg(test)]
@@ -144,7 +144,7 @@ pub(super) const TABLE: &[Directive] = &[
         default: "none",
         summary: c"PEM client certificate for a rediss:// session store",
         details: "With the certificates between it and its authority, if there are any. Needs `OxdStoreKey`.",
-        example: "OxdStoreCert /etc/apache2/oxd-store-client.pem",
+        example: "OxdStoreCert /etc/apache2/oxd/oxd-store-client.pem",
         #[cfg(test)]
         good: &[],
         #[cfg(test)]
@@ -168,7 +168,7 @@ pub(super) const TABLE: &[Directive] = &[
         default: "none",
         summary: c"PEM private key of OxdStoreCert",
         details: "Without a passphrase. Only the user who starts httpd, often root, needs to be able to read the file.",
-        example: "OxdStoreKey /etc/apache2/oxd-store-client.key",
+        example: "OxdStoreKey /etc/apache2/oxd/oxd-store-client.key",
         #[cfg(test)]
         good: &[],
         #[cfg(test)]

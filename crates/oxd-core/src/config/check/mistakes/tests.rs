@@ -233,3 +233,67 @@ fn directives_of_a_store_need_their_partners() {
         &[],
     );
 }
+
+#[test]
+fn a_misspelt_handler_is_named() {
+    let handler = |word: &str| format!("<Location /x>\nSetHandler {word}\n</Location>\n");
+    for word in [
+        "oxd-status",
+        "OXD-Metrics",
+        "server-status",
+        "\"proxy:unix:/run/oxd.sock\"",
+        "none",
+    ] {
+        expect(&handler(word), &[]);
+    }
+    for word in ["oxd-statu", "oxdstatus", "\"oxd_metrics\""] {
+        expect(&handler(word), &["there is no such handler"]);
+    }
+}
+
+#[test]
+fn a_handler_behind_the_sign_in_of_another_module_is_named() {
+    let outer = |inside: &str| format!("<Location />\n{inside}\n</Location>\n");
+    let named = "the SetHandler oxd at /oxd lies behind AuthType Basic";
+    expect(&outer("AuthType Basic\nRequire valid-user"), &[named]);
+    expect(&outer("AuthType \"Basic\"\nRequire group staff"), &[named]);
+    for open in [
+        "AuthType Basic",
+        "AuthType Basic\nRequire ip 10.0.0.0/8",
+        "AuthType Basic\nRequire valid-user\nRequire ip 10.0.0.0/8",
+        "AuthType None\nRequire valid-user",
+        "AuthType oxd\nRequire valid-user",
+    ] {
+        expect(&outer(open), &[]);
+    }
+    // The last section has the last word.
+    let basic = outer("AuthType Basic\nRequire valid-user");
+    let own = "<Location /oxd>\nAuthType None\nRequire all granted\n</Location>\n";
+    expect(&format!("{basic}{own}"), &[]);
+    expect(&format!("{own}{basic}"), &[named]);
+}
+
+#[test]
+fn cookies_that_browsers_refuse_are_named() {
+    let registered = |uri: &str, more: &str| format!("OxdRedirectUri {uri}\n{more}\n");
+    let secure = "OxdCookieSecure On";
+    expect(
+        &registered("http://www.example.org/oxd/callback", secure),
+        &["OxdCookieSecure On, but the site is registered with http://www.example.org/oxd/callback"],
+    );
+    for (uri, more) in [
+        ("https://www.example.org/oxd/callback", secure),
+        ("http://www.example.org/oxd/callback", "OxdCookieSecure Auto"),
+        ("http://localhost:8080/oxd/callback", secure),
+        ("http://127.0.0.1/oxd/callback", secure),
+        ("http://[::1]/oxd/callback", secure),
+    ] {
+        expect(&registered(uri, more), &[]);
+    }
+    expect(
+        "OxdCookieSameSite None\nOxdCookieSecure Off\n",
+        &["OxdCookieSameSite None and OxdCookieSecure Off"],
+    );
+    expect("OxdCookieSameSite None\n", &[]);
+    expect("OxdCookieSameSite Lax\nOxdCookieSecure Off\n", &[]);
+}
