@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_complete::Shell as Target;
 use clap_mangen::Man;
 use serde_json::json;
 
-use crate::cli::{Cli, Completions, Manual, Shell};
+use crate::cli::{Completions, Manual, Shell, definition, examples_of};
 use crate::problem::{EXIT_STATUSES, Outcome, Problem};
 use crate::screen::Screen;
 
@@ -20,7 +20,7 @@ pub fn completions(screen: &Screen, args: &Completions) -> Outcome {
         Shell::Fish => (Target::Fish, "fish"),
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "oxdctl", &mut script);
+    clap_complete::generate(shell, &mut definition(), "oxdctl", &mut script);
     let script = String::from_utf8_lossy(&script);
     if screen.json {
         screen.json(json!({"ok": true, "shell": name, "script": script}));
@@ -34,7 +34,7 @@ pub fn completions(screen: &Screen, args: &Completions) -> Outcome {
 pub fn manual(screen: &Screen, args: &Manual) -> Outcome {
     fs::create_dir_all(&args.out).map_err(|why| Problem::file("cannot_write", &args.out, why))?;
     // Its page would be one about pages.
-    let mut whole = Cli::command().disable_help_subcommand(true);
+    let mut whole = definition().disable_help_subcommand(true);
     whole.build();
     let mut written = Vec::new();
     let mut write = |command: &Command, name: &str| -> Outcome {
@@ -70,11 +70,35 @@ fn page(command: &Command, name: &str) -> std::io::Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    let mut rest = String::from(".SH \"EXIT STATUS\"\n");
+    let mut rest = String::new();
+    // "oxdctl-store-check" has the examples of "store check".
+    let path: Vec<&str> = name.split('-').skip(1).collect();
+    let examples = examples_of(&path);
+    if !examples.is_empty() {
+        rest.push_str(".SH EXAMPLES\n");
+    }
+    for (what, line) in examples {
+        rest.push_str(&format!(
+            ".PP\n{}\n.RS 4\n.nf\n{}\n.fi\n.RE\n",
+            roff(what),
+            roff(line)
+        ));
+    }
+    rest.push_str(".SH \"EXIT STATUS\"\n");
     for (status, meaning) in EXIT_STATUSES {
         rest.push_str(&format!(".TP\n{status}\n{meaning}\n"));
     }
     rest.push_str(".SH FILES\n.TP\noxd-site.json\nThe site file that is meant where none is named.\n");
     page.extend_from_slice(rest.as_bytes());
     Ok(page)
+}
+
+/// A line as roff takes it: no escapes, no dash that becomes a hyphen, no dot or quote at its beginning.
+fn roff(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    if line.starts_with(['.', '\'']) {
+        format!("\\&{line}")
+    } else {
+        line
+    }
 }

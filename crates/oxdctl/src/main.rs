@@ -9,6 +9,7 @@ mod advice;
 mod base;
 mod check;
 mod cli;
+mod doctor;
 mod explain;
 mod files;
 mod generated;
@@ -18,6 +19,7 @@ mod log;
 mod members;
 mod oxd;
 mod problem;
+mod process;
 mod profile;
 mod reference;
 mod register;
@@ -32,13 +34,11 @@ mod update;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use cli::{Cli, Command};
 use screen::Screen;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arguments();
     let screen = Screen::new(cli.json);
     let outcome = match &cli.command {
         Command::Register(args) => register::run(&screen, args),
@@ -47,6 +47,11 @@ fn main() -> ExitCode {
         Command::Check(args) => match check::run(&screen, args) {
             Ok(true) => Ok(()),
             // The report has said it all.
+            Ok(false) => return ExitCode::from(problem::Kind::No.status()),
+            Err(problem) => Err(problem),
+        },
+        Command::Doctor(args) => match doctor::run(&screen, args) {
+            Ok(true) => Ok(()),
             Ok(false) => return ExitCode::from(problem::Kind::No.status()),
             Err(problem) => Err(problem),
         },

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::advice;
 use crate::cli::{Profile, Register};
 use crate::files::{self, NewFile};
-use crate::httpd::Lines;
+use crate::httpd::lines::Lines;
 use crate::members;
 use crate::oxd::Oxd;
 use crate::problem::{Kind, Outcome, Problem};
@@ -182,12 +182,7 @@ fn notes(args: &Register, file: &SiteFile) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if args.base.is_exposed() {
-        notes.push(format!(
-            "{} is not https: sessions and codes cross the network unencrypted",
-            args.base
-        ));
-    }
+    notes.extend(args.base.notes());
     notes
 }
 

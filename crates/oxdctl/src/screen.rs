@@ -31,6 +31,8 @@ pub struct Screen {
     /// Whether results are JSON.
     pub json: bool,
     secrets: RefCell<Vec<Secret>>,
+    /// What was printed since [`Screen::keep`], without colours.
+    kept: RefCell<Option<String>>,
 }
 
 impl Screen {
@@ -39,6 +41,7 @@ impl Screen {
         Self {
             json,
             secrets: RefCell::default(),
+            kept: RefCell::default(),
         }
     }
 
@@ -54,6 +57,16 @@ impl Screen {
         if !self.json {
             self.print(&self.clean(line.as_ref()));
         }
+    }
+
+    /// Keeps from now on what is printed as the result.
+    pub fn keep(&self) {
+        *self.kept.borrow_mut() = Some(String::new());
+    }
+
+    /// What was kept, without colours.
+    pub fn kept(&self) -> String {
+        self.kept.take().unwrap_or_default()
     }
 
     /// The result itself, where it is text that is asked for as it is (a key, a script).
@@ -106,7 +119,10 @@ impl Screen {
 
     /// Shows on a terminal what is in progress, until the returned value is dropped.
     pub fn progress(&self, what: &str) -> Progress {
-        let shown = std::io::stderr().is_terminal();
+        // The line is taken away again by an escape code, which not every terminal knows and not everybody wants.
+        let stderr = std::io::stderr();
+        let plain = anstream::AutoStream::choice(&stderr) == anstream::ColorChoice::Never;
+        let shown = stderr.is_terminal() && !plain;
         if shown {
             let mut err = anstream::stderr();
             let _ = write!(err, "{DIM}... {what}{DIM:#}");
@@ -116,6 +132,10 @@ impl Screen {
     }
 
     fn print(&self, text: &str) {
+        if let Some(kept) = self.kept.borrow_mut().as_mut() {
+            kept.push_str(&anstream::adapter::strip_str(text).to_string());
+            kept.push('\n');
+        }
         let _ = writeln!(anstream::stdout(), "{text}");
     }
 

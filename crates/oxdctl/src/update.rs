@@ -17,6 +17,9 @@ use crate::site::SiteFile;
 
 /// Changes what a site is registered with.
 pub fn run(screen: &Screen, args: &Update) -> Outcome {
+    for note in args.base.iter().flat_map(Base::notes) {
+        screen.note(note);
+    }
     let mut file = SiteFile::load(&args.site_file, screen)?;
     let oxd_id = file.oxd_id()?.to_owned();
     let profile = changes(args, &file)?;

@@ -1,17 +1,20 @@
 //! `oxdctl check`: the module's way to oxd, step by step, with what to do where it ends.
 
+mod places;
 pub mod reach;
-mod redirect;
+pub mod redirect;
 mod registration;
 pub mod report;
 mod resources;
 mod site;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oxd_core::config::resources::Resources;
+use serde_json::json;
 
+use crate::base::Base;
 use crate::cli::{Check, SITE_FILE};
 use crate::oxd::{Credentials, Oxd};
 use crate::problem::{Outcome, Problem};
@@ -72,12 +75,18 @@ pub fn run(screen: &Screen, args: &Check) -> Outcome<bool> {
     let link = Link::new(args.connection.route(target.file.as_ref())?)?;
     let mut report = Report::new(screen);
     screen.say(format!("Checking oxd at {}\n", link.route.address()));
-    site_file(&mut report, &target);
-    if let Some(reached) = reach::examine(&mut report, screen, &link) {
+    examine(&mut report, screen, &link, &target);
+    Ok(report.close(json!({"server": link.route.address()})))
+}
+
+/// Runs all checks of a set-up.
+pub fn examine(report: &mut Report<'_>, screen: &Screen, link: &Link, target: &Target) {
+    site_file(report, target);
+    if let Some(reached) = reach::examine(report, screen, link) {
         Examination {
-            report: &mut report,
-            oxd: Oxd::new(&link, screen),
-            target: &target,
+            report,
+            oxd: Oxd::new(link, screen),
+            target,
             connected: reached.connected,
         }
         .run();
@@ -92,22 +101,28 @@ pub fn run(screen: &Screen, args: &Check) -> Outcome<bool> {
         })
         .collect();
     report.skip_rest(&applies);
-    Ok(report.close(link.route.address()))
 }
 
 fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
-    let default = Path::new(SITE_FILE);
+    for note in args.base.iter().flat_map(Base::notes) {
+        screen.note(note);
+    }
     let path = match &args.site_file {
-        Some(path) => Some(path.as_path()),
-        None => (args.oxd_id.is_none() && default.exists()).then_some(default),
+        Some(path) => Some(path.clone()),
+        None if args.oxd_id.is_some() => None,
+        None => places::usual(screen, args.connection.server.is_some())?,
     };
-    let file = path.map(|path| SiteFile::load(path, screen)).transpose()?;
+    let file = path.map(|path| SiteFile::load(&path, screen)).transpose()?;
     let of_file = |name: &str| file.as_ref().and_then(|file| file.text(name)).map(str::to_owned);
     let oxd_id = args.oxd_id.clone().or_else(|| of_file("oxd_id"));
     if oxd_id.is_none() && file.is_none() && args.connection.server.is_none() {
         return Err(Problem::usage(
             "--site-file is needed, or --server with --oxd-id and the client's members",
-        ));
+        )
+        .advise(format!(
+            "there is no {SITE_FILE} in this folder, and no site file in {}",
+            places::FOLDERS.join(" or ")
+        )));
     }
     let client_id = args.client_id.clone().or_else(|| of_file("client_id"));
     let secret = match &args.client_secret {
@@ -156,6 +171,7 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
     })
 }
 
+/// Whether the site file is its owner's alone, and its client lives on.
 fn site_file(report: &mut Report<'_>, target: &Target) {
     let Some(file) = &target.file else { return };
     let soon = SystemTime::now() + EXPIRY_WORTH_A_WORD;

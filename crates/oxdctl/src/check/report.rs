@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::advice;
 use crate::route::Link;
-use crate::screen::{DIM, GREEN, RED, Screen, YELLOW};
+use crate::screen::{BOLD, DIM, GREEN, RED, Screen, YELLOW};
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +96,8 @@ impl Verdict {
 /// One check's result.
 #[derive(Debug)]
 struct Finding {
+    /// The part of the report.
+    about: Option<String>,
     check: &'static str,
     status: Status,
     cause: Option<&'static str>,
@@ -107,6 +109,7 @@ struct Finding {
 pub struct Report<'s> {
     screen: &'s Screen,
     findings: Vec<Finding>,
+    about: Option<String>,
 }
 
 impl<'s> Report<'s> {
@@ -115,6 +118,7 @@ impl<'s> Report<'s> {
         Self {
             screen,
             findings: Vec::new(),
+            about: None,
         }
     }
 
@@ -189,12 +193,12 @@ impl<'s> Report<'s> {
 
     /// Skips all of these that were not reported, because of the last failure.
     pub fn skip_rest(&mut self, checks: &[&'static str]) {
-        let failed = self.findings.iter().rev().find(|f| f.status == Status::Failed);
+        let failed = self.of_part().rev().find(|f| f.status == Status::Failed);
         let why = failed.map_or("cannot be checked".to_owned(), |failed| {
             format!("cannot be checked, because {} failed", failed.check)
         });
         for check in checks {
-            if !self.findings.iter().any(|finding| finding.check == *check) {
+            if !self.of_part().any(|finding| finding.check == *check) {
                 self.skip(check, why.clone());
             }
         }
@@ -211,8 +215,25 @@ impl<'s> Report<'s> {
         self.add(check, status, cause, found, advice);
     }
 
-    /// Whether no check failed; shows the sum of it.
-    pub fn close(self, address: &str) -> bool {
+    /// Begins a part of the report: what follows is about this.
+    pub fn part(&mut self, about: impl Into<String>) {
+        let about = about.into();
+        self.screen.say(format!("\n{BOLD}{about}{BOLD:#}"));
+        self.about = Some(about);
+    }
+
+    /// Whether one of these checks of this part has failed.
+    pub fn has_failed(&self, checks: &[&str]) -> bool {
+        self.of_part()
+            .any(|finding| finding.status == Status::Failed && checks.contains(&finding.check))
+    }
+
+    fn of_part(&self) -> impl DoubleEndedIterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.about == self.about)
+    }
+
+    /// Whether no check failed; shows the sum of it. `head` are the members of the JSON object before the checks.
+    pub fn close(self, head: Value) -> bool {
         let count = |status| {
             self.findings
                 .iter()
@@ -222,11 +243,12 @@ impl<'s> Report<'s> {
         let (failed, warnings) = (count(Status::Failed), count(Status::Warning));
         let skipped = count(Status::Skipped);
         let fine = failed == 0;
-        self.screen.json(json!({
-            "ok": fine,
-            "server": address,
-            "checks": self.findings.iter().map(Finding::json).collect::<Vec<_>>(),
-        }));
+        let mut whole = json!({"ok": fine});
+        if let (Value::Object(whole), Value::Object(head)) = (&mut whole, head) {
+            whole.extend(head);
+        }
+        whole["checks"] = self.findings.iter().map(Finding::json).collect();
+        self.screen.json(whole);
         self.screen.say("");
         self.screen.say(match (failed, warnings) {
             (0, 0) if skipped == 0 => format!("{GREEN}All is well.{GREEN:#}"),
@@ -266,6 +288,7 @@ impl<'s> Report<'s> {
             self.screen.say(format!("{:21}to do: {}", "", indented(advice)));
         }
         self.findings.push(Finding {
+            about: self.about.clone(),
             check,
             status,
             cause,
@@ -277,13 +300,17 @@ impl<'s> Report<'s> {
 
 impl Finding {
     fn json(&self) -> Value {
-        json!({
+        let mut finding = json!({
             "check": self.check,
             "status": self.status.word(),
             "cause": self.cause,
             "found": self.found,
             "advice": self.advice,
-        })
+        });
+        if let Some(about) = &self.about {
+            finding["about"] = about.as_str().into();
+        }
+        finding
     }
 }
 

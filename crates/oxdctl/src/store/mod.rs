@@ -19,6 +19,7 @@ use oxd_core::config::store::{
 use oxd_core::oxd::fit_together;
 use oxd_store::Purpose;
 use oxd_store::probe::{Place, Probe};
+use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::check::report::Report;
@@ -257,7 +258,7 @@ pub fn run(screen: &Screen, args: &Store) -> Outcome<bool> {
         })
         .collect();
     report.skip_rest(&applies);
-    Ok(report.close(&given.address.to_string()))
+    Ok(report.close(json!({"server": given.address.to_string()})))
 }
 
 fn examine(ctx: &Ctx<'_>, report: &mut Report<'_>) {

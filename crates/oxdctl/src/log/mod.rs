@@ -1,4 +1,8 @@
 //! Lines of httpd's error log that the module wrote: `[time] [oxd:info] ... CODE: detail; remedy [ref XXXXXXXX]`.
+//! Marks such as `[trace ...]` may stand behind the number.
+
+pub mod journal;
+pub mod places;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -7,19 +11,17 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use oxd_core::base::Reason;
 
-use crate::reference::Reference;
+use crate::reference::{Reference, Wanted};
 use crate::screen::plain;
 
-/// The paths of httpd's error log on common distributions, the newest first.
-pub const USUAL: &[&str] = &[
-    "/var/log/apache2/error.log",
-    "/var/log/apache2/error.log.1",
-    "/var/log/httpd/error_log",
-    "/usr/local/apache2/logs/error_log",
-];
+/// What stands before a number.
+const MARK: &str = " [ref ";
 
 /// A longer line is not one of the module's; its rest is skipped, not kept in memory.
 const LONGEST_LINE: u64 = 64 * 1024;
+
+/// A number is in one line. What somebody copies into a log shall not fill memory and screen.
+const MOST: usize = 20;
 
 /// A line with the reference number that was looked for.
 #[derive(Debug, PartialEq)]
@@ -36,10 +38,30 @@ pub struct Entry {
     pub detail: String,
 }
 
-/// The entries of a log that carry a reference number.
-pub fn search(log: &Path, reference: &Reference) -> io::Result<Vec<Entry>> {
+/// What a log has of a reference number.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The lines with the number.
+    pub entries: Vec<Entry>,
+    /// Numbers in the log that differ from it by one mistake of typing.
+    pub near: Vec<Reference>,
+}
+
+/// Looks through a log, whatever its size, for a reference number.
+///
+/// # Errors
+/// It cannot be read. What was found before is lost only if it is nothing.
+pub fn search(log: &Path, wanted: &Wanted) -> io::Result<Found> {
+    let mut found = Found::default();
+    match read(log, wanted, &mut found) {
+        // A compressed log may be just in the making.
+        Err(why) if found.entries.is_empty() => Err(why),
+        _ => Ok(found),
+    }
+}
+
+fn read(log: &Path, wanted: &Wanted, all: &mut Found) -> io::Result<()> {
     let mut reader = open(log)?;
-    let mut entries = Vec::new();
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
@@ -47,18 +69,33 @@ pub fn search(log: &Path, reference: &Reference) -> io::Result<Vec<Entry>> {
             break;
         }
         let whole = line.ends_with(b"\n");
-        if let Some(found) = parse(&String::from_utf8_lossy(&line), reference) {
-            entries.push(Entry {
-                log: log.to_owned(),
-                number,
-                ..found
-            });
+        if has_mark(&line) {
+            let text = String::from_utf8_lossy(&line);
+            let found = wanted.number().and_then(|reference| parse(&text, reference));
+            if let Some(found) = found.filter(|_| all.entries.len() < MOST) {
+                all.entries.push(Entry {
+                    log: log.to_owned(),
+                    number,
+                    ..found
+                });
+            } else if let Some(other) = number_of(&text)
+                && wanted.is_near(&other)
+                && all.near.len() < MOST
+                && !all.near.contains(&other)
+            {
+                all.near.push(other);
+            }
         }
         if !whole {
             reader.skip_until(b'\n')?;
         }
     }
-    Ok(entries)
+    Ok(())
+}
+
+/// Whether a line can have a number at all; most have none.
+fn has_mark(line: &[u8]) -> bool {
+    line.windows(MARK.len()).any(|part| part == MARK.as_bytes())
 }
 
 fn open(log: &Path) -> io::Result<Box<dyn BufRead>> {
@@ -74,16 +111,13 @@ fn open(log: &Path) -> io::Result<Box<dyn BufRead>> {
 }
 
 /// A line, if the module gave it this number.
-fn parse(line: &str, reference: &Reference) -> Option<Entry> {
+pub fn parse(line: &str, reference: &Reference) -> Option<Entry> {
     let line = line.trim_end();
-    let mark = format!(" [ref {}]", reference.in_log());
-    // Behind the number httpd itself adds the referer at most. A mark in the middle of the line is not the module's,
-    // but stands in what it quotes from a visitor.
-    let end = line.match_indices(&mark).find_map(|(at, _)| {
-        let rest = &line[at + mark.len()..];
-        (rest.is_empty() || rest.starts_with(", referer: ")).then_some(at)
-    })?;
-    let (reason, detail) = message(&line[..end]);
+    let mark = format!("{MARK}{}]", reference.in_log());
+    let at = line
+        .match_indices(&mark)
+        .find_map(|(at, _)| is_end(&line[at + mark.len()..]).then_some(at))?;
+    let (reason, detail) = message(&line[..at]);
     Some(Entry {
         log: PathBuf::new(),
         number: 0,
@@ -91,6 +125,33 @@ fn parse(line: &str, reference: &Reference) -> Option<Entry> {
         reason,
         detail: plain(detail),
     })
+}
+
+/// The number that the module gave a line.
+fn number_of(line: &str) -> Option<Reference> {
+    let line = line.trim_end();
+    line.match_indices(MARK).find_map(|(at, _)| {
+        let (number, rest) = line[at + MARK.len()..].split_once(']')?;
+        is_end(rest).then(|| Reference::parse(number)).flatten()
+    })
+}
+
+/// Whether this is what may follow the number: further marks of the module, each a word and a value, and the referer
+/// that httpd adds. A number in the middle of the line is not the module's, but stands in what it quotes from a visitor;
+/// the module's own then follows it.
+fn is_end(rest: &str) -> bool {
+    let mut rest = rest;
+    while let Some((mark, behind)) = rest.strip_prefix(" [").and_then(|rest| rest.split_once(']')) {
+        let Some((word, value)) = mark.split_once(' ') else {
+            return false;
+        };
+        let is_value = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if word == "ref" || !word.chars().all(|c| c.is_ascii_lowercase()) || !value.chars().all(is_value) {
+            return false;
+        }
+        rest = behind;
+    }
+    rest.is_empty() || rest.starts_with(", referer: ")
 }
 
 /// The reason and what is told about it. The reason's code comes before anything that a visitor could have written,
@@ -193,10 +254,46 @@ mod tests {
         packer.write_all(&text).unwrap();
         packer.finish().unwrap();
         for log in [plain_log, packed_log] {
-            let entries = search(&log, &reference()).unwrap();
+            let entries = search(&log, &Wanted::parse("K7Q1-0M2P").unwrap())
+                .unwrap()
+                .entries;
             assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [4]);
             assert_eq!(entries[0].log, log);
         }
-        assert!(search(&folder.path().join("none"), &reference()).is_err());
+        let wanted = Wanted::parse("K7Q1-0M2P").unwrap();
+        assert!(search(&folder.path().join("none"), &wanted).is_err());
+    }
+
+    #[test]
+    fn numbers_of_a_mistake_away_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("error.log");
+        std::fs::write(&log, format!("{LINE}\n{LINE}\nelse [ref ABCDEFGH]\n")).unwrap();
+        for typed in ["K7Q1-0M2Q", "7KQ1-0M2P", "K7Q1-0M2", "K7Q1-0M2PP"] {
+            let found = search(&log, &Wanted::parse(typed).unwrap()).unwrap();
+            assert_eq!(
+                (found.entries.len(), found.near),
+                (0, vec![reference()]),
+                "{typed}"
+            );
+        }
+        assert_eq!(
+            search(&log, &Wanted::parse("AAAA-AAAA").unwrap()).unwrap().near,
+            []
+        );
+    }
+
+    #[test]
+    fn marks_behind_the_number_are_the_modules_but_no_other_number_is() {
+        let trace = "[trace 4bf92f3577b34da6a3ce929d0e0e4736]";
+        for line in [
+            format!("{LINE} {trace}"),
+            format!("{LINE} {trace} [span 00f0], referer: https://x/"),
+        ] {
+            assert!(parse(&line, &reference()).is_some(), "{line}");
+        }
+        let forged = format!("{LINE} {trace} [ref AAAAAAAA]");
+        assert_eq!(parse(&forged, &reference()), None);
+        assert_eq!(parse(&format!("{LINE} and more"), &reference()), None);
     }
 }
