@@ -8,6 +8,7 @@
 //! The bed asserts by panicking: each function that can fail fails the test that called it.
 
 mod answer;
+mod axe;
 mod browser;
 mod builder;
 mod certificate;
@@ -22,6 +23,7 @@ mod httpd_log;
 mod install;
 mod memcached;
 mod module;
+mod npm;
 mod port;
 mod process;
 mod proxy;
@@ -60,7 +62,7 @@ pub use store::{Store, StoreKind};
 pub use store_server::{Entry, StoreServer};
 pub use visitor::Visitor;
 pub use wait::{WAIT, wait_until, within};
-pub use webdriver::WebDriver;
+pub use webdriver::{Screen, WebDriver};
 
 /// The name of the running test as a file name: the test runner names a test's thread after it.
 pub(crate) fn test_name() -> String {

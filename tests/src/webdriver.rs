@@ -21,6 +21,19 @@ use crate::wait::{WAIT, within};
 /// The member that holds an element's id in a WebDriver answer; its name is part of the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// A screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// In CSS pixels.
+    pub width: u32,
+    /// In CSS pixels.
+    pub height: u32,
+    /// Pixels of the device in a CSS pixel: 2 is a zoom of 200 %.
+    pub scale: u32,
+    /// Whether it is a phone's, where pages say how wide they want to be.
+    pub mobile: bool,
+}
+
 /// A window of headless Chromium, with a profile of its own. Gone when dropped.
 pub struct WebDriver {
     driver: Child,
@@ -152,7 +165,26 @@ impl WebDriver {
     /// Runs a script in the page and returns its value.
     #[track_caller]
     pub fn script(&self, script: &str) -> Value {
-        self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+        self.script_with(script, &json!([]))
+    }
+
+    /// Runs a script with `arguments` in the page and returns its value, or what its promise comes to. Unlike the
+    /// page's own, it is not subject to the page's policy.
+    #[track_caller]
+    pub fn script_with(&self, script: &str, arguments: &Value) -> Value {
+        self.call(
+            "POST",
+            "/execute/sync",
+            &json!({ "script": script, "args": arguments }),
+        )
+    }
+
+    /// Presses and releases a key; `'\u{E004}'` and the like are WebDriver's names of keys without a letter.
+    #[track_caller]
+    pub fn press(&self, key: char) {
+        let strokes = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.call("POST", "/actions", &json!({ "actions": [keyboard] }));
     }
 
     /// Runs a script in the frame that a CSS selector finds.
@@ -178,22 +210,61 @@ impl WebDriver {
     /// Asks pages for their `dark` or `light` colours from now on.
     #[track_caller]
     pub fn prefer(&self, colours: &str) {
-        let feature = json!({ "name": "prefers-color-scheme", "value": colours });
-        self.command("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
+        self.media(&[("prefers-color-scheme", colours)]);
     }
 
-    /// Shows pages as on a screen of this size in CSS pixels; unlike a window, it may be as small as a phone's.
+    /// Lets these media features have these values from now on, and all others their own.
+    #[track_caller]
+    pub fn media(&self, features: &[(&str, &str)]) {
+        let features = features
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }));
+        let features: Vec<_> = features.collect();
+        self.command("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    }
+
+    /// Shows pages as on the screen of a phone of this size in CSS pixels; unlike a window, it may be that small.
     #[track_caller]
     pub fn screen(&self, width: u32, height: u32) {
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
+        self.show_on(Screen {
+            width,
+            height,
+            scale: 1,
+            mobile: true,
+        });
+    }
+
+    /// Shows pages as on this screen.
+    #[track_caller]
+    pub fn show_on(&self, screen: Screen) {
+        let size = json!({
+            "width": screen.width,
+            "height": screen.height,
+            "deviceScaleFactor": screen.scale,
+            "mobile": screen.mobile,
+        });
         self.command("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Asks for pages in these languages from now on, as the `Accept-Language` of HTTP names them.
+    #[track_caller]
+    pub fn speak(&self, languages: &str) {
+        let agent = self.script("return navigator.userAgent");
+        let user = json!({ "userAgent": agent, "acceptLanguage": languages });
+        self.command("Emulation.setUserAgentOverride", &user);
+    }
+
+    /// Forgets all cookies.
+    #[track_caller]
+    pub fn forget(&self) {
+        self.command("Network.clearBrowserCookies", &json!({}));
     }
 
     /// A command of Chromium's own, which is no part of WebDriver.
     #[track_caller]
-    fn command(&self, name: &str, parameters: &Value) {
+    fn command(&self, name: &str, parameters: &Value) -> Value {
         let command = json!({ "cmd": name, "params": parameters });
-        self.call("POST", "/goog/cdp/execute", &command);
+        self.call("POST", "/goog/cdp/execute", &command)
     }
 
     /// Waits until the page's address holds this; fails the test when it never does.
@@ -216,9 +287,22 @@ impl WebDriver {
         file
     }
 
+    /// The same on a screen of [`WebDriver::show_on`], whose width stays as it is.
+    #[track_caller]
+    pub fn whole_page(&self, page: &str) -> PathBuf {
+        let whole = json!({ "captureBeyondViewport": true, "optimizeForSpeed": true });
+        let picture = self.command("Page.captureScreenshot", &whole);
+        self.keep(page, &self.text_of(&picture["data"]))
+    }
+
     #[track_caller]
     fn picture(&self, page: &str) -> PathBuf {
         let picture = self.text_of(&self.call("GET", "/screenshot", &Value::Null));
+        self.keep(page, &picture)
+    }
+
+    #[track_caller]
+    fn keep(&self, page: &str, picture: &str) -> PathBuf {
         let picture = BASE64_STANDARD.decode(picture).expect("a picture in base64");
         let directory = target_dir().join("screenshots");
         fs::create_dir_all(&directory).expect("the directory for screenshots");
