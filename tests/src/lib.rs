@@ -13,6 +13,7 @@ mod browser;
 mod builder;
 mod certificate;
 mod certified;
+mod chromedriver;
 mod configuration;
 mod connection;
 mod counted;

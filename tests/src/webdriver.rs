@@ -4,9 +4,9 @@
 //! anyway; the crates for it bring an asynchronous runtime and a second HTTP stack along.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,11 +15,17 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::browser::client;
+use crate::chromedriver::{capabilities, launch};
 use crate::module::target_dir;
 use crate::wait::{WAIT, within};
 
 /// The member that holds an element's id in a WebDriver answer; its name is part of the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// How often a browser is started that does not come up.
+const STARTS: usize = 3;
+/// How long the start of Chromium may take: longer than chromedriver waits for it.
+const START: Duration = Duration::from_secs(90);
 
 /// A screen.
 #[derive(Clone, Copy, Debug)]
@@ -47,30 +53,37 @@ impl WebDriver {
     /// Starts chromedriver on a free port and Chromium with an empty profile. Screenshots are named
     /// after `name`.
     pub fn start(name: &str) -> WebDriver {
-        let binary = std::env::var_os("OXD_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-        let mut driver = Command::new(binary)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromedriver (package chromium-driver): {error}"));
-        let port = port(&mut driver);
+        let mut faults = Vec::new();
+        while faults.len() < STARTS {
+            match WebDriver::try_start(name) {
+                Ok(window) => return window,
+                Err(why) => faults.push(why),
+            }
+        }
+        panic!("no browser starts:\n{}", faults.join("\n"));
+    }
+
+    /// chromedriver chooses a port for IPv6 and ends when that of IPv4 with the same number is in use, which nobody can
+    /// know before; and Chromium has to come up within chromedriver's time.
+    fn try_start(name: &str) -> Result<WebDriver, String> {
+        let (driver, port) = launch();
         let profile = tempfile::Builder::new().prefix("oxd-chromium-").tempdir();
         let profile = profile.unwrap_or_else(|error| panic!("no directory for a profile: {error}"));
         let mut window = WebDriver {
             driver,
             client: client(1, None),
-            session: format!("http://127.0.0.1:{port}/session"),
+            session: String::new(),
             name: name.to_owned(),
             _profile: profile,
         };
+        window.session = format!("http://127.0.0.1:{}/session", port?);
         let profile = window._profile.path().display().to_string();
-        let session = window.call("POST", "", &capabilities(&profile));
+        let session = window.try_call("POST", "", &capabilities(&profile))?;
         let id = session["sessionId"]
             .as_str()
             .expect("the id of the WebDriver session");
         window.session = format!("{}/{id}", window.session);
-        window
+        Ok(window)
     }
 
     /// Opens an address and waits until the page has loaded.
@@ -338,6 +351,9 @@ impl WebDriver {
     fn try_call(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?;
         let mut request = self.client.request(method, format!("{}{path}", self.session));
+        if path.is_empty() {
+            request = request.timeout(START);
+        }
         if !body.is_null() {
             request = request
                 .header("content-type", "application/json")
@@ -358,41 +374,4 @@ impl Drop for WebDriver {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
-}
-
-fn capabilities(profile: &str) -> Value {
-    let mut arguments: Vec<String> = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--window-size=1024,768",
-    ]
-    .map(str::to_owned)
-    .into();
-    arguments.push(format!("--user-data-dir={profile}"));
-    json!({ "capabilities": { "alwaysMatch": {
-        "browserName": "chrome",
-        // httpd's certificates in the tests are of an authority that Chromium does not know.
-        "acceptInsecureCerts": true,
-        "goog:chromeOptions": { "args": arguments },
-        "timeouts": { "pageLoad": 30_000, "implicit": 0 },
-    } } })
-}
-
-/// The port that chromedriver chose, as it says when it has started.
-fn port(driver: &mut Child) -> u16 {
-    let output = driver.stdout.take().expect("chromedriver's output");
-    let mut lines = BufReader::new(output).lines();
-    let found = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("started successfully on port ")?;
-        port.trim_end_matches('.').trim().parse().ok()
-    });
-    // Whatever it says later must not fill the pipe.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    found.unwrap_or_else(|| panic!("chromedriver did not start"))
 }

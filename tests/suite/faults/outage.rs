@@ -157,7 +157,7 @@ fn one_call_too_many_is_turned_away_and_other_pages_are_not_held_up() {
             .collect();
         inside.get(site.url("/app/")).expect(200);
         Browser::new().get(site.url("/1k.bin")).expect(200);
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         for visitor in crowd {
             visitor.join().expect("turned away");
         }
