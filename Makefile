@@ -114,7 +114,8 @@ lint: ## formatting, clippy, dependencies, shell scripts
 	@$(MAKE) --no-print-directory lint-shell
 
 lint-shell:
-	shellcheck -x scripts/*.sh .ci/run bench/*.sh debian/*.postrm apache-conf/demo/htdocs/private/index.cgi
+	shellcheck -x scripts/*.sh .ci/run bench/*.sh debian/*.postrm \
+		apache-conf/demo/htdocs/*/index.cgi apache-conf/demo/htdocs/form/send/index.cgi
 
 fmt: ## format the Rust sources
 	cargo fmt --all

@@ -155,8 +155,8 @@ browser_packages() {
 
 # Node from elsewhere is as good, and Debian's npm brings hundreds of packages.
 provider_packages() {
-    command -v node >/dev/null || printf 'nodejs\truns the certified provider for the tests\n'
-    command -v npm >/dev/null || printf 'npm\tfetches the certified provider\n'
+    command -v node >/dev/null || printf 'nodejs\truns the certified provider of the tests\n'
+    command -v npm >/dev/null || printf 'npm\tfetches that provider, and axe-core\n'
 }
 
 # --- Rust --------------------------------------------------------------------

@@ -27,6 +27,11 @@ test_demo_page_escapes_what_it_shows() {
     has "$page" 'a&amp;b'
     has "$page" '&lt;i&gt;'
     ! grep -qE '<script|<i>' "$page" || fail "unescaped output"
+    local body='a=b&text=a+%3Cscript%3E%26%25+100%+%C3%A4%00%0Ab'
+    env -i PATH="$PATH" CONTENT_LENGTH="${#body}" \
+        apache-conf/demo/htdocs/form/send/index.cgi >"$page" <<<"$body"
+    has "$page" '<blockquote>a &lt;script&gt;&amp;% 100% ä'
+    ! grep -q '<script' "$page" || fail "unescaped output"
 }
 
 # What `make release` makes, as far as `make install` looks at it.

@@ -116,6 +116,8 @@ fn show(mut servers: Servers) -> Result<(), String> {
     let (site, files) = (servers.site(), servers.httpd.root().display());
     let oxd = servers.oxd();
     let owners_page = servers.owners_page();
+    // Before the line that tells how to end it: whoever reads that may be quick.
+    signals::ready();
     say(&format!(
         "
   mod_oxd is running. Open this address in a browser:
@@ -127,13 +129,8 @@ fn show(mut servers: Servers) -> Result<(), String> {
       user      test_user
       password  secret
 
-  To try:
-      /private/         a protected page, which shows what an application is told
-      /oxd              mod_oxd's own page: who you are, and the sign-out link
-      /oxd/session      the same as JSON
-      /cgi-bin/oxd.py   in place of the oxd tutorial's CGI script
-      /api/             an API, for you and for clients with a token
-      /photos/          a photo album, whose owner test_user decides who sees it
+  That page says what there is to try: claims, groups, step-up, a kept form, an API, a photo album
+  (UMA), the status page, metrics, signing out everywhere.
 
   A second user, other_user with the same password, asks for the album (in a private window);
   test_user, once signed in, grants it here:
@@ -149,7 +146,6 @@ fn show(mut servers: Servers) -> Result<(), String> {
   Ctrl-C ends it.
 "
     ));
-    signals::ready();
     let log = servers.httpd.wait_for_its_end();
     signals::let_it_end();
     // It was not asked to: that it ended is what is wrong.

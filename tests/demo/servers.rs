@@ -15,11 +15,48 @@ use crate::ports::Ports;
 
 const CONFIGURATION: &str = include_str!("../../apache-conf/demo.conf");
 const START_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/index.html");
-const STYLE: &str = include_str!("../../apache-conf/demo/htdocs/style.css");
-const API: &str = include_str!("../../apache-conf/demo/htdocs/api/index.cgi");
-const ALBUM: &str = include_str!("../../apache-conf/demo/htdocs/photos/index.html");
-const PHOTO: &str = include_str!("../../apache-conf/demo/htdocs/photos/lake.svg");
-const PROTECTED_PAGE: &str = include_str!("../../apache-conf/demo/htdocs/private/index.cgi");
+/// The other files of the site.
+const DOCUMENTS: [(&str, &str); 6] = [
+    (
+        "style.css",
+        include_str!("../../apache-conf/demo/htdocs/style.css"),
+    ),
+    (
+        "staff/index.html",
+        include_str!("../../apache-conf/demo/htdocs/staff/index.html"),
+    ),
+    (
+        "vault/index.html",
+        include_str!("../../apache-conf/demo/htdocs/vault/index.html"),
+    ),
+    (
+        "form/index.html",
+        include_str!("../../apache-conf/demo/htdocs/form/index.html"),
+    ),
+    (
+        "photos/index.html",
+        include_str!("../../apache-conf/demo/htdocs/photos/index.html"),
+    ),
+    (
+        "photos/lake.svg",
+        include_str!("../../apache-conf/demo/htdocs/photos/lake.svg"),
+    ),
+];
+/// Its programs.
+const PROGRAMS: [(&str, &str); 3] = [
+    (
+        "private/index.cgi",
+        include_str!("../../apache-conf/demo/htdocs/private/index.cgi"),
+    ),
+    (
+        "api/index.cgi",
+        include_str!("../../apache-conf/demo/htdocs/api/index.cgi"),
+    ),
+    (
+        "form/send/index.cgi",
+        include_str!("../../apache-conf/demo/htdocs/form/send/index.cgi"),
+    ),
+];
 
 /// The number of log lines shown after a failure.
 const LOG_LINES: usize = 15;
@@ -48,14 +85,26 @@ impl Servers {
         let oxd = DevServer::start(options).map_err(|why| format!("the development oxd server: {why}"))?;
         register(&oxd, &builder)?;
         builder.file("oxd-cert.pem", &oxd.ca_pem().unwrap_or_default());
-        builder.file("htdocs/style.css", STYLE);
-        let start_page = START_PAGE.replace("@OXD_PORT@", &ports.oxd.number().to_string());
+        for (name, text) in DOCUMENTS {
+            builder.file(&format!("htdocs/{name}"), text);
+        }
+        for (name, text) in PROGRAMS {
+            set_mode(builder.file(&format!("htdocs/{name}"), text), 0o755)?;
+        }
+        let root = builder.file("htdocs/index.html", "");
+        let files = root.ancestors().nth(2).unwrap_or(&root).display().to_string();
+        let start_page = [
+            ("@SITE@", builder.url("")),
+            ("@OXD@", oxd.url()),
+            ("@OWNERS_PAGE@", owners_page(&oxd)),
+            ("@FILES@", files.replace('&', "&amp;").replace('<', "&lt;")),
+        ];
+        let start_page = start_page
+            .iter()
+            .fold(START_PAGE.to_owned(), |page, (name, value)| {
+                page.replace(name, value)
+            });
         builder.file("htdocs/index.html", &start_page);
-        let page = builder.file("htdocs/private/index.cgi", PROTECTED_PAGE);
-        set_mode(page, 0o755)?;
-        set_mode(builder.file("htdocs/api/index.cgi", API), 0o755)?;
-        builder.file("htdocs/photos/index.html", ALBUM);
-        builder.file("htdocs/photos/lake.svg", PHOTO);
         builder.file("resources.json", &resources().to_string());
         let httpd = builder
             .without_documents()
@@ -90,7 +139,7 @@ impl Servers {
 
     /// The page on which the owner of the photo album decides.
     pub fn owners_page(&self) -> String {
-        format!("{}/uma/requests", self.provider())
+        owners_page(&self.oxd)
     }
 
     /// The certificate of the oxd API, in PEM.
@@ -102,6 +151,10 @@ impl Servers {
     pub fn end(self) -> Result<(), String> {
         self.httpd.verdict()
     }
+}
+
+fn owners_page(oxd: &DevServer) -> String {
+    format!("{}/uma/requests", oxd.provider_url())
 }
 
 /// Registers the site of `/oxd`, and one whose redirect URIs are those of the oxd tutorial.

@@ -1,6 +1,7 @@
 //! The check of the demo: a visitor signs in and out.
 
 use oxd_tests::{Browser, Visitor};
+use url::Url;
 
 use crate::servers::Servers;
 
@@ -90,7 +91,11 @@ pub fn walk(servers: &Servers) {
     visitor.expect("nor one at the provider", 200, provider, password);
 
     api(servers, &mut visitor);
+    rules(servers);
+    form(servers);
     album(servers);
+    everywhere(servers);
+    home(servers);
 
     let tutorial = at("/cgi-bin/oxd.py");
     visitor.visit(&tutorial);
@@ -108,6 +113,112 @@ pub fn walk(servers: &Servers) {
     visitor.visit(at("/cgi-bin/oxd.py/logoutme"));
     let address = at("/cgi-bin/oxd.py/logout*");
     visitor.expect("its sign-out ends at its signed-out page", 200, &address, &[]);
+}
+
+/// Somebody who has signed in at this page, or has come as far as that leads.
+fn signed_in(servers: &Servers, page: &str, user: &str) -> Visitor {
+    let mut visitor = Visitor::new(Browser::new());
+    visitor.visit(format!("{}{page}", servers.site()));
+    visitor.submit("sign-in", &[("username", user), ("password", "secret")]);
+    visitor.submit("allow", &[]);
+    visitor
+}
+
+/// A page for a group, and one for a method of signing in.
+fn rules(servers: &Servers) {
+    servers.httpd.allow_log("client denied by server configuration");
+    let at = |path: &str| format!("{}{path}", servers.site());
+    let staff = at("/staff/");
+    signed_in(servers, "/staff/", "other_user").expect(
+        "who is not in the group is refused",
+        403,
+        &staff,
+        &[],
+    );
+    let mut visitor = signed_in(servers, "/staff/", "test_user");
+    visitor.expect("who is in it sees the page", 200, &staff, &["For staff"]);
+    visitor.visit(at("/vault/"));
+    let provider = &format!("{}/*", servers.provider());
+    let password = &["type=\"password\""];
+    visitor.expect("the vault asks for another sign-in", 200, provider, password);
+    visitor.sign_in();
+    visitor.expect("after which it opens", 200, &at("/vault/"), &["The vault"]);
+}
+
+/// A form that somebody sends who is signed out.
+fn form(servers: &Servers) {
+    let at = |path: &str| format!("{}{path}", servers.site());
+    let mut visitor = Visitor::new(Browser::new());
+    let text = "a <b>long</b> text & more";
+    visitor.visit(at("/form/"));
+    visitor.expect("a form is open to everybody", 200, &at("/form/"), &["send-text"]);
+    // As a browser says of a form on a page of the same site.
+    let form = visitor.browser.ask("POST", at("/form/send/"));
+    let form = form
+        .header("sec-fetch-site", "same-origin")
+        .header("origin", &servers.site());
+    let kept = form.form(&[("text", text)]).send();
+    visitor.show(kept.clone());
+    visitor.expect("a form is kept", 401, &at("/form/send/"), &["value=\"a "]);
+    visitor.visit(at("/private/"));
+    visitor.sign_in();
+    visitor.show(kept);
+    visitor.submit("send", &[]);
+    let arrived = &["a &lt;b&gt;long&lt;/b&gt; text &amp; more"];
+    visitor.expect("and arrives after the sign-in", 200, &at("/form/send/"), arrived);
+}
+
+/// The administrator ends all sessions.
+fn everywhere(servers: &Servers) {
+    let at = |path: &str| format!("{}{path}", servers.site());
+    let mut two = ["test_user", "other_user"].map(|user| signed_in(servers, "/private/", user));
+    let mut administrator = Visitor::new(Browser::new());
+    let texts = &["Logins work"];
+    administrator.visit(at("/oxd-status"));
+    administrator.expect(
+        "the status page says how things are",
+        200,
+        &at("/oxd-status"),
+        texts,
+    );
+    administrator.submit("end-all", &[]);
+    for visitor in &mut two {
+        visitor.visit(at("/oxd/session"));
+        let texts = &["\"active\":false"];
+        visitor.expect(
+            "with one button everybody is signed out",
+            401,
+            &at("/oxd/session"),
+            texts,
+        );
+    }
+    administrator.visit(at("/oxd-metrics"));
+    administrator.expect(
+        "metrics are for Prometheus",
+        200,
+        &at("/oxd-metrics"),
+        &["# TYPE oxd_"],
+    );
+}
+
+/// Everything that the first page leads to is there.
+fn home(servers: &Servers) {
+    let home = format!("{}/", servers.site());
+    let visitor = signed_in(servers, "/private/", "test_user");
+    let page = visitor.browser.get(&home).page();
+    let targets: Vec<_> = page.all("a").filter_map(|link| link.attribute("href")).collect();
+    // Signing out is walked above, and would change what the others show.
+    for target in targets.iter().filter(|target| **target != "/oxd/logoutme") {
+        let target = Url::parse(&home)
+            .and_then(|home| home.join(target))
+            .expect("an address");
+        let answer = visitor.browser.copy().follow(&target);
+        answer.expect(200);
+    }
+    println!(
+        "  ok  each of the {} links of the first page leads somewhere",
+        targets.len()
+    );
 }
 
 /// The photo album of the demo: one user asks for it, its owner grants it.

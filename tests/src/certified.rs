@@ -1,25 +1,26 @@
 //! The certified OpenID Provider of npm's `oidc-provider`, in a process of its own.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use nix::fcntl::{Flock, FlockArg};
 use oxd_dev::ProviderOptions;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use crate::module::target_dir;
+use crate::npm::NpmPackage;
 
 /// The provider's package, in `tests/provider`.
-const FILES: [(&str, &str); 3] = [
-    ("package.json", include_str!("../provider/package.json")),
-    (LOCK, include_str!("../provider/package-lock.json")),
-    (PROGRAM, include_str!("../provider/provider.mjs")),
-];
-const LOCK: &str = "package-lock.json";
+const PACKAGE: NpmPackage = NpmPackage {
+    name: "oidc-provider",
+    files: &[
+        ("package.json", include_str!("../provider/package.json")),
+        ("package-lock.json", include_str!("../provider/package-lock.json")),
+        (PROGRAM, include_str!("../provider/provider.mjs")),
+    ],
+};
 const PROGRAM: &str = "provider.mjs";
 
 /// A running `oidc-provider`, which knows whom oxd-dev's own provider would know. Gone when dropped.
@@ -95,51 +96,5 @@ impl Drop for CertifiedProvider {
 /// The directory with the provider and its packages, installed once.
 fn installed() -> &'static Path {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
-    INSTALLED.get_or_init(install)
-}
-
-fn install() -> PathBuf {
-    let directory = target_dir().join("oidc-provider");
-    let fail = |what: &Path, why: std::io::Error| -> ! { panic!("{}: {why}", what.display()) };
-    fs::create_dir_all(&directory).unwrap_or_else(|error| fail(&directory, error));
-    // One suite installs, the others that run at the same time wait for it.
-    let gate = directory.join("lock");
-    let gate = File::create(&gate).unwrap_or_else(|error| fail(&gate, error));
-    let _gate = Flock::lock(gate, FlockArg::LockExclusive).expect("the lock on the packages");
-    for (name, text) in FILES {
-        let file = directory.join(name);
-        if !holds(&file, text) {
-            // In one step: another suite may be starting the old one.
-            let new = directory.join("new");
-            fs::write(&new, text).unwrap_or_else(|error| fail(&new, error));
-            fs::rename(&new, &file).unwrap_or_else(|error| fail(&file, error));
-        }
-    }
-    // A copy of the list that was installed, written when all of it is there.
-    let done = directory.join("node_modules/.oxd-tests");
-    let (_, list) = FILES[1];
-    if !holds(&done, list) {
-        fetch(&directory);
-        fs::write(&done, list).unwrap_or_else(|error| fail(&done, error));
-    }
-    directory
-}
-
-fn holds(file: &Path, text: &str) -> bool {
-    fs::read_to_string(file).is_ok_and(|found| found == text)
-}
-
-fn fetch(directory: &Path) {
-    let output = Command::new("npm")
-        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("npm (package npm): {error}"));
-    assert!(
-        output.status.success(),
-        "npm cannot install the certified provider:\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    INSTALLED.get_or_init(|| PACKAGE.install())
 }

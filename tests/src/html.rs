@@ -71,7 +71,7 @@ impl Page {
             forms: Vec::new(),
             text: String::new(),
         };
-        let (mut in_form, mut hidden) = (false, false);
+        let (mut in_form, mut hidden, mut in_area) = (false, false, false);
         for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
             match token {
                 Token::StartTag(tag) => {
@@ -92,6 +92,7 @@ impl Page {
                             });
                         }
                         "script" | "style" | "template" => hidden = true,
+                        "textarea" => in_area = in_form && element.attribute("name").is_some(),
                         _ => {}
                     }
                     if let (true, Some(form)) = (in_form, page.forms.last_mut()) {
@@ -102,9 +103,14 @@ impl Page {
                 Token::EndTag(tag) => match tag.name.as_slice() {
                     b"form" => in_form = false,
                     b"script" | b"style" | b"template" => hidden = false,
+                    b"textarea" => in_area = false,
                     _ => {}
                 },
                 Token::String(text) if !hidden => {
+                    let area = page.forms.last_mut().and_then(|form| form.fields.last_mut());
+                    if let (true, Some((_, value))) = (in_area, area) {
+                        value.push_str(&String::from_utf8_lossy(&text));
+                    }
                     page.text.push_str(&String::from_utf8_lossy(&text));
                 }
                 _ => {}
@@ -169,7 +175,7 @@ fn add_to_form(form: &mut Form, element: &Element) {
         ("button", "button" | "reset") | ("input", "button" | "reset") => {}
         ("button", _) | ("input", "submit" | "image") => form.buttons.push(element.clone()),
         ("input", "checkbox" | "radio") if element.attribute("checked").is_none() => {}
-        ("input", _) => {
+        ("input" | "textarea", _) => {
             if let Some(name) = element.attribute("name") {
                 let value = element.attribute("value").unwrap_or_default();
                 form.fields.push((name.to_owned(), value.to_owned()));

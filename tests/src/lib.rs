@@ -8,10 +8,12 @@
 //! The bed asserts by panicking: each function that can fail fails the test that called it.
 
 mod answer;
+mod axe;
 mod browser;
 mod builder;
 mod certificate;
 mod certified;
+mod chromedriver;
 mod configuration;
 mod connection;
 mod counted;
@@ -22,6 +24,7 @@ mod httpd_log;
 mod install;
 mod memcached;
 mod module;
+mod npm;
 mod port;
 mod process;
 mod proxy;
@@ -60,7 +63,7 @@ pub use store::{Store, StoreKind};
 pub use store_server::{Entry, StoreServer};
 pub use visitor::Visitor;
 pub use wait::{WAIT, wait_until, within};
-pub use webdriver::WebDriver;
+pub use webdriver::{Screen, WebDriver};
 
 /// The name of the running test as a file name: the test runner names a test's thread after it.
 pub(crate) fn test_name() -> String {

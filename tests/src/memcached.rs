@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::store_server::{Entry, PATIENCE};
+use crate::wait::wait_until;
 
 /// A connection to a memcached server.
 pub(crate) struct Memcached {
@@ -29,21 +30,12 @@ impl Memcached {
 
     #[track_caller]
     pub(crate) fn entries(&mut self) -> Vec<Entry> {
-        self.send(b"lru_crawler metadump all\r\n");
-        // As in `key=a%20b exp=1700000000 la=... size=80`; the time is -1 for an entry without an end.
-        let mut keys = Vec::new();
-        loop {
-            let line = self.line();
-            if line == "END" {
-                break;
-            }
-            let field = |name: &str| line.split(' ').find_map(|field| field.strip_prefix(name));
-            let (Some(key), Some(end)) = (field("key="), field("exp=")) else {
-                panic!("memcached does not list its keys: {line}");
-            };
-            let end = end.parse::<i64>().expect("the time of an entry's end");
-            keys.push((unescape(key), u64::try_from(end).ok()));
-        }
+        let mut keys = None;
+        wait_until("memcached's crawler", || {
+            keys = self.keys();
+            keys.is_some()
+        });
+        let keys = keys.unwrap_or_default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.unwrap_or_default().as_secs();
         let mut entries = Vec::new();
@@ -54,6 +46,30 @@ impl Memcached {
             }
         }
         entries
+    }
+
+    /// Its keys, and when each ends in seconds since 1970; `None` while its crawler is at other work: that starts
+    /// by itself too, and there is only one.
+    #[track_caller]
+    fn keys(&mut self) -> Option<Vec<(Vec<u8>, Option<u64>)>> {
+        self.send(b"lru_crawler metadump all\r\n");
+        // As in `key=a%20b exp=1700000000 la=... size=80`; the time is -1 for an entry without an end.
+        let mut keys = Vec::new();
+        loop {
+            let line = self.line();
+            if line == "END" {
+                return Some(keys);
+            }
+            if line.starts_with("BUSY ") {
+                return None;
+            }
+            let field = |name: &str| line.split(' ').find_map(|field| field.strip_prefix(name));
+            let (Some(key), Some(end)) = (field("key="), field("exp=")) else {
+                panic!("memcached does not list its keys: {line}");
+            };
+            let end = end.parse::<i64>().expect("the time of an entry's end");
+            keys.push((unescape(key), u64::try_from(end).ok()));
+        }
     }
 
     #[track_caller]

@@ -83,7 +83,19 @@ impl RedisGroup {
     #[track_caller]
     pub fn part(&self) {
         assert_eq!(self.master.ask(&["acl", "setuser", "copies", "off"]), "OK");
-        assert_eq!(self.master.ask(&["client", "kill", "type", "replica"]), "1");
+        wait_until("the replica to be cut off", || {
+            // It may be about to connect anew.
+            self.master.ask(&["client", "kill", "type", "replica"]);
+            self.master
+                .ask(&["info", "replication"])
+                .contains("connected_slaves:0")
+        });
+    }
+
+    /// The master ends, and the sentinels look for the next one soon.
+    #[track_caller]
+    pub fn lose_master(&mut self) {
+        RedisNode::lose_master(&self.sentinels, &mut self.master);
     }
 
     /// How many sentinels name the replica as the master.

@@ -88,7 +88,8 @@ impl RedisNode {
         ))
     }
 
-    /// Three sentinels of a master, named `main`.
+    /// Three sentinels of a master, named `main`. They are patient: where many tests run, a server may get no processor
+    /// for a second or two, which is no reason to replace it.
     #[track_caller]
     pub fn sentinels(master: &RedisNode, more: &str) -> [RedisNode; 3] {
         let port = master.number();
@@ -96,20 +97,40 @@ impl RedisNode {
             let mut sentinel = RedisNode::prepare();
             sentinel.is_sentinel = true;
             sentinel.run(&format!(
-                "sentinel monitor main 127.0.0.1 {port} 2\nsentinel down-after-milliseconds main 1000\n\
+                "sentinel monitor main 127.0.0.1 {port} 2\nsentinel down-after-milliseconds main 60000\n\
                  sentinel failover-timeout main 2000\n{more}"
             ))
         })
     }
 
-    /// A cluster of three masters, each with a replica, as `redis-cli --cluster create` makes it.
+    /// Ends the master of these sentinels, who look for the next one soon.
+    #[track_caller]
+    pub fn lose_master(sentinels: &[RedisNode], master: &mut RedisNode) {
+        for sentinel in sentinels {
+            let soon = sentinel.ask(&["sentinel", "set", "main", "down-after-milliseconds", "1000"]);
+            assert_eq!(soon, "OK");
+        }
+        master.kill();
+    }
+
+    /// Ends a node of a cluster, whose others notice it soon.
+    #[track_caller]
+    pub fn lose_in_cluster(nodes: &mut [RedisNode], lost: usize) {
+        for node in nodes.iter() {
+            assert_eq!(node.ask(&["config", "set", "cluster-node-timeout", "1500"]), "OK");
+        }
+        nodes[lost].kill();
+    }
+
+    /// A cluster of three masters, each with a replica, as `redis-cli --cluster create` makes it. Its nodes are as
+    /// patient as the sentinels.
     #[track_caller]
     pub fn cluster() -> Vec<RedisNode> {
         let node = || {
             // A port of its own for the bus: the usual one, 10,000 higher, may be none.
             let bus = Port::reserve();
             let settings = format!(
-                "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 1500\n\
+                "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 60000\n\
                  cluster-require-full-coverage no\ncluster-port {}",
                 bus.number()
             );
@@ -124,9 +145,12 @@ impl RedisNode {
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{text}");
         wait_until("the cluster to be whole", || {
-            nodes
-                .iter()
-                .all(|node| node.ask(&["cluster", "info"]).contains("cluster_state:ok"))
+            nodes.iter().all(|node| {
+                let replication = node.ask(&["info", "replication"]);
+                let paired = ["connected_slaves:1", "master_link_status:up"];
+                node.ask(&["cluster", "info"]).contains("cluster_state:ok")
+                    && paired.iter().any(|sign| replication.contains(sign))
+            })
         });
         nodes
     }

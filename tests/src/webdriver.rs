@@ -4,9 +4,9 @@
 //! anyway; the crates for it bring an asynchronous runtime and a second HTTP stack along.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -15,11 +15,30 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::browser::client;
+use crate::chromedriver::{capabilities, launch};
 use crate::module::target_dir;
 use crate::wait::{WAIT, within};
 
 /// The member that holds an element's id in a WebDriver answer; its name is part of the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// How often a browser is started that does not come up.
+const STARTS: usize = 3;
+/// How long the start of Chromium may take: longer than chromedriver waits for it.
+const START: Duration = Duration::from_secs(90);
+
+/// A screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// In CSS pixels.
+    pub width: u32,
+    /// In CSS pixels.
+    pub height: u32,
+    /// Pixels of the device in a CSS pixel: 2 is a zoom of 200 %.
+    pub scale: u32,
+    /// Whether it is a phone's, where pages say how wide they want to be.
+    pub mobile: bool,
+}
 
 /// A window of headless Chromium, with a profile of its own. Gone when dropped.
 pub struct WebDriver {
@@ -34,30 +53,37 @@ impl WebDriver {
     /// Starts chromedriver on a free port and Chromium with an empty profile. Screenshots are named
     /// after `name`.
     pub fn start(name: &str) -> WebDriver {
-        let binary = std::env::var_os("OXD_CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-        let mut driver = Command::new(binary)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromedriver (package chromium-driver): {error}"));
-        let port = port(&mut driver);
+        let mut faults = Vec::new();
+        while faults.len() < STARTS {
+            match WebDriver::try_start(name) {
+                Ok(window) => return window,
+                Err(why) => faults.push(why),
+            }
+        }
+        panic!("no browser starts:\n{}", faults.join("\n"));
+    }
+
+    /// chromedriver chooses a port for IPv6 and ends when that of IPv4 with the same number is in use, which nobody can
+    /// know before; and Chromium has to come up within chromedriver's time.
+    fn try_start(name: &str) -> Result<WebDriver, String> {
+        let (driver, port) = launch();
         let profile = tempfile::Builder::new().prefix("oxd-chromium-").tempdir();
         let profile = profile.unwrap_or_else(|error| panic!("no directory for a profile: {error}"));
         let mut window = WebDriver {
             driver,
             client: client(1, None),
-            session: format!("http://127.0.0.1:{port}/session"),
+            session: String::new(),
             name: name.to_owned(),
             _profile: profile,
         };
+        window.session = format!("http://127.0.0.1:{}/session", port?);
         let profile = window._profile.path().display().to_string();
-        let session = window.call("POST", "", &capabilities(&profile));
+        let session = window.try_call("POST", "", &capabilities(&profile))?;
         let id = session["sessionId"]
             .as_str()
             .expect("the id of the WebDriver session");
         window.session = format!("{}/{id}", window.session);
-        window
+        Ok(window)
     }
 
     /// Opens an address and waits until the page has loaded.
@@ -152,7 +178,26 @@ impl WebDriver {
     /// Runs a script in the page and returns its value.
     #[track_caller]
     pub fn script(&self, script: &str) -> Value {
-        self.call("POST", "/execute/sync", &json!({ "script": script, "args": [] }))
+        self.script_with(script, &json!([]))
+    }
+
+    /// Runs a script with `arguments` in the page and returns its value, or what its promise comes to. Unlike the
+    /// page's own, it is not subject to the page's policy.
+    #[track_caller]
+    pub fn script_with(&self, script: &str, arguments: &Value) -> Value {
+        self.call(
+            "POST",
+            "/execute/sync",
+            &json!({ "script": script, "args": arguments }),
+        )
+    }
+
+    /// Presses and releases a key; `'\u{E004}'` and the like are WebDriver's names of keys without a letter.
+    #[track_caller]
+    pub fn press(&self, key: char) {
+        let strokes = json!([{ "type": "keyDown", "value": key }, { "type": "keyUp", "value": key }]);
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.call("POST", "/actions", &json!({ "actions": [keyboard] }));
     }
 
     /// Runs a script in the frame that a CSS selector finds.
@@ -178,22 +223,61 @@ impl WebDriver {
     /// Asks pages for their `dark` or `light` colours from now on.
     #[track_caller]
     pub fn prefer(&self, colours: &str) {
-        let feature = json!({ "name": "prefers-color-scheme", "value": colours });
-        self.command("Emulation.setEmulatedMedia", &json!({ "features": [feature] }));
+        self.media(&[("prefers-color-scheme", colours)]);
     }
 
-    /// Shows pages as on a screen of this size in CSS pixels; unlike a window, it may be as small as a phone's.
+    /// Lets these media features have these values from now on, and all others their own.
+    #[track_caller]
+    pub fn media(&self, features: &[(&str, &str)]) {
+        let features = features
+            .iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }));
+        let features: Vec<_> = features.collect();
+        self.command("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    }
+
+    /// Shows pages as on the screen of a phone of this size in CSS pixels; unlike a window, it may be that small.
     #[track_caller]
     pub fn screen(&self, width: u32, height: u32) {
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
+        self.show_on(Screen {
+            width,
+            height,
+            scale: 1,
+            mobile: true,
+        });
+    }
+
+    /// Shows pages as on this screen.
+    #[track_caller]
+    pub fn show_on(&self, screen: Screen) {
+        let size = json!({
+            "width": screen.width,
+            "height": screen.height,
+            "deviceScaleFactor": screen.scale,
+            "mobile": screen.mobile,
+        });
         self.command("Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Asks for pages in these languages from now on, as the `Accept-Language` of HTTP names them.
+    #[track_caller]
+    pub fn speak(&self, languages: &str) {
+        let agent = self.script("return navigator.userAgent");
+        let user = json!({ "userAgent": agent, "acceptLanguage": languages });
+        self.command("Emulation.setUserAgentOverride", &user);
+    }
+
+    /// Forgets all cookies.
+    #[track_caller]
+    pub fn forget(&self) {
+        self.command("Network.clearBrowserCookies", &json!({}));
     }
 
     /// A command of Chromium's own, which is no part of WebDriver.
     #[track_caller]
-    fn command(&self, name: &str, parameters: &Value) {
+    fn command(&self, name: &str, parameters: &Value) -> Value {
         let command = json!({ "cmd": name, "params": parameters });
-        self.call("POST", "/goog/cdp/execute", &command);
+        self.call("POST", "/goog/cdp/execute", &command)
     }
 
     /// Waits until the page's address holds this; fails the test when it never does.
@@ -216,9 +300,22 @@ impl WebDriver {
         file
     }
 
+    /// The same on a screen of [`WebDriver::show_on`], whose width stays as it is.
+    #[track_caller]
+    pub fn whole_page(&self, page: &str) -> PathBuf {
+        let whole = json!({ "captureBeyondViewport": true, "optimizeForSpeed": true });
+        let picture = self.command("Page.captureScreenshot", &whole);
+        self.keep(page, &self.text_of(&picture["data"]))
+    }
+
     #[track_caller]
     fn picture(&self, page: &str) -> PathBuf {
         let picture = self.text_of(&self.call("GET", "/screenshot", &Value::Null));
+        self.keep(page, &picture)
+    }
+
+    #[track_caller]
+    fn keep(&self, page: &str, picture: &str) -> PathBuf {
         let picture = BASE64_STANDARD.decode(picture).expect("a picture in base64");
         let directory = target_dir().join("screenshots");
         fs::create_dir_all(&directory).expect("the directory for screenshots");
@@ -254,6 +351,9 @@ impl WebDriver {
     fn try_call(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|e| e.to_string())?;
         let mut request = self.client.request(method, format!("{}{path}", self.session));
+        if path.is_empty() {
+            request = request.timeout(START);
+        }
         if !body.is_null() {
             request = request
                 .header("content-type", "application/json")
@@ -274,41 +374,4 @@ impl Drop for WebDriver {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
-}
-
-fn capabilities(profile: &str) -> Value {
-    let mut arguments: Vec<String> = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--window-size=1024,768",
-    ]
-    .map(str::to_owned)
-    .into();
-    arguments.push(format!("--user-data-dir={profile}"));
-    json!({ "capabilities": { "alwaysMatch": {
-        "browserName": "chrome",
-        // httpd's certificates in the tests are of an authority that Chromium does not know.
-        "acceptInsecureCerts": true,
-        "goog:chromeOptions": { "args": arguments },
-        "timeouts": { "pageLoad": 30_000, "implicit": 0 },
-    } } })
-}
-
-/// The port that chromedriver chose, as it says when it has started.
-fn port(driver: &mut Child) -> u16 {
-    let output = driver.stdout.take().expect("chromedriver's output");
-    let mut lines = BufReader::new(output).lines();
-    let found = lines.by_ref().map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("started successfully on port ")?;
-        port.trim_end_matches('.').trim().parse().ok()
-    });
-    // Whatever it says later must not fill the pipe.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    found.unwrap_or_else(|| panic!("chromedriver did not start"))
 }

@@ -77,7 +77,7 @@ fn unreplicated_ends(tells: bool) -> usize {
             assert_eq!(seen_by_copy(machine, copy), 302, "before the failover");
         }
     }
-    service.group.master.kill();
+    service.group.lose_master();
     wait_until("the failover", || service.group.replica.is_master());
     // Each has two children.
     for machine in machines.iter().cycle().take(8 * machines.len()) {

@@ -36,6 +36,8 @@ pub(crate) struct Caller(pub(crate) IpAddr);
 /// refuses connections, so that nothing else takes it in between.
 pub(crate) struct Listener {
     address: SocketAddr,
+    /// Bound for good, and never listening: between the end of one socket and the next one the port is ours too.
+    _reservation: Option<TcpSocket>,
     router: Router,
     tls: Option<TlsAcceptor>,
     state: State,
@@ -57,6 +59,8 @@ impl Listener {
         let state = State::Closed(Some(socket));
         let mut listener = Listener {
             address,
+            // Where the system does not let two sockets share a port, there is none.
+            _reservation: Listener::bind(address).ok(),
             router,
             tls,
             state,

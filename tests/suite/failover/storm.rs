@@ -134,7 +134,7 @@ impl Storm {
             }
             let group = &mut service.group;
             let killed = Instant::now();
-            group.master.kill();
+            group.lose_master();
             wait_until("the failover", || group.replica.is_master());
             let replaced = Instant::now();
             let named = [1, 3].map(|count| {

@@ -7,6 +7,9 @@ use oxd_dev::Fault;
 use oxd_tests::{Browser, Mpm, TestSite, approve, begin, sign_in, wait_until};
 use socket2::{Domain, Socket, Type};
 
+/// How long a child may refuse what needs oxd without asking it, after the outage's last failed call.
+const ASKS_NOBODY: Duration = Duration::from_millis(2_100);
+
 #[track_caller]
 fn expect_unavailable(answer: &oxd_tests::Answer) {
     let again = answer.expect(503).header("retry-after").unwrap_or_default();
@@ -41,9 +44,10 @@ fn gone_and_back(mpm: Mpm) {
     Browser::new().get(site.url("/")).expect(200);
 
     site.oxd.resume();
-    // By every child: each has noticed the outage by itself.
+    // By every child: each has noticed the outage by itself, and asks nobody for a while.
+    let back = Instant::now();
     wait_until("oxd to be found again", || {
-        (0..10).all(|_| Browser::new().get(site.url("/app/")).status == 302)
+        (0..10).all(|_| Browser::new().get(site.url("/app/")).status == 302) && back.elapsed() > ASKS_NOBODY
     });
     for _ in 0..3 {
         sign_in(&Browser::new(), site.url("/app/")).page.expect(200);
@@ -153,7 +157,7 @@ fn one_call_too_many_is_turned_away_and_other_pages_are_not_held_up() {
             .collect();
         inside.get(site.url("/app/")).expect(200);
         Browser::new().get(site.url("/1k.bin")).expect(200);
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         for visitor in crowd {
             visitor.join().expect("turned away");
         }

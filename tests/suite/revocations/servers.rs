@@ -83,7 +83,7 @@ fn sentinels() {
     let (before, during) = (site.signed_in(), site.signed_in());
     let copies = [before.copy(), during.copy()];
     before.get(site.url("/oxd/logoutme")).expect(303);
-    master.kill();
+    RedisNode::lose_master(&sentinels, &mut master);
     during.get(site.url("/oxd/logoutme")).expect(303);
     wait_until("the replica to be the master", || replica.is_master());
     for copy in &copies {

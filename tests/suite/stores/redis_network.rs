@@ -126,7 +126,8 @@ fn answers_later_than_the_time_limit_are_none() {
             let begun = Instant::now();
             expect_unavailable(&browser.get(site.url("/app/")));
             let took = begun.elapsed();
-            assert!(took < TIMEOUT * 3, "{took:?}");
+            // Whoever waited for the last answer would take longer.
+            assert!(took < TIMEOUT * 5, "{took:?}");
         }
         try_to_sign_in(&site, "anna");
         proxy.delay(Duration::ZERO);

@@ -27,7 +27,7 @@ fn a_user_behind_sentinels() {
     let site = troubled(site_with(&directives)).start();
     let people = works(&site);
     group.in_step();
-    group.master.kill();
+    group.lose_master();
     wait_until("the sentinels to name the new master", || group.named() == 3);
     recovers(&site, &people);
 }
@@ -50,7 +50,7 @@ fn a_user_in_a_cluster() {
         let keys = |nodes: Vec<&RedisNode>| nodes.iter().map(|node| node.keys()).sum::<usize>();
         keys(masters) == keys(replicas)
     });
-    nodes[dead].kill();
+    RedisNode::lose_in_cluster(&mut nodes, dead);
     wait_until("a replica to take the place of its master", || {
         nodes.iter().filter(|node| node.is_master()).count() == 3
     });

@@ -154,7 +154,7 @@ fn sentinels_name_the_master_and_the_next_one() {
     sign_in(&browser, site.url("/app/")).page.expect(200);
     site.httpd.allow_log(r"\[oxd:(warn|error)\]");
     group.in_step();
-    group.master.kill();
+    group.lose_master();
     wait_until("the failover", || group.replica.is_master());
     let begun = std::time::Instant::now();
     // Both children find it.
@@ -191,7 +191,7 @@ fn a_cluster_of_three_masters_and_their_replicas() {
         let keys = |nodes: Vec<&RedisNode>| nodes.iter().map(|node| node.keys()).sum::<usize>();
         keys(masters) == keys(replicas)
     });
-    nodes[dead].kill();
+    RedisNode::lose_in_cluster(&mut nodes, dead);
     wait_until("a replica to take the place of its master", || {
         nodes.iter().filter(|node| node.is_master()).count() == 3
     });

@@ -8,7 +8,7 @@ escape() {
 }
 
 row() {
-    printf '<tr><th scope="row"><code>%s</code></th><td>%s</td></tr>\n' "$(escape "$1")" "$(escape "$2")"
+    printf '<dt><code>%s</code></dt><dd>%s</dd>\n' "$(escape "$1")" "$(escape "$2")"
 }
 
 printf 'Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n\r\n'
@@ -27,16 +27,13 @@ cat <<PAGE
 <p><a class="button" href="/oxd/logoutme">Sign out</a></p>
 <p>This page is protected, and a CGI script made it. mod_oxd put the following into the
 script’s environment; another application finds it in the same place.</p>
-<table>
-<thead><tr><th scope="col">Variable</th><th scope="col">Value</th></tr></thead>
-<tbody>
+<dl class="variables">
 PAGE
 for name in REMOTE_USER AUTH_TYPE "${!OXD_@}"; do
     row "$name" "${!name-}"
 done
 cat <<'PAGE'
-</tbody>
-</table>
+</dl>
 <p><a href="/">Back to the public page</a></p>
 </main>
 </body>

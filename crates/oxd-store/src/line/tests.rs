@@ -132,12 +132,12 @@ fn who_reads_and_is_late_leaves_the_others_their_answers() {
 fn who_waits_for_the_reader_is_late_in_time() {
     let line = line_to(|_, _| {});
     thread::scope(|scope| {
-        scope.spawn(|| ask(&line, "first", Duration::from_millis(800)));
+        scope.spawn(|| ask(&line, "first", Duration::from_secs(3)));
         thread::sleep(Duration::from_millis(100));
         let began = Instant::now();
         let answer = ask(&line, "second", Duration::from_millis(200));
         assert_eq!(answer.expect("no error"), None);
-        assert!(began.elapsed() < Duration::from_millis(600));
+        assert!(began.elapsed() < Duration::from_secs(2));
     });
 }
 
