@@ -14,14 +14,20 @@ read -r -a flags <<<"${RUSTFLAGS:-}"
 
 # The folder of a registry is named after its address, and is there once cargo has loaded crates.
 cargo fetch --locked --quiet --manifest-path "$root/Cargo.toml"
+c_flags=${CFLAGS:-}
+
+# called FOLDER NAME: for rustc, and for the C compiler, whose flags cannot hold spaces.
+called() {
+    flags+=("--remap-path-prefix=$1=$2")
+    [[ $1 == *[[:space:]]* ]] || c_flags+=" -ffile-prefix-map=$1=$2"
+}
+
 # The last one that fits counts: what was built may be below the project's folder.
-flags+=("--remap-path-prefix=$root=/mod_oxd")
-flags+=("--remap-path-prefix=$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")=/mod_oxd/target")
-for registry in "$cargo_home"/registry/src/*/; do
-    flags+=("--remap-path-prefix=${registry%/}=/crates")
-done
+called "$root" /mod_oxd
+called "$(realpath -m "${CARGO_TARGET_DIR:-$root/target}")" /mod_oxd/target
+for registry in "$cargo_home"/registry/src/*/; do called "${registry%/}" /crates; done
 
 # Paths may hold spaces, which RUSTFLAGS would split at.
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f'; printf '%s' "${flags[*]}")
-export CARGO_ENCODED_RUSTFLAGS
+export CARGO_ENCODED_RUSTFLAGS CFLAGS=$c_flags
 exec cargo "$@"
