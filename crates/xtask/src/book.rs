@@ -174,9 +174,13 @@ pub fn check(site: &Path) -> Result<usize, String> {
 
 /// The values of these attributes.
 fn values<'h>(html: &'h str, names: &'h [&str]) -> impl Iterator<Item = &'h str> {
-    names.iter().flat_map(move |name| {
-        let pieces = html.split(name).skip(1);
-        pieces.filter_map(|rest| rest.strip_prefix("=\"")?.split_once('"').map(|(value, _)| value))
+    let tags = html.split('<').skip(1).filter_map(|rest| rest.split('>').next());
+    tags.flat_map(move |tag| {
+        let of = |name: &&'h str| {
+            let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+            rest.split('"').next()
+        };
+        names.iter().filter_map(of)
     })
 }
 
