@@ -132,9 +132,10 @@ keep-instructions: ## write tests/instructions.json, which `make test` compares 
 	OXD_KEEP_INSTRUCTIONS=1 OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) \
 		cargo test -p oxd-tests --test instructions
 
-docs: ## write docs/DIRECTIVES.md from the table in the code
+docs: ## write docs/DIRECTIVES.md from the table in the code, and all pages as a site (target/book)
 	@scripts/need.sh build
 	cargo xtask docs
+	@scripts/book.sh
 
 # Do not build: `sudo make install` would leave root's files in target/.
 install: ## copy the module into httpd, oxdctl below PREFIX (as root, after `make release`; DESTDIR)

@@ -233,6 +233,90 @@ test_20_one_command_installs_httpd_with_it() {
     answers / 200
 }
 
+# --- the pages that say how to install it ------------------------------------
+
+# What a page says, and what is here in its place. httpd answers at the page's own name,
+# and oxd at the page's own address.
+here=(
+    -e 's#https://op\.example\.org#http://127.0.0.1:8445#g'
+    # Without an init system.
+    -e 's#\bsystemctl \([a-z]*\) apache2#service apache2 \1#g'
+    -e 's#\bsudo ##g'
+    # The tests do these themselves: the package is built, and the stand-in for oxd has a
+    # certificate of its own.
+    -e '/^make /d'
+    -e '/^keytool /,/[^\\]$/d'
+)
+
+# blocks LANGUAGE PAGE HEADING: the lines of the page's blocks in this language, below
+# this heading and the deeper ones that follow. Between blocks stands an empty line.
+blocks() {
+    awk -v language="$1" -v wanted="$3" '
+        /^```/ && !inside { inside = 1; take = below && $0 == "```" language; next }
+        /^```/ { inside = 0; if (take) print ""; next }
+        inside { if (take) print; next }
+        /^#+ / { level = index($0, " ") - 1
+            if (index($0, wanted) == level + 2) { below = 1; depth = level }
+            else if (level <= depth) below = 0 }' "$2"
+}
+
+# follow PAGE HEADING: its commands in their order, in a Debian with httpd that answers as
+# https://www.example.org and nothing else. Before the command that tests httpd's
+# configuration, the lines that the page tells to put there are put there: those of its
+# own, or else those that oxdctl has printed.
+follow() {
+    local page=$1 heading=$2 conf=$root/etc/apache2/sites-available/default-ssl.conf
+    local folder=$root/root/mod_oxd
+    apt purge 'apache2*' "$package"
+    apt autoremove --purge
+    rm -rf "$root/etc/apache2" "$root/var/lib/apache2" "$root/var/www/html" "$folder"
+    apt install apache2
+    "$visitor" --cookies "$work/cookies" --site https://www.example.org --provider x --authority "$work/ca.pem" certify
+    mkdir -p "$folder/target/packages"
+    cp "$work/site.pem" "$work/site.key" "$root/etc/ssl/"
+    sed -i -E -e 's#(SSLCertificateFile).*#\1 /etc/ssl/site.pem#' -e 's#(SSLCertificateKeyFile).*#\1 /etc/ssl/site.key#' \
+        -e '/<VirtualHost/a ServerName www.example.org' "$conf"
+    inside a2enmod -q ssl
+    inside a2ensite -q default-ssl
+    inside service apache2 restart
+    cp "$work/packages/1.deb" "$folder/target/packages/${package}_1_all.deb"
+    echo 'APT::Get::Assume-Yes "true";' >"$root/etc/apt/apt.conf.d/90yes"
+    blocks apache "$page" "$heading" >"$root/root/lines"
+    cat >"$root/usr/local/bin/put-lines" <<'SCRIPT'
+#!/bin/sh
+# As somebody with an editor does it.
+[ -s /root/lines ] || sed -n '/^OxdServer /,$ { /^oxdctl /q; p }' /root/said >/root/lines
+sed -i -e '/<\/VirtualHost>/ { e cat /root/lines
+}' /etc/apache2/sites-available/default-ssl.conf
+SCRIPT
+    chmod 0755 "$root/usr/local/bin/put-lines"
+    {
+        say 'set -eux; cd /root/mod_oxd'
+        blocks sh "$page" "$heading" | sed "${here[@]}" |
+            awk '/configtest/ && !done { print "put-lines"; done = 1 } { print }'
+    } >"$root/root/commands"
+    has "$root/root/commands" "oxdctl register"
+    has "$root/root/commands" "configtest"
+    inside sh -c 'bash /root/commands >/root/said 2>&1' || { cat "$root/root/said" >&2; fail "$page: a command failed"; }
+    rm "$root/etc/apt/apt.conf.d/90yes" "$root/usr/local/bin/put-lines"
+}
+
+# The page's own words end at a page of the site, for signed-in users only.
+leads_to_a_page() {
+    "$visitor" --cookies "$work/cookies" --site https://www.example.org --provider http://127.0.0.1:8445 \
+        --authority "$work/ca.pem" sign-in
+}
+
+test_21_the_commands_of_the_readme_lead_to_a_page() {
+    follow README.md Installing
+    leads_to_a_page
+}
+
+test_22_the_commands_of_the_quick_start_lead_to_a_page() {
+    follow docs/QUICKSTART.md "Quick start"
+    leads_to_a_page
+}
+
 # --- of the packages as files ------------------------------------------------
 
 test_01_the_same_sources_give_the_same_package() {

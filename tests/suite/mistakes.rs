@@ -2,6 +2,7 @@
 
 mod mistakes {
     mod configtest;
+    mod faq;
     mod running;
     mod said;
 }

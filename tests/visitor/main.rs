@@ -1,10 +1,11 @@
 //! The visitor of scripts/test-package.sh: signs in at the site of a package that has just been
-//! installed, comes back after an upgrade, signs out. The cookies stay in a file in between.
+//! installed, comes back after an upgrade, signs out. The cookies stay in a file in between. It also makes the certificate
+//! of a site that answers over https.
 
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use oxd_tests::{Browser, Visitor};
+use oxd_tests::{Authority, Browser, Visitor};
 
 /// Plays one scene; fails when something is not as it should be
 #[derive(Parser)]
@@ -18,6 +19,9 @@ struct Arguments {
     /// The provider's
     #[arg(long, value_name = "URL")]
     provider: String,
+    /// The authority of the site's certificate; no other is trusted then
+    #[arg(long, value_name = "FILE")]
+    authority: Option<PathBuf>,
     scene: Scene,
 }
 
@@ -29,17 +33,40 @@ enum Scene {
     ComeBack,
     /// A sign-out here and at the provider
     SignOut,
+    /// A certificate for the site's host, in site.pem and site.key beside the authority's file
+    Certify,
 }
 
 fn main() {
     let arguments = Arguments::parse();
+    if let Scene::Certify = arguments.scene {
+        return certify(&arguments);
+    }
+    // Cookies are kept for a site of plain http alone: a browser that trusts an authority plays one scene.
+    if let Some(file) = &arguments.authority {
+        let authority = std::fs::read_to_string(file).expect("the authority's certificate");
+        let mut visitor = Visitor::new(Browser::trusting(&authority));
+        return sign_in(&mut visitor, &arguments);
+    }
     let mut visitor = Visitor::new(Browser::with_cookies_in(&arguments.cookies));
     match arguments.scene {
         Scene::SignIn => sign_in(&mut visitor, &arguments),
         Scene::ComeBack => come_back(&mut visitor, &arguments.site),
         Scene::SignOut => sign_out(&mut visitor, &arguments),
+        Scene::Certify => {}
     }
     visitor.browser.keep_cookies_in(&arguments.cookies);
+}
+
+fn certify(arguments: &Arguments) {
+    let file = arguments.authority.as_ref().expect("--authority");
+    let host = arguments.site.trim_start_matches("https://");
+    let authority = Authority::new();
+    let certificate = authority.certify_name(host);
+    let write = |file: PathBuf, text: &str| std::fs::write(file, text).expect("a file can be written");
+    write(file.clone(), &authority.certificate_pem);
+    write(file.with_file_name("site.pem"), &certificate.certificate_pem);
+    write(file.with_file_name("site.key"), &certificate.key_pem);
 }
 
 fn sign_in(visitor: &mut Visitor, Arguments { site, provider, .. }: &Arguments) {

@@ -335,3 +335,80 @@ fn statuses_and_codes_go_together_as_the_page_says() {
     }
     assert!(seen > 20, "only {seen} codes were found");
 }
+
+/// A reader copies a line from one page and a command from another: both must mean the same file.
+#[test]
+fn pages_and_examples_have_one_name_for_each_file() {
+    let of_a_site = |file: &str| ["oxd-site.json", "blue.json", "green.json"].contains(&file);
+    let (file, path) = (
+        regex(r"^\s*(OxdSite|OxdCryptoKey|OxdServerCAFile|OxdClientSecret)\s+(?:file:)?(/\S+)"),
+        regex(r#"/etc/apache2/oxd[^\s`"',;:)]*"#),
+    );
+    let (mut seen, mut wrong) = (0, Vec::new());
+    let others = ["apache-conf/oxd.conf", "debian/libapache2-mod-oxd.README.Debian"];
+    for page in files(".md").into_iter().chain(others.map(str::to_owned)) {
+        for line in read(&page).lines() {
+            let outside = path.find_iter(line).map(|found| found.as_str());
+            let outside = outside
+                .filter(|path| !matches!(path.as_bytes().get("/etc/apache2/oxd".len()), None | Some(b'/')));
+            wrong.extend(outside.map(|path| format!("{page}: {path}: name it in /etc/apache2/oxd/")));
+            let Some(found) = file.captures(line) else {
+                continue;
+            };
+            seen += 1;
+            let name = found[2].strip_prefix("/etc/apache2/oxd/").unwrap_or(&found[2]);
+            let fits = match &found[1] {
+                "OxdSite" => of_a_site(name),
+                "OxdCryptoKey" => name == "oxd-key",
+                "OxdServerCAFile" => name == "oxd-server.pem",
+                _ => name == "oxd-secret",
+            };
+            if !fits {
+                wrong.push(format!("{page}: {line}"));
+            }
+        }
+    }
+    assert!(seen > 15, "only {seen} files were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Debian rotates and searches what lies in `${APACHE_LOG_DIR}`; the folder `logs` it does not have.
+#[test]
+fn logs_are_written_where_the_system_keeps_them() {
+    let log = regex(r"^\s*(ErrorLog|CustomLog|TransferLog)\s+(\S+)");
+    let wrong: Vec<_> = files(".md")
+        .into_iter()
+        .flat_map(|page| {
+            let text = read(&page);
+            let lines = text
+                .lines()
+                .filter_map(|line| log.captures(line))
+                .map(|found| found[2].to_owned());
+            let lines = lines.filter(|file| !file.trim_start_matches('"').starts_with("${APACHE_LOG_DIR}/"));
+            lines.map(|file| format!("{page}: {file}")).collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn codes_that_the_faq_names_exist() {
+    let page = read("docs/FAQ.md");
+    let code = regex(r"`([a-z]+(?:_[a-z]+)+)`");
+    // A test of the sources holds these entries and the codes together.
+    let entries = read("docs/TROUBLESHOOTING.md");
+    let known: BTreeSet<&str> = entries
+        .lines()
+        .filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'))
+        .collect();
+    let words = ["oxd_session", "redirect_uri"];
+    let named: Vec<_> = code
+        .captures_iter(&page)
+        .map(|found| found[1].to_owned())
+        .collect();
+    let wrong: Vec<_> = named
+        .iter()
+        .filter(|name| !known.contains(name.as_str()) && !words.contains(&name.as_str()))
+        .collect();
+    assert!(named.len() > 5 && wrong.is_empty(), "{wrong:?}");
+}

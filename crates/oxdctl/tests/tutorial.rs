@@ -65,6 +65,10 @@ impl Reader {
                 "/etc/apache2/oxd".to_owned(),
                 httpd.path("oxd").display().to_string(),
             ),
+            (
+                "/var/www/html".to_owned(),
+                httpd.path("docroot").display().to_string(),
+            ),
         ];
         Self {
             oxd,
@@ -97,7 +101,7 @@ impl Reader {
         said
     }
 
-    /// Starts httpd with the configurations of the page.
+    /// Starts httpd with the configurations of the page. A page that makes none of its own gets one to protect.
     fn start(&mut self, configurations: &[&Block]) -> Httpd {
         let mut text: String = configurations
             .iter()
@@ -105,7 +109,9 @@ impl Reader {
             .collect();
         text.push_str("ScriptAlias /cgi-bin/ \"${ROOT}/cgi-bin/\"\n");
         let builder = std::mem::replace(&mut self.httpd, Httpd::builder());
-        builder.file("docroot/private/index.html", "a private page");
+        if !builder.path("docroot/private").exists() {
+            builder.file("docroot/private/index.html", "Only for users");
+        }
         builder.config(&text).start()
     }
 }
@@ -120,7 +126,7 @@ fn of<'b>(blocks: &'b [Block], language: &str, headings: &[&str]) -> Vec<&'b Blo
 fn commands(blocks: &[&Block]) -> String {
     let all: String = blocks.iter().map(|block| block.text.as_str()).collect();
     // The bed starts httpd by itself, and finds faults of its configuration then.
-    all.replace(" && apachectl configtest && systemctl restart apache2", "")
+    all.replace(" && apachectl configtest && systemctl reload apache2", "")
         .replace("systemctl restart apache2\n", "")
 }
 
@@ -137,7 +143,8 @@ fn walk(httpd: &Httpd, base: &str) {
         .page()
         .text();
     assert!(claims.contains(DEMO_SUB), "{claims}");
-    browser.get(httpd.url("/private/")).expect(200);
+    let page = browser.get(httpd.url("/private/"));
+    assert!(page.expect(200).text().contains("Only for users"));
     let farewell = sign_out(&browser, httpd.url(&format!("{base}/logoutme")));
     farewell.page.expect(200);
     sign_in(&Browser::new(), httpd.url("/private/")).page.expect(200);
@@ -245,7 +252,7 @@ fn the_quick_start_works() {
     let blocks = page("QUICKSTART.md");
     // Steps 1 and 2 are for oxd's machine and the package manager.
     let shell = of(&blocks, "sh", &["3.", "4."]);
-    assert_eq!(shell.len(), 2);
+    assert_eq!(shell.len(), 3);
     let said = reader.run(&commands(&shell));
     assert!(
         said.contains("Registered.") && said.contains("All is well."),

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod book;
 mod demo;
 mod man;
 mod markdown;
@@ -25,6 +26,17 @@ use clap::Parser;
 enum Task {
     /// Write docs/DIRECTIVES.md from the table of directives in the code
     Docs,
+    /// Make the sources of the pages' site, for mdbook
+    Book {
+        /// The folder, which is made anew
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
+    /// Check the links of the site that mdbook has made
+    BookCheck {
+        /// The site's folder
+        folder: PathBuf,
+    },
     /// Print the manual page mod_oxd(5), made from the same table
     Man {
         /// Write it there instead
@@ -49,6 +61,10 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Task::parse() {
         Task::Docs => docs(),
+        Task::Book { out } => book::assemble(root(), &out),
+        Task::BookCheck { folder } => {
+            book::check(&folder).map(|links| println!("{links} links lead somewhere"))
+        }
         Task::Man { out: Some(file) } => write(&file, &man::page()),
         Task::Man { out: None } => print(&man::page()),
         Task::Share { oxdctl, out } => share::make(&oxdctl, &out),

@@ -279,6 +279,10 @@ const MISTAKES: &[Mistake] = &[
     },
 ];
 
+pub(super) fn lines() -> impl Iterator<Item = &'static str> {
+    MISTAKES.iter().map(|mistake| mistake.line)
+}
+
 fn httpd(config: &str) -> Builder {
     let handler = format!("\n{HANDLER}");
     let config = config

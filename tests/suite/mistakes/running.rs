@@ -193,6 +193,14 @@ const MISTAKES: &[Mistake] = &[
                supports the acr values of Require oxd-acr",
     },
     Mistake {
+        what: "AuthType is misspelt",
+        site: |site| site.config("<Location /public>\nAuthType odx\nRequire valid-user\n</Location>"),
+        visit: |site| {
+            Browser::new().get(site.url("/public/")).expect(500);
+        },
+        line: "AH01796: AuthType odx configured without corresponding module",
+    },
+    Mistake {
         what: "AllowOverride does not allow AuthConfig",
         site: |site| {
             site.httpd(|httpd| {
@@ -236,6 +244,10 @@ const MISTAKES: &[Mistake] = &[
                correct OxdServer",
     },
 ];
+
+pub(super) fn lines() -> impl Iterator<Item = &'static str> {
+    MISTAKES.iter().map(|mistake| mistake.line)
+}
 
 /// Restarts httpd with the other scheme in the address of oxd.
 fn other_scheme(site: &TestSite, from: &str, to: &str) {
