@@ -120,6 +120,7 @@ needs_to_cross() {
 # reason to stop.
 wants() {
     case $1 in
+    test) printf 'prometheus\tchecks the alert rules (promtool)\n' ;;
     bench)
         cat <<-'LIST'
 		redis-server	sessions in Redis
@@ -319,6 +320,6 @@ if [[ -n $lacking_optional ]]; then
     show "$lacking_optional"
     say ""
     if may_install_optional; then
-        install_packages "${packages[@]}"
+        install_packages "${packages[@]}" || say "Going on without."
     fi
 fi

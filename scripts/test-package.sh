@@ -110,7 +110,8 @@ test_11_everything_is_in_its_place() {
         /usr/share/man/man1/oxdctl{,-register,-check}.1.gz /usr/share/man/man5/mod_oxd.5.gz \
         /usr/share/bash-completion/completions/oxdctl /usr/share/zsh/vendor-completions/_oxdctl \
         /usr/share/fish/vendor_completions.d/oxdctl.fish \
-        "/usr/share/doc/$package"/{README.Debian,README.md,copyright,changelog.Debian.gz,docs/DIRECTIVES.md}; do
+        "/usr/share/doc/$package"/{README.Debian,README.md,copyright,changelog.Debian.gz,docs/DIRECTIVES.md} \
+        "/usr/share/doc/$package/monitoring"/{grafana.json,oxd-rules.yml}; do
         [[ -f $root$file ]] || fail "$file is not there"
     done
     [[ $(stat -c '%a %U' "$root/etc/apache2/oxd") == "700 root" ]] || fail "/etc/apache2/oxd is not for root alone"

@@ -103,7 +103,7 @@ pub fn configure(servers: Servers<'_>) -> Option<String> {
         if watched.iter().all(|known| known.key != key) {
             watched.push(Watched {
                 key,
-                host: host.to_owned(),
+                host: if host.is_empty() { "the main server" } else { host }.to_owned(),
                 site: site.as_str().to_owned(),
                 server: server.to_owned(),
             });
@@ -130,6 +130,8 @@ pub fn stop() {
     checks.is_closed = true;
     let waited = ENDED.wait_timeout_while(checks, PATIENCE, |checks| checks.under_way > 0);
     if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
+        // Another process need not wait until this one's turn has run out.
+        child::health().end_turn(wall());
         process::end_now();
     }
 }
@@ -217,6 +219,12 @@ fn check_all() {
         }
         for (key, host, failure) in &found.sites {
             tell(*log, *key, host, failure.as_ref());
+        }
+        // Whose settings are complete only in an `<If>` or a `<Files>` cannot be checked, and is not missed.
+        let watched = WATCHED.read().unwrap_or_else(PoisonError::into_inner);
+        let unseen = |site: &&Watched| found.sites.iter().all(|(key, ..)| *key != site.key);
+        for site in watched.iter().filter(unseen) {
+            child::health().note(site.key, None, wall());
         }
     });
 }

@@ -5,6 +5,7 @@ use oxd_tests::{Browser, TestSite, WebDriver, begin, wait_until};
 use serde_json::json;
 
 use super::common::{callback_with, refusal, watched};
+use super::health::HEALTH;
 
 /// The texts that are hard to read: what stands on its background with a contrast under 4.5 (WCAG 2.2, 1.4.3).
 const HARD_TO_READ: &str = r"
@@ -40,7 +41,7 @@ const HARD_TO_READ: &str = r"
 
 /// Logins and failures of many kinds.
 fn busy() -> TestSite {
-    let site = watched().start();
+    let site = watched().config(HEALTH).start();
     for number in 0..12 {
         let browser = site.signed_in();
         if number % 4 == 0 {
@@ -83,6 +84,7 @@ fn it_can_be_read_everywhere() {
         text.contains("3 of 15 logins failed in the last 15 minutes"),
         "{text}"
     );
+    assert!(text.contains("works; checked"), "{text}");
     for colours in ["light", "dark"] {
         window.prefer(colours);
         expect_readable(&window, colours);

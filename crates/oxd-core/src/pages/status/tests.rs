@@ -1,6 +1,7 @@
 use super::*;
-use crate::shm::health::Readiness;
-use crate::shm::stats::metrics::About;
+use crate::base::Reference;
+use crate::shm::health::{Known, Readiness};
+use crate::shm::stats::metrics::{About, SiteState};
 use crate::testing::{NOW, everything, stats};
 
 const GAUGES: Gauges = Gauges {
@@ -60,4 +61,49 @@ fn every_line_of_the_automatic_form_is_documented() {
         let (name, _) = line.split_once(": ").unwrap();
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+#[test]
+fn the_head_names_machine_sites_and_the_last_failure() {
+    let stats = stats();
+    let reference = Reference::of_word(u64::from_be_bytes(*b"K7Q10M2P"));
+    stats.refused_last(Reason::LoginRequired, NOW, &Reference::of_word(0));
+    assert!(shown(&stats, &GAUGES, NOW).last.is_none(), "a user's own is none");
+    stats.refused_last(Reason::StoreUnavailable, NOW - 900, &Reference::of_word(0));
+    stats.refused_last(Reason::OxdTimeout, NOW - 240, &reference);
+    let site = |id: &str, known| SiteState {
+        host: "app.example.org".to_owned(),
+        id: id.to_owned(),
+        server: "https://oxd".to_owned(),
+        known,
+        checked: Some(NOW - 4),
+    };
+    let mut gauges = Gauges {
+        sites: vec![
+            site("one", Known::Works(NOW - 60)),
+            site("two", Known::Fails(Reason::OxdUnreachable, NOW - 240)),
+            site("<three>", Known::Nothing),
+        ],
+        ..GAUGES
+    };
+    gauges.about.machine = "web1".to_owned();
+    let html = crate::pages::status_page("/s", None, None, &shown(&stats, &gauges, NOW));
+    for part in [
+        "mod_oxd 1.2.3 in httpd",
+        " on web1",
+        "Last failure: 4 min ago (Fri, 15 Jan 2027 07:56:00 GMT), <code>oxd_timeout</code>, number <code>K7Q1-0M2P</code>",
+        "<td class=\"good\">works; checked 4 s ago</td>",
+        "<td class=\"bad\">oxd_unreachable for 4 min; checked 4 s ago</td>",
+        "&lt;three&gt;",
+        "not checked yet",
+    ] {
+        assert!(html.contains(part), "{part} in {html}");
+    }
+    gauges.ready = None;
+    let html = crate::pages::status_page("/s", None, None, &shown(&stats, &gauges, NOW));
+    assert_eq!(
+        html.matches("not checked: there is no SetHandler oxd-health")
+            .count(),
+        3
+    );
 }
