@@ -8,6 +8,7 @@ use oxd_core::oxd::Cause;
 use serde_json::Value;
 use url::Url;
 
+use super::sites::Site;
 use super::target::Found;
 use super::visit::{Page, Visitor, handshake, reach};
 use crate::base::Base;
@@ -26,9 +27,15 @@ const ADDRESS: usize = 4_000;
 const DRIFT: Duration = Duration::from_secs(5);
 
 /// The certificate, the start of a login, its cookie, the size of headers, the provider's clock.
-pub fn examine(screen: &Screen, report: &mut Report<'_>, base: &Base, found: &Found) {
-    let _waiting = screen.progress(&format!("visiting {base}"));
-    let address = match reach(base) {
+pub fn examine(screen: &Screen, report: &mut Report<'_>, site: &Site<'_>, base: &Base, found: &Found) {
+    let listening: Vec<SocketAddr> = site
+        .running
+        .directives
+        .iter()
+        .filter(|one| one.is("Listen"))
+        .filter_map(|one| one.first()?.parse().ok())
+        .collect();
+    let address = match reach(screen, base, &listening) {
         Ok(address) => address,
         Err(why) => {
             return report.fail(
@@ -45,7 +52,7 @@ pub fn examine(screen: &Screen, report: &mut Report<'_>, base: &Base, found: &Fo
         report.ok("certificate", format!("none: {base} is http"));
     }
     let host = base.url().host_str().unwrap_or_default();
-    let visitor = match Visitor::new(Some((host, address))) {
+    let visitor = match Visitor::new(screen, (host, address)) {
         Ok(visitor) => visitor,
         Err(why) => {
             return report.fail(
@@ -129,7 +136,7 @@ fn certificate(report: &mut Report<'_>, base: &Base, address: SocketAddr) {
 /// Whether the answer leads to the provider, with the registered address to come back to; answers with where it leads.
 fn start(
     report: &mut Report<'_>,
-    visitor: &Visitor,
+    visitor: &Visitor<'_>,
     page: &Page,
     base: &Base,
     found: &Found,
@@ -175,7 +182,7 @@ fn start(
 }
 
 /// The answer is no redirect to the provider: what it is instead.
-fn refused(report: &mut Report<'_>, visitor: &Visitor, page: &Page, login: &str, location: &str) {
+fn refused(report: &mut Report<'_>, visitor: &Visitor<'_>, page: &Page, login: &str, location: &str) {
     let status = page.status;
     if !location.is_empty() {
         let to = location.split(['?', '#']).next().unwrap_or_default();
@@ -290,7 +297,7 @@ fn cookie(report: &mut Report<'_>, page: &Page, base: &Base) {
 }
 
 /// Whether large cookies and long addresses come through, as logins bring them.
-fn headers(report: &mut Report<'_>, visitor: &Visitor, base: &Base) {
+fn headers(report: &mut Report<'_>, visitor: &Visitor<'_>, base: &Base) {
     let name = "oxdctl=";
     let cookie = format!("{name}{}", "x".repeat(COOKIES - name.len()));
     let address = format!("{}?x={}", base.below("session"), "x".repeat(ADDRESS));
@@ -319,7 +326,7 @@ fn headers(report: &mut Report<'_>, visitor: &Visitor, base: &Base) {
 }
 
 /// The provider's clock beside this machine's: id tokens carry the provider's times.
-fn provider_clock(report: &mut Report<'_>, visitor: &Visitor, found: &Found, location: &str) {
+fn provider_clock(report: &mut Report<'_>, visitor: &Visitor<'_>, found: &Found, location: &str) {
     let origin = || Some(Url::parse(location).ok()?.origin().ascii_serialization());
     let (host, endpoint) = &found.target.provider;
     let address = match (endpoint, host) {

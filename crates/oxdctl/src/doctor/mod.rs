@@ -145,7 +145,7 @@ fn of_site(screen: &Screen, report: &mut Report<'_>, args: &Doctor, site: &Site<
     setup::log_level(report, site);
     to_oxd(screen, report, args, site, &found);
     match &base {
-        Some(base) => login::examine(screen, report, base, &found),
+        Some(base) => login::examine(screen, report, site, base, &found),
         None => report.skip(
             "start",
             "it is not known at which address the handler is: name it with --base",

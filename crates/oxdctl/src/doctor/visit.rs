@@ -10,6 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
 use crate::base::Base;
+use crate::screen::{Screen, plain};
 
 /// What a request may take: it waits for oxd, and oxd for the provider.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,17 +44,18 @@ impl Page {
 }
 
 /// The visitor.
-pub struct Visitor {
+pub struct Visitor<'s> {
+    screen: &'s Screen,
     runtime: Runtime,
     client: reqwest::Client,
 }
 
-impl Visitor {
+impl<'s> Visitor<'s> {
     /// A visitor that finds a host at an address.
     ///
     /// # Errors
     /// The system gives no runtime, or the client cannot be made.
-    pub fn new(at: Option<(&str, SocketAddr)>) -> Result<Self, String> {
+    pub fn new(screen: &'s Screen, at: (&str, SocketAddr)) -> Result<Self, String> {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -61,17 +63,19 @@ impl Visitor {
         // The certificate is looked at by itself; here a login shall start whatever it is. Another part of the program
         // may have installed the provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .tls_danger_accept_invalid_certs(true)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .timeout(PATIENCE)
-            .no_proxy();
-        if let Some((host, address)) = at {
-            builder = builder.resolve(host, address);
-        }
+            .no_proxy()
+            .resolve(at.0, at.1);
         let client = builder.build().map_err(|why| why.to_string())?;
-        Ok(Self { runtime, client })
+        Ok(Self {
+            screen,
+            runtime,
+            client,
+        })
     }
 
     /// Gets a page.
@@ -79,6 +83,8 @@ impl Visitor {
     /// # Errors
     /// There is no answer, for this reason.
     pub fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Page, String> {
+        let shown = url.split('?').next().unwrap_or_default();
+        let _waiting = self.screen.progress(&format!("visiting {}", plain(shown)));
         let begun = SystemTime::now();
         self.runtime.block_on(async {
             let mut request = self.client.get(url);
@@ -121,9 +127,21 @@ fn chain(why: &reqwest::Error) -> String {
 }
 
 /// Where httpd answers for an address: on this machine, or where the name leads.
-pub fn reach(base: &Base) -> Result<SocketAddr, String> {
-    let own = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), base.port());
-    let mut addresses = vec![own];
+///
+/// `listening` are the addresses of `Listen`.
+///
+/// # Errors
+/// Nothing accepts connections there, for this reason.
+pub fn reach(screen: &Screen, base: &Base, listening: &[SocketAddr]) -> Result<SocketAddr, String> {
+    let _waiting = screen.progress(&format!("connecting {base}"));
+    let on_port = listening.iter().filter(|address| address.port() == base.port());
+    let mut addresses: Vec<SocketAddr> = on_port
+        .filter(|address| !address.ip().is_unspecified())
+        .copied()
+        .collect();
+    if addresses.is_empty() {
+        addresses.push(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), base.port()));
+    }
     let named = (
         base.url().host_str().unwrap_or_default().trim_matches(['[', ']']),
         base.port(),
