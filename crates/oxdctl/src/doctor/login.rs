@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use oxd_core::base::{CLOCK_LEEWAY, Reason};
 use oxd_core::oxd::Cause;
+use rustls::CertificateError;
 use serde_json::Value;
 use url::Url;
 
@@ -99,25 +100,31 @@ fn certificate(report: &mut Report<'_>, base: &Base, address: SocketAddr) {
     };
     if let Some(flaw) = &seen.flaw {
         let text = plain(&flaw.to_string());
-        let kind = format!("{flaw:?}");
-        if kind.starts_with("Expired") {
-            let text = format!("the certificate of {base} has expired ({text})");
-            report.fail("certificate", "certificate_expired", text, advice);
-        } else if kind.starts_with("NotValidForName") {
-            report.fail(
+        match flaw {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => report.fail(
                 "certificate",
-                "certificate_wrong_name",
-                format!("the certificate is not for {} ({text})", base.host()),
-                "get one with this name, or use the name that it has as --base and ServerName",
-            );
-        } else {
-            report.warn(
-                "certificate",
-                "certificate_not_trusted",
-                format!("this machine does not trust the certificate of {base} ({text})"),
-                "with an authority of your own, see that browsers trust it; otherwise name its whole chain with \
-                 SSLCertificateFile",
-            );
+                "certificate_expired",
+                format!("the certificate of {base} has expired ({text})"),
+                advice,
+            ),
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => report
+                .fail(
+                    "certificate",
+                    "certificate_wrong_name",
+                    format!("the certificate is not for {} ({text})", base.host()),
+                    "get one with this name, or use the name that it has as --base and ServerName",
+                ),
+            _ => {
+                let until = seen.not_after.map(date_text);
+                let until = until.map_or(String::new(), |end| format!("; it is good until {end}"));
+                report.warn(
+                    "certificate",
+                    "certificate_not_trusted",
+                    format!("this machine does not trust the certificate of {base} ({text}){until}"),
+                    "with an authority of your own, see that browsers trust it; otherwise name its whole chain with \
+                     SSLCertificateFile",
+                );
+            }
         }
         return;
     }
