@@ -107,7 +107,7 @@ test_10_the_package_is_installed_on_a_running_httpd_and_is_on() {
 test_11_everything_is_in_its_place() {
     local file
     for file in /usr/lib/apache2/modules/mod_oxd.so /etc/apache2/mods-available/oxd.{load,conf} /usr/bin/oxdctl \
-        /usr/share/man/man1/oxdctl{,-register,-check}.1.gz /usr/share/man/man5/mod_oxd.5.gz \
+        /usr/share/man/man1/oxdctl{,-register,-check,-doctor}.1.gz /usr/share/man/man5/mod_oxd.5.gz \
         /usr/share/bash-completion/completions/oxdctl /usr/share/zsh/vendor-completions/_oxdctl \
         /usr/share/fish/vendor_completions.d/oxdctl.fish \
         "/usr/share/doc/$package"/{README.Debian,README.md,copyright,changelog.Debian.gz,docs/DIRECTIVES.md} \

@@ -110,6 +110,11 @@ impl Base {
         self.url.host_str().unwrap_or_default()
     }
 
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or_default()
+    }
+
     /// Whether cookies and codes would cross a network unencrypted.
     pub fn is_exposed(&self) -> bool {
         let local = match self.url.host() {

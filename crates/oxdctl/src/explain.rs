@@ -256,6 +256,9 @@ fn show(screen: &Screen, reference: &Reference, entry: &Entry) {
         field(screen, "code", reason.code());
     }
     field(screen, "what happened", &entry.detail);
+    if let Some(trace) = &entry.trace {
+        field(screen, "trace", trace);
+    }
     if let Some(reason) = entry.reason {
         field(screen, "what to do", to_do(reason));
         field(screen, "the page said", &page(reason));
@@ -321,6 +324,7 @@ fn entry_json(entry: &Entry) -> Value {
         "line": entry.number,
         "time": entry.time,
         "detail": entry.detail,
+        "trace": entry.trace,
         "reason": entry.reason.map(described),
     })
 }

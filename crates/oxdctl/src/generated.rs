@@ -12,6 +12,10 @@ use crate::cli::{Completions, Manual, Shell, definition, examples_of};
 use crate::problem::{EXIT_STATUSES, Outcome, Problem};
 use crate::screen::Screen;
 
+const FILES: &str = ".SH FILES\n.TP\noxd\\-site.json\nThe site file that is meant where none is named.\n.TP\n\
+                     /etc/apache2/oxd/, /etc/httpd/oxd/\nWhere oxdctl\\-check(1) looks for it, if it is not in the current \
+                     folder.\n";
+
 /// `oxdctl completions`
 pub fn completions(screen: &Screen, args: &Completions) -> Outcome {
     let (shell, name) = match args.shell {
@@ -77,18 +81,21 @@ fn page(command: &Command, name: &str) -> std::io::Result<Vec<u8>> {
     if !examples.is_empty() {
         rest.push_str(".SH EXAMPLES\n");
     }
-    for (what, line) in examples {
-        rest.push_str(&format!(
-            ".PP\n{}\n.RS 4\n.nf\n{}\n.fi\n.RE\n",
-            roff(what),
-            roff(line)
-        ));
+    for (at, (what, line)) in examples.iter().enumerate() {
+        // Lines without a word of their own belong to the one before.
+        if !what.is_empty() {
+            rest.push_str(&format!(".PP\n{}\n.RS 4\n.nf\n", roff(what)));
+        }
+        rest.push_str(&format!("{}\n", roff(line)));
+        if examples.get(at + 1).is_none_or(|(next, _)| !next.is_empty()) {
+            rest.push_str(".fi\n.RE\n");
+        }
     }
     rest.push_str(".SH \"EXIT STATUS\"\n");
     for (status, meaning) in EXIT_STATUSES {
         rest.push_str(&format!(".TP\n{status}\n{meaning}\n"));
     }
-    rest.push_str(".SH FILES\n.TP\noxd-site.json\nThe site file that is meant where none is named.\n");
+    rest.push_str(FILES);
     page.extend_from_slice(rest.as_bytes());
     Ok(page)
 }

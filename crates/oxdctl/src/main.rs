@@ -1,8 +1,9 @@
-//! `oxdctl`: the command line of mod_oxd. It registers a site with oxd, checks a set-up and explains refusals.
+//! `oxdctl`: the command line of mod_oxd. It registers a site with oxd, checks a set-up, examines httpd and explains
+//! refusals.
 //!
-//! Each command is a file; [`cli`] says what may be typed, [`screen`] is the only one that prints, [`problem`] has the
-//! exit statuses. What oxd's API is like and why requests are refused comes from `oxd-core`, which is what runs in
-//! httpd.
+//! Each command is a file or a folder; [`cli`] says what may be typed, [`httpd`] what httpd tells of its configuration,
+//! [`screen`] is the only one that prints, [`problem`] has the exit statuses. What oxd's API is like and why requests are
+//! refused comes from `oxd-core`, which is what runs in httpd.
 #![forbid(unsafe_code)]
 
 mod advice;

@@ -63,7 +63,7 @@ impl Wanted {
             .collect();
         let is_near = (LENGTH - 1..=LENGTH + 1).contains(&typed.len())
             && typed.chars().all(|c| c.is_ascii_alphanumeric())
-            && typed.chars().any(|c| c.is_ascii_digit());
+            && text.contains(|c: char| c.is_ascii_digit());
         (number.is_some() || is_near).then_some(Self { typed, number })
     }
 

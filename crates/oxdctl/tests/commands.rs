@@ -177,6 +177,7 @@ fn manual_pages_are_written_for_every_command() {
         [
             "oxdctl-check.1",
             "oxdctl-completions.1",
+            "oxdctl-doctor.1",
             "oxdctl-explain.1",
             "oxdctl-key.1",
             "oxdctl-register.1",
@@ -198,6 +199,7 @@ fn manual_pages_are_written_for_every_command() {
             ".SH NAME",
             ".SH SYNOPSIS",
             ".SH OPTIONS",
+            ".SH EXAMPLES",
             ".SH \"EXIT STATUS\"",
         ] {
             assert!(text.contains(part), "no {part} in {page}:\n{text}");
@@ -214,7 +216,15 @@ fn manual_pages_are_written_for_every_command() {
 fn help_says_how_it_ends_and_hides_what_is_for_packagers() {
     let folder = tempfile::tempdir().unwrap();
     let help = run_in(folder.path(), &["--help"]).ended(0);
-    help.says(&["Exit status:", "oxd refused", "completions"]);
+    help.says(&[
+        "Exit status:",
+        "oxd refused",
+        "completions",
+        "Examples:",
+        "oxdctl explain K7QX-3M2P",
+    ]);
+    let short = run_in(folder.path(), &["store", "check", "-h"]).ended(0);
+    short.says(&["Examples:", "oxdctl store check redis://127.0.0.1:6379"]);
     assert!(!help.out.contains("manual"), "{help:#?}");
     run_in(folder.path(), &["--version"]).ended(0);
 }
@@ -311,6 +321,104 @@ fn colours_are_for_terminals_alone() {
         &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "0")],
     )
     .ended(0);
+}
+
+/// What a terminal shows, played by script(1).
+fn on_a_terminal(folder: &std::path::Path, command: &str, env: &[(&str, &str)]) -> String {
+    let line = format!("{} {command}", env!("CARGO_BIN_EXE_oxdctl"));
+    let ran = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(folder)
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("NO_COLOR")
+        .envs(env.iter().copied())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("script, of bsdutils or util-linux");
+    String::from_utf8_lossy(&ran.stdout).into_owned()
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_it_or_its_user_wants_none() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("error.log"), "nothing\n").unwrap();
+    // The second one shows what it is doing, too.
+    for command in ["explain internal", "explain ABCD-EFGH --log error.log", "--help"] {
+        let shown = on_a_terminal(folder.path(), command, &[("TERM", "xterm-256color")]);
+        assert!(shown.contains('\x1b'), "{command}: {shown:?}");
+        for env in [
+            &[("TERM", "dumb")][..],
+            &[("TERM", "xterm-256color"), ("NO_COLOR", "1")],
+            &[
+                ("TERM", "xterm-256color"),
+                ("NO_COLOR", "1"),
+                ("CLICOLOR_FORCE", "1"),
+            ],
+        ] {
+            let shown = on_a_terminal(folder.path(), command, env);
+            assert!(
+                !shown.contains('\x1b') && shown.len() > 40,
+                "{command} {env:?}: {shown:?}"
+            );
+        }
+    }
+    let json = on_a_terminal(
+        folder.path(),
+        "explain internal --json",
+        &[("TERM", "xterm-256color")],
+    );
+    assert!(
+        !json.contains('\x1b') && json.contains("\"ok\": true"),
+        "{json:?}"
+    );
+}
+
+#[test]
+fn colours_can_be_forced_but_not_into_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = |args: &[&str]| {
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_oxdctl"))
+            .args(args)
+            .current_dir(folder.path())
+            .env_remove("NO_COLOR")
+            .env("CLICOLOR_FORCE", "1")
+            .output()
+            .unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    assert!(out(&["explain", "internal"]).contains("\x1b["));
+    assert!(!out(&["explain", "internal", "--json"]).contains('\x1b'));
+}
+
+#[test]
+fn an_address_below_the_handler_is_corrected_or_refused_with_what_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |base: &str| {
+        let args = [
+            "check",
+            "--server",
+            "http://127.0.0.1:1",
+            "--base",
+            base,
+            "--oxd-id",
+            "x",
+        ];
+        run_in(folder.path(), &args)
+    };
+    check("https://a.example/oxd/callback")
+        .ended(1)
+        .says(&["taken as https://a.example/oxd"]);
+    check("http://a.example/oxd")
+        .ended(1)
+        .says(&["write https://a.example/oxd"]);
+    check("https://a.example/oxd/login?code=1")
+        .ended(2)
+        .says(&["write https://a.example/oxd"]);
+    check("a.example/oxd")
+        .ended(2)
+        .says(&["write https://a.example/oxd"]);
+    let quiet = check("https://a.example/oxd").ended(1);
+    assert_eq!(quiet.err, "", "{quiet:#?}");
 }
 
 #[test]

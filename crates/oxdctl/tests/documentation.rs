@@ -11,11 +11,12 @@ use oxd_core::config::store::StoreAddress;
 use oxd_core::oxd::Cause;
 use oxd_store::{COMMANDS as STORE_COMMANDS, Need, Purpose, acl_line, needed};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["register"],
     &["update"],
     &["remove"],
     &["check"],
+    &["doctor"],
     &["uma", "protect"],
     &["uma", "check"],
     &["uma", "show"],
@@ -142,6 +143,45 @@ fn the_page_has_every_check_and_every_cause() {
                 "{check} is not in the page"
             );
         }
+    }
+}
+
+#[test]
+fn the_page_has_every_check_and_every_cause_of_the_doctor() {
+    let page = source("../../docs/OXDCTL.md");
+    let section = page.split("## Examine httpd and a login").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    // Modules of httpd.
+    let others = ["authn_core", "authz_core", "authz_user", "mpm_", "_module"];
+    let mut checks = BTreeSet::new();
+    for file in ["login", "mod", "server", "setup"] {
+        let text = source(&format!("src/doctor/{file}.rs"));
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for word in text.split('"') {
+            let is_word = word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if is_word && !others.contains(&word) {
+                assert!(
+                    section.contains(&format!("`{word}`")),
+                    "{word} of {file}.rs is not in the page"
+                );
+            }
+        }
+        for kind in ["ok(", "warn(", "fail(", "skip("] {
+            for call in text.split(&format!("report.{kind}")).skip(1) {
+                let name = call
+                    .trim_start()
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.split('"').next());
+                checks.extend(name.map(str::to_owned));
+            }
+        }
+    }
+    for check in checks {
+        let is_of_check = ["site-file", "connection"].contains(&check.as_str());
+        assert!(
+            is_of_check || section.contains(&format!("| `{check}` |")),
+            "{check} is not in the page"
+        );
     }
 }
 

@@ -26,6 +26,26 @@ out. `AuthType oxd` protects any location, with httpd's own `Require` and with `
 `Require oxd-acr`. `oxdctl register` makes the site file and prints the lines above, filled in.
 ";
 
+/// What each is for, and the lines; they stand in the site of the synopsis.
+const EXAMPLES: [(&str, &str); 4] = [
+    (
+        "A folder for one group of users; others get 403.",
+        "<Location /admin>\n    AuthType oxd\n    Require oxd-claim groups:admin\n</Location>",
+    ),
+    (
+        "Pages that know a signed-in user, and ask nobody to sign in.",
+        "<Location /shop>\n    AuthType oxd\n    OxdUnauthAction pass\n    Require all granted\n</Location>",
+    ),
+    (
+        "An API for access tokens, beside the pages for browsers.",
+        "<Location /api>\n    AuthType oxd\n    OxdBearer introspect\n    Require oxd-scope profile\n</Location>",
+    ),
+    (
+        "Sessions in Redis, for several machines behind one name. `oxdctl store check` tries it.",
+        "OxdSessionStore redis://127.0.0.1:6379",
+    ),
+];
+
 /// Debian's places.
 const FILES: [(&str, &str); 3] = [
     (
@@ -74,6 +94,13 @@ pub fn page() -> String {
         for directive in TABLE.iter().filter(|directive| directive.group == group) {
             add_directive(&mut page, directive);
         }
+    }
+    page.control("SH", ["EXAMPLES"]);
+    for (what, lines) in EXAMPLES {
+        markdown::add(&mut page, what);
+        page.control("RS", ["4"]);
+        add_lines(&mut page, lines);
+        page.control("RE", []);
     }
     page.control("SH", ["FILES"]);
     for (name, what) in FILES {
@@ -125,6 +152,17 @@ fn add_lines(page: &mut Roff, lines: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_examples_have_directives_of_the_table() {
+        assert!(page().contains("\n.SH EXAMPLES\n"));
+        for (what, lines) in EXAMPLES {
+            for word in lines.split_whitespace().filter(|word| word.starts_with("Oxd")) {
+                let known = TABLE.iter().any(|directive| directive.name() == word);
+                assert!(known, "{word} in: {what}");
+            }
+        }
+    }
 
     #[test]
     fn the_page_has_every_directive_and_no_markdown() {

@@ -1,6 +1,6 @@
 //! `oxdctl check`: the module's way to oxd, step by step, with what to do where it ends.
 
-mod places;
+pub mod places;
 pub mod reach;
 pub mod redirect;
 mod registration;

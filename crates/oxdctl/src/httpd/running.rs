@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::source::{self, Line};
-use super::tree::{Conditions, Directive, directives, is_loaded};
+use super::tree::{Conditions, Directive, directives, is_loaded, words};
 use crate::process::{Ended, ask};
 
 /// Names of the program, on the usual systems. The first ones set the environment that the others need.
@@ -119,11 +119,24 @@ impl Running {
                 (name.to_owned(), value.to_owned())
             })
             .collect();
+        let files = source::included(&dump.out);
         let mut variables = environment();
         variables.extend(defined.clone());
-        let (lines, unread) = source::of_files(&source::included(&dump.out), &variables);
+        let mut names: Vec<String> = defined.into_iter().map(|(name, _)| name).collect();
+        // What httpd refuses it does not list: its own definitions are then read from the files.
+        if running.refusal.is_some() {
+            for line in source::of_files(&files, &HashMap::new()).0 {
+                if line.name.eq_ignore_ascii_case("Define") {
+                    let mut words = words(&line.args).into_iter();
+                    let name = words.next().unwrap_or_default();
+                    let value = source::replaced(&words.next().unwrap_or_default(), &variables);
+                    variables.insert(name.clone(), value);
+                    names.push(name);
+                }
+            }
+        }
+        let (lines, unread) = source::of_files(&files, &variables);
         running.unread = unread;
-        let names: Vec<String> = defined.into_iter().map(|(name, _)| name).collect();
         running.read(&lines, &names);
         running
     }

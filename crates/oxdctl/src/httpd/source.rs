@@ -154,7 +154,7 @@ fn line(text: &str, file: &str, number: u32, variables: &HashMap<String, String>
 }
 
 /// The text with the values of `${NAME}`; unknown ones stay as they are, as with httpd.
-fn replaced(text: &str, variables: &HashMap<String, String>) -> String {
+pub fn replaced(text: &str, variables: &HashMap<String, String>) -> String {
     let mut done = String::new();
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once("${") {

@@ -1,5 +1,5 @@
-//! Lines of httpd's error log that the module wrote: `[time] [oxd:info] ... CODE: detail; remedy [ref XXXXXXXX]`.
-//! Marks such as `[trace ...]` may stand behind the number.
+//! Lines of httpd's error log that the module wrote: `[time] [oxd:info] ... CODE: detail; remedy [ref XXXXXXXX]`,
+//! where ` [trace ...]` may stand before the number.
 
 pub mod journal;
 pub mod places;
@@ -36,6 +36,8 @@ pub struct Entry {
     pub reason: Option<Reason>,
     /// The detail of the line.
     pub detail: String,
+    /// The trace that the request belongs to, where the line names one.
+    pub trace: Option<String>,
 }
 
 /// What a log has of a reference number.
@@ -117,13 +119,15 @@ pub fn parse(line: &str, reference: &Reference) -> Option<Entry> {
     let at = line
         .match_indices(&mark)
         .find_map(|(at, _)| is_end(&line[at + mark.len()..]).then_some(at))?;
-    let (reason, detail) = message(&line[..at]);
+    let (told, trace) = without_trace(&line[..at]);
+    let (reason, detail) = message(told);
     Some(Entry {
         log: PathBuf::new(),
         number: 0,
         time: time(line),
         reason,
         detail: plain(detail),
+        trace: trace.map(str::to_owned),
     })
 }
 
@@ -136,22 +140,20 @@ fn number_of(line: &str) -> Option<Reference> {
     })
 }
 
-/// Whether this is what may follow the number: further marks of the module, each a word and a value, and the referer
-/// that httpd adds. A number in the middle of the line is not the module's, but stands in what it quotes from a visitor;
-/// the module's own then follows it.
+/// Whether this is what may follow the number: nothing, or the referer that httpd adds. A number in the middle of the
+/// line is not the module's, but stands in what it quotes from a visitor.
 fn is_end(rest: &str) -> bool {
-    let mut rest = rest;
-    while let Some((mark, behind)) = rest.strip_prefix(" [").and_then(|rest| rest.split_once(']')) {
-        let Some((word, value)) = mark.split_once(' ') else {
-            return false;
-        };
-        let is_value = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if word == "ref" || !word.chars().all(|c| c.is_ascii_lowercase()) || !value.chars().all(is_value) {
-            return false;
-        }
-        rest = behind;
-    }
     rest.is_empty() || rest.starts_with(", referer: ")
+}
+
+/// The line without the trace that stands before the number (Trace Context: 32 hexadecimal digits), and that trace.
+fn without_trace(line: &str) -> (&str, Option<&str>) {
+    let found = line.rsplit_once(" [trace ").and_then(|(before, mark)| {
+        let trace = mark.strip_suffix(']')?;
+        let is_one = trace.len() == 32 && trace.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_one.then_some((before, Some(trace)))
+    });
+    found.unwrap_or((line, None))
 }
 
 /// The reason and what is told about it. The reason's code comes before anything that a visitor could have written,
@@ -284,16 +286,17 @@ mod tests {
     }
 
     #[test]
-    fn marks_behind_the_number_are_the_modules_but_no_other_number_is() {
-        let trace = "[trace 4bf92f3577b34da6a3ce929d0e0e4736]";
-        for line in [
-            format!("{LINE} {trace}"),
-            format!("{LINE} {trace} [span 00f0], referer: https://x/"),
-        ] {
-            assert!(parse(&line, &reference()).is_some(), "{line}");
-        }
-        let forged = format!("{LINE} {trace} [ref AAAAAAAA]");
-        assert_eq!(parse(&forged, &reference()), None);
+    fn a_trace_before_the_number_is_told_apart() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let line = LINE.replace(" [ref", &format!(" [trace {trace}] [ref"));
+        let entry = parse(&line, &reference()).unwrap();
+        assert_eq!(
+            (entry.detail.as_str(), entry.trace.as_deref()),
+            ("the state belongs to no login", Some(trace))
+        );
+        let quoted = parse("[x] internal: a [trace me] [ref K7Q10M2P]", &reference()).unwrap();
+        assert_eq!((quoted.detail.as_str(), quoted.trace), ("a [trace me]", None));
+        assert_eq!(parse(&format!("{LINE} [ref AAAAAAAA]"), &reference()), None);
         assert_eq!(parse(&format!("{LINE} and more"), &reference()), None);
     }
 }

@@ -1,6 +1,8 @@
 //! The error logs that are looked through when none is named: those of httpd's configuration, those of the usual folders,
 //! and what logrotate has made of them.
 
+use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,18 +24,13 @@ pub fn usual(running: Option<&Running>) -> Vec<PathBuf> {
 
 fn in_order(configured: &[PathBuf], folders: &[PathBuf]) -> Vec<PathBuf> {
     let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
+    // One log may be reached by several names.
+    let mut known = HashSet::new();
     let mut add = |path: PathBuf| {
-        // One log may be reached by several names.
-        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-        let known = found
-            .iter()
-            .any(|(_, other)| other.canonicalize().is_ok_and(|other| other == real));
-        let about = std::fs::metadata(&path);
-        if let Ok(about) = about
-            && about.is_file()
-            && !known
-            && found.len() < MOST
-        {
+        let Ok(about) = std::fs::metadata(&path) else {
+            return;
+        };
+        if about.is_file() && found.len() < MOST && known.insert((about.dev(), about.ino())) {
             found.push((about.modified().unwrap_or(SystemTime::UNIX_EPOCH), path));
         }
     };

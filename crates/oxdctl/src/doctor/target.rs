@@ -1,0 +1,169 @@
+//! What `oxdctl check` would be told of a site, from httpd's configuration and the site file.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use oxd_core::base::Secret;
+use oxd_core::config::ClientAuth;
+use url::Url;
+
+use super::below_root;
+use super::sites::{Site, bare};
+use crate::base::Base;
+use crate::check::Target;
+use crate::cli::{Connection, Doctor};
+use crate::oxd::Credentials;
+use crate::problem::{Outcome, Problem};
+use crate::route::Route;
+use crate::screen::Screen;
+use crate::secret_source;
+use crate::site::SiteFile;
+use crate::uma;
+
+/// The subject of the checks, and the address of the handler.
+pub struct Found {
+    /// What is checked at oxd.
+    pub target: Target,
+    /// The handler's address, as far as it is known.
+    pub base: Option<Base>,
+}
+
+/// What is known of a site.
+pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
+    let file = site
+        .site_file()
+        .map(|path| SiteFile::load(&path, screen))
+        .transpose()?;
+    let value = |directive: &str, member: &str| {
+        let of_file = || {
+            file.as_ref()
+                .and_then(|file| file.text(member))
+                .map(str::to_owned)
+        };
+        site.value(directive).or_else(of_file)
+    };
+    let secret = match site.value("OxdClientSecret") {
+        Some(source) => secret(screen, &source)?,
+        None => file
+            .as_ref()
+            .and_then(|file| file.text("client_secret"))
+            .map(|text| Secret::new(text.to_owned())),
+    };
+    let provider = match (site.value("OxdOpHost"), site.value("OxdOpConfigurationEndpoint")) {
+        (None, None) => {
+            let of_file = |name: &str| file.as_ref().and_then(|file| file.text(name)).map(str::to_owned);
+            (of_file("op_host"), of_file("op_configuration_endpoint"))
+        }
+        named => named,
+    };
+    let auth = match site.directive("OxdClientAuth") {
+        Some(directive) => {
+            let words = directive.words();
+            ClientAuth::parse(&words.iter().map(String::as_str).collect::<Vec<_>>()).ok()
+        }
+        None => file.as_ref().and_then(SiteFile::client_auth),
+    };
+    let credentials = value("OxdClientId", "client_id").and_then(|client_id| {
+        Credentials {
+            client_id,
+            client_secret: secret,
+            auth,
+            op_host: provider.0.clone(),
+            op_configuration_endpoint: provider.1.clone(),
+        }
+        .if_whole()
+    });
+    let registered = file
+        .as_ref()
+        .and_then(|file| file.remembered_list("redirect_uris").into_iter().next());
+    let base = args
+        .base
+        .clone()
+        .or_else(|| {
+            file.as_ref()?
+                .remembered("base")
+                .and_then(|text| Base::parse(text).ok())
+        })
+        .or_else(|| Base::of_redirect_uri(registered.as_deref()?))
+        .or_else(|| of_server(site));
+    let wanted = site
+        .value("OxdRedirectUri")
+        .filter(|uri| Url::parse(uri).is_ok())
+        .or_else(|| args.base.as_ref().map(|base| base.below("login")))
+        .or(registered);
+    let resources = match site.value("OxdUmaResources") {
+        Some(path) => {
+            let path = below_root(site.running, &path);
+            Some((path.clone(), uma::read(&path)?))
+        }
+        None => None,
+    };
+    let expires = file
+        .as_ref()
+        .and_then(|file| file.time("client_secret_expires_at"));
+    Ok(Found {
+        target: Target {
+            oxd_id: value("OxdId", "oxd_id"),
+            credentials,
+            provider,
+            protected: !site.says("OxdProtectedCommands", "Off"),
+            redirect_uri: wanted,
+            resources,
+            secret_expires: expires.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds))),
+            file,
+        },
+        base,
+    })
+}
+
+/// A secret of the configuration. One in httpd's own environment is not known here.
+fn secret(screen: &Screen, source: &str) -> Outcome<Option<Secret>> {
+    let found = match source.split_once(':') {
+        Some(("env", _)) => return Ok(None),
+        Some(("file" | "exec", _)) => secret_source::read("OxdClientSecret", source)?,
+        _ => Secret::new(source.to_owned()),
+    };
+    screen.hide(found.expose());
+    Ok(Some(found))
+}
+
+/// The address that the configuration itself tells: name and port of the server, path of the handler.
+fn of_server(site: &Site<'_>) -> Option<Base> {
+    let named = site.directive("ServerName")?;
+    let name = named.first()?;
+    let scheme = if site.says("SSLEngine", "On") {
+        "https"
+    } else {
+        "http"
+    };
+    let port = match name.rsplit_once(':') {
+        Some((_, port)) if port.chars().all(|c| c.is_ascii_digit()) => format!(":{port}"),
+        _ => String::new(),
+    };
+    Base::parse(&format!("{scheme}://{}{port}{}", bare(&name), site.location()?)).ok()
+}
+
+/// The route to oxd: what was typed, then the configuration, then the site file.
+pub fn route(args: &Doctor, site: &Site<'_>, file: Option<&SiteFile>) -> Outcome<Route> {
+    let typed = &args.connection;
+    let server = match (&typed.server, site.value("OxdServer")) {
+        (Some(url), _) => Some(url.clone()),
+        (None, Some(text)) => Some(
+            Url::parse(&text)
+                .map_err(|_| Problem::usage("OxdServer of httpd's configuration is no address"))?,
+        ),
+        (None, None) => None,
+    };
+    let of_configuration = site
+        .value("OxdServerCAFile")
+        .map(|path| below_root(site.running, &path));
+    let connection = Connection {
+        ca_file: typed.ca_file.clone().or(of_configuration),
+        no_verify: typed.no_verify || site.says("OxdServerVerify", "Off"),
+        proxy: typed.proxy.clone().or_else(|| site.value("OxdServerProxy")),
+        timeout: typed.timeout,
+        connect_timeout: typed.connect_timeout,
+        server,
+    };
+    // Where the configuration names oxd, it also says how to get there.
+    connection.route(file.filter(|_| connection.server.is_none()))
+}
