@@ -75,13 +75,24 @@ impl<'w> Look<'w> {
                 &format!("asked for in {tag}, {direction}: it is in {found}"),
             );
         }
-        self.at_any(page);
+        self.everywhere(page);
     }
 
-    /// Looks at a page that is what it is in every language.
+    /// Looks at a page that is the same in every language; once.
     pub(crate) fn at_any(&mut self, page: &str) {
+        if self.is_first() {
+            self.everywhere(page);
+        }
+    }
+
+    /// Everything is looked at in the first language; in the others, what they change.
+    fn is_first(&self) -> bool {
+        self.language.tag == ENGLISH.tag
+    }
+
+    fn everywhere(&mut self, page: &str) {
         self.pages += 1;
-        let first = self.language.tag == ENGLISH.tag;
+        let first = self.is_first();
         self.window.show_on(DESK);
         for (name, media) in [("light", &LIGHT[..]), ("dark", &DARK[..])] {
             if !first && name == "dark" {
