@@ -94,17 +94,18 @@ impl<'w> Look<'w> {
         self.pages += 1;
         let first = self.is_first();
         self.window.show_on(DESK);
-        for (name, media) in [("light", &LIGHT[..]), ("dark", &DARK[..])] {
-            if !first && name == "dark" {
-                break;
-            }
-            self.window.media(media);
-            self.judge(page, name);
-            self.reach(page, name);
-            self.fit(page, DESK);
-            self.keep(page, name);
-        }
+        self.window.media(&LIGHT);
+        self.judge(page, "light");
+        self.fit(page, DESK);
         if first {
+            self.reach(page, "light");
+        }
+        self.keep(page, "light");
+        if first {
+            self.window.media(&DARK);
+            self.judge(page, "dark");
+            self.reach(page, "dark");
+            self.keep(page, "dark");
             for (name, media) in [("forced", &FORCED), ("forced-dark", &FORCED_DARK)] {
                 self.window.media(media);
                 self.reach(page, name);
@@ -117,7 +118,9 @@ impl<'w> Look<'w> {
             }
         }
         self.window.show_on(PHONE);
-        self.judge(page, "phone");
+        if first {
+            self.judge(page, "phone");
+        }
         self.reach(page, "phone");
         self.fit(page, PHONE);
         self.keep(page, "phone");
