@@ -1,6 +1,6 @@
 //! The check of the demo: a visitor signs in and out.
 
-use oxd_tests::{Browser, Visitor};
+use oxd_tests::{Browser, Visitor, wait_until};
 use url::Url;
 
 use crate::servers::Servers;
@@ -152,14 +152,9 @@ fn form(servers: &Servers) {
     let text = "a <b>long</b> text & more";
     visitor.visit(at("/form/"));
     visitor.expect("a form is open to everybody", 200, &at("/form/"), &["send-text"]);
-    // As a browser says of a form on a page of the same site.
-    let form = visitor.browser.ask("POST", at("/form/send/"));
-    let form = form
-        .header("sec-fetch-site", "same-origin")
-        .header("origin", &servers.site());
-    let kept = form.form(&[("text", text)]).send();
-    visitor.show(kept.clone());
+    visitor.submit("send-text", &[("text", text)]);
     visitor.expect("a form is kept", 401, &at("/form/send/"), &["value=\"a "]);
+    let kept = visitor.page().clone();
     visitor.visit(at("/private/"));
     visitor.sign_in();
     visitor.show(kept);
@@ -182,6 +177,13 @@ fn everywhere(servers: &Servers) {
         texts,
     );
     administrator.submit("end-all", &[]);
+    administrator.expect(
+        "it asks before it ends all sessions",
+        200,
+        &at("/oxd-status"),
+        &["confirmed"],
+    );
+    administrator.submit("end-all", &[]);
     for visitor in &mut two {
         visitor.visit(at("/oxd/session"));
         let texts = &["\"active\":false"];
@@ -199,6 +201,12 @@ fn everywhere(servers: &Servers) {
         &at("/oxd-metrics"),
         &["# TYPE oxd_"],
     );
+    let health = at("/oxd-health/ready");
+    wait_until("the sites to be looked at", || {
+        administrator.visit(&health);
+        administrator.page().status == 200
+    });
+    administrator.expect("and health is for a load balancer", 200, &health, &["ready"]);
 }
 
 /// Everything that the first page leads to is there.

@@ -76,7 +76,18 @@ impl Visitor {
         let fields = form.press(&button);
         let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let target = page.url.join(&form.action).expect("the form's action");
-        let answer = self.browser.post(target, &fields);
+        // What a browser says of where a form stands.
+        let here = page.url.origin();
+        let site = if here == target.origin() {
+            "same-origin"
+        } else {
+            "same-site"
+        };
+        let ask = self.browser.ask("POST", target).header("sec-fetch-site", site);
+        let answer = ask
+            .header("origin", &here.ascii_serialization())
+            .form(&fields)
+            .send();
         self.page = Some(self.browser.follow_from(answer));
     }
 

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::net::TcpListener;
-
 use common::{AFTER_OXD, BASE, Bed, LOGIN, html, something_else};
 use oxd_dev::{Fault, Options, Tls};
 use serde_json::{Value, json};
@@ -96,8 +94,9 @@ fn oxd_hangs_or_its_gateway_is_alone() {
 fn a_proxy_that_is_none() {
     let bed = Bed::new();
     bed.register();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = format!("http://{closed}");
+    // Nobody listens there, and nobody else may.
+    let closed = oxd_tests::Port::reserve();
+    let proxy = format!("http://{}", closed.address());
     bed.check_fails(
         &["--proxy", &proxy],
         "connection",

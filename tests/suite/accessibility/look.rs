@@ -75,25 +75,37 @@ impl<'w> Look<'w> {
                 &format!("asked for in {tag}, {direction}: it is in {found}"),
             );
         }
-        self.at_any(page);
+        self.everywhere(page);
     }
 
-    /// Looks at a page that is what it is in every language.
+    /// Looks at a page that is the same in every language; once.
     pub(crate) fn at_any(&mut self, page: &str) {
-        self.pages += 1;
-        let first = self.language.tag == ENGLISH.tag;
-        self.window.show_on(DESK);
-        for (name, media) in [("light", &LIGHT[..]), ("dark", &DARK[..])] {
-            if !first && name == "dark" {
-                break;
-            }
-            self.window.media(media);
-            self.judge(page, name);
-            self.reach(page, name);
-            self.fit(page, DESK);
-            self.keep(page, name);
+        if self.is_first() {
+            self.everywhere(page);
         }
+    }
+
+    /// Everything is looked at in the first language; in the others, what they change.
+    fn is_first(&self) -> bool {
+        self.language.tag == ENGLISH.tag
+    }
+
+    fn everywhere(&mut self, page: &str) {
+        self.pages += 1;
+        let first = self.is_first();
+        self.window.show_on(DESK);
+        self.window.media(&LIGHT);
+        self.judge(page, "light");
+        self.fit(page, DESK);
         if first {
+            self.reach(page, "light");
+        }
+        self.keep(page, "light");
+        if first {
+            self.window.media(&DARK);
+            self.judge(page, "dark");
+            self.reach(page, "dark");
+            self.keep(page, "dark");
             for (name, media) in [("forced", &FORCED), ("forced-dark", &FORCED_DARK)] {
                 self.window.media(media);
                 self.reach(page, name);
@@ -106,7 +118,9 @@ impl<'w> Look<'w> {
             }
         }
         self.window.show_on(PHONE);
-        self.judge(page, "phone");
+        if first {
+            self.judge(page, "phone");
+        }
         self.reach(page, "phone");
         self.fit(page, PHONE);
         self.keep(page, "phone");

@@ -4,7 +4,7 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use oxd_dev::{Fault, User};
-use oxd_tests::{Browser, TestSite, WebDriver, begin, decide, user};
+use oxd_tests::{Browser, TestSite, WebDriver, begin, decide, user, wait_until};
 use serde_json::json;
 
 use super::look::Look;
@@ -121,7 +121,12 @@ pub(crate) fn every_page(look: &mut Look<'_>, site: &mut TestSite) {
     window.wait_for_url(&site.url("/app/strong"));
     look.at("403-step-up");
     open("/oxd-status");
-    look.at("status");
+    look.at_any("status");
+    window.click("#end-all");
+    wait_until("the question", || {
+        window.script("return document.querySelector('#back') !== null") == true
+    });
+    look.at_any("status-asks");
     site.oxd
         .fault("get-logout-uri", Fault::Times(1, Box::new(Fault::NotJson)));
     open("/oxd/logoutme");
