@@ -95,7 +95,12 @@ fn look<'b>(
     header: &[u8],
     memory: &dyn SessionMemory<'b>,
 ) -> Result<Option<Opened<'b>>, Failure> {
-    let found = cookie::Named::of(header, env.settings.cookie().name.as_bytes(), cookies::OF_USE);
+    let found = cookie::Named::of(
+        header,
+        env.request.has_one_cookie(),
+        env.settings.cookie().name.as_bytes(),
+        cookies::OF_USE,
+    );
     let alive = |record: SessionRecord<'b>, bytes, tokens| -> Result<Option<Opened<'b>>, Failure> {
         let used = last_use(env, &record, found.suffixed())?;
         Ok(used.map(|used| Opened {

@@ -69,11 +69,8 @@ impl<'m> Memory<'m> {
     /// Whether something with this mark that began at `began` has been ended.
     #[inline]
     pub fn has_ended(&self, mark: Mark, began: Millis, now: Seconds) -> bool {
-        // Nearly always no end stands where this one would.
-        !self.is_absent(self.marks, mark)
-            && self
-                .fact(self.marks, mark, now)
-                .is_some_and(|fact| began <= fact.moment)
+        self.fact(self.marks, mark, now)
+            .is_some_and(|fact| began <= fact.moment)
     }
 
     /// Takes down that there are ends to tell: [`Memory::untold`] has them.

@@ -101,8 +101,17 @@ impl Mark {
     #[inline]
     pub fn of_site(site: SiteId<'_>) -> Mark {
         let (words, rest) = site.as_str().as_bytes().as_chunks::<8>();
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
+        // What is left as a word, without a call of memcpy: four bytes, where it is a UUID.
+        let (half, end) = match rest.split_first_chunk::<4>() {
+            Some((half, end)) => (u64::from(u32::from_le_bytes(*half)), end),
+            None => (0, rest),
+        };
+        let shift = 8 * (rest.len() - end.len());
+        let end = end
+            .iter()
+            .rev()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let last = (half | end << shift).to_le_bytes();
         let mixed = |sum: u64, word: &[u8; 8]| {
             // The golden ratio's multiplier spreads each bit upwards, the shift brings them down again.
             let product = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);

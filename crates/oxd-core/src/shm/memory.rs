@@ -251,14 +251,32 @@ impl<'m> Memory<'m> {
         })
     }
 
-    pub(super) fn slot(&self, table: Table, place: usize) -> (&'m AtomicU64, &'m AtomicU64) {
-        let at = table.at + 2 * (place % table.slots);
-        (&self.words[at], &self.words[at + 1])
+    /// The slots of a table.
+    #[inline]
+    fn slots(&self, table: Table) -> &'m [[AtomicU64; 2]] {
+        let words = self.words.get(table.at..).unwrap_or_default();
+        let slots = words.as_chunks::<2>().0;
+        slots.get(..table.slots).unwrap_or(slots)
     }
 
+    #[inline]
+    pub(super) fn slot(&self, table: Table, place: usize) -> (&'m AtomicU64, &'m AtomicU64) {
+        let slots = self.slots(table);
+        let [hash, value] = &slots[place % slots.len()];
+        (hash, value)
+    }
+
+    #[inline]
     fn window(&self, table: Table, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, &'m AtomicU64)> {
-        let (memory, first) = (*self, mark.slot());
-        (first..first + WINDOW).map(move |place| memory.slot(table, place))
+        let slots = self.slots(table);
+        let first = mark.slot() % slots.len();
+        // From there on, and from the beginning once the end is reached.
+        let (before, after) = slots.split_at(first);
+        after
+            .iter()
+            .chain(before)
+            .take(WINDOW)
+            .map(|[hash, value]| (hash, value))
     }
 
     /// The values of a mark: usually one, two when two processes wrote it at the same time.
@@ -271,17 +289,25 @@ impl<'m> Memory<'m> {
             .map(|(_, value)| value)
     }
 
-    /// Whether the first place of a mark was never taken: then it has no value.
+    /// The fact of a mark that has not run out.
     #[inline]
-    pub(super) fn is_absent(&self, table: Table, mark: Mark) -> bool {
-        self.slot(table, mark.slot()).0.load(Ordering::Acquire) == 0
+    pub(super) fn fact(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
+        // Nearly always the first place of a mark was never taken: then it has no value.
+        if self.slot(table, mark.slot()).0.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.fact_of_values(table, mark, now)
     }
 
-    pub(super) fn fact(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
-        self.values(table, mark)
-            .map(|value| Fact::read(value.load(Ordering::Acquire)))
-            .filter(|fact| !fact.is_over(now))
-            .reduce(Fact::with)
+    fn fact_of_values(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
+        let mut found: Option<Fact> = None;
+        for value in self.values(table, mark) {
+            let fact = Fact::read(value.load(Ordering::Acquire));
+            if !fact.is_over(now) {
+                found = Some(found.map_or(fact, |other| other.with(fact)));
+            }
+        }
+        found
     }
 
     /// Stores a fact. Returns whether the mark had no unexpired value before.
