@@ -35,6 +35,7 @@ pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
 }
 
 /// The values of a name and of the same name with a suffix, found in one pass; at most [`MOST_CANDIDATES`] of each.
+#[derive(Default)]
 pub struct Named<'h> {
     plain: Few<'h>,
     suffixed: Few<'h>,
@@ -59,17 +60,12 @@ impl<'h> Few<'h> {
 impl<'h> Named<'h> {
     /// Looks for them; the suffix ends with `=`. `is_alone`: the header is known to have one cookie.
     #[inline]
-    pub fn of(header: &'h [u8], is_alone: bool, name: &[u8], suffix: &[u8]) -> Self {
-        let mut found = Self {
-            plain: Few::default(),
-            suffixed: Few::default(),
-        };
+    pub fn look(&mut self, header: &'h [u8], is_alone: bool, name: &[u8], suffix: &[u8]) {
         if is_alone {
-            found.look_at(header.trim_ascii_start(), name, suffix);
+            self.look_at(header.trim_ascii_start(), name, suffix);
         } else {
-            pairs(header).for_each(|pair| found.look_at(pair, name, suffix));
+            pairs(header).for_each(|pair| self.look_at(pair, name, suffix));
         }
-        found
     }
 
     #[inline]

@@ -133,3 +133,24 @@ fn first_word(bytes: &[u8]) -> u64 {
     word.copy_from_slice(&bytes[..8]);
     u64::from_le_bytes(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Marks of sites are in records, stores and a file.
+    #[test]
+    fn the_mark_of_a_site_stays_what_it_is_for_every_length_of_its_name() {
+        let text = "01234567-89ab-cdef-0123-456789abcdef";
+        for length in 0..=text.len() {
+            let site = &text[..length];
+            let mut padded = site.as_bytes().to_vec();
+            padded.resize((length / 8 + 1) * 8, 0);
+            let expected = padded.as_chunks::<8>().0.iter().fold(length as u64, |sum, word| {
+                let product = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                product ^ product >> 29
+            });
+            assert_eq!(Mark::of_site(SiteId(site)).word(), expected.max(1), "{site}");
+        }
+    }
+}

@@ -170,7 +170,8 @@ fn values_of_a_name_and_of_its_suffix_are_found_in_one_pass() {
         ("s=1; s=2; s=3; s=4; s=5", &["1", "2", "3", "4"], &[]),
         ("", &[], &[]),
     ] {
-        let found = Named::of(header.as_bytes(), false, b"s", b".seen=");
+        let mut found = Named::default();
+        found.look(header.as_bytes(), false, b"s", b".seen=");
         let texts = |values: &[&[u8]]| -> Vec<String> {
             let text = |value: &&[u8]| String::from_utf8(value.to_vec()).unwrap();
             values.iter().map(text).collect()
@@ -181,7 +182,8 @@ fn values_of_a_name_and_of_its_suffix_are_found_in_one_pass() {
             "{header}"
         );
         if !header.contains(';') {
-            let alone = Named::of(header.as_bytes(), true, b"s", b".seen=");
+            let mut alone = Named::default();
+            alone.look(header.as_bytes(), true, b"s", b".seen=");
             assert_eq!(
                 (alone.plain(), alone.suffixed()),
                 (found.plain(), found.suffixed()),
