@@ -26,8 +26,8 @@ use crate::ffi::request::Request;
 pub struct Place<'r> {
     request: Request<'r>,
     view: RequestView<'r>,
-    held: Option<Held<'r>>,
-    token: Option<Opened<'r>>,
+    held: Option<&'r Held<'r>>,
+    token: Option<&'r Opened<'r>>,
     is_renewed: bool,
     base: Option<Cow<'r, str>>,
     /// The settings of the location.
@@ -51,7 +51,7 @@ impl<'r> Place<'r> {
             request,
             view: RequestView::of(request, cookies, authorization),
             held,
-            token: token.filter(|(place, _)| *place == here).map(|(_, token)| token),
+            token: token.and_then(|(place, token)| (*place == here).then_some(token)),
             is_renewed,
             base: config.login_base().map(Into::into),
             settings: Settings::of(
@@ -160,6 +160,10 @@ impl<'r> SessionMemory<'r> for InPool<'r> {
 
     fn keep(&self, record: SessionRecord<'r>) -> &'r SessionRecord<'r> {
         self.0.keep(record)
+    }
+
+    fn copy(&self, text: &[u8]) -> &'r mut [u8] {
+        self.0.bytes_of(text)
     }
 }
 

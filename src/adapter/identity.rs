@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use oxd_core::base::Seconds;
 use oxd_core::config::{ClaimHeader, IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
-use oxd_core::session::{ClaimView, Opened, SessionRecord, VARIABLE, Via};
+use oxd_core::session::{ClaimView, Opened, SessionRecord, Terminated, VARIABLE, Via};
 
 use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
@@ -23,29 +23,36 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     }
     publish_headers(request, identity, record);
     let strings = &record.strings;
-    let mut environment = request.appender(Table::Environment);
-    let mut add = |name: &'static CStr, value: &[u8]| {
+    let environment = request.appender(Table::Environment);
+    let mut digits = itoa::Buffer::new();
+    let add = |name: &'static CStr, value: &[u8]| {
         if !value.is_empty() {
             environment.add(name.into(), request.pool().copy(value));
         }
     };
-    add(c"OXD_ACR", strings.acr);
-    add(c"OXD_SCOPE", strings.scope);
     if session.via() == Via::Bearer {
+        add(c"OXD_ACR", strings.acr);
+        add(c"OXD_SCOPE", strings.scope);
         add(c"OXD_AUTH", b"bearer");
         let client = record.claims().find(|claim| claim.is("client_id"));
         add(c"OXD_CLIENT_ID", client.map_or(&[], |claim| claim.text()));
         if !record.access_expires.is_zero() {
-            add(c"OXD_TOKEN_EXPIRES", record.access_expires.to_string().as_bytes());
+            add(c"OXD_TOKEN_EXPIRES", decimal(record.access_expires, &mut digits));
         }
         // The application that is to have the token gets its header: OxdBearerPass.
         return;
     }
-    add(c"OXD_AUTH", b"session");
-    add(
-        c"OXD_SESSION_EXPIRES",
-        decimal(session.ends(&settings.session()), &mut [0; 20]),
-    );
+    // Every request with a session has these.
+    let ends = decimal(session.ends(&settings.session()), &mut digits);
+    let [acr, scope, ends] = request.pool().copies([strings.acr, strings.scope, ends]);
+    if !strings.acr.is_empty() {
+        environment.add(c"OXD_ACR".into(), acr);
+    }
+    if !strings.scope.is_empty() {
+        environment.add(c"OXD_SCOPE".into(), scope);
+    }
+    environment.add(c"OXD_AUTH".into(), c"session".into());
+    environment.add(c"OXD_SESSION_EXPIRES".into(), ends);
     let PassTokens {
         access_token,
         id_token,
@@ -65,7 +72,7 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     if expires && !record.access_expires.is_zero() {
         add(
             c"OXD_ACCESS_TOKEN_EXPIRES",
-            record.access_expires.to_string().as_bytes(),
+            decimal(record.access_expires, &mut digits),
         );
     }
 }
@@ -106,24 +113,15 @@ fn claims_into<'r>(
     table: Table,
 ) {
     let is_environment = matches!(table, Table::Environment);
-    let mut entries = request.appender(table);
+    let entries = request.appender(table);
     if is_environment && settings.claim_names.is_none() {
-        // Each closure borrows one of its own.
-        let mut others = request.appender(table);
-        let known = |variable: &'static str, text: &'r [u8]| {
-            if let (Some(variable), Some(text)) = (
-                PoolText::terminated(variable.as_bytes()),
-                PoolText::terminated(text),
-            ) {
-                entries.add(variable, text);
-            }
-        };
+        let known = |variable: &'static CStr, text: Terminated<'r>| entries.add(variable.into(), text.into());
         let other = |claim: ClaimView<'r>| {
             if !claim.hidden
                 && let Some(name) = claim_name(request, VARIABLE.as_bytes(), claim.name, b'_')
                 && let Some(text) = PoolText::terminated(claim.text_nul)
             {
-                others.add(name, text);
+                entries.add(name, text);
             }
         };
         return record.claims().each(known, other);
@@ -143,16 +141,8 @@ fn claims_into<'r>(
 }
 
 /// A point in time in decimal digits.
-fn decimal(time: Seconds, buffer: &mut [u8; 20]) -> &[u8] {
-    let (mut left, mut start) = (time.0, buffer.len());
-    loop {
-        start -= 1;
-        buffer[start] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            return &buffer[start..];
-        }
-    }
+fn decimal(time: Seconds, digits: &mut itoa::Buffer) -> &[u8] {
+    digits.format(time.0).as_bytes()
 }
 
 /// The name of a claim's variable or header.

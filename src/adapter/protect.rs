@@ -21,24 +21,20 @@ use super::respond::{make_private, send_cookies, send_early};
 use crate::ffi::Status;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::request::{Request, is_word};
-use crate::ffi::request_state::PoolText;
+use crate::ffi::request_state::{Cookies, PoolText};
 use crate::ffi::table::Table;
 
 /// The configuration of the location, if it has `AuthType oxd`.
 fn protected<'r>(request: Request<'r>) -> Option<&'r DirConfig<'r>> {
     let here = request.config_id();
-    let is_known = || {
-        request
-            .own_state()
-            .is_some_and(|state| state.protected_at == Some(here))
-    };
+    let is_known = || request.own_state(|state| state.protected_at == Some(here));
     request
         .config()
         .filter(|_| is_known() || is_word(request.auth_type(), "oxd"))
 }
 
 /// The check_authn hook: `AuthType oxd`.
-pub fn authenticate(request: Request<'_>) -> Status {
+pub fn authenticate<'r>(request: Request<'r>) -> Status {
     let Some(config) = protected(request) else {
         return Status::Declined;
     };
@@ -50,22 +46,26 @@ pub fn authenticate(request: Request<'_>) -> Status {
         // An RPT has opened the place already; another rule asks for a user.
         return Status::Ok;
     }
-    if let Some(unopened) = request.own_state().and_then(|state| state.unopened)
+    if let Some(unopened) = request.own_state(|state| state.unopened)
         && place.settings.bearer().is_none()
         && (place.brings_token() || place.is_script())
         && !place.has_session()
     {
         return answer_unopened(request, &place, unopened);
     }
-    let admission = place.visit(|visit| {
-        let decided = place.decide(|ctx| enter(ctx, visit));
-        decided.unwrap_or_else(|missing| enter_without_site(&place.env(), visit.is_subrequest, &missing))
-    });
-    if matches!(admission, Admission::Pass) {
-        // mod_authz_user requires a user name, even an empty one; `finish` removes the empty name again.
-        request.set_user(c"".into());
-    }
-    carry_out(request, &place, admission)
+    // Carried out where it is made: an admission is large to hand on.
+    let enters = |admission: Admission<'r>| {
+        if matches!(admission, Admission::Pass) {
+            // mod_authz_user requires a user name, even an empty one; `finish` removes the empty name again.
+            request.set_user(c"".into());
+        }
+        carry_out(request, &place, admission)
+    };
+    place.visit(|visit| {
+        let decided = place.decide(|ctx| enters(enter(ctx, visit)));
+        decided
+            .unwrap_or_else(|missing| enters(enter_without_site(&place.env(), visit.is_subrequest, &missing)))
+    })
 }
 
 /// Answers a client whose RPT, or its absence, has not opened the resource.
@@ -129,12 +129,12 @@ pub(super) fn hide_token<'r>(request: Request<'r>, place: &Place<'r>) {
 /// this place alone: another one may take other tokens.
 pub(super) fn keep<'r>(request: Request<'r>, place: &Place<'r>, session: &Opened<'r>, is_renewed: bool) {
     if session.via() == Via::Bearer {
-        let place = request.config_id();
-        return request.update_state(|state| state.token = Some((place, *session)));
+        let kept = request.pool().keep((request.config_id(), *session));
+        return request.update_state(|state| state.token = Some(kept));
     }
-    let held = place.settings.site.map(|site| Held {
-        session: *session,
-        site,
+    let held = place.settings.site.map(|site| {
+        let session = *session;
+        request.pool().keep(Held { session, site })
     });
     request.update_state(|state| {
         state.session = held.or(state.session);
@@ -160,7 +160,7 @@ pub(super) fn session_at<'r>(request: Request<'r>, place: &Place<'r>) -> Option<
     let env = place.session_env()?;
     let found = place.visit(|visit| {
         if let Some(known) = visit.token {
-            Ok(Some(known))
+            Ok(Some(*known))
         } else if brings_token(&env) {
             place
                 .decide(|ctx| token_for_rule(ctx, visit))
@@ -196,16 +196,16 @@ pub fn authorize(request: Request<'_>) -> Status {
 
 /// Responds to a user that the rules reject.
 fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
-    let unmet = request.own_state().map(|state| state.unmet).unwrap_or_default();
-    let mut held: Option<Held<'r>> = None;
+    let unmet = request.own_state(|state| state.unmet);
+    let mut held: Option<&Held<'r>> = None;
     request.each_state(|state| held = held.or(state.session));
     let place = Place::of(request, config);
-    if let Some(unopened) = request.own_state().and_then(|state| state.unopened) {
+    if let Some(unopened) = request.own_state(|state| state.unopened) {
         return answer_unopened(request, &place, unopened);
     }
-    let token = place.visit(|visit| visit.token);
+    let token = place.visit(|visit| visit.token.copied());
     place.answer(send_early, |ctx| {
-        let reopen = |held: Held<'r>| held.session.reopened(&ctx.settings.session(), ctx.now);
+        let reopen = |held: &Held<'r>| held.session.reopened(&ctx.settings.session(), ctx.now);
         refuse(ctx, token.or_else(|| held.and_then(reopen)).as_ref(), unmet)
     })
 }
@@ -213,13 +213,13 @@ fn refused<'r>(request: Request<'r>, config: &'r DirConfig<'r>) -> Status {
 /// The access_checker_ex hook, before mod_authz_core's, where a `Require not` asks for a claim: the absence of the claim
 /// would let a visitor in who has not signed in yet.
 pub fn before_rules(request: Request<'_>) -> Status {
-    let is_evaluating = || request.own_state().is_some_and(|state| state.evaluating_rules);
+    let is_evaluating = || request.own_state(|state| state.evaluating_rules);
     if !child::claims_are_negated() || is_evaluating() || !needs_user_for_claims(request) {
         return Status::Declined;
     }
     request.update_state(|state| (state.evaluating_rules, state.claim_requested) = (true, false));
     let decision = request.rules_decide();
-    let asked = request.own_state().is_some_and(|state| state.claim_requested);
+    let asked = request.own_state(|state| state.claim_requested);
     if decision != Status::Ok || !asked {
         return decision;
     }
@@ -242,10 +242,10 @@ pub fn check_expression<A>(request: Request<'_>, evaluate: impl FnOnce() -> A) -
     if !needs_user_for_claims(request) {
         return Some(evaluate());
     }
-    let asked_before = request.own_state().is_some_and(|state| state.claim_requested);
+    let asked_before = request.own_state(|state| state.claim_requested);
     request.update_state(|state| state.claim_requested = false);
     let answer = evaluate();
-    let asks = request.own_state().is_some_and(|state| state.claim_requested);
+    let asks = request.own_state(|state| state.claim_requested);
     request.update_state(|state| state.claim_requested = asks || asked_before);
     (!asks).then_some(answer)
 }
@@ -296,7 +296,7 @@ pub fn finish(request: Request<'_>) -> Status {
 /// The handler's own addresses stay the handler's: a front controller's rewrite rules in a directory or a `.htaccess`
 /// file (mod_rewrite) would take every address that names no file.
 fn keep_handler(request: Request<'_>) {
-    let query = request.own_state().and_then(|state| state.handler_query);
+    let query = request.own_state(|state| state.handler_query);
     if let Some(query) = query.filter(|_| is_word(request.handler(), "redirect-handler")) {
         request.take_back(c"oxd", query);
     }
@@ -371,8 +371,11 @@ pub fn hide_cookies(request: Request<'_>) -> Status {
     let Some(split) = cookie::split(header.to_bytes(), is_own) else {
         return Status::Declined;
     };
-    let whole = split.whole.map_or(header, |whole| request.pool().text(&whole));
-    request.update_state(|state| state.cookies = Some(whole));
+    let cookies = Cookies {
+        header: split.whole.map_or(header, |whole| request.pool().text(&whole)),
+        is_alone: split.is_alone,
+    };
+    request.update_state(|state| state.cookies = Some(cookies));
     if split.others.is_empty() {
         request.unset(Table::HeadersIn, c"Cookie");
     } else {

@@ -9,23 +9,30 @@ use oxd_core::http::Request as CoreRequest;
 use oxd_core::http::{Header, Host, Method, Origin};
 
 use crate::ffi::request::Request;
+use crate::ffi::request_state::Cookies;
 
 /// A request of httpd, as the decisions of oxd-core need it.
 #[derive(Clone, Copy)]
 pub struct RequestView<'r> {
     request: Request<'r>,
-    /// The `Cookie` header as the browser sent it.
-    cookies: Option<&'r CStr>,
+    cookies: Option<Cookies<'r>>,
     /// The `Authorization` header as the client sent it, where the module has removed it.
     authorization: Option<&'r CStr>,
 }
 
 impl<'r> RequestView<'r> {
     /// Headers that the module has changed are read as they came.
-    pub fn of(request: Request<'r>, cookies: Option<&'r CStr>, authorization: Option<&'r CStr>) -> Self {
+    pub fn of(request: Request<'r>, cookies: Option<Cookies<'r>>, authorization: Option<&'r CStr>) -> Self {
+        let as_it_is = || {
+            let header = request.header(c"Cookie")?;
+            Some(Cookies {
+                header,
+                is_alone: false,
+            })
+        };
         Self {
             request,
-            cookies: cookies.or_else(|| request.header(c"Cookie")),
+            cookies: cookies.or_else(as_it_is),
             authorization,
         }
     }
@@ -80,7 +87,11 @@ impl CoreRequest for RequestView<'_> {
     }
 
     fn cookies(&self) -> Option<&[u8]> {
-        self.cookies.map(CStr::to_bytes)
+        self.cookies.map(|cookies| cookies.header.to_bytes())
+    }
+
+    fn has_one_cookie(&self) -> bool {
+        self.cookies.is_some_and(|cookies| cookies.is_alone)
     }
 
     fn authorization(&self) -> Option<&[u8]> {

@@ -23,7 +23,7 @@ pub fn make_private(request: Request<'_>) {
     if request.is_subrequest() {
         // The page that the subrequest becomes a part of; its headers may be sent before a filter of its own could run.
         request.with_main(before_headers);
-    } else if !request.own_state().is_some_and(|state| state.is_private) {
+    } else if !request.own_state(|state| state.is_private) {
         request.filter_response();
         request.update_state(|state| state.is_private = true);
     }
@@ -33,7 +33,7 @@ pub fn make_private(request: Request<'_>) {
 pub fn before_headers(request: Request<'_>) {
     let is_set = |table| request.has(table, c"Cache-Control");
     if !is_set(Table::HeadersOut) && !is_set(Table::ErrHeadersOut) {
-        request.set(Table::HeadersOut, c"Cache-Control", c"private");
+        request.add(Table::HeadersOut, c"Cache-Control", c"private");
     }
 }
 

@@ -68,7 +68,7 @@ fn check_request<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
         true => Answer::Denied,
         false => Answer::NoUser,
     };
-    if request.own_state().is_some_and(|state| state.unopened.is_some()) {
+    if request.own_state(|state| state.unopened.is_some()) {
         return unmet();
     }
     let config = request.config().filter(|config| config.configured);

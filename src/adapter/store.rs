@@ -43,8 +43,10 @@ const HINTS: Hints = Hints {
 struct ProviderStore {
     /// The argument of the directive.
     text: String,
-    /// The provider's name.
-    provider: String,
+    /// Whether it calls a server on the network.
+    is_on_network: bool,
+    /// Whether it takes short entries only.
+    splits_entries: bool,
     /// The socache instance, present while a configuration names the store.
     socache: Socache,
     /// Whether a call of this child has failed since the last successful one.
@@ -75,7 +77,8 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
     let handle = known.unwrap_or_else(|| {
         let store = Box::leak(Box::new(ProviderStore {
             text,
-            provider: provider.to_owned(),
+            is_on_network: matches!(provider, "redis" | "memcache"),
+            splits_entries: provider == "dbm",
             socache: Socache::new(),
             suspect: AtomicBool::new(false),
             retry_at: AtomicU64::new(0),
@@ -137,7 +140,7 @@ impl Store for StoreHandle {
     }
 
     fn read(&self, key: &Key, take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        if self.0.is_on_network() || splits_entries(self.0) {
+        if self.0.is_on_network || self.0.splits_entries {
             if let Some(value) = self.get(key)? {
                 take(&value);
             }
@@ -179,15 +182,11 @@ impl Store for StoreHandle {
     }
 
     fn is_shared(&self) -> bool {
-        self.0.is_on_network()
+        self.0.is_on_network
     }
 }
 
 impl ProviderStore {
-    fn is_on_network(&self) -> bool {
-        matches!(self.provider.as_str(), "redis" | "memcache")
-    }
-
     fn error(&self, refusal: Refusal) -> StoreError {
         let why = match refusal {
             Refusal::Failed(why) | Refusal::General(why) => why,
@@ -222,12 +221,12 @@ impl ProviderStore {
         &'static self,
         action: impl Fn(&ProviderStore) -> Result<A, Refusal> + Send + Sync + 'static,
     ) -> Result<A, Refusal> {
-        if !self.is_on_network() {
+        if !self.is_on_network {
             return action(self);
         }
         let resting = self.retry_at.load(Ordering::Acquire);
-        let now = millis();
         if resting != 0 {
+            let now = millis();
             // One request probes the store; the others fail immediately instead of waiting.
             let next = now + RETRY_AFTER_MS;
             let tries = now >= resting
@@ -296,15 +295,11 @@ fn piece(key: &Key, number: usize) -> Key {
     }
 }
 
-fn splits_entries(store: &ProviderStore) -> bool {
-    store.provider == "dbm"
-}
-
 /// Reads one entry as the provider stores it.
 fn retrieve(store: &ProviderStore, calls: &Calls<'_>, key: &Key) -> Result<Vec<u8>, Refusal> {
     calls.retrieve(key).map_err(|refusal| match refusal {
         // With Berkeley DB, mod_socache_dbm reports a missing entry as APR_EGENERAL.
-        Refusal::General(_) if store.provider == "dbm" => Refusal::NotFound,
+        Refusal::General(_) if store.splits_entries => Refusal::NotFound,
         other => other,
     })
 }
@@ -319,7 +314,7 @@ fn expiry(until: Seconds) -> i64 {
 fn get(store: &ProviderStore, key: &Key) -> Result<Vec<u8>, Refusal> {
     let calls = store.socache.calls()?;
     let mut value = retrieve(store, &calls, key)?;
-    if splits_entries(store) {
+    if store.splits_entries {
         // The first byte of the first piece is the number of pieces.
         let count = usize::from(value.first().copied().unwrap_or(1));
         if !value.is_empty() {
@@ -337,7 +332,7 @@ fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result
         return Err(Refusal::TooLarge);
     }
     let (calls, until) = (store.socache.calls()?, expiry(until));
-    if !splits_entries(store) {
+    if !store.splits_entries {
         return calls.store(key, value, until);
     }
     let count = value.len().div_ceil(DBM_PIECE).max(1);
@@ -355,7 +350,7 @@ fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result
 
 fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
     let calls = store.socache.calls()?;
-    if splits_entries(store)
+    if store.splits_entries
         && let Ok(head) = retrieve(store, &calls, key)
     {
         for number in 1..usize::from(head.first().copied().unwrap_or(1)).min(DBM_PIECES) {

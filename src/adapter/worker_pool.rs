@@ -61,8 +61,9 @@ impl Workers {
             return Err(std::io::Error::other("the child process exits"));
         }
         queue.jobs.push_back(job);
-        let most = process::threads_per_child().clamp(2, MOST_THREADS);
-        if queue.idle < u32::try_from(queue.jobs.len()).unwrap_or(u32::MAX) && queue.threads < most {
+        let is_wanted = queue.idle < u32::try_from(queue.jobs.len()).unwrap_or(u32::MAX);
+        // httpd is asked last, as nearly always a thread is idle.
+        if is_wanted && queue.threads < process::threads_per_child().clamp(2, MOST_THREADS) {
             queue.threads += 1;
             if let Err(error) = self.spawn() {
                 queue.threads -= 1;

@@ -45,7 +45,11 @@ impl<'c> DirConfig<'c> {
     /// Where a login of this location begins: the own handler, or the server's last one of the same site, or the last.
     pub fn login_base(&self) -> Option<&'c str> {
         self.handler_base.or_else(|| {
-            let (site, handlers) = (self.settings.site_id(), self.server?.handlers);
+            let handlers = self.server?.handlers;
+            if let [only] = handlers {
+                return Some(only.path);
+            }
+            let site = self.settings.site_id();
             let mut of_site = handlers.iter().rev().filter(|handler| handler.site == site);
             Some(of_site.next().or(handlers.last())?.path)
         })

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
+use std::mem::needs_drop;
 use std::ptr::NonNull;
 
 use oxd_core::base::Arena;
@@ -41,6 +42,16 @@ impl<'p> Pool<'p> {
         unsafe { std::slice::from_raw_parts_mut(memory, len) }
     }
 
+    /// A copy of bytes.
+    pub fn bytes_of(self, bytes: &[u8]) -> &'p mut [u8] {
+        // SAFETY: the pool is live by the contract of `from_raw`.
+        let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), bytes.len().max(1)) }.cast::<u8>();
+        // SAFETY: apr_palloc returns fresh memory of that size, or ends the process.
+        unsafe { memory.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        // SAFETY: the memory is initialised now, nobody else has it, and it lives as long as the pool.
+        unsafe { std::slice::from_raw_parts_mut(memory, bytes.len()) }
+    }
+
     /// A NUL-terminated copy of a text. An embedded NUL truncates it for C, which is harmless.
     pub fn text(self, text: &[u8]) -> &'p CStr {
         let memory = self.bytes(text.len() + 1);
@@ -60,9 +71,29 @@ impl<'p> Pool<'p> {
         PoolText::of_terminated(unsafe { std::slice::from_raw_parts(memory, text.len() + 1) })
     }
 
-    /// Places a value in the pool. It is never dropped, which `Copy` makes safe.
-    pub(super) fn place<T: Copy>(self, value: T) -> NonNull<T> {
+    /// The same for several texts, in one piece of memory.
+    pub fn copies<const N: usize>(self, texts: [&[u8]; N]) -> [PoolText<'p>; N] {
+        let length = texts.iter().map(|text| text.len() + 1).sum();
+        // SAFETY: the pool is live by the contract of `from_raw`.
+        let mut memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), length) }.cast::<u8>();
+        texts.map(|text| {
+            let start = memory;
+            // SAFETY: apr_palloc has returned fresh memory for all texts, each with its NUL, or ended the process.
+            unsafe {
+                start.copy_from_nonoverlapping(text.as_ptr(), text.len());
+                memory = start.add(text.len());
+                memory.write(0);
+                memory = memory.add(1);
+            }
+            // SAFETY: these bytes are initialised now, nobody writes to them, and they live as long as the pool.
+            PoolText::of_terminated(unsafe { std::slice::from_raw_parts(start, text.len() + 1) })
+        })
+    }
+
+    /// Places a value in the pool. It is never dropped.
+    pub(super) fn place<T>(self, value: T) -> NonNull<T> {
         const { assert!(align_of::<T>() <= 8, "apr_palloc aligns to 8 bytes") };
+        const { assert!(!needs_drop::<T>(), "nothing drops what is in a pool") };
         // SAFETY: the pool is live by the contract of `from_raw`.
         let memory = unsafe { sys::apr_palloc(self.raw.as_ptr(), size_of::<T>()) }.cast::<T>();
         // SAFETY: the memory is fresh, large enough and aligned to 8 bytes (APR_ALIGN_DEFAULT).

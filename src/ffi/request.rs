@@ -1,6 +1,7 @@
 //! A request of httpd. Missing texts are `None`, and memory comes from the request's pool.
 
-use std::ffi::{CStr, c_char};
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
@@ -80,45 +81,57 @@ impl<'r> Request<'r> {
     }
 
     /// Shows the state of this request, then those of the requests that it came from.
+    #[inline]
     pub fn each_state(self, mut look: impl FnMut(&RequestState<'r>)) {
         let mut at = Some(self.raw);
         while let Some(raw) = at {
             // SAFETY: an origin outlives the request that came from it, and is only read here.
             let request: Request<'r> = unsafe { Request::branded(raw) };
-            if let Some(own) = request.own_state() {
-                look(&own);
+            if let Some(own) = request.state_cell() {
+                look(&own.borrow());
             }
             at = request.origin();
         }
     }
 
-    /// The state of this request alone.
-    pub fn own_state(self) -> Option<RequestState<'r>> {
-        let vector = NonNull::new(self.rec().request_config)?.as_ptr().cast();
-        // SAFETY: httpd's vector for data of the request is live.
-        let slot = unsafe { slot(vector) };
-        // SAFETY: the slot is NULL or holds what `update_state` put there, which lives in the request's pool.
-        unsafe { (*slot).cast::<RequestState<'r>>().as_ref() }.copied()
+    /// Looks at the state of this request alone; the default answer where it has none yet. `look` must not change it.
+    #[inline]
+    pub fn own_state<A: Default>(self, look: impl FnOnce(&RequestState<'r>) -> A) -> A {
+        // In place, as the state is large to hand on.
+        self.state_cell()
+            .map_or_else(A::default, |own| look(&own.borrow()))
     }
 
-    /// Changes the state of this request alone.
+    /// Changes the state of this request alone. `change` must not look at it in another way.
+    #[inline]
     pub fn update_state(self, change: impl FnOnce(&mut RequestState<'r>)) {
-        let Some(vector) = NonNull::new(self.rec().request_config) else {
-            return;
-        };
-        // SAFETY: httpd's vector for data of the request is live.
-        let slot = unsafe { slot(vector.as_ptr().cast()) };
-        // SAFETY: the slot is NULL or holds what this function put there. Only this thread uses the request, and no
-        // reference into the state is kept: `own_state` copies it.
-        match unsafe { (*slot).cast::<RequestState<'r>>().as_mut() } {
-            Some(state) => change(state),
-            None => {
-                let mut state = RequestState::default();
-                change(&mut state);
-                // SAFETY: as above; the value lives in the request's pool like everything that it refers to.
-                unsafe { *slot = self.pool().place(state).as_ptr().cast() }
-            }
+        if let Some(own) = self.state_cell().or_else(|| self.make_state()) {
+            change(&mut own.borrow_mut());
         }
+    }
+
+    /// The place of httpd's vector for data of the request where the module's state is.
+    #[inline]
+    fn state_slot(self) -> Option<*mut *mut c_void> {
+        let vector = NonNull::new(self.rec().request_config)?;
+        // SAFETY: httpd's vector for data of the request is live.
+        Some(unsafe { slot(vector.as_ptr().cast()) })
+    }
+
+    #[inline]
+    fn state_cell(self) -> Option<&'r RefCell<RequestState<'r>>> {
+        let slot = self.state_slot()?;
+        // SAFETY: the slot is NULL or holds what `make_state` put there, which lives in the request's pool. Only this
+        // thread uses the request.
+        unsafe { (*slot).cast::<RefCell<RequestState<'r>>>().as_ref() }
+    }
+
+    fn make_state(self) -> Option<&'r RefCell<RequestState<'r>>> {
+        let slot = self.state_slot()?;
+        let state = self.pool().place(RefCell::<RequestState<'r>>::default());
+        // SAFETY: the value lives in the request's pool like everything that it refers to.
+        unsafe { *slot = state.as_ptr().cast() }
+        self.state_cell()
     }
 
     /// Which merged configuration the request has now. An internal fast redirect (`DirectoryIndex`, `FallbackResource`,

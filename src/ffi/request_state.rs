@@ -4,18 +4,18 @@ use std::ffi::{CStr, c_char, c_void};
 
 use oxd_core::access::Held;
 use oxd_core::access::rule::Unmet;
-use oxd_core::session::Opened;
+use oxd_core::session::{Opened, Terminated};
 use oxd_core::uma::Unopened;
 
 /// The module's state of a request, which its subrequests and internal redirects share.
 #[derive(Clone, Copy, Default)]
 pub struct RequestState<'r> {
     /// The session.
-    pub session: Option<Held<'r>>,
+    pub session: Option<&'r Held<'r>>,
     /// The `Cookie` header as the browser sent it, once the module has removed its own cookies from the request.
-    pub cookies: Option<&'r CStr>,
+    pub cookies: Option<Cookies<'r>>,
     /// The identity of the bearer token, and the configuration of the location that it was checked for.
-    pub token: Option<(ConfigId, Opened<'r>)>,
+    pub token: Option<&'r (ConfigId, Opened<'r>)>,
     /// The `Authorization` header as the client sent it, once the module has removed it.
     pub authorization: Option<&'r CStr>,
     /// Whether the session cookie has already been renewed.
@@ -38,6 +38,15 @@ pub struct RequestState<'r> {
     pub is_private: bool,
     /// Whether an expression has asked for a claim while nobody was signed in.
     pub claim_requested: bool,
+}
+
+/// A `Cookie` header as the browser sent it.
+#[derive(Clone, Copy)]
+pub struct Cookies<'r> {
+    /// The header.
+    pub header: &'r CStr,
+    /// Whether it is known to have one cookie alone.
+    pub is_alone: bool,
 }
 
 /// The address of a header's value, to tell the module's own values from a client's. It is only compared.
@@ -70,6 +79,12 @@ impl<'r> PoolText<'r> {
     /// The text for C.
     pub fn as_ptr(self) -> *const c_char {
         self.0.as_ptr().cast()
+    }
+}
+
+impl<'r> From<Terminated<'r>> for PoolText<'r> {
+    fn from(text: Terminated<'r>) -> Self {
+        Self(text.with_nul())
     }
 }
 

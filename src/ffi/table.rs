@@ -1,6 +1,6 @@
 //! The tables of a request: headers, environment, notes.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::ptr::{self, NonNull};
 
 use super::request::Request;
@@ -142,9 +142,14 @@ impl<'r> Request<'r> {
     /// Adds entries to a table, one after the other.
     pub fn appender(self, table: Table) -> Appender<'r> {
         let table = self.table(table);
+        let is_owned = self.owns(table);
         Appender {
             table,
-            is_owned: self.owns(table),
+            add: if is_owned {
+                sys::apr_table_addn
+            } else {
+                sys::apr_table_add
+            },
             request: self,
         }
     }
@@ -156,27 +161,24 @@ impl<'r> Request<'r> {
     }
 }
 
+type Add = unsafe extern "C" fn(*mut sys::apr_table_t, *const c_char, *const c_char);
+
 /// Adds entries to one table of a request.
 pub struct Appender<'r> {
     table: *mut sys::apr_table_t,
-    /// Whether the table lives in the request's own pool.
-    is_owned: bool,
+    /// Copies what it gets, unless the table lives in the request's own pool.
+    add: Add,
     request: Request<'r>,
 }
 
 impl<'r> Appender<'r> {
     /// Adds an entry. Name and value are only copied if the table is not in the request's pool.
     #[inline]
-    pub fn add(&mut self, name: PoolText<'r>, value: PoolText<'r>) {
-        let add = if self.is_owned {
-            sys::apr_table_addn
-        } else {
-            sys::apr_table_add
-        };
-        debug_assert!(self.is_owned == self.request.owns(self.table));
+    pub fn add(&self, name: PoolText<'r>, value: PoolText<'r>) {
+        debug_assert!(ptr::fn_addr_eq(self.add, sys::apr_table_addn as Add) == self.request.owns(self.table));
         // SAFETY: the table is live as long as the request, which only this thread uses; the texts live as long as the
         // request's pool, which is the table's, or are copied.
-        unsafe { add(self.table, name.as_ptr(), value.as_ptr()) }
+        unsafe { (self.add)(self.table, name.as_ptr(), value.as_ptr()) }
     }
 }
 

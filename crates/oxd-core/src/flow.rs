@@ -22,6 +22,7 @@ pub struct Ctx<'a> {
 
 impl<'a> Ctx<'a> {
     /// An error that names the missing directive where the place has no site.
+    #[inline]
     pub fn new(
         env: RequestEnv<'a>,
         memory: Memory<'a>,

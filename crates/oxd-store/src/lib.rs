@@ -40,6 +40,9 @@ use settings::Settings;
 const REST_MS: u64 = 100;
 /// The longest value, in bytes: as with httpd's own stores.
 const LONGEST: usize = 128 * 1024;
+/// The same in digits, as each request sends it.
+const LONGEST_TEXT: &str = "131072";
+const _: () = assert!(LONGEST == 131_072);
 
 /// The runtime that connections belong to, made after the fork; the error says why there is none.
 pub type Runtime = fn() -> Result<Handle, String>;
@@ -300,7 +303,7 @@ impl Store for RedisStore {
         // It costs each request something: its buffers do not grow.
         let key = self.key(key);
         let mut command = Cmd::with_capacity(4, key.len() + 16);
-        command.arg("GETRANGE").arg(key).arg("0").arg(LONGEST);
+        command.arg("GETRANGE").arg(key).arg("0").arg(LONGEST_TEXT);
         let value: Vec<u8> = self.run(&command)?;
         // No entry of the module's is empty.
         Ok(Some(value).filter(|value| !value.is_empty()))

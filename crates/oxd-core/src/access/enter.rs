@@ -32,9 +32,9 @@ pub struct Visit<'v, 'r> {
     /// Whether the answer carries a renewed session already: an internal redirect takes its headers along.
     pub is_renewed: bool,
     /// The session that is known already.
-    pub held: Option<Held<'r>>,
+    pub held: Option<&'v Held<'r>>,
     /// The identity of the bearer token, where it was checked for this place already.
-    pub token: Option<Opened<'r>>,
+    pub token: Option<&'v Opened<'r>>,
     /// Memory with the lifetime of the request.
     pub memory: &'v dyn SessionMemory<'r>,
     /// Reads the request's form, up to so many bytes; an HTTP status when it cannot be read.
@@ -115,7 +115,7 @@ fn identity_of<'r>(
     token: Presented<'_>,
 ) -> Result<Opened<'r>, bearer::Outcome> {
     if let Some(known) = visit.token {
-        return Ok(known);
+        return Ok(*known);
     }
     let record = bearer::record_of(ctx, bearer, token)?;
     bearer::opened(&record, visit.memory).map_err(bearer::Outcome::Unknown)
@@ -207,7 +207,7 @@ pub fn token_for_rule<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>) -> Result<Option
 /// The session of a request for a rule or an expression: the one that this location would accept (`OxdMaxAge`).
 pub fn known<'r>(
     env: &SessionEnv<'_>,
-    held: Option<Held<'r>>,
+    held: Option<&Held<'r>>,
     memory: &dyn SessionMemory<'r>,
 ) -> Result<Option<Opened<'r>>, Failure> {
     let session = find(env, held, memory)?;
@@ -219,7 +219,7 @@ pub fn known<'r>(
 #[inline(always)]
 fn find<'r>(
     env: &SessionEnv<'_>,
-    held: Option<Held<'r>>,
+    held: Option<&Held<'r>>,
     memory: &dyn SessionMemory<'r>,
 ) -> Result<Option<Opened<'r>>, Failure> {
     let session = match held {

@@ -241,12 +241,27 @@ impl KeyRing {
         sealed: &[u8],
         buffer: &'b mut [u8],
     ) -> Option<&'b mut [u8]> {
-        let found = self.keys.iter().find_map(|key| {
-            let copy = buffer.get_mut(..sealed.len())?;
-            copy.copy_from_slice(sealed);
+        let buffer = buffer.get_mut(..sealed.len())?;
+        buffer.copy_from_slice(sealed);
+        self.open_copy(purpose, aad, sealed, buffer)
+    }
+
+    /// The same in a copy of the sealed bytes.
+    pub fn open_copy<'b>(
+        &self,
+        purpose: Purpose,
+        aad: &[u8],
+        sealed: &[u8],
+        copy: &'b mut [u8],
+    ) -> Option<&'b mut [u8]> {
+        let found = self.keys.iter().enumerate().find_map(|(number, key)| {
+            // A failed attempt leaves it in an unknown state.
+            if number > 0 {
+                copy.get_mut(..sealed.len())?.copy_from_slice(sealed);
+            }
             open_in_place(&key[purpose as usize], aad, copy)
         })?;
-        buffer.get_mut(found)
+        copy.get_mut(found)
     }
 
     /// [`KeyRing::open`] into memory of its own, for paths where speed does not matter.

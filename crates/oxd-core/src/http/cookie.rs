@@ -35,6 +35,7 @@ pub fn find<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
 }
 
 /// The values of a name and of the same name with a suffix, found in one pass; at most [`MOST_CANDIDATES`] of each.
+#[derive(Default)]
 pub struct Named<'h> {
     plain: Few<'h>,
     suffixed: Few<'h>,
@@ -57,24 +58,26 @@ impl<'h> Few<'h> {
 }
 
 impl<'h> Named<'h> {
-    /// Looks for them; the suffix ends with `=`.
+    /// Looks for them; the suffix ends with `=`. `is_alone`: the header is known to have one cookie.
     #[inline]
-    pub fn of(header: &'h [u8], name: &[u8], suffix: &[u8]) -> Self {
-        let mut found = Self {
-            plain: Few::default(),
-            suffixed: Few::default(),
-        };
-        for pair in pairs(header) {
-            let Some(rest) = pair.strip_prefix(name) else {
-                continue;
-            };
-            if let Some(value) = rest.strip_prefix(b"=") {
-                found.plain.push(value);
-            } else if let Some(value) = rest.strip_prefix(suffix) {
-                found.suffixed.push(value);
-            }
+    pub fn look(&mut self, header: &'h [u8], is_alone: bool, name: &[u8], suffix: &[u8]) {
+        if is_alone {
+            self.look_at(header.trim_ascii_start(), name, suffix);
+        } else {
+            pairs(header).for_each(|pair| self.look_at(pair, name, suffix));
         }
-        found
+    }
+
+    #[inline]
+    fn look_at(&mut self, pair: &'h [u8], name: &[u8], suffix: &[u8]) {
+        let Some(rest) = pair.strip_prefix(name) else {
+            return;
+        };
+        if let Some(value) = rest.strip_prefix(b"=") {
+            self.plain.push(value);
+        } else if let Some(value) = rest.strip_prefix(suffix) {
+            self.suffixed.push(value);
+        }
     }
 
     /// The values of the name.
@@ -121,6 +124,8 @@ pub fn without(header: &[u8], unwanted: impl Fn(&[u8]) -> bool) -> Option<Vec<u8
 /// A `Cookie` header, taken apart.
 #[derive(Debug, PartialEq)]
 pub struct Split {
+    /// Whether the header has one cookie alone.
+    pub is_alone: bool,
     /// All cookies, where the header as it came would not be read so.
     pub whole: Option<Vec<u8>>,
     /// Those of others.
@@ -142,12 +147,17 @@ pub fn split(header: &[u8], is_own: impl Fn(&[u8]) -> bool) -> Option<Split> {
         // Nearly always a session cookie alone.
         None => {
             return own_pair(header).then_some(Split {
+                is_alone: true,
                 whole: None,
                 others: Vec::new(),
             });
         }
         Some(_) if memchr::memchr(b',', header).is_none() => {
-            return without(header, is_own).map(|others| Split { whole: None, others });
+            return without(header, is_own).map(|others| Split {
+                is_alone: false,
+                whole: None,
+                others,
+            });
         }
         Some(_) => {}
     }
@@ -193,6 +203,7 @@ pub fn split(header: &[u8], is_own: impl Fn(&[u8]) -> bool) -> Option<Split> {
         .filter(|field| !own_pair(field))
         .collect();
     Some(Split {
+        is_alone: false,
         whole: Some(joined(&whole)),
         others: joined(&others),
     })

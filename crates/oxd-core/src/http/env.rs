@@ -30,6 +30,7 @@ pub struct RequestEnv<'a> {
 
 impl<'a> RequestEnv<'a> {
     /// Puts it together; `base` is described at the field.
+    #[inline]
     pub fn new(
         settings: &'a Settings<'a>,
         request: &'a dyn Request,

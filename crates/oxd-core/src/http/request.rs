@@ -28,6 +28,10 @@ pub trait Request {
     fn header_limit(&self) -> usize;
     /// The `Cookie` header as the browser sent it.
     fn cookies(&self) -> Option<&[u8]>;
+    /// Whether that header is known to have one cookie alone, which need not be looked for.
+    fn has_one_cookie(&self) -> bool {
+        false
+    }
     /// The `Authorization` header as the client sent it.
     fn authorization(&self) -> Option<&[u8]>;
     /// `OxdMaxAge` of the location that another address of this server belongs to. The address is a path with its query.

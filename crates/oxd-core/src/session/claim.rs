@@ -7,7 +7,9 @@
 //! ```
 //! A name that many providers use has a number: its place in [`NAMES`] plus one.
 
-use super::wire::{Reader, put_string};
+use std::ffi::CStr;
+
+use super::wire::{Reader, Terminated, put_string};
 
 /// How a claim's text relates to its JSON value. The numbers stand in cookies and entries that outlive the process.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,12 +49,19 @@ const SUBJECT: u8 = 1;
 /// The prefix of a claim's environment variable.
 pub const VARIABLE: &str = "OXD_CLAIM_";
 
+const fn variable(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("it ends with its only NUL"),
+    }
+}
+
 macro_rules! well_known {
     ($( $name:literal )*) => {
         /// Names that many providers use, as environment variables with a NUL behind them: the claims of OpenID Connect
         /// Core 5.1 and 2, RFC 7519 4.1, RFC 9068 2.2, and those of groups. Their numbers stand in cookies and entries:
         /// names are only added at the end.
-        pub(super) const NAMES: &[&str] = &[ $( concat!("OXD_CLAIM_", $name, "\0") ),* ];
+        pub(super) const NAMES: &[&CStr] = &[ $( variable(concat!("OXD_CLAIM_", $name, "\0")) ),* ];
     };
 }
 
@@ -72,8 +81,8 @@ fn number_of(name: &[u8]) -> u8 {
 
 /// The name in one of [`NAMES`].
 #[inline]
-fn plain(variable: &'static str) -> &'static [u8] {
-    &variable.as_bytes()[VARIABLE.len()..variable.len() - 1]
+fn plain(variable: &'static CStr) -> &'static [u8] {
+    &variable.to_bytes()[VARIABLE.len()..]
 }
 
 /// One claim of a session.
@@ -85,8 +94,8 @@ pub struct ClaimView<'r> {
     pub hidden: bool,
     /// The claim's name, without the NUL.
     pub name: &'r [u8],
-    /// The environment variable of a name that many providers use, *with* the NUL behind it.
-    pub variable: Option<&'static str>,
+    /// The environment variable of a name that many providers use.
+    pub variable: Option<&'static CStr>,
     /// The text for the application, *with* the NUL behind it.
     pub text_nul: &'r [u8],
     /// The JSON, for [`Kind::Json`].
@@ -125,27 +134,30 @@ impl<'r> Iterator for Claims<'r> {
 
 impl<'r> Claims<'r> {
     /// Walks over all claims: `known` gets the environment variables of those with names that many providers use, with
-    /// their texts, each with its NUL; `other` gets the rest, hidden ones too.
+    /// their texts; `other` gets the rest, hidden ones too.
     #[inline]
     pub fn each(
         mut self,
-        mut known: impl FnMut(&'static str, &'r [u8]),
+        mut known: impl FnMut(&'static CStr, Terminated<'r>),
         mut other: impl FnMut(ClaimView<'r>),
     ) {
         loop {
             // The usual form in as few steps as can be, as each request with a session walks over all claims.
             if let [head @ ..0xc0, length @ ..0x80, rest @ ..] = self.0.0
                 && let Some(variable) = NAMES.get(usize::from(head & NUMBER).wrapping_sub(1))
-                && let Some((text_nul @ [.., 0], rest)) = rest.split_at_checked(usize::from(*length) + 1)
+                && let Some((text_nul, rest)) = rest.split_at_checked(usize::from(*length) + 1)
+                && let Some(text) = Terminated::of(text_nul)
             {
                 self.0.0 = rest;
-                known(variable, text_nul);
+                known(variable, text);
                 continue;
             }
-            match self.read_one() {
-                Some(claim) if claim.hidden || claim.variable.is_none() => other(claim),
-                Some(claim) => known(claim.variable.unwrap_or_default(), claim.text_nul),
-                None => return,
+            let Some(claim) = self.read_one() else {
+                return;
+            };
+            match (claim.variable, Terminated::of(claim.text_nul)) {
+                (Some(variable), Some(text)) if !claim.hidden => known(variable, text),
+                _ => other(claim),
             }
         }
     }
@@ -253,7 +265,7 @@ mod tests {
                 kind: Kind::Text,
                 hidden: false,
                 name: b"sub",
-                variable: Some("OXD_CLAIM_sub\0"),
+                variable: Some(c"OXD_CLAIM_sub"),
                 text_nul: b"alice\0",
                 json: b"",
             },

@@ -19,6 +19,7 @@ pub struct SessionEnv<'a> {
 
 impl<'a> SessionEnv<'a> {
     /// `None` where the place has no site (`OxdId`): it has no sessions then.
+    #[inline]
     pub fn new(env: RequestEnv<'a>, memory: Memory<'a>) -> Option<Self> {
         let site = env.settings.site?;
         Some(Self { env, site, memory })

@@ -15,7 +15,7 @@ pub trait SessionMemory<'b> {
     fn keep(&self, record: SessionRecord<'b>) -> &'b SessionRecord<'b>;
 
     /// A copy of a text.
-    fn copy(&self, text: &[u8]) -> &'b [u8] {
+    fn copy(&self, text: &[u8]) -> &'b mut [u8] {
         let bytes = self.bytes(text.len());
         bytes.copy_from_slice(text);
         bytes

@@ -50,6 +50,7 @@ pub(crate) use text::{keep_text, kept_text};
 pub use tokens::{Tokens, TokensAt, Written};
 pub(crate) use update::{adopted, is_replaced, touch};
 pub use update::{newer, publish};
+pub use wire::Terminated;
 
 #[cfg(test)]
 mod tests;

@@ -95,11 +95,20 @@ fn look<'b>(
     header: &[u8],
     memory: &dyn SessionMemory<'b>,
 ) -> Result<Option<Opened<'b>>, Failure> {
-    let found = cookie::Named::of(header, env.settings.cookie().name.as_bytes(), cookies::OF_USE);
-    let alive = |record: SessionRecord<'b>, bytes, tokens| -> Result<Option<Opened<'b>>, Failure> {
-        let used = last_use(env, &record, found.suffixed())?;
+    // Filled in place: it is large to hand on.
+    let mut found = cookie::Named::default();
+    found.look(
+        header,
+        env.request.has_one_cookie(),
+        env.settings.cookie().name.as_bytes(),
+        cookies::OF_USE,
+    );
+    // Kept at once, for the same reason.
+    let read = |bytes: &'b [u8]| SessionRecord::read(bytes).map(|record| memory.keep(record));
+    let alive = |record: &'b SessionRecord<'b>, bytes, tokens| -> Result<Option<Opened<'b>>, Failure> {
+        let used = last_use(env, record, found.suffixed())?;
         Ok(used.map(|used| Opened {
-            record: memory.keep(record),
+            record,
             used,
             tokens,
             bytes,
@@ -126,7 +135,7 @@ fn look<'b>(
                 };
             }
             if let Some(stored) = found
-                && let Some(record) = SessionRecord::read(stored.record)
+                && let Some(record) = read(stored.record)
                 && identifier.is_of(record.strings.identifier)
                 && let Some(opened) = alive(record, stored.record, TokensAt::Sealed(stored.sealed_tokens))?
             {
@@ -142,7 +151,7 @@ fn look<'b>(
         let buffer = memory.bytes(KeyRing::buffer_len(sealed.len()));
         let keys = env.settings.keys;
         let opened = keys.open(Purpose::Session, env.site.as_str(), sealed, buffer);
-        match opened.and_then(|bytes| Some((SessionRecord::read(bytes)?, &*bytes))) {
+        match opened.and_then(|bytes| read(bytes).map(|record| (record, &*bytes))) {
             Some((record, bytes)) => alive(record, bytes, TokensAt::Cookie),
             None => Ok(None),
         }

@@ -110,7 +110,12 @@ enum Part {
     AccessExpires = 1 << 9,
     Seen = 1 << 10,
     Informed = 1 << 11,
+    /// The scopes are [`USUAL_SCOPE`], which is not written out.
+    UsualScope = 1 << 12,
 }
+
+/// The scopes of a login where `OxdScope` is not set, as most records have them. Part of the format: it never changes.
+const USUAL_SCOPE: &[u8] = b"openid profile email";
 
 /// The parts that a record has.
 #[derive(Clone, Copy)]
@@ -201,6 +206,9 @@ impl<'r> SessionRecord<'r> {
                 *string = rest.string()?;
             }
         }
+        if parts.has(Part::UsualScope) {
+            record.strings.scope = USUAL_SCOPE;
+        }
         record.claims = rest.0;
         Some(record)
     }
@@ -208,12 +216,13 @@ impl<'r> SessionRecord<'r> {
     /// Writes the record.
     pub fn write(&self) -> Vec<u8> {
         let strings = &self.strings;
+        let is_usual = strings.scope == USUAL_SCOPE;
         let strings = [
             (Part::Acr, strings.acr),
             (Part::Acrs, strings.acrs),
             (Part::Refused, strings.refused),
             (Part::Identifier, strings.identifier),
-            (Part::Scope, strings.scope),
+            (Part::Scope, if is_usual { &[] } else { strings.scope }),
         ];
         let times = [
             (Part::AuthTime, self.auth_time, Seconds::ZERO),
@@ -223,6 +232,7 @@ impl<'r> SessionRecord<'r> {
         ];
         let mut parts = Parts(0)
             .with(Part::RefreshToken, self.can_refresh)
+            .with(Part::UsualScope, is_usual)
             .with(Part::NameMark, self.marks.name != 0)
             .with(Part::AskedAge, self.asked_age.is_some());
         for (part, time, usual) in times {

@@ -217,19 +217,17 @@ impl Entries<'_> {
         sealed: &[u8],
         memory: &dyn SessionMemory<'b>,
     ) -> Option<Stored<&'b [u8]>> {
-        let (sealed, tokens) = Head::split(head, sealed)?;
-        if sealed.len() < OVERHEAD {
+        let (record, _) = Head::split(head, sealed)?;
+        if record.len() < OVERHEAD {
             return None;
         }
-        let (record, rest) = memory
-            .bytes(sealed.len() + tokens.len())
-            .split_at_mut(sealed.len());
-        rest.copy_from_slice(tokens);
-        let aad = self.aad_with(key, head);
-        let record = self.keys.open_bytes(Purpose::Entry, &aad, sealed, record)?;
+        let (copy, sealed_tokens) = memory.copy(sealed).split_at_mut(record.len());
+        let record = self.with_aad(key, head, |aad| {
+            self.keys.open_copy(Purpose::Entry, aad, record, copy)
+        })?;
         Some(Stored {
             record,
-            sealed_tokens: rest,
+            sealed_tokens,
         })
     }
 
@@ -386,6 +384,21 @@ impl Entries<'_> {
 
     fn aad_with(&self, key: &Key, head: &[u8; Head::BYTES]) -> Vec<u8> {
         [key.as_slice(), self.site.as_str().as_bytes(), head].concat()
+    }
+
+    /// The same without an allocation where the name of the site is as long as usual.
+    #[inline]
+    fn with_aad<A>(&self, key: &Key, head: &[u8; Head::BYTES], take: impl FnOnce(&[u8]) -> A) -> A {
+        const UUID: usize = 36;
+        const KEY: usize = size_of::<Key>();
+        let Ok(site) = <&[u8; UUID]>::try_from(self.site.as_str().as_bytes()) else {
+            return take(&self.aad_with(key, head));
+        };
+        let mut aad = [0; KEY + UUID + Head::BYTES];
+        aad[..KEY].copy_from_slice(key);
+        aad[KEY..KEY + UUID].copy_from_slice(site);
+        aad[KEY + UUID..].copy_from_slice(head);
+        take(&aad)
     }
 
     /// Puts an entry.

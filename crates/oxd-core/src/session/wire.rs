@@ -1,6 +1,24 @@
 //! The parts of which the binary form of a session is put together: numbers of variable length, and texts that end with
 //! a NUL.
 
+/// A text with a NUL behind it, which C can be given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terminated<'r>(&'r [u8]);
+
+impl<'r> Terminated<'r> {
+    /// Takes a text that ends with a NUL; `None` for any other.
+    #[inline]
+    pub fn of(bytes: &'r [u8]) -> Option<Self> {
+        (bytes.last() == Some(&0)).then_some(Self(bytes))
+    }
+
+    /// The text, with the NUL.
+    #[inline]
+    pub fn with_nul(self) -> &'r [u8] {
+        self.0
+    }
+}
+
 /// Reads forward through bytes; every step fails rather than reads past the end.
 pub(super) struct Reader<'r>(pub(super) &'r [u8]);
 

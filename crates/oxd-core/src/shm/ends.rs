@@ -1,6 +1,6 @@
 //! Ends of sessions in shared memory, and which of them other machines know ([`crate::session::feed`]).
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::fact::{Fact, Told};
 use super::mark::Mark;
@@ -69,11 +69,8 @@ impl<'m> Memory<'m> {
     /// Whether something with this mark that began at `began` has been ended.
     #[inline]
     pub fn has_ended(&self, mark: Mark, began: Millis, now: Seconds) -> bool {
-        // Nearly always no end stands where this one would.
-        !self.is_absent(self.marks, mark)
-            && self
-                .fact(self.marks, mark, now)
-                .is_some_and(|fact| began <= fact.moment)
+        self.fact(self.marks, mark, now)
+            .is_some_and(|fact| began <= fact.moment)
     }
 
     /// Takes down that there are ends to tell: [`Memory::untold`] has them.
@@ -135,14 +132,8 @@ impl<'m> Memory<'m> {
         }
     }
 
-    fn own(
-        &self,
-        now: Seconds,
-        told: Told,
-    ) -> impl Iterator<Item = (Ended, &'m std::sync::atomic::AtomicU64)> {
-        let memory = *self;
-        (0..self.marks.slots).filter_map(move |place| {
-            let (mark, value) = memory.slot(memory.marks, place);
+    fn own(&self, now: Seconds, told: Told) -> impl Iterator<Item = (Ended, &'m AtomicU64)> {
+        self.marks.slots.iter().filter_map(move |[mark, value]| {
             // Most slots are empty, and their pages were never written.
             let fact = Fact::read(value.load(Ordering::Acquire));
             if fact.told != told || fact.is_over(now) {
@@ -161,13 +152,10 @@ impl<'m> Memory<'m> {
 
     /// The number of marks that have not run out, and the room for them.
     pub fn marks_in_use(&self, now: Seconds) -> (usize, usize) {
-        let used = (0..self.marks.slots)
-            .filter(|place| {
-                let value = self.slot(self.marks, *place).1.load(Ordering::Relaxed);
-                !Fact::read(value).is_over(now)
-            })
-            .count();
-        (used, self.marks.slots / SLOTS_PER_MARK)
+        let slots = self.marks.slots;
+        let is_used = |value: &AtomicU64| !Fact::read(value.load(Ordering::Relaxed)).is_over(now);
+        let used = slots.iter().filter(|[_, value]| is_used(value)).count();
+        (used, slots.len() / SLOTS_PER_MARK)
     }
 
     /// Begins a new configuration, in the parent; its number, which its processes read the stream with.

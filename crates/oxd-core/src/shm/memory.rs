@@ -101,33 +101,38 @@ pub trait Keeper: Sync + std::fmt::Debug {
 
 /// A table of hashes and values.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Table {
-    /// Its first word.
-    at: usize,
-    /// Its capacity.
-    pub(super) slots: usize,
+pub(super) struct Table<'m> {
+    /// Each with a hash and its value; not empty.
+    pub(super) slots: &'m [[AtomicU64; 2]],
+    /// Whether they are those that a keeper has.
+    is_kept: bool,
 }
 
-/// Last uses of sessions.
-const OF_USES: Table = Table {
-    at: USES_AT,
-    slots: USES,
-};
+impl<'m> Table<'m> {
+    /// The slot that is the first one for a mark.
+    #[inline]
+    fn first(self, mark: Mark) -> &'m [AtomicU64; 2] {
+        &self.slots[mark.slot() % self.slots.len()]
+    }
+}
 
 /// The shared memory of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory<'m> {
     pub(super) words: &'m [AtomicU64],
     /// Ends, one-time values and the like.
-    pub(super) marks: Table,
+    pub(super) marks: Table<'m>,
+    /// Last uses of sessions.
+    uses: Table<'m>,
     keeper: Option<&'m dyn Keeper>,
 }
 
 impl<'m> Memory<'m> {
     /// The memory in these words, with as many marks as fit in; `None` where none do. Words of another layout are cleared.
     pub fn over(words: &'m [AtomicU64]) -> Option<Self> {
-        let slots = words.len().checked_sub(MARKS_AT)? / 2;
-        if slots < WINDOW {
+        let marks = words.get(MARKS_AT..)?.as_chunks::<2>().0;
+        let uses = words.get(USES_AT..LOCKS_AT)?.as_chunks::<2>().0;
+        if marks.len() < WINDOW {
             return None;
         }
         if words[0].load(Ordering::Acquire) != MAGIC {
@@ -139,17 +144,18 @@ impl<'m> Memory<'m> {
             }
             words[0].store(MAGIC, Ordering::Release);
         }
-        let marks = Table { at: MARKS_AT, slots };
+        let table = |slots, is_kept| Table { slots, is_kept };
         Some(Self {
             words,
-            marks,
+            marks: table(marks, true),
+            uses: table(uses, false),
             keeper: None,
         })
     }
 
     /// The length of the copy that a keeper has, in words.
     pub fn kept_words(&self) -> usize {
-        HEADER + 2 * self.marks.slots
+        HEADER + 2 * self.marks.slots.len()
     }
 
     /// Takes over what a keeper of an earlier start has kept, unless it is of another layout, and lets this one keep the
@@ -182,7 +188,7 @@ impl<'m> Memory<'m> {
                     self.remember(self.marks, mark, fact, now);
                 }
             }
-            let all: Vec<u64> = self.words[MARKS_AT..MARKS_AT + 2 * self.marks.slots]
+            let all: Vec<u64> = self.words[MARKS_AT..MARKS_AT + 2 * self.marks.slots.len()]
                 .iter()
                 .map(|word| word.load(Ordering::Relaxed))
                 .collect();
@@ -204,8 +210,8 @@ impl<'m> Memory<'m> {
     }
 
     /// Keeps a mark, by its value's word.
-    fn keep_mark(&self, table: Table, value: &AtomicU64) {
-        if table.at == MARKS_AT && self.keeper.is_some() {
+    fn keep_mark(&self, table: Table<'_>, value: &AtomicU64) {
+        if table.is_kept && self.keeper.is_some() {
             let offset = ptr::from_ref(value).addr() - self.words.as_ptr().addr();
             self.keep(offset / size_of::<AtomicU64>() - 1, 2);
         }
@@ -251,41 +257,47 @@ impl<'m> Memory<'m> {
         })
     }
 
-    pub(super) fn slot(&self, table: Table, place: usize) -> (&'m AtomicU64, &'m AtomicU64) {
-        let at = table.at + 2 * (place % table.slots);
-        (&self.words[at], &self.words[at + 1])
-    }
-
-    fn window(&self, table: Table, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, &'m AtomicU64)> {
-        let (memory, first) = (*self, mark.slot());
-        (first..first + WINDOW).map(move |place| memory.slot(table, place))
+    #[inline]
+    fn window(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64; 2]> {
+        // From the first one on, and from the beginning once the end is reached.
+        let (before, after) = table.slots.split_at(mark.slot() % table.slots.len());
+        after.iter().chain(before).take(WINDOW)
     }
 
     /// The values of a mark: usually one, two when two processes wrote it at the same time.
     #[inline]
-    pub(super) fn values(&self, table: Table, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
+    pub(super) fn values(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
         self.window(table, mark)
-            .map(|(hash, value)| (hash.load(Ordering::Acquire), value))
+            .map(|[hash, value]| (hash.load(Ordering::Acquire), value))
             .take_while(|(hash, _)| *hash != 0)
             .filter(move |(hash, _)| *hash == mark.word())
             .map(|(_, value)| value)
     }
 
-    /// Whether the first place of a mark was never taken: then it has no value.
+    /// The fact of a mark that has not run out.
     #[inline]
-    pub(super) fn is_absent(&self, table: Table, mark: Mark) -> bool {
-        self.slot(table, mark.slot()).0.load(Ordering::Acquire) == 0
+    pub(super) fn fact(&self, table: Table<'m>, mark: Mark, now: Seconds) -> Option<Fact> {
+        // Nearly always the first place of a mark was never taken: then it has no value.
+        if table.first(mark)[0].load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.fact_of_values(table, mark, now)
     }
 
-    pub(super) fn fact(&self, table: Table, mark: Mark, now: Seconds) -> Option<Fact> {
-        self.values(table, mark)
-            .map(|value| Fact::read(value.load(Ordering::Acquire)))
-            .filter(|fact| !fact.is_over(now))
-            .reduce(Fact::with)
+    #[inline(never)]
+    fn fact_of_values(&self, table: Table<'m>, mark: Mark, now: Seconds) -> Option<Fact> {
+        let mut found: Option<Fact> = None;
+        for value in self.values(table, mark) {
+            let fact = Fact::read(value.load(Ordering::Acquire));
+            if !fact.is_over(now) {
+                found = Some(found.map_or(fact, |other| other.with(fact)));
+            }
+        }
+        found
     }
 
     /// Stores a fact. Returns whether the mark had no unexpired value before.
-    pub(super) fn remember(&self, table: Table, mark: Mark, fact: Fact, now: Seconds) -> bool {
+    pub(super) fn remember(&self, table: Table<'m>, mark: Mark, fact: Fact, now: Seconds) -> bool {
         if let Some(value) = self.values(table, mark).next() {
             let mut old = value.load(Ordering::Acquire);
             loop {
@@ -305,7 +317,7 @@ impl<'m> Memory<'m> {
             }
         }
         // The value is written first and claims the slot; a concurrent reader finds the old, expired hash.
-        for (hash, value) in self.window(table, mark) {
+        for [hash, value] in self.window(table, mark) {
             let old = value.load(Ordering::Acquire);
             if Fact::read(old).is_over(now)
                 && value
@@ -322,8 +334,8 @@ impl<'m> Memory<'m> {
             let fact = Fact::read(value.load(Ordering::Acquire));
             (fact.moment != NO_MOMENT, fact.end)
         };
-        if let Some((hash, value)) = self.window(table, mark).min_by_key(|(_, value)| rank(value)) {
-            if table.at == MARKS_AT {
+        if let Some([hash, value]) = self.window(table, mark).min_by_key(|[_, value]| rank(value)) {
+            if table.is_kept {
                 self.words[LOST].fetch_add(1, Ordering::Relaxed);
             }
             value.store(fact.word(), Ordering::Release);
@@ -403,7 +415,7 @@ impl<'m> Memory<'m> {
     /// Stores the last use of a session.
     pub fn touch(&self, id: &[u8; 16], now: Seconds, until: Seconds) {
         self.remember(
-            OF_USES,
+            self.uses,
             Mark::of_use(id),
             Fact::new(now.millis(), Told::Elsewhere, until),
             now,
@@ -413,14 +425,14 @@ impl<'m> Memory<'m> {
     /// The last use of a session on this machine.
     #[inline]
     pub fn touched(&self, id: &[u8; 16], now: Seconds) -> Option<Seconds> {
-        self.fact(OF_USES, Mark::of_use(id), now)
+        self.fact(self.uses, Mark::of_use(id), now)
             .map(|fact| fact.moment.seconds())
     }
 
     /// Stores a moment of a mark beside the last uses: it is a hint, and may be forgotten.
     pub fn note_moment(&self, mark: Mark, moment: Millis, now: Seconds, until: Seconds) {
         self.remember(
-            OF_USES,
+            self.uses,
             mark,
             Fact::new(moment.max(Millis(1)), Told::Elsewhere, until),
             now,
@@ -429,12 +441,12 @@ impl<'m> Memory<'m> {
 
     /// That moment.
     pub fn noted_moment(&self, mark: Mark, now: Seconds) -> Option<Millis> {
-        self.fact(OF_USES, mark, now).map(|fact| fact.moment)
+        self.fact(self.uses, mark, now).map(|fact| fact.moment)
     }
 
     /// Forgets it.
     pub fn forget_moment(&self, mark: Mark) {
-        for value in self.values(OF_USES, mark) {
+        for value in self.values(self.uses, mark) {
             value.store(0, Ordering::Release);
         }
     }

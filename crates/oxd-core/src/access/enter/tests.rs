@@ -252,7 +252,7 @@ fn a_session_that_is_known_already_is_not_opened_again() {
                 site: SiteId("s"),
             };
             let visit = Visit {
-                held: Some(held),
+                held: Some(&held),
                 ..*visit
             };
             outcome(&enter(ctx, &visit))

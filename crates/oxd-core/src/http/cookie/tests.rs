@@ -77,6 +77,7 @@ fn a_comma_begins_no_cookie_with_a_prefix() {
         ("__Host-s=own, a=x", "__Host-s=own; a=x", "a=x"),
     ] {
         let split = split(header.as_bytes(), own).unwrap();
+        assert!(!split.is_alone, "{header}");
         assert_eq!(split.whole.unwrap(), whole.as_bytes(), "{header}");
         assert_eq!(split.others, others.as_bytes(), "{header}");
     }
@@ -169,7 +170,8 @@ fn values_of_a_name_and_of_its_suffix_are_found_in_one_pass() {
         ("s=1; s=2; s=3; s=4; s=5", &["1", "2", "3", "4"], &[]),
         ("", &[], &[]),
     ] {
-        let found = Named::of(header.as_bytes(), b"s", b".seen=");
+        let mut found = Named::default();
+        found.look(header.as_bytes(), false, b"s", b".seen=");
         let texts = |values: &[&[u8]]| -> Vec<String> {
             let text = |value: &&[u8]| String::from_utf8(value.to_vec()).unwrap();
             values.iter().map(text).collect()
@@ -179,6 +181,15 @@ fn values_of_a_name_and_of_its_suffix_are_found_in_one_pass() {
             (own(plain), own(suffixed)),
             "{header}"
         );
+        if !header.contains(';') {
+            let mut alone = Named::default();
+            alone.look(header.as_bytes(), true, b"s", b".seen=");
+            assert_eq!(
+                (alone.plain(), alone.suffixed()),
+                (found.plain(), found.suffixed()),
+                "{header}"
+            );
+        }
     }
     fn own(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()

@@ -55,6 +55,28 @@ fn a_record_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn the_usual_scopes_are_a_bit_and_are_read_where_they_are_written_out_too() {
+    let of_scope = |scope: &'static [u8]| SessionRecord {
+        strings: Strings {
+            scope,
+            ..Strings::default()
+        },
+        ..sample(b"")
+    };
+    let usual = of_scope(b"openid profile email");
+    let short = usual.write();
+    assert_eq!(SessionRecord::read(&short), Some(usual));
+    let without = of_scope(b"").write();
+    assert_eq!(short.len(), without.len());
+    // As an earlier version has written it.
+    let mut long = without;
+    let parts = u16::from_le_bytes([long[0], long[1]]) | Part::Scope as u16;
+    long[..2].copy_from_slice(&parts.to_le_bytes());
+    long.extend(b"\x14openid profile email\0");
+    assert_eq!(SessionRecord::read(&long), Some(usual));
+}
+
+#[test]
 fn a_number_too_great_for_its_place_becomes_the_greatest() {
     let endless = SessionRecord {
         ends: Seconds(u64::MAX),
