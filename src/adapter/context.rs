@@ -188,7 +188,7 @@ impl LazyCommands<'_> {
     ) -> Result<A, Error> {
         let child = child::current()?;
         let site = Site::of(self.settings, &self.request.path())?;
-        call(&child.client.at(site))
+        call(&child.client.at(site.traced(self.request.trace())))
     }
 }
 

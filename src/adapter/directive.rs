@@ -4,12 +4,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command as Program, Stdio};
 
-use oxd_core::base::Store;
+use oxd_core::base::{AuditSink, Store};
 use oxd_core::config::Expression;
 use oxd_core::config::check;
 use oxd_core::config::directive::{self, ParseEnv, Place};
 
-use crate::adapter::{child, store};
+use crate::adapter::{audit, child, store};
 use crate::ffi::command::Command;
 use crate::ffi::dir_config::DirConfig;
 use crate::ffi::process;
@@ -112,5 +112,9 @@ impl<'c> ParseEnv<'c> for Env<'c> {
 
     fn open_store(&self, provider: &str, details: &str) -> Result<&'c dyn Store, String> {
         store::open(self.0, provider, details)
+    }
+
+    fn open_audit(&self, target: &str) -> Result<&'c dyn AuditSink, String> {
+        Ok(audit::named(self.0, target)?)
     }
 }

@@ -1,5 +1,6 @@
 //! Connects httpd's requests and configuration with oxd-core. Safe code only.
 
+pub mod audit;
 pub mod child;
 mod context;
 pub mod directive;

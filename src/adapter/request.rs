@@ -77,6 +77,22 @@ impl CoreRequest for RequestView<'_> {
         self.request.header_limit()
     }
 
+    fn server_name(&self) -> Cow<'_, str> {
+        lossy(self.request.server_name())
+    }
+
+    fn address(&self) -> Cow<'_, str> {
+        lossy(self.request.client_address())
+    }
+
+    fn agent(&self) -> Cow<'_, str> {
+        lossy(self.request.header(c"User-Agent"))
+    }
+
+    fn user(&self) -> Option<Cow<'_, str>> {
+        self.request.user().map(CStr::to_string_lossy)
+    }
+
     fn max_age_at(&self, address: &str) -> Option<Seconds> {
         if !address.starts_with('/') {
             return None;

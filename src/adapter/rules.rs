@@ -2,7 +2,9 @@
 //! is about one.
 
 use oxd_core::access::identity_of_rpt;
-use oxd_core::access::rule::{Rule, Verdict};
+use std::ffi::CStr;
+
+use oxd_core::access::rule::{Explain, FalseExpression, Refusing, Rule, Verdict};
 use oxd_core::base::Failure;
 use oxd_core::session::Opened;
 use oxd_core::uma::{Decision, Unopened};
@@ -45,19 +47,36 @@ pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
     };
     match place.decide(|ctx| rule.check(ctx, &session)) {
         Ok(Verdict::Met) => Answer::Granted,
-        Ok(Verdict::Unmet) => Answer::Denied,
-        Ok(Verdict::StepUp(values)) => {
-            request.update_state(|state| state.unmet.acr = Some(values));
-            Answer::Denied
-        }
-        Ok(Verdict::Scopes(scopes)) => {
-            request.update_state(|state| state.unmet.scope = Some(scopes));
+        Ok(verdict) => {
+            note_refusing(request, rule);
+            request.update_state(|state| match verdict {
+                Verdict::StepUp(values) => state.unmet.acr = Some(values),
+                Verdict::Scopes(scopes) => state.unmet.scope = Some(scopes),
+                Verdict::Met | Verdict::Unmet => {}
+            });
             Answer::Denied
         }
         Err(missing) => {
             log(request, &missing);
             Answer::Denied
         }
+    }
+}
+
+/// Remembers a rule that has refused the user, for the line in the log if no other rule lets the user in.
+fn note_refusing<'r>(request: Request<'r>, rule: &'r dyn Explain) {
+    let before = request.own_state().and_then(|state| state.unmet.rules);
+    let refusing = request.pool().keep(Refusing { rule, before });
+    request.update_state(|state| state.unmet.rules = Some(refusing));
+}
+
+/// The same for a `Require expr`.
+pub fn note_false_expression<'r>(request: Request<'r>, expression: &'r CStr) {
+    if request.has_user() && request.config().is_some_and(|config| config.configured) {
+        let text = expression.to_str().unwrap_or_default();
+        let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let text = unquoted.unwrap_or(text);
+        note_refusing(request, request.pool().keep(FalseExpression(text)));
     }
 }
 

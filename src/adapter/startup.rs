@@ -6,7 +6,7 @@ use oxd_core::config::{RawSettings, check};
 use oxd_core::shm::USUAL_MARKS;
 use oxd_core::templates::Templates;
 
-use crate::adapter::{child, health, redis, revocations, store};
+use crate::adapter::{audit, child, health, redis, revocations, store};
 use crate::ffi::Status;
 use crate::ffi::dir_config::{Handler, ServerFacts};
 use crate::ffi::process;
@@ -57,6 +57,19 @@ fn read_site(servers: Servers<'_>, path: &str) -> Option<SiteFacts> {
             .is_some_and(|secret| !secret.is_empty()),
         redirect_uri: file["redirect_uris"][0].as_str().map(str::to_owned),
     })
+}
+
+/// Opens the logs of the configuration.
+pub fn open_logs(servers: Servers<'_>) -> Status {
+    match audit::open(servers) {
+        Ok(()) => Status::Ok,
+        Err(why) => {
+            servers
+                .log()
+                .line(Level::Error, &format!("not_configured: {why}"));
+            Status::Http(500)
+        }
+    }
 }
 
 /// Prepares the state that the children share.

@@ -241,7 +241,16 @@ unsafe extern "C" fn check_expression(
     };
     // SAFETY: httpd passes what this provider's function expects, as `parse_require_line` is its own.
     let evaluate = || unsafe { check(r, line, parsed) };
-    let ask = |request: Request<'_>| protect::check_expression(request, evaluate);
+    // SAFETY: httpd passes NULL or the text of the configuration, which outlives the request.
+    let text = unsafe { c_text(line) };
+    let ask = |request: Request<'_>| {
+        let status = protect::check_expression(request, evaluate);
+        if status == Some(sys::authz_status_AUTHZ_DENIED) {
+            let note = || rules::note_false_expression(request, text.unwrap_or_default());
+            guard::contained(note, |_| ());
+        }
+        status
+    };
     // SAFETY: httpd calls this in the thread of the request.
     match unsafe { Request::during(r, ask) } {
         Some(Some(status)) => status,

@@ -6,7 +6,7 @@ use std::ptr;
 use oxd_core::base::Level;
 
 use super::authz;
-use crate::adapter::{handler, health, protect, respond, revocations, startup, store};
+use crate::adapter::{audit, handler, health, protect, respond, revocations, startup, store};
 use crate::ffi::log::{ChildLog, ServerLog};
 use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
@@ -24,6 +24,7 @@ pub unsafe extern "C" fn register(pool: *mut sys::apr_pool_t) {
     // (-z nodelete).
     unsafe {
         sys::ap_hook_pre_config(Some(pre_config), ptr::null(), ptr::null(), middle);
+        sys::ap_hook_open_logs(Some(open_logs), ptr::null(), ptr::null(), middle);
         sys::ap_hook_child_init(Some(child_init), ptr::null(), ptr::null(), middle);
         sys::ap_hook_check_config(Some(check_config), ptr::null(), ptr::null(), middle);
         sys::ap_hook_post_config(Some(post_config), ptr::null(), ptr::null(), middle);
@@ -176,6 +177,7 @@ unsafe extern "C" fn pre_config(
     _: *mut sys::apr_pool_t,
     _: *mut sys::apr_pool_t,
 ) -> c_int {
+    guard::contained(audit::forget, |_| ());
     // SAFETY: httpd passes the pool of the configuration that it is about to read, all modules are loaded.
     guard::contained(|| unsafe { authz::wrap_expressions(pool) }, |_| ());
     // SAFETY: as above.
@@ -227,6 +229,16 @@ unsafe extern "C" fn check_config(
 ) -> c_int {
     // SAFETY: httpd passes its configuration pool and the main server, in its one configuration thread.
     unsafe { on_configuration(pool, server, startup::check) }
+}
+
+unsafe extern "C" fn open_logs(
+    pool: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    _: *mut sys::apr_pool_t,
+    server: *mut sys::server_rec,
+) -> c_int {
+    // SAFETY: as for `check_config`.
+    unsafe { on_configuration(pool, server, startup::open_logs) }
 }
 
 unsafe extern "C" fn post_config(

@@ -6,6 +6,7 @@
 //! cannot store memory of one pool where a longer-lived pool refers to it. `tests/edge` lists code that must not
 //! compile, and the test suites run httpd with freed pools overwritten.
 
+pub mod append;
 mod body;
 pub mod command;
 pub mod dir_config;

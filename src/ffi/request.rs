@@ -318,6 +318,26 @@ impl<'r> Request<'r> {
         unsafe { self.raw.as_mut().user = user.as_ptr().cast_mut() }
     }
 
+    /// The user.
+    pub fn user(self) -> Option<&'r CStr> {
+        // SAFETY: as for `method`.
+        unsafe { self.text(self.rec().user) }
+    }
+
+    /// `ServerName` of the server that answers.
+    pub fn server_name(self) -> Option<&'r CStr> {
+        // SAFETY: NULL, or the server of the request, which outlives it.
+        let server = unsafe { self.rec().server.as_ref() }?;
+        // SAFETY: NULL, or a C string of the configuration.
+        unsafe { self.text(server.server_hostname) }
+    }
+
+    /// The client's address, which mod_remoteip may have replaced.
+    pub fn client_address(self) -> Option<&'r CStr> {
+        // SAFETY: as for `method`; mod_remoteip sets it for the time of the request at least.
+        unsafe { self.text(self.rec().useragent_ip) }
+    }
+
     /// Whether the request has a user.
     pub fn has_user(self) -> bool {
         !self.rec().user.is_null()

@@ -349,6 +349,51 @@ fn the_access_log_names_user_and_claim() {
 }
 
 #[test]
+fn logs_in_json_are_json() {
+    let block = at_home(&recipe("Logs in JSON", "ErrorLogFormat"));
+    let site = TestSite::builder()
+        .config(&block.replace("error.json.log", "error.log"))
+        .config("<Location /app/closed>\nRequire oxd-claim groups admins\n</Location>")
+        .httpd(|httpd| httpd.allow_log("client denied by server configuration|provider_error"))
+        .start();
+    let browser = Browser::new();
+    sign_in(&browser, site.url("/app/other.html")).page.expect(200);
+    browser.get(site.url("/app/closed?x=%22")).expect(403);
+    let said = "/oxd/callback?error=x%22y&error_description=%22%5C%0a&state=s";
+    browser.get(site.url(said)).expect(400);
+    let text = |file: &str| fs::read_to_string(site.httpd.file(file)).unwrap_or_default();
+    oxd_tests::wait_until("the access log", || {
+        text("access.json.log").contains("provider_error")
+    });
+    let read = |line: &str| -> serde_json::Value {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    let requests: Vec<_> = text("access.json.log").lines().map(read).collect();
+    let refused = requests
+        .iter()
+        .find(|line| line["oxd"] == "forbidden")
+        .expect("a refusal");
+    assert_eq!(
+        (&refused["status"], &refused["user"]),
+        (&json!(403), &json!(DEMO_SUB))
+    );
+    let reference = refused["reference"].as_str().expect("a number");
+    let log = text("error.log");
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("[ref "))
+        .map(read)
+        .collect();
+    let is_its = |line: &&serde_json::Value| {
+        let text = line["text"].as_str().unwrap_or_default();
+        text.starts_with("forbidden: ") && text.ends_with(&format!("[ref {reference}]"))
+    };
+    let line = lines.iter().find(is_its).unwrap_or_else(|| panic!("{log}"));
+    assert_eq!((&line["module"], &line["level"]), (&json!("oxd"), &json!("info")));
+    assert_eq!(text("oxd-audit.log").lines().map(read).count(), 3);
+}
+
+#[test]
 fn a_backend_gets_the_headers_that_the_recipes_promise() {
     let backend = Httpd::builder().without_module().start();
     let to = |block: String| {

@@ -104,6 +104,7 @@ fn outcome(recorded: &Recorded, command: Command) -> String {
         ca: None,
         proxy: &Proxy::Direct,
         max_calls: 1,
+        trace: None,
     };
     match recorded.answer.read(&server, command) {
         Ok(members) => match typed(command, members) {

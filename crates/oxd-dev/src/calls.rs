@@ -16,6 +16,8 @@ pub struct Call {
     pub body: Value,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The `traceparent` and `tracestate` headers.
+    pub trace: [Option<String>; 2],
     /// The status answered; 0 while there is no answer (under way, hung, dropped).
     pub status: u16,
 }
@@ -93,6 +95,7 @@ mod tests {
             command: name.to_owned(),
             body: Value::Null,
             authorization: None,
+            trace: [None, None],
             status: 0,
         };
         let old = log.add(call("a"));

@@ -39,6 +39,7 @@ impl Route {
             ca,
             proxy: &self.proxy,
             max_calls: 1,
+            trace: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, begin, sign_in};
 
 /// One good line for each directive, and whether `.htaccess` may hold it.
-const LINES: [(&str, bool); 44] = [
+const LINES: [(&str, bool); 46] = [
     ("OxdServer http://127.0.0.1:1", false),
     ("OxdSite ${ROOT}/site.json", false),
     ("OxdId an-id", false),
@@ -51,6 +51,8 @@ const LINES: [(&str, bool); 44] = [
     ("OxdUnauthAction login", true),
     ("OxdUnauthAction 401", true),
     ("OxdPrompt none", true),
+    ("OxdAuditLog ${ROOT}/audit.log", false),
+    ("OxdAuditUser none", false),
 ];
 
 #[test]

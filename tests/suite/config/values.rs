@@ -289,6 +289,18 @@ const SESSION: &[Bad] = &[
     ("OxdUserInfo", "On often", TIME),
     ("OxdClaimNames", "\"\"", "(?i)claim|name|empty"),
     ("OxdClaimNames", "!", "(?i)claim|name"),
+    ("OxdAuditLog", "\"\"", "a file"),
+    ("OxdAuditLog", "${ROOT}", "a file"),
+    ("OxdAuditLog", "${ROOT}/none/audit.log", "no directory .*/none"),
+    ("OxdAuditLog", "\"|\"", "whole path"),
+    ("OxdAuditLog", "\"|rotatelogs x\"", "whole path"),
+    (
+        "OxdAuditLog",
+        "\"|/nonexistent/program x\"",
+        "no file /nonexistent/program",
+    ),
+    ("OxdAuditLog", "\"|$\"", "a command"),
+    ("OxdAuditUser", "name", "hash, sub, none"),
 ];
 
 #[test]
@@ -418,6 +430,14 @@ fn good_values_of_the_session_are_taken() {
         "OxdPassTokens access_token expires",
         "OxdClaimNames sub email",
         "OxdClaimNames !email",
+        "OxdAuditLog audit.log",
+        "OxdAuditLog ${ROOT}/audit.log",
+        "OxdAuditLog \"|/bin/cat -u\"",
+        "OxdAuditLog \"||/bin/cat -u\"",
+        "OxdAuditLog \"|$cat >/dev/null\"",
+        "OxdAuditLog off",
+        "OxdAuditUser sub",
+        "OxdAuditUser HASH",
     ]);
 }
 

@@ -195,7 +195,12 @@ fn expect_traceable(httpd: &Httpd, answer: &Answer, code: &str) -> String {
 /// "It says K7Q1-0M2P." One grep in either log says what happened to this user, and to nobody else.
 #[test]
 fn the_number_on_the_page_leads_to_the_cause() {
-    let site = watched().config(PLACES).start();
+    // As on a default installation: httpd's level, and the package's own file.
+    let packaged = concat!(env!("CARGO_MANIFEST_DIR"), "/../apache-conf/oxd.conf");
+    let site = watched()
+        .config(PLACES)
+        .httpd(|httpd| httpd.log_level("warn").config(&format!("Include \"{packaged}\"")))
+        .start();
     let (mut numbers, mut before) = (BTreeSet::new(), Scrape::of(&site));
     for (code, cause) in CAUSES {
         let answer = cause(&site);

@@ -80,12 +80,18 @@ fn the_rule_wants_all_of_its_scopes() {
 
 #[test]
 fn what_is_no_resource_is_closed_and_named_in_the_log() {
-    let site = start(builder("Require oxd-uma"));
+    let site = start(builder("Require oxd-uma").directives("OxdAuditLog \"${ROOT}/audit.log\""));
     site.httpd.allow_log("uma_unprotected");
     let answer = client(&site, "/app/other.html", None);
     answer.expect(403);
     assert_eq!(answer.json()["error"], "uma_unprotected");
     site.httpd.expect_log("uma_unprotected: .*oxdctl uma protect");
+    let trail = std::fs::read_to_string(site.httpd.file("audit.log")).expect("the audit trail");
+    let events = [
+        r#""event":"access_refused","code":"uma_unprotected""#,
+        r#""path":"/app/other.html","rule":"Require oxd-uma""#,
+    ];
+    assert!(events.iter().all(|text| trail.contains(text)), "{trail}");
     let open = start(builder("Require oxd-uma\nOxdUmaUnprotected allow"));
     client(&open, "/app/other.html", None).expect(200);
     assert_eq!(open.oxd.count(CHECK), 0);

@@ -1,10 +1,11 @@
 //! Responses of a protected location to requests that it does not admit.
 
 use super::rule::Unmet;
-use crate::base::{CLOCK_LEEWAY, Failure, Reason, Reference, Seconds};
+use crate::base::{CLOCK_LEEWAY, Failure, Level, Reason, Reference, Seconds};
 use crate::config::{AccessSettings, UnauthAction, UnautzAction};
 use crate::flow::Ctx;
 use crate::http::Response;
+use crate::http::audit::{Event, Kind};
 use crate::login::{self, AuthRequestOverrides};
 use crate::session;
 use crate::session::SessionRecord;
@@ -92,29 +93,63 @@ pub(super) fn unauthorized(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, u
         UnautzAction::Status(403)
     };
     match ctx.settings.access().unautz_action.unwrap_or(default) {
-        UnautzAction::Login => step_up(ctx, session, wanted.unwrap_or_default()),
-        UnautzAction::Status(401) => {
-            ctx.refuse(&Failure::new(Reason::LoginRequired, "not let in"), None, None)
-        }
+        UnautzAction::Login => step_up(ctx, session, unmet),
+        UnautzAction::Status(401) => not_let_in(ctx, Reason::LoginRequired, session, unmet),
         UnautzAction::Status(_) => match unmet.scope {
-            Some(scope) => without_scope(ctx, scope),
-            None => forbidden(ctx),
+            Some(_) => not_let_in(ctx, Reason::InsufficientScope, session, unmet),
+            None => not_let_in(ctx, Reason::Forbidden, session, unmet),
         },
     }
 }
 
-fn without_scope(ctx: &Ctx<'_>, scope: &[String]) -> Response {
-    let detail = format!("{} needs the scopes {}", ctx.request.path(), scope.join(" "));
-    ctx.refuse(&Failure::new(Reason::InsufficientScope, detail), None, None)
+/// Refuses a user whom no rule of the place lets in.
+fn not_let_in(
+    ctx: &Ctx<'_>,
+    reason: Reason,
+    session: Option<&SessionRecord<'_>>,
+    unmet: Unmet<'_>,
+) -> Response {
+    let answer = ctx.refuse(&why_not(ctx, reason, session, unmet), None, None);
+    in_trail(ctx, answer, reason, session, unmet)
 }
 
-fn forbidden(ctx: &Ctx<'_>) -> Response {
-    let detail = format!("no Require at {} lets this user in", ctx.request.path());
-    ctx.refuse(&Failure::new(Reason::Forbidden, detail), None, None)
+/// Who is not let in where, by which rules, and what is missing for each: so that an administrator need not guess. Values
+/// of claims may be nobody's business who reads the log; `LogLevel oxd:debug` shows them.
+pub(super) fn why_not(
+    ctx: &Ctx<'_>,
+    reason: Reason,
+    identity: Option<&SessionRecord<'_>>,
+    unmet: Unmet<'_>,
+) -> Failure {
+    let with_values = ctx.host.logs(Level::Debug);
+    let who = identity.map_or_else(|| "the user".to_owned(), |record| record.named_in_log(ctx));
+    let path = ctx.request.path();
+    match unmet.explained(identity, with_values) {
+        Some(rules) => Failure::new(reason, format!("{path} does not let {who} in: {rules}")),
+        None => Failure::new(reason, format!("no Require at {path} lets {who} in"))
+            .with_remedy("LogLevel authz_core:debug lists the result of each Require"),
+    }
+}
+
+/// Writes a refusal of a known user to the audit trail.
+pub(super) fn in_trail(
+    ctx: &Ctx<'_>,
+    answer: Response,
+    reason: Reason,
+    identity: Option<&SessionRecord<'_>>,
+    unmet: Unmet<'_>,
+) -> Response {
+    let who = || identity.map(SessionRecord::who).unwrap_or_default();
+    ctx.audited(answer, || {
+        Event::new(Kind::AccessRefused, reason.code())
+            .about(who())
+            .at_rule(unmet.text())
+    })
 }
 
 /// Sends the user to log in again, unless that was tried without success or the client cannot follow a redirect.
-fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, wanted: &[String]) -> Response {
+fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, unmet: Unmet<'_>) -> Response {
+    let wanted = unmet.acr.unwrap_or_default();
     let asked = if wanted.is_empty() {
         vec![login::ANY_ACR.to_owned()]
     } else {
@@ -131,26 +166,23 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, wanted: &[String]
         return login::start_with(ctx, login::own_address(ctx), overrides);
     }
     if wanted.is_empty() {
-        return forbidden(ctx);
+        return not_let_in(ctx, Reason::Forbidden, session, unmet);
     }
-    let detail = format!(
-        "{} needs one of the acr values {}",
-        ctx.request.path(),
-        wanted.join(" ")
-    );
+    let failure = why_not(ctx, Reason::AcrNotMet, session, unmet);
     let link = login::login_link(ctx, &login::own_address(ctx));
-    ctx.refuse(
-        &Failure::new(Reason::AcrNotMet, detail),
-        Some(&wanted.join(", ")),
-        link.as_deref(),
-    )
+    let answer = ctx.refuse(&failure, Some(&wanted.join(", ")), link.as_deref());
+    in_trail(ctx, answer, Reason::AcrNotMet, session, unmet)
 }
 
 /// A user without the claim that should become `REMOTE_USER`.
-pub(super) fn nameless(ctx: &Ctx<'_>) -> Response {
+pub(super) fn nameless(ctx: &Ctx<'_>, identity: &SessionRecord<'_>) -> Response {
     let claim = &ctx.settings.identity().remote_user.claim;
-    let detail = format!("the session has no claim '{claim}' that OxdRemoteUser could make a user name of");
-    ctx.refuse(&Failure::new(Reason::NoUserName, detail), None, None)
+    let detail = format!(
+        "{} has no claim '{claim}' that OxdRemoteUser could make a user name of",
+        identity.named_in_log(ctx)
+    );
+    let answer = ctx.refuse(&Failure::new(Reason::NoUserName, detail), None, None);
+    in_trail(ctx, answer, Reason::NoUserName, Some(identity), Unmet::default())
 }
 
 /// The answer to a request whose session the provider has ended.

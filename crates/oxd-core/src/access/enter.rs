@@ -103,7 +103,7 @@ fn enter_with_token<'r>(
             cookies: Vec::new(),
             is_renewed: false,
         }),
-        None => refuse(authn::nameless(ctx)),
+        None => refuse(authn::nameless(ctx, identity.record)),
     }
 }
 
@@ -290,8 +290,14 @@ pub fn unopened(ctx: &Ctx<'_>, why: Unopened<'_>) -> Response {
 
 /// The response to a user that the location's rules reject. `identity` is the request's session or token.
 pub fn refuse(ctx: &Ctx<'_>, identity: Option<&Opened<'_>>, unmet: Unmet<'_>) -> Response {
-    if let (Some(Via::Bearer), Some(bearer)) = (identity.map(|known| known.via()), ctx.settings.bearer()) {
-        return bearer::forbidden(ctx, &bearer, unmet.scope);
+    if let (Some(identity), Some(bearer)) = (
+        identity.filter(|known| known.via() == Via::Bearer),
+        ctx.settings.bearer(),
+    ) {
+        let reason = bearer::reason_of(unmet.scope);
+        let failure = authn::why_not(ctx, reason, Some(identity.record), unmet);
+        let answer = bearer::forbidden(ctx, &bearer, &failure, unmet.scope);
+        return authn::in_trail(ctx, answer, reason, Some(identity.record), unmet);
     }
     let session = identity.filter(|session| is_fresh(ctx, session));
     if session.is_none() && passes(ctx) {
@@ -357,7 +363,7 @@ fn admit<'r>(ctx: &Ctx<'_>, visit: &Visit<'_, 'r>, session: Opened<'r>) -> Admis
             cookies,
             is_renewed,
         }),
-        None => Admission::Respond(authn::nameless(ctx)),
+        None => Admission::Respond(authn::nameless(ctx, session.record)),
     }
 }
 

@@ -8,6 +8,7 @@ use super::backoff;
 use crate::base::{Failure, Reason, Seconds, Secret, Signal, wall};
 use crate::config::{RefusedRefresh, Settings, TokenRefresh, UserInfo};
 use crate::flow::Ctx;
+use crate::http::audit::{Event, Kind};
 use crate::login;
 use crate::session::{self, NewTokens, Opened, SessionRecord, StoreLock, Tokens, Written, claims};
 use crate::shm::Mark;
@@ -178,6 +179,8 @@ fn after_refusal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure
         RefusedRefresh::Login => {
             ctx.stats.ended(End::Provider);
             session::end_own(ctx)?;
+            let event = || Event::new(Kind::SessionEnded, Reason::RefreshRefused.code());
+            ctx.audit(|| event().about(session.record.who()).by(End::Provider));
             Refresh::Ended
         }
     })
@@ -190,6 +193,8 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Resu
             Ok(renewed) => written = Some(renewed),
             Err(failure) if failure.reason == Reason::RefreshRefused => {
                 backoff::refused(ctx, session, tokens);
+                let event = || Event::new(Kind::RefreshRefused, failure.reason.code());
+                ctx.audit(|| event().about(session.record.who()).by(End::Provider));
                 is_refused = true;
             }
             Err(_) => has_failed = true,

@@ -51,6 +51,29 @@ impl Seconds {
 }
 
 impl Millis {
+    /// The point in time in UTC, as RFC 3339 has it: `2027-01-15T08:00:00.000Z`.
+    pub fn rfc3339(self) -> String {
+        let (days, second) = (self.0 / 86_400_000, self.0 / 1_000 % 86_400);
+        // Years that begin in March have their leap day at the end (Hinnant, "chrono-compatible low-level date
+        // algorithms"); an era is the 400 years after which the calendar repeats.
+        let shifted = days + 719_468;
+        let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+        let month = if from_march < 10 {
+            from_march + 3
+        } else {
+            from_march - 9
+        };
+        let year = era * 400 + year_of_era + u64::from(month <= 2);
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        let millis = self.0 % 1_000;
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    }
+
     /// This much later; the end of time where there is no such point.
     #[must_use]
     pub const fn saturating_add(self, span: Millis) -> Self {
@@ -201,6 +224,22 @@ pub(crate) fn numeric_date(value: &serde_json::Value) -> Option<Seconds> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn moments_are_written_as_rfc_3339() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_078_012_800_007, "2004-02-29T00:00:00.007Z"),
+            (1_800_000_000_123, "2027-01-15T08:00:00.123Z"),
+            (4_107_542_399_000, "2100-02-28T23:59:59.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (1_798_761_599_999, "2026-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Millis(millis).rfc3339(), text);
+        }
+    }
 
     #[test]
     fn dates_are_parsed_and_not_cast() {

@@ -10,7 +10,7 @@ use std::fmt;
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::{digest, hkdf};
+use ring::{digest, hkdf, hmac};
 
 /// The version byte of everything that [`KeyRing::seal`] makes.
 const VERSION: u8 = 1;
@@ -18,6 +18,9 @@ const VERSION: u8 = 1;
 pub(crate) const OVERHEAD: usize = 1 + NONCE_LEN + 16;
 /// The shortest text that `OxdCryptoKey` takes, in bytes: a key that can be guessed protects nothing.
 pub(crate) const LEAST_KEY_TEXT: usize = 16;
+
+/// The bytes of a pseudonym: nobody finds two values with the same one.
+const PSEUDONYM: usize = 16;
 
 /// The number of purposes.
 const COUNT: usize = 7;
@@ -150,6 +153,8 @@ pub(crate) fn sha256_text(text: &[u8]) -> String {
 #[derive(Clone)]
 pub struct KeyRing {
     keys: Vec<[LessSafeKey; COUNT]>,
+    /// For names that a log shows in place of the real ones; of the newest text.
+    pseudonyms: hmac::Key,
 }
 
 impl fmt::Debug for KeyRing {
@@ -161,15 +166,26 @@ impl fmt::Debug for KeyRing {
 impl KeyRing {
     /// Derives the keys (HKDF-SHA-256, RFC 5869) from secret texts, newest first. `None` without any text.
     pub fn derive<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Option<KeyRing> {
-        let keys: Vec<_> = texts
-            .into_iter()
-            .map(|text| Purpose::ALL.map(|p| derive_one(text, p)))
-            .collect();
-        if keys.is_empty() {
-            None
-        } else {
-            Some(KeyRing { keys })
-        }
+        let texts: Vec<_> = texts.into_iter().collect();
+        Some(KeyRing {
+            pseudonyms: pseudonym_key(texts.first()?),
+            keys: texts
+                .iter()
+                .map(|text| Purpose::ALL.map(|p| derive_one(text, p)))
+                .collect(),
+        })
+    }
+
+    /// A name for a value that says nothing about it to whoever has not the key: 22 characters of base64url, always the
+    /// same for a value of this kind.
+    pub(crate) fn pseudonym(&self, kind: &str, value: &[u8]) -> String {
+        let mut context = hmac::Context::with_key(&self.pseudonyms);
+        // No kind has a NUL.
+        context.update(kind.as_bytes());
+        context.update(b"\0");
+        context.update(value);
+        let tag = context.sign();
+        URL_SAFE_NO_PAD.encode_to_string(&tag.as_ref()[..PSEUDONYM])
     }
 
     /// Seals a text for a purpose; `aad` is the additional data. The result is cookie-safe ASCII.
@@ -285,9 +301,19 @@ fn open_in_place(key: &LessSafeKey, aad: &[u8], sealed: &mut [u8]) -> Option<std
     Some(start..start + text.len())
 }
 
+fn extract(text: &[u8]) -> hkdf::Prk {
+    hkdf::Salt::new(hkdf::HKDF_SHA256, b"mod_oxd OxdCryptoKey").extract(text)
+}
+
+fn pseudonym_key(text: &[u8]) -> hmac::Key {
+    match extract(text).expand(&[b"mod_oxd pseudonym 1"], hmac::HMAC_SHA256) {
+        Ok(material) => hmac::Key::from(material),
+        Err(_) => unreachable!("32 bytes are within what HKDF-SHA-256 can give"),
+    }
+}
+
 fn derive_one(text: &[u8], purpose: Purpose) -> LessSafeKey {
-    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"mod_oxd OxdCryptoKey");
-    let extracted = salt.extract(text);
+    let extracted = extract(text);
     let info = [purpose.label()];
     match extracted.expand(&info, &AES_256_GCM) {
         Ok(material) => LessSafeKey::new(UnboundKey::from(material)),
@@ -338,6 +364,18 @@ mod tests {
                 "altered at {place}"
             );
         }
+    }
+
+    #[test]
+    fn a_pseudonym_depends_on_the_newest_key_the_kind_and_the_value() {
+        let (new, old) = ("the new key, long enough", "the old key, long enough");
+        let name = |keys: &[&str], kind, value: &[u8]| ring(keys).pseudonym(kind, value);
+        let known = name(&[new], "sub", b"alice");
+        assert_eq!(known.len(), 22);
+        assert_eq!(known, name(&[new, old], "sub", b"alice"));
+        assert_ne!(known, name(&[old], "sub", b"alice"));
+        assert_ne!(known, name(&[new], "session", b"alice"));
+        assert_ne!(known, name(&[new], "sub", b"alicf"));
     }
 
     #[test]

@@ -39,7 +39,12 @@ impl Failure {
         let detail: String = self
             .detail
             .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
+            .map(|c| match c {
+                // ErrorLogFormat cannot escape it where a line is a part of JSON.
+                '"' => '\'',
+                c if c.is_control() => ' ',
+                c => c,
+            })
             .take(1_000)
             .collect();
         match self.remedy.as_deref().unwrap_or(self.reason.remedy()) {
@@ -82,5 +87,7 @@ mod tests {
     fn a_log_line_stays_one_line() {
         let line = Failure::new(Reason::ProviderError, "a\nb\r\nc").log_line();
         assert!(!line.contains(['\n', '\r']), "{line}");
+        let line = Failure::new(Reason::ProviderError, "user \"x\"").log_line();
+        assert_eq!(line, "provider_error: user 'x'; see the provider's log");
     }
 }

@@ -1,6 +1,7 @@
 //! The base of every layer: time, randomness, keys, secrets, reasons.
 
 mod arena;
+mod audit;
 mod clock;
 mod crypto;
 mod failure;
@@ -12,8 +13,10 @@ mod secret;
 mod signal;
 mod site;
 mod store;
+mod trace;
 
 pub use arena::Arena;
+pub use audit::{AuditSink, LONGEST_LINE};
 pub use clock::{CLOCK_LEEWAY, Millis, Seconds, wall, wall_millis};
 pub(crate) use clock::{LeBytes, numeric_date};
 pub use crypto::{KeyRing, NoRandomness, Random, SealError, SystemRandom, sha256_of};
@@ -28,3 +31,4 @@ pub use secret::Secret;
 pub(crate) use signal::Signal;
 pub use site::SiteId;
 pub use store::{Atomic, Key, Member, Replaced, Revocations, Store, StoreError};
+pub use trace::Trace;

@@ -36,7 +36,7 @@ macro_rules! reasons {
 reasons! {
     /// A request without a session for a protected location, by a client that a login page would not help.
     LoginRequired {
-        code: "login_required", status: 401, level: Debug,
+        code: "login_required", status: 401, level: Info,
         remedy: "",
     }
     /// The callback came without `code` or `state`, or with one of them twice.
@@ -141,7 +141,7 @@ reasons! {
     }
     /// A browser fetched the address in advance.
     Prefetch {
-        code: "prefetch", status: 503, level: Debug,
+        code: "prefetch", status: 503, level: Info,
         remedy: "",
     }
     /// The session does not fit into cookies that httpd would accept.
@@ -215,7 +215,7 @@ reasons! {
     }
     /// The client has no RPT, or one that does not open the resource.
     UmaTicket {
-        code: "uma_ticket", status: 401, level: Debug,
+        code: "uma_ticket", status: 401, level: Info,
         remedy: "",
     }
     /// The authorization server does not give the user this resource.
@@ -260,12 +260,12 @@ reasons! {
     }
     /// Not an address of the handler.
     NotFound {
-        code: "not_found", status: 404, level: Debug,
+        code: "not_found", status: 404, level: Info,
         remedy: "",
     }
     /// The handler's address does not support this method.
     MethodNotAllowed {
-        code: "method_not_allowed", status: 405, level: Debug,
+        code: "method_not_allowed", status: 405, level: Info,
         remedy: "",
     }
     /// The form from the provider is over the limit.

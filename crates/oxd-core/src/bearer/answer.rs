@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Outcome;
 use crate::base::{Failure, Reason, Reference};
 use crate::config::BearerSettings;
+use crate::http::audit::{Event, Kind};
 use crate::http::{RequestEnv, Response};
 
 /// Where a resource describes itself; the path of the resource follows (RFC 9728 section 3.1).
@@ -51,40 +52,49 @@ pub(crate) fn refused(env: &RequestEnv<'_>, bearer: &BearerSettings<'_>, outcome
             if !refusal.remedy.is_empty() {
                 failure = Failure::new(Reason::TokenUnchecked, &*refusal.detail).with_remedy(refusal.remedy);
             }
-            error(env, bearer, &failure, "invalid_token", refusal.told, None)
+            let answer = error(env, bearer, &failure, "invalid_token", refusal.told, None);
+            in_trail(env, answer, failure.reason)
         }
         Outcome::Malformed(told) => {
             let failure = Failure::new(Reason::InvalidRequest, told);
-            error(env, bearer, &failure, "invalid_request", told, None)
+            let answer = error(env, bearer, &failure, "invalid_request", told, None);
+            in_trail(env, answer, failure.reason)
         }
         Outcome::Unknown(failure) => unavailable(env, &failure),
     }
 }
 
-/// The answer to a token that the place's rules do not let in; `scope` are the scopes that an unmet `Require oxd-scope`
-/// wants.
+/// Writes the refusal of a token to the audit trail.
+pub(crate) fn in_trail(env: &RequestEnv<'_>, answer: Response, reason: Reason) -> Response {
+    env.audited(answer, || {
+        Event::new(Kind::TokenRefused, reason.code()).at_rule(None)
+    })
+}
+
+/// The reason to refuse a token that the place's rules do not let in; `scope` are the scopes that an unmet
+/// `Require oxd-scope` wants.
+pub(crate) fn reason_of(scope: Option<&[String]>) -> Reason {
+    match scope {
+        Some(_) => Reason::InsufficientScope,
+        None => Reason::Forbidden,
+    }
+}
+
+/// The answer to such a token; `failure` is for the log.
 pub(crate) fn forbidden(
     env: &RequestEnv<'_>,
     bearer: &BearerSettings<'_>,
+    failure: &Failure,
     scope: Option<&[String]>,
 ) -> Response {
-    let path = env.request.path();
     match scope {
         Some(wanted) => {
             let scope = wanted.join(" ");
-            let failure = Failure::new(
-                Reason::InsufficientScope,
-                format!("{path} needs the scopes {scope}"),
-            );
             let told = "the token lacks a scope";
-            error(env, bearer, &failure, "insufficient_scope", told, Some(&scope))
+            error(env, bearer, failure, "insufficient_scope", told, Some(&scope))
         }
         None => {
-            let failure = Failure::new(
-                Reason::Forbidden,
-                format!("no Require at {path} lets this token in"),
-            );
-            let (reference, told) = (note(env, &failure), "the token does not open this address");
+            let (reference, told) = (note(env, failure), "the token does not open this address");
             finished(Reason::Forbidden, reference, Reason::Forbidden.code(), told)
         }
     }

@@ -8,7 +8,7 @@ mod answer;
 mod check;
 mod header;
 
-pub(crate) use answer::{WELL_KNOWN, challenge, forbidden, refused, unavailable};
+pub(crate) use answer::{WELL_KNOWN, challenge, forbidden, in_trail, reason_of, refused, unavailable};
 pub(crate) use header::{Presented, presented};
 
 use std::sync::Arc;

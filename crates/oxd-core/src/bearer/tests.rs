@@ -413,7 +413,7 @@ fn rules_that_are_not_met_are_said_in_rfc_6750s_words() {
     };
     let answer = refused(Unmet {
         scope: Some(&scopes),
-        acr: None,
+        ..Unmet::default()
     });
     assert_eq!(told(&answer), "403 insufficient_scope");
     assert!(
@@ -424,7 +424,7 @@ fn rules_that_are_not_met_are_said_in_rfc_6750s_words() {
     // Never a step-up: no login makes another token.
     let answer = refused(Unmet {
         acr: Some(&scopes),
-        scope: None,
+        ..Unmet::default()
     });
     assert_eq!((answer.status, header(&answer, "Location")), (403, None));
     assert!(matches!(answer.body, Body::Json(_)));

@@ -1,6 +1,7 @@
 //! The configuration: the table of directives, their values, the settings of a location, and the checks of
 //! `configtest`.
 
+mod audit;
 mod bearer;
 pub mod check;
 mod client_auth;
@@ -13,6 +14,7 @@ mod types;
 mod uma;
 pub mod value;
 
+pub use audit::{AuditSettings, AuditUser};
 pub use bearer::{BearerCache, BearerMode, BearerSettings, ResourceMetadata};
 pub use client_auth::ClientAuth;
 pub use raw::RawSettings;

@@ -6,12 +6,13 @@
 
 use url::Url;
 
+use super::audit::AuditUser;
 use super::bearer::{BearerCache, BearerMode, ResourceMetadata};
 use super::client_auth::ClientAuth;
 use super::resources::Resources;
 use super::store::{PemFile, SessionStore, StoreAddress, StoreTimeouts};
 use super::types::*;
-use crate::base::{KeyRing, Seconds, Secret};
+use crate::base::{AuditSink, KeyRing, Seconds, Secret};
 
 macro_rules! settings {
     ($( $(#[$doc:meta])* $name:ident : $kind:ty, )*) => {
@@ -176,6 +177,10 @@ settings! {
     post_logout_redirect_uri: &'a String,
     /// `OxdUnauthAction`
     unauth_action: UnauthAction,
+    /// `OxdAuditLog`
+    audit_log: Option<&'a dyn AuditSink>,
+    /// `OxdAuditUser`
+    audit_user: AuditUser,
 }
 
 /// The defaults of all directives. A test parses what the reference documents as a default and compares the two.
@@ -185,6 +190,7 @@ pub(super) mod defaults {
     use once_cell::sync::Lazy;
 
     use crate::base::Seconds;
+    use crate::config::audit::AuditUser;
     use crate::config::bearer::{BearerCache, BearerMode};
     use crate::config::store::StoreTimeouts;
     use crate::config::types::{
@@ -228,6 +234,9 @@ pub(super) mod defaults {
     pub(crate) const UMA_GATHERS: bool = true;
     /// `OxdUmaUnprotected`
     pub(crate) const UMA_OPEN_ELSEWHERE: bool = false;
+
+    /// `OxdAuditUser`
+    pub(crate) const AUDIT_USER: AuditUser = AuditUser::Hash;
 
     /// `OxdScope`
     pub(crate) static SCOPE: Lazy<Vec<String>> =

@@ -8,6 +8,7 @@ use std::fmt;
 
 use url::Url;
 
+use super::audit::{AuditSettings, AuditUser};
 use super::bearer::{BearerMode, BearerSettings, ResourceMetadata};
 use super::client_auth::ClientAuth;
 use super::raw::RawSettings;
@@ -292,6 +293,20 @@ impl<'a> Settings<'a> {
     #[inline]
     pub fn bearer(&self) -> Option<BearerSettings<'a>> {
         self.raw.bearer()
+    }
+
+    /// The audit trail; `None` where there is none.
+    pub fn audit(&self) -> Option<AuditSettings<'a>> {
+        Some(AuditSettings {
+            sink: self.raw.audit_log.flatten()?,
+            user: self.raw.audit_user.unwrap_or(defaults::AUDIT_USER),
+        })
+    }
+
+    /// How the error log names a user who is refused: as httpd's own lines and the access log do, unless `OxdAuditUser`
+    /// says otherwise.
+    pub fn user_in_error_log(&self) -> AuditUser {
+        self.raw.audit_user.unwrap_or(AuditUser::Sub)
     }
 
     /// UMA; `None` where the place names neither resources nor a path.

@@ -5,6 +5,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use crate::base::{Failure, Level, Purpose, Reason, SealError, Seconds, SiteId};
+use crate::http::audit::{Event, Kind, Who};
 use crate::http::{Form, Header, Method, RequestEnv, Response, is_form};
 use crate::pages;
 use crate::session::{self, SessionEnv};
@@ -95,10 +96,10 @@ fn acted(
         let detail = "a form for oxd-status that its own page has not made";
         return Err(Failure::new(Reason::ForeignForm, detail));
     }
-    let user = field("user").filter(|user| !user.trim().is_empty());
-    let (ended, said) = match (field("action").as_deref(), user) {
+    let whom = field("user").map(|user| user.trim().to_owned());
+    let whom = whom.filter(|user| !user.is_empty());
+    let (ended, said) = match (field("action").as_deref(), &whom) {
         (Some("end"), Some(user)) => {
-            let user = user.trim();
             // An administrator has either at hand: the sub, or the name that stands in the access log.
             session::end_marked(env, Mark::of(About::User, env.site, &[user]))?;
             session::end_marked(env, Mark::of(About::Name, env.site, &[user]))?;
@@ -122,6 +123,17 @@ fn acted(
         }
     };
     env.stats.ended(End::Administrator);
+    env.audit(|| {
+        let (code, sub) = match ended {
+            "user" => ("user_sessions_ended", whom.as_deref().map(Into::into)),
+            _ => ("all_sessions_ended", None),
+        };
+        let who = Who {
+            sub,
+            ..Who::default()
+        };
+        Event::new(Kind::Admin, code).about(who).by(End::Administrator)
+    });
     env.log(Level::Notice, || match ended {
         "user" => "an administrator has ended all sessions of a user".into(),
         _ => "an administrator has ended all sessions".into(),

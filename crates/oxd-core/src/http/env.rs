@@ -71,8 +71,17 @@ impl<'a> RequestEnv<'a> {
     pub fn log_failure(&self, failure: &Failure, reference: &Reference) {
         self.stats.refused_last(failure.reason, self.now, reference);
         self.log(failure.reason.level(), || {
-            format!("{} [ref {}]", failure.log_line(), reference.in_log())
+            format!("{} {}", failure.log_line(), self.found_by(reference))
         });
+    }
+
+    /// The end of a log line, by which it is found: the number that the answer shows, after the request's trace.
+    pub fn found_by(&self, reference: &Reference) -> String {
+        let reference = reference.in_log();
+        match self.request.trace() {
+            Some(trace) => format!("[trace {}] [ref {reference}]", trace.id()),
+            None => format!("[ref {reference}]"),
+        }
     }
 
     /// The response to a refusal, counted and logged. `told` replaces the reason's own text; `start_over` is a link

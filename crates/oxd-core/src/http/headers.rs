@@ -53,6 +53,10 @@ pub enum Header {
     ForwardedPort,
     /// `Forwarded` (RFC 7239)
     Forwarded,
+    /// `traceparent` (Trace Context)
+    TraceParent,
+    /// `tracestate` (Trace Context)
+    TraceState,
 }
 
 impl Header {
@@ -73,6 +77,8 @@ impl Header {
             Header::ForwardedHost => c"X-Forwarded-Host",
             Header::ForwardedPort => c"X-Forwarded-Port",
             Header::Forwarded => c"Forwarded",
+            Header::TraceParent => c"traceparent",
+            Header::TraceState => c"tracestate",
         }
     }
 }

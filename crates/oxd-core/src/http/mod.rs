@@ -1,5 +1,6 @@
 //! HTTP without a server: requests, responses, cookies, origins, and the environment of a response.
 
+pub mod audit;
 pub mod cookie;
 mod env;
 mod form;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::headers::{Header, Method, media_ranges};
 use super::origin::Origin;
-use crate::base::{Millis, Seconds};
+use crate::base::{Millis, Seconds, Trace};
 
 /// A request. Each value is read on demand: most requests only need the time and the cookies.
 ///
@@ -34,6 +34,14 @@ pub trait Request {
     }
     /// The `Authorization` header as the client sent it.
     fn authorization(&self) -> Option<&[u8]>;
+    /// The name of the server that answers it (`ServerName`).
+    fn server_name(&self) -> Cow<'_, str>;
+    /// The client's address, as httpd sees it (mod_remoteip); empty where it is unknown.
+    fn address(&self) -> Cow<'_, str>;
+    /// `User-Agent`, whatever bytes it has; empty without the header.
+    fn agent(&self) -> Cow<'_, str>;
+    /// The user that httpd knows for the request.
+    fn user(&self) -> Option<Cow<'_, str>>;
     /// `OxdMaxAge` of the location that another address of this server belongs to. The address is a path with its query.
     fn max_age_at(&self, address: &str) -> Option<Seconds>;
     /// Another header; `None` also where its value is not UTF-8.
@@ -72,6 +80,11 @@ pub trait Request {
     fn is_cross_site(&self) -> bool {
         self.header(Header::SecFetchSite)
             .is_some_and(|site| site.eq_ignore_ascii_case("cross-site"))
+    }
+
+    /// The trace that the request belongs to, where its header is as Trace Context wants it.
+    fn trace(&self) -> Option<Trace<'_>> {
+        Trace::parse(self.header(Header::TraceParent)?, self.header(Header::TraceState))
     }
 
     /// Whether `Accept` allows an HTML page (absent means anything, RFC 9110 section 12.5.1).

@@ -5,18 +5,19 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::pending::{self, Pending};
-use super::start::{self, AuthRequestOverrides, RESTART_MARK, RETRY};
+use super::start::{self, AuthRequestOverrides, RESTART_MARK, RETRY, refuse_login};
 use super::target::{COOKIE_LIMIT, fallback_address, start_over};
 use super::verify::{check_id_token, check_user_info};
 use crate::base::{Failure, Level, Reason, Reference, Secret, Step};
 use crate::config::{CookieSecure, SameSite, UserInfo};
 use crate::flow::Ctx;
 use crate::http::Response;
+use crate::http::audit::{Event, Kind, Who};
 use crate::oxd::Request as _;
 use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
 use crate::pages;
-use crate::session::{self, NewSession, Tokens, claims};
+use crate::session::{self, Created, NewSession, Tokens, claims};
 use crate::shm::stats;
 
 /// The provider's answer, from the query or a form.
@@ -57,12 +58,8 @@ impl Returned {
 /// The provider sent the browser back.
 pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
     let malformed = |detail: &str| {
-        ctx.stats.login_failed(Reason::CallbackMalformed, ctx.now);
-        ctx.refuse(
-            &Failure::new(Reason::CallbackMalformed, detail),
-            None,
-            start_over(ctx, None).as_deref(),
-        )
+        let failure = Failure::new(Reason::CallbackMalformed, detail);
+        refuse_login(ctx, &failure, None, start_over(ctx, None).as_deref())
     };
     let parameters = [&returned.code, &returned.state, &returned.error, &returned.iss];
     if parameters.iter().any(|values| values.len() > 1) {
@@ -91,9 +88,8 @@ pub(crate) fn answer(ctx: &Ctx<'_>, returned: &Returned) -> Response {
         Ok(response) => response,
         Err(failure) => {
             let failure = with_redirect_uri(ctx, failure);
-            ctx.stats.login_failed(failure.reason, ctx.now);
             let link = start_over(ctx, Some(&pending.target));
-            let response = ctx.refuse(&failure, None, link.as_deref());
+            let response = refuse_login(ctx, &failure, None, link.as_deref());
             // As long as oxd has not seen the code, loading the page again can still complete the login.
             let unseen = matches!(
                 failure.reason,
@@ -145,16 +141,12 @@ fn provider_error(
     } else {
         Reason::ProviderError
     };
-    ctx.stats.login_failed(reason, ctx.now);
     let said = description.unwrap_or_default();
     let failure = Failure::new(reason, format!("the provider answered {error:?} ({said:?})"));
     // Anybody can make a link to the callback; only an answer to a login of this browser gets to speak on the page.
     let told = pending.map(|_| description.filter(|d| !d.trim().is_empty()).unwrap_or(error));
-    let response = ctx.refuse(
-        &failure,
-        told,
-        start_over(ctx, pending.map(|p| p.target.as_str())).as_deref(),
-    );
+    let link = start_over(ctx, pending.map(|p| p.target.as_str()));
+    let response = refuse_login(ctx, &failure, told, link.as_deref());
     match pending {
         Some(pending) => response.with_cookie(pending::end(ctx, &pending.state)),
         None => response,
@@ -189,10 +181,7 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
     });
     let target = match target {
         Ok(target) => target,
-        Err(failure) => {
-            ctx.stats.login_failed(failure.reason, ctx.now);
-            return ctx.refuse(&failure, None, None);
-        }
+        Err(failure) => return refuse_login(ctx, &failure, None, None),
     };
     if let Some(target) = target {
         ctx.log(Level::Debug, || {
@@ -205,10 +194,9 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
         "a callback whose state this browser has no login for",
     );
     if state.starts_with(RESTART_MARK) || pending::was_restarted(ctx) {
-        ctx.stats.login_failed(failure.reason, ctx.now);
         let (seen, cause) = cookie_trouble(ctx);
         let failure = Failure::new(failure.reason, format!("{}; {cause}", failure.detail));
-        return ctx.refuse(&failure, Some(seen), start_over(ctx, None).as_deref());
+        return refuse_login(ctx, &failure, Some(seen), start_over(ctx, None).as_deref());
     }
     let restart = start_over(ctx, None).map(|login| format!("{login}?{RETRY}=1"));
     match (restart, pending::mark_restart(ctx)) {
@@ -216,7 +204,7 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
             let reference = Reference::new(ctx.host);
             ctx.log(Level::Info, || {
                 let line = failure.log_line();
-                format!("{line}; the login is restarted [ref {}]", reference.in_log())
+                format!("{line}; the login is restarted {}", ctx.found_by(&reference))
             });
             ctx.stats.login(stats::Login::Restarted, ctx.now);
             let mut response = Response::redirect(302, login)
@@ -225,10 +213,7 @@ fn stale(ctx: &Ctx<'_>, state: &str) -> Response {
             response.reference = Some(reference);
             response
         }
-        _ => {
-            ctx.stats.login_failed(failure.reason, ctx.now);
-            ctx.refuse(&failure, None, None)
-        }
+        _ => refuse_login(ctx, &failure, None, None),
     }
 }
 
@@ -329,8 +314,22 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Re
         requested_acr: &pending.step_up,
         scope: &pending.scope,
     };
-    let mut cookies = session::create(ctx, &new)?;
+    let Created { mut cookies, who } = session::create(ctx, &new)?;
     ctx.stats.login(stats::Login::Completed, ctx.now);
+    ctx.audit(|| {
+        let kind = if pending.step_up.is_empty() {
+            Kind::Login
+        } else {
+            Kind::StepUp
+        };
+        let acr = new.claims.get("acr").and_then(Value::as_str);
+        Event::new(kind, Step::LoginDone.code())
+            .about(Who {
+                sub: Some(subject.as_str().into()),
+                ..who
+            })
+            .with_acr(acr.map(Into::into))
+    });
     cookies.push(pending::end(ctx, &pending.state));
     cookies.extend(pending::unmark(ctx));
     ctx.log(Level::Debug, || {

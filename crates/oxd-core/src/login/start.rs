@@ -11,6 +11,7 @@ use super::target::{LINK_LIMIT, fallback_address, from_elsewhere, start_over};
 use crate::base::{Failure, Level, Reason, Reference, Seconds, Step, random_text};
 use crate::config::CookieSecure;
 use crate::flow::Ctx;
+use crate::http::audit::{Event, Kind};
 use crate::http::{Response, check_return_address};
 use crate::oxd::Request as _;
 use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
@@ -124,11 +125,20 @@ pub(crate) fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOv
     let target = from_elsewhere(ctx, target);
     match try_start(ctx, &target, overrides) {
         Ok(response) => response,
-        Err(failure) => {
-            ctx.stats.login_failed(failure.reason, ctx.now);
-            ctx.refuse(&failure, None, Some(&target))
-        }
+        Err(failure) => refuse_login(ctx, &failure, None, Some(&target)),
     }
+}
+
+/// The answer to a login that has failed, at its start or at its end. `told` replaces the reason's own text for the user.
+pub(super) fn refuse_login(
+    ctx: &Ctx<'_>,
+    failure: &Failure,
+    told: Option<&str>,
+    link: Option<&str>,
+) -> Response {
+    ctx.stats.login_failed(failure.reason, ctx.now);
+    let answer = ctx.refuse(failure, told, link);
+    ctx.audited(answer, || Event::new(Kind::LoginRefused, failure.reason.code()))
 }
 
 /// Warns once of a site whose requests come over http while it expects https: behind a proxy that ends TLS, the origin is
@@ -225,7 +235,7 @@ fn try_start(ctx: &Ctx<'_>, target: &str, overrides: AuthRequestOverrides<'_>) -
     };
     let reference = Reference::new(ctx.host);
     ctx.log(Level::Debug, || {
-        format!("{}: to end at {target} [ref {}]", step.code(), reference.in_log())
+        format!("{}: to end at {target} {}", step.code(), ctx.found_by(&reference))
     });
     response.reference = Some(reference);
     Ok(response.as_step(step))

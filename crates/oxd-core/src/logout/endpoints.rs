@@ -9,6 +9,7 @@ use url::{Url, form_urlencoded};
 use super::token;
 use crate::base::{Failure, Level, Reason, Reference, Step, random_text};
 use crate::flow::Ctx;
+use crate::http::audit::{Event, Kind, Who};
 use crate::http::{Form, Header, Response, is_form};
 use crate::login::below;
 use crate::oxd::Request as _;
@@ -23,27 +24,42 @@ pub(crate) fn by_user(ctx: &Ctx<'_>) -> Response {
     let reference = Reference::new(ctx.host);
     let warn = |what: &str, failure: &Failure| {
         ctx.log(failure.reason.level(), || {
-            format!("{what}: {} [ref {}]", failure.log_line(), reference.in_log())
+            format!("{what}: {} {}", failure.log_line(), ctx.found_by(&reference))
         });
     };
     let mut response = match session::end_own(ctx) {
-        Ok(ended) => match provider_logout(ctx, noted(ctx, ended).and_then(|ended| ended.id_token)) {
-            Ok(uri) => Response::redirect(303, uri).as_step(Step::SignedOut),
-            Err(failure) => {
-                warn("the session has ended here, but not at the provider", &failure);
-                signed_out(
-                    ctx,
-                    "The sign-in service could not be told. To be signed out there as well, close all windows of this \
-                     browser.",
-                )
+        Ok(ended) => {
+            let (who, id_token) = match ended {
+                Some(ended) => (Some(ended.who), ended.id_token),
+                None => (None, None),
+            };
+            let answer = match provider_logout(ctx, id_token) {
+                Ok(uri) => Response::redirect(303, uri).as_step(Step::SignedOut),
+                Err(failure) => {
+                    warn("the session has ended here, but not at the provider", &failure);
+                    signed_out(
+                        ctx,
+                        "The sign-in service could not be told. To be signed out there as well, close all windows of \
+                         this browser.",
+                    )
+                }
+            };
+            if let Some(who) = who {
+                let shown = Some(&reference).filter(|_| answer.code == Some(Step::SignedOutHere.code()));
+                let event = || Event::new(Kind::Logout, answer.code.unwrap_or_default());
+                ctx.stats.ended(End::User);
+                ctx.audit(|| event().about(who).by(End::User).found_by(shown));
             }
-        },
+            answer
+        }
         // Without the session there is no telling which one the provider is to end.
         Err(failure) => {
             warn(
                 "the session has ended on this machine, but not in the store",
                 &failure,
             );
+            let event = || Event::new(Kind::Logout, failure.reason.code());
+            ctx.audit(|| event().by(End::User).found_by(Some(&reference)));
             signed_out(
                 ctx,
                 "Not everything could be told that you have left. To be sure, sign in and out again in a few minutes.",
@@ -57,11 +73,22 @@ pub(crate) fn by_user(ctx: &Ctx<'_>) -> Response {
     response
 }
 
-fn noted(ctx: &Ctx<'_>, ended: Option<session::Ended>) -> Option<session::Ended> {
-    if ended.is_some() {
-        ctx.stats.ended(End::User);
+/// Counts a logout of the provider's, and writes it to the audit trail.
+fn noted(ctx: &Ctx<'_>, by: End, who: Who<'_>) {
+    ctx.stats.ended(by);
+    ctx.audit(|| {
+        Event::new(Kind::Logout, Step::LogoutNoted.code())
+            .about(who)
+            .by(by)
+    });
+}
+
+/// A session at the provider.
+fn of_provider(sid: Mark) -> Who<'static> {
+    Who {
+        provider_session: Some(sid.word()),
+        ..Who::default()
     }
-    ended
 }
 
 fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
@@ -114,7 +141,7 @@ pub(crate) fn by_front_channel(ctx: &Ctx<'_>) -> Response {
     let ended = session::is_known(ctx, mark).and_then(|is_known| {
         if is_known {
             session::end_marked(ctx, mark)?;
-            ctx.stats.ended(End::FrontChannel);
+            noted(ctx, End::FrontChannel, of_provider(mark));
         }
         Ok(is_known)
     });
@@ -186,7 +213,12 @@ fn try_back_channel(ctx: &Ctx<'_>, form: &Form) -> Result<(), Failure> {
     };
     session::end_marked(ctx, mark)?;
     token::use_up(ctx, &token)?;
-    ctx.stats.ended(End::BackChannel);
+    let whose = Who {
+        sub: token.sub.as_deref().map(Into::into),
+        provider_session: token.sid.is_some().then(|| mark.word()),
+        session: None,
+    };
+    noted(ctx, End::BackChannel, whose);
     ctx.log(Level::Info, || {
         let whose = if token.sid.is_some() {
             "a session"

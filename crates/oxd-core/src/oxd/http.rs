@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::answer::ANSWER_LIMIT;
 use super::tls::{self, Certificate, Recorder, SystemRoots};
 use super::{Answer, Cause, Command, Server, Trouble, lock};
-use crate::base::{Secret, SiteId};
+use crate::base::{Secret, SiteId, SystemRandom};
 use crate::config::Proxy;
 
 /// What a protected command is allowed by.
@@ -157,6 +157,14 @@ impl Transport for HttpTransport {
             request = request.header(AUTHORIZATION, value);
             if let Some(site) = site {
                 request = request.header("AuthorizationOxdId", site.as_str());
+            }
+        }
+        if let Some(trace) = server.trace
+            && let Some(parent) = trace.onward(&SystemRandom)
+        {
+            request = request.header("traceparent", parent);
+            if let Some(state) = trace.state() {
+                request = request.header("tracestate", state);
             }
         }
         self.runtime.block_on(async {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+use crate::base::Trace;
 use crate::config::{CaFile, Proxy, Timeouts};
 
 /// How to reach one oxd server.
@@ -21,6 +22,8 @@ pub struct Server<'a> {
     pub proxy: &'a Proxy,
     /// `OxdServerMaxCalls`
     pub max_calls: u32,
+    /// The trace of the request that calls it.
+    pub trace: Option<Trace<'a>>,
 }
 
 impl<'a> Server<'a> {
@@ -104,6 +107,7 @@ pub(super) mod tests {
             ca: None,
             proxy: &Proxy::Direct,
             max_calls: 2,
+            trace: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::commands::client_token::GetClientToken;
 use super::error::Error;
 use super::server::Server;
-use crate::base::SiteId;
+use crate::base::{SiteId, Trace};
 use crate::config::{ClientAuth, Provider, Settings};
 use crate::shm::health::SiteKey;
 
@@ -35,6 +35,7 @@ impl<'a> Site<'a> {
             ca: named.ca,
             proxy: named.proxy,
             max_calls: named.max_calls,
+            trace: None,
         };
         let id = settings.site.ok_or_else(|| missing("OxdId (or OxdSite)"))?;
         let credentials = if named.protected_commands {
@@ -65,6 +66,13 @@ impl<'a> Site<'a> {
     /// The site in shared memory.
     pub fn key(&self) -> SiteKey {
         SiteKey::of(self.server.address(), self.id)
+    }
+
+    /// The same for calls of a request that belongs to a trace.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Trace<'a>>) -> Self {
+        self.server.trace = trace;
+        self
     }
 
     /// The error for a place whose settings name no site.

@@ -14,6 +14,7 @@ use super::store::{Entries, TimeKey};
 use super::tokens::{Tokens, Written};
 use super::{acr, claims, cookies, index, revoke};
 use crate::base::{Failure, Key, Level, Millis, Seconds, numeric_date};
+use crate::http::audit::{Event, Kind, Who};
 use crate::shm::stats::End;
 use crate::shm::{About, Mark};
 
@@ -42,10 +43,18 @@ pub struct NewSession<'n> {
     pub requested_acr: &'n [String],
 }
 
-/// Makes a session; answers its cookies.
+/// A session that was made.
+pub struct Created {
+    /// Its cookies.
+    pub cookies: Vec<String>,
+    /// For the audit trail; without the user.
+    pub who: Who<'static>,
+}
+
+/// Makes a session.
 ///
 /// The session that the browser had until now is over; with `OxdSessionMax`, so are the user's oldest ones.
-pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>, Failure> {
+pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Created, Failure> {
     let memory = Own::default();
     let earlier = open_to_end(env, &&memory)?;
     let current = claim_text(new.claims, "acr").unwrap_or_default();
@@ -105,7 +114,19 @@ pub fn create(env: &SessionEnv<'_>, new: &NewSession<'_>) -> Result<Vec<String>,
     let lines = write(env, &record, &written, place.as_ref(), earlier.as_ref())?;
     env.stats.made();
     remember(env, new.claims, &record);
-    Ok(lines)
+    let Who {
+        session,
+        provider_session,
+        ..
+    } = record.who();
+    Ok(Created {
+        cookies: lines,
+        who: Who {
+            sub: None,
+            session,
+            provider_session,
+        },
+    })
 }
 
 /// The record of an access token that a request brings: its claims, in the form of [`claims::encode`].
@@ -183,7 +204,9 @@ fn write(
     let end_earlier = || match earlier {
         Some(session) => {
             env.stats.ended(End::Login);
-            revoke::end_opened(env, session)
+            revoke::end_opened(env, session)?;
+            env.audit(|| ended(End::Login, session.record.who()));
+            Ok::<_, Failure>(())
         }
         None => Ok(()),
     };
@@ -211,8 +234,23 @@ fn write(
             format!("a user's oldest session ends: OxdSessionMax {most}")
         });
         revoke::end_entry(env, entries, &oldest, ends)?;
+        // Which one it is stands in the entry alone.
+        let whose = || Who {
+            sub: record.who().sub,
+            ..Who::default()
+        };
+        env.audit(|| ended(End::Limit, whose()));
     }
     Ok(cookies::of_identifier(env, &identifier.text()))
+}
+
+/// A session ends because of a login.
+fn ended(by: End, who: Who<'_>) -> Event<'_> {
+    let code = match by {
+        End::Limit => "session_limit",
+        _ => "new_login",
+    };
+    Event::new(Kind::SessionEnded, code).about(who).by(by)
 }
 
 /// Records the provider's session and the issuer, for later logout notices of the provider: on this machine, and with

@@ -28,11 +28,12 @@ mod store_lock;
 mod text;
 mod tokens;
 mod update;
+mod who;
 mod wire;
 
 pub use claim::{ClaimView, Kind, VARIABLE};
 pub use cookies::clear;
-pub use create::create;
+pub use create::{Created, create};
 pub(crate) use create::{NewSession, record_of_token};
 pub use env::SessionEnv;
 #[cfg(test)]
@@ -44,7 +45,7 @@ pub(crate) use open_tokens::NewTokens;
 pub use record::SessionRecord;
 pub(crate) use record::Strings;
 pub use revoke::end_all;
-pub(crate) use revoke::{Ended, end_marked, end_own, first_time, is_known, is_noted, is_used};
+pub(crate) use revoke::{end_marked, end_own, first_time, is_known, is_noted, is_used};
 pub(crate) use store_lock::StoreLock;
 pub(crate) use text::{keep_text, kept_text};
 pub use tokens::{Tokens, TokensAt, Written};

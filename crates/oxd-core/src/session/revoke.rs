@@ -12,6 +12,7 @@ use super::record::SessionRecord;
 use super::store::{Entries, TimeKey};
 use super::tokens::Tokens;
 use crate::base::{Failure, Key, Level, Millis, Seconds};
+use crate::http::audit::Who;
 use crate::http::cookie;
 use crate::shm::Mark;
 
@@ -25,6 +26,8 @@ const TOMBSTONE_STANDS: Seconds = Seconds(3_600);
 pub(crate) struct Ended {
     /// Its id token, for the provider (`id_token_hint`).
     pub id_token: Option<String>,
+    /// Whose it was.
+    pub who: Who<'static>,
 }
 
 /// Ends the session of the request's browser. `Ok(None)` when it has none.
@@ -51,8 +54,10 @@ fn end_one(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
                 .and_then(Tokens::read)
                 .map(|tokens| tokens.id_token);
             let id_token = id_token.map(|token| String::from_utf8_lossy(token).into_owned());
+            let who = session.record.who().owned();
             end_opened(env, &session).map(|()| Ended {
                 id_token: id_token.filter(|token| !token.is_empty()),
+                who,
             })
         })
     });

@@ -22,7 +22,7 @@ use crate::flow::Ctx;
 use crate::http::{Form, Method, RequestEnv, Response};
 use crate::login::{self, AuthRequestOverrides};
 use crate::shm::stats::{
-    Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, Token, Worth,
+    Action, Answered, Audit, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, Token, Worth,
 };
 use crate::shm::{Memory, USUAL_MARKS, memory_words};
 use crate::tokens::TokenCache;
@@ -60,6 +60,7 @@ pub(crate) fn everything(stats: &Stats<'_>) {
         }
     }
     Event::ALL.iter().for_each(|event| stats.event(*event));
+    Audit::ALL.iter().for_each(|what| stats.audit(*what));
     Renewal::ALL.iter().for_each(|what| stats.renewal(*what));
     for token in Token::ALL {
         Worth::ALL.iter().for_each(|worth| stats.token(*token, *worth));
@@ -82,6 +83,8 @@ pub(crate) struct Browser<'s> {
     pub headers: Headers,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The user that httpd knows for its requests.
+    pub user: Option<String>,
     /// What the process knows about tokens.
     pub tokens: TokenCache,
     /// The machine's memory, which browsers may share.
@@ -148,6 +151,7 @@ impl<'s> Browser<'s> {
                 ..Headers::default()
             },
             authorization: None,
+            user: None,
             tokens: TokenCache::default(),
             memory: memory(),
             store: None,
@@ -182,6 +186,7 @@ impl<'s> Browser<'s> {
             target: target.to_owned(),
             cookies: self.cookies_for(target),
             authorization: self.authorization.clone(),
+            user: self.user.clone(),
             headers: self.headers,
         };
         let mut raw = self.settings;

@@ -23,6 +23,8 @@ pub(crate) struct Headers {
     pub x_forwarded_host: Option<&'static str>,
     pub x_forwarded_port: Option<&'static str>,
     pub forwarded: Option<&'static str>,
+    pub traceparent: Option<&'static str>,
+    pub user_agent: Option<&'static str>,
 }
 
 /// A request as plain data.
@@ -32,6 +34,8 @@ pub(crate) struct TestRequest {
     pub target: String,
     pub cookies: String,
     pub authorization: Option<String>,
+    /// The user that httpd knows.
+    pub user: Option<String>,
     pub headers: Headers,
 }
 
@@ -44,6 +48,7 @@ impl TestRequest {
             target: target.to_owned(),
             cookies: String::new(),
             authorization: None,
+            user: None,
             headers: Headers {
                 accept: Some("text/html,*/*;q=0.8"),
                 ..Headers::default()
@@ -92,6 +97,22 @@ impl Request for TestRequest {
         8190
     }
 
+    fn server_name(&self) -> Cow<'_, str> {
+        "app.example".into()
+    }
+
+    fn address(&self) -> Cow<'_, str> {
+        "192.0.2.7".into()
+    }
+
+    fn agent(&self) -> Cow<'_, str> {
+        self.headers.user_agent.unwrap_or_default().into()
+    }
+
+    fn user(&self) -> Option<Cow<'_, str>> {
+        self.user.as_deref().map(Cow::from)
+    }
+
     fn max_age_at(&self, address: &str) -> Option<Seconds> {
         address.starts_with("/strict").then_some(Seconds(600))
     }
@@ -126,6 +147,8 @@ impl Request for TestRequest {
             Header::ForwardedHost => headers.x_forwarded_host,
             Header::ForwardedPort => headers.x_forwarded_port,
             Header::Forwarded => headers.forwarded,
+            Header::TraceParent => headers.traceparent,
+            Header::TraceState => None,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use url::{Url, form_urlencoded};
 
-use super::{Decision, not_granted};
+use super::{Decision, in_trail, not_granted};
 use crate::base::{Failure, Reason, Seconds, random_text};
 use crate::config::SameSite;
 use crate::flow::Ctx;
@@ -90,7 +90,8 @@ pub(crate) fn answer(ctx: &Ctx<'_>) -> Response {
         return ctx.refuse(&Failure::new(Reason::StateUnknown, detail), None, None);
     };
     let refuse = |failure: &Failure, told: Option<&str>| {
-        ctx.refuse(failure, told, None).with_cookie(pending.end.clone())
+        let answer = ctx.refuse(failure, told, None).with_cookie(pending.end.clone());
+        in_trail(ctx, answer, failure.reason)
     };
     if let Some(error) = of("error") {
         let failure = not_granted(format!("claims gathering ended with {error:?}"));

@@ -18,6 +18,7 @@ use crate::bearer;
 use crate::config::UmaSettings;
 use crate::flow::Ctx;
 use crate::http::Response;
+use crate::http::audit::{Event, Kind};
 use crate::login;
 use crate::oxd::Request as _;
 use crate::oxd::commands::introspect_rpt::{IntrospectRpt, IntrospectedRpt};
@@ -408,13 +409,34 @@ pub(crate) fn answer(ctx: &Ctx<'_>, unopened: Unopened<'_>) -> Response {
             ctx.refuse(&Failure::new(Reason::LoginRequired, detail), None, Some(&page))
         }
         Unopened::Refused(reason, detail) => {
-            let answer = bearer::unavailable(ctx, &Failure::new(reason, detail));
+            let answer = in_trail(
+                ctx,
+                bearer::unavailable(ctx, &Failure::new(reason, detail)),
+                reason,
+            );
             if reason == Reason::UmaDenied {
                 return answer.with_header("Warning", "199 - \"UMA Authorization Server Unreachable\"");
             }
             answer
         }
     }
+}
+
+/// Writes a refusal to the audit trail, but none that is about oxd or the configuration.
+fn in_trail(ctx: &Ctx<'_>, answer: Response, reason: Reason) -> Response {
+    if matches!(reason, Reason::InvalidToken | Reason::InvalidRequest) {
+        return bearer::in_trail(ctx, answer, reason);
+    }
+    if reason.status() != 403 {
+        return answer;
+    }
+    let who = session::with_own(ctx, |session| session.map(|session| session.record.who().owned()));
+    let who = who.ok().flatten().unwrap_or_default();
+    ctx.audited(answer, || {
+        Event::new(Kind::AccessRefused, reason.code())
+            .about(who)
+            .at_rule(Some("Require oxd-uma".into()))
+    })
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ async fn handle(State(oxd): State<Arc<Oxd>>, request: axum::extract::Request) ->
         command: command.clone(),
         body: noted(&body),
         authorization: header(&parts, AUTHORIZATION.as_str()),
+        trace: ["traceparent", "tracestate"].map(|name| header(&parts, name)),
         status: 0,
     });
     let mut report = Report {

@@ -374,7 +374,7 @@ fn whom_the_rules_refuse_gets_403_a_step_up_or_a_sign_in() {
                 session.as_ref(),
                 Unmet {
                     acr: wanted,
-                    scope: None,
+                    ..Unmet::default()
                 },
             )
         })

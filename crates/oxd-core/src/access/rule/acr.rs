@@ -2,11 +2,11 @@
 
 use std::ffi::CStr;
 
-use super::{Rule, Verdict};
+use super::{Explain, Rule, Verdict, line};
 use crate::base::Seconds;
 use crate::config::Settings;
 use crate::flow::Ctx;
-use crate::session::{Opened, Strings, acr};
+use crate::session::{Opened, SessionRecord, Strings, acr};
 
 /// `Require oxd-acr`: a session stores every acr that its user authenticated with and when. One of the values is enough,
 /// if that authentication is recent enough for the location.
@@ -14,6 +14,20 @@ use crate::session::{Opened, Strings, acr};
 pub struct AcrRule {
     /// The session must have been authenticated with one of these.
     pub values: Vec<String>,
+}
+
+impl Explain for AcrRule {
+    fn text(&self) -> String {
+        line(Self::NAME, &self.values)
+    }
+
+    fn lacks(&self, record: &SessionRecord<'_>, with_values: bool) -> String {
+        match record.strings.acr {
+            b"" => "the provider named no acr".to_owned(),
+            acr if with_values => format!("the user has signed in with {:?}", String::from_utf8_lossy(acr)),
+            _ => "the user has signed in with another acr, or too long ago".to_owned(),
+        }
+    }
 }
 
 impl Rule for AcrRule {

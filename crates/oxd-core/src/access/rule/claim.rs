@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use regex::Regex;
 use serde_json::Value;
 
-use super::{Rule, Verdict};
+use super::{Explain, Rule, Verdict, line, shortened};
 use crate::flow::Ctx;
 use crate::session::claims::claim_json;
 use crate::session::claims::lookup::{Found, find};
@@ -27,6 +27,40 @@ enum Test {
 
 /// The syntax of a rule's line.
 const CLAIM_SYNTAX: &str = "Require oxd-claim NAME VALUE..., or Require oxd-claim NAME ~ REGEX";
+
+impl Explain for ClaimRule {
+    fn text(&self) -> String {
+        let mut words = vec![self.path.clone()];
+        match &self.test {
+            Test::OneOf(values) => words.extend_from_slice(values),
+            Test::Matches(pattern) => words.extend(["~".to_owned(), pattern.as_str().to_owned()]),
+        }
+        line(Self::NAME, &words)
+    }
+
+    fn lacks(&self, record: &SessionRecord<'_>, with_values: bool) -> String {
+        let path = &self.path;
+        let value = match find(record, path) {
+            None => return format!("the session has no claim {path}"),
+            Some(Found::Claim(claim)) => claim_json(&claim),
+            Some(Found::Member(value)) => value,
+        };
+        match &value {
+            _ if with_values => format!("{path} is {}", shortened(&value.to_string())),
+            Value::Array(items) if items.is_empty() => format!("the claim {path} is empty"),
+            Value::Array(_) => format!("no value of the claim {path} is among those of the rule"),
+            Value::Object(_) => {
+                format!(
+                    "the claim {path} is an object, which has no value of its own: name a member ({path}.NAME)"
+                )
+            }
+            _ => match &self.test {
+                Test::OneOf(_) => format!("the claim {path} has another value"),
+                Test::Matches(_) => format!("the claim {path} does not match"),
+            },
+        }
+    }
+}
 
 impl Rule for ClaimRule {
     const NAME: &'static CStr = c"oxd-claim";

@@ -12,15 +12,25 @@ pub use scope::ScopeRule;
 pub use uma::UmaRule;
 
 use std::ffi::CStr;
+use std::fmt;
 
 use crate::base::{Failure, Reason};
 use crate::config::value::is_scope_token;
 use crate::flow::Ctx;
-use crate::session::Opened;
+use crate::session::{Opened, SessionRecord};
 use crate::uma::Decision;
 
+/// What a rule says for itself when it has refused a user.
+pub trait Explain: fmt::Debug + Sync {
+    /// The rule as it stands in the configuration.
+    fn text(&self) -> String;
+
+    /// What the session lacks. `with_values` says whether the values of its claims may be shown.
+    fn lacks(&self, record: &SessionRecord<'_>, with_values: bool) -> String;
+}
+
 /// A rule behind `Require`. httpd asks it for each request of a place, once there is a user.
-pub trait Rule: Send + Sync + Sized + 'static {
+pub trait Rule: Explain + Send + Sized + 'static {
     /// The name after `Require`, NUL-terminated because httpd reads it from here.
     const NAME: &'static CStr;
 
@@ -81,6 +91,86 @@ pub struct Unmet<'u> {
     pub acr: Option<&'u [String]>,
     /// The scopes of a `Require oxd-scope`.
     pub scope: Option<&'u [String]>,
+    /// The rules that have refused the user.
+    pub rules: Option<&'u Refusing<'u>>,
+}
+
+/// A rule that has refused the user, and those before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusing<'u> {
+    /// The rule.
+    pub rule: &'u dyn Explain,
+    /// The ones before it.
+    pub before: Option<&'u Refusing<'u>>,
+}
+
+/// The most rules that a line of a log names.
+const MOST_NAMED: usize = 5;
+
+impl<'u> Unmet<'u> {
+    /// The rules that have refused the user, in their order; the first ones of many.
+    fn named(&self) -> Vec<&'u dyn Explain> {
+        let each = std::iter::successors(self.rules, |refusing| refusing.before);
+        let mut rules: Vec<_> = each.map(|refusing| refusing.rule).collect();
+        rules.reverse();
+        rules.truncate(MOST_NAMED);
+        rules
+    }
+
+    /// The rules, as they stand in the configuration; `None` where none of this module has refused.
+    pub(super) fn text(&self) -> Option<String> {
+        let texts: Vec<_> = self.named().iter().map(|rule| rule.text()).collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+
+    /// The rules, and what the session lacks for each.
+    pub(super) fn explained(&self, record: Option<&SessionRecord<'_>>, with_values: bool) -> Option<String> {
+        let one = |rule: &&dyn Explain| match record {
+            Some(record) => format!("{}: {}", rule.text(), rule.lacks(record, with_values)),
+            None => rule.text(),
+        };
+        let texts: Vec<_> = self.named().iter().map(one).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    }
+}
+
+/// A `Require expr` that was not true.
+#[derive(Clone, Copy, Debug)]
+pub struct FalseExpression<'e>(pub &'e str);
+
+impl Explain for FalseExpression<'_> {
+    fn text(&self) -> String {
+        shortened(&format!("Require expr {}", self.0))
+    }
+
+    fn lacks(&self, _: &SessionRecord<'_>, _: bool) -> String {
+        "it is not true of this request".to_owned()
+    }
+}
+
+/// The most characters of a rule, or of a claim's value, in a line of a log.
+const LONGEST: usize = 150;
+
+/// A text that leaves room for others in its line.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A `Require` line with these arguments.
+fn line(rule: &CStr, words: &[String]) -> String {
+    let mut line = format!("Require {}", rule.to_string_lossy());
+    for word in words {
+        line.push(' ');
+        if word.is_empty() || word.contains(char::is_whitespace) {
+            line.push_str(&format!("\"{word}\""));
+        } else {
+            line.push_str(word);
+        }
+    }
+    shortened(&line)
 }
 
 impl Verdict<'_> {

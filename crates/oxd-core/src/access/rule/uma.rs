@@ -2,17 +2,27 @@
 
 use std::ffi::CStr;
 
-use super::{Rule, Verdict, scopes};
+use super::{Explain, Rule, Verdict, line, scopes};
 use crate::base::{Failure, Reason};
 use crate::bearer::{Presented, presented};
 use crate::config::UmaSettings;
 use crate::flow::Ctx;
-use crate::session::Opened;
+use crate::session::{Opened, SessionRecord};
 use crate::uma::{self, Decision};
 
 /// `Require oxd-uma`
 #[derive(Debug)]
 pub struct UmaRule(Vec<String>);
+
+impl Explain for UmaRule {
+    fn text(&self) -> String {
+        line(Self::NAME, &self.0)
+    }
+
+    fn lacks(&self, _: &SessionRecord<'_>, _: bool) -> String {
+        "the authorization server has not granted it".to_owned()
+    }
+}
 
 impl Rule for UmaRule {
     const NAME: &'static CStr = c"oxd-uma";

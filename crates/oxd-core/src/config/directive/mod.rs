@@ -1,5 +1,6 @@
 //! The table of directives: the single source for parsing, the reference page and the messages of `configtest`.
 
+mod audit;
 mod bearer;
 mod cookie;
 mod identity;
@@ -17,7 +18,7 @@ pub use reference::{GROUPS, INTRODUCTION, reference_page};
 use std::ffi::CStr;
 use std::ops::RangeInclusive;
 
-use crate::base::{Arena, Store};
+use crate::base::{Arena, AuditSink, Store};
 use crate::config::raw::RawSettings;
 use crate::config::types::{AuthParam, Expression};
 use crate::config::value::{Complaint, Parsed};
@@ -44,6 +45,9 @@ pub trait ParseEnv<'a> {
     /// Opens a session store on one of httpd's socache providers; the same arguments give the same store. The error is
     /// worded as the allowed values.
     fn open_store(&self, provider: &str, details: &str) -> Result<&'a dyn Store, String>;
+    /// A file, or a program behind `|`, to append lines to; the same value gives the same one. The error is worded as the
+    /// allowed values.
+    fn open_audit(&self, target: &str) -> Result<&'a dyn AuditSink, String>;
 }
 
 /// The context of a parser.
@@ -74,6 +78,8 @@ pub enum Group {
     Uma,
     /// Logouts.
     Logout,
+    /// The audit trail.
+    Audit,
 }
 
 /// A directive.
@@ -164,7 +170,8 @@ pub const COUNT: usize = server::TABLE.len()
     + cookie::TABLE.len()
     + identity::TABLE.len()
     + bearer::TABLE.len()
-    + uma::TABLE.len();
+    + uma::TABLE.len()
+    + audit::TABLE.len();
 
 /// All directives, in the order of the reference.
 pub static TABLE: [&Directive; COUNT] = {
@@ -179,6 +186,7 @@ pub static TABLE: [&Directive; COUNT] = {
         identity::TABLE,
         bearer::TABLE,
         uma::TABLE,
+        audit::TABLE,
     ];
     let mut table = [&server::TABLE[0]; COUNT];
     let (mut part, mut at) = (0, 0);

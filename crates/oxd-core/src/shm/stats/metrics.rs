@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Action, Answered, BOUNDS, BUCKETS, Command, End, Event, HISTOGRAM, Login, Outcome, Presented, Renewal,
-    Stats, TIMES_AT, Token, Worth,
+    Action, Answered, Audit, BOUNDS, BUCKETS, Command, End, Event, HISTOGRAM, Login, Outcome, Presented,
+    Renewal, Stats, TIMES_AT, Token, Worth,
 };
 use crate::base::{Millis, Reason, Seconds};
 use crate::shm::health::{FINDINGS, Known, Readiness};
@@ -126,6 +126,15 @@ pub fn text(stats: &Stats<'_>, gauges: &Gauges) -> String {
         out.sample("oxd_call_events_total", &[("event", event.name())], value);
     }
     store(out, stats);
+    out.family(
+        "oxd_audit_lines_total",
+        "counter",
+        "Lines of the audit trail, by what became of them.",
+    );
+    for what in Audit::ALL {
+        let value = stats.audit_lines(*what);
+        out.sample("oxd_audit_lines_total", &[("line", what.name())], value);
+    }
     out.family(
         "oxd_marks_lost_total",
         "counter",

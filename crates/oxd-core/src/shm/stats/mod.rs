@@ -10,7 +10,9 @@ mod minute;
 mod series;
 
 pub use minute::Minute;
-pub use series::{Action, Answered, Command, End, Event, Login, Outcome, Presented, Renewal, Token, Worth};
+pub use series::{
+    Action, Answered, Audit, Command, End, Event, Login, Outcome, Presented, Renewal, Token, Worth,
+};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,7 +52,8 @@ const RENEWALS_AT: usize = EVENTS_AT + Event::ALL.len();
 const TOKENS_AT: usize = RENEWALS_AT + Renewal::ALL.len();
 const STORE_AT: usize = TOKENS_AT + Token::ALL.len() * Worth::ALL.len();
 const STORE_TIME_AT: usize = STORE_AT + Action::ALL.len() * Answered::ALL.len();
-const SINCE_AT: usize = STORE_TIME_AT + Action::ALL.len();
+const AUDIT_AT: usize = STORE_TIME_AT + Action::ALL.len();
+const SINCE_AT: usize = AUDIT_AT + Audit::ALL.len();
 /// For each [`Reason`] the time of the last refusal, and its reference number.
 const LAST_AT: usize = SINCE_AT + 1;
 /// The logins that were completed since the last one that failed and should not have.
@@ -197,6 +200,16 @@ impl<'s> Stats<'s> {
     /// Counts a renewal of a session's tokens or claims.
     pub fn renewal(&self, what: Renewal) {
         self.add(RENEWALS_AT + what as usize, 1);
+    }
+
+    /// Counts a line of the audit trail.
+    pub fn audit(&self, what: Audit) {
+        self.add(AUDIT_AT + what as usize, 1);
+    }
+
+    /// Lines of the audit trail so far.
+    pub fn audit_lines(&self, what: Audit) -> u64 {
+        self.read(AUDIT_AT + what as usize)
     }
 
     /// Counts an operation of a session store.

@@ -182,6 +182,16 @@ series! {
 }
 
 series! {
+    /// What became of a line of the audit trail (`OxdAuditLog`).
+    Audit {
+        /// It was written.
+        Written = "written",
+        /// It could not be written.
+        Lost = "lost",
+    }
+}
+
+series! {
     /// The result of a session store's operation.
     Answered {
         /// Done.
