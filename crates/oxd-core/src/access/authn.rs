@@ -6,6 +6,7 @@ use crate::config::{AccessSettings, UnauthAction, UnautzAction};
 use crate::flow::Ctx;
 use crate::http::Response;
 use crate::login::{self, AuthRequestOverrides};
+use crate::pages::{Details, Told};
 use crate::session;
 use crate::session::SessionRecord;
 
@@ -97,20 +98,39 @@ pub(super) fn unauthorized(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, u
             ctx.refuse(&Failure::new(Reason::LoginRequired, "not let in"), None, None)
         }
         UnautzAction::Status(_) => match unmet.scope {
-            Some(scope) => without_scope(ctx, scope),
-            None => forbidden(ctx),
+            Some(scope) => without_scope(ctx, session, scope),
+            None => forbidden(ctx, session),
         },
     }
 }
 
-fn without_scope(ctx: &Ctx<'_>, scope: &[String]) -> Response {
+fn without_scope(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, scope: &[String]) -> Response {
     let detail = format!("{} needs the scopes {}", ctx.request.path(), scope.join(" "));
-    ctx.refuse(&Failure::new(Reason::InsufficientScope, detail), None, None)
+    let failure = Failure::new(Reason::InsufficientScope, detail);
+    refuse_user(ctx, session, &failure, Details::default())
 }
 
-fn forbidden(ctx: &Ctx<'_>) -> Response {
+fn forbidden(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>) -> Response {
     let detail = format!("no Require at {} lets this user in", ctx.request.path());
-    ctx.refuse(&Failure::new(Reason::Forbidden, detail), None, None)
+    let failure = Failure::new(Reason::Forbidden, detail);
+    refuse_user(ctx, session, &failure, Details::default())
+}
+
+/// The answer to a user who is signed in: the page says as whom, and offers to sign in with another account.
+fn refuse_user(
+    ctx: &Ctx<'_>,
+    session: Option<&SessionRecord<'_>>,
+    failure: &Failure,
+    details: Details<'_>,
+) -> Response {
+    let user = session.map(|record| session::person(record, &ctx.settings.identity()));
+    let other_account = login::other_account_link(ctx, &login::own_address(ctx));
+    let details = Details {
+        other_account: user.as_ref().and(other_account.as_deref()),
+        user: user.as_deref(),
+        ..details
+    };
+    ctx.refuse_with(failure, &details)
 }
 
 /// Sends the user to log in again, unless that was tried without success or the client cannot follow a redirect.
@@ -131,7 +151,7 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, wanted: &[String]
         return login::start_with(ctx, login::own_address(ctx), overrides);
     }
     if wanted.is_empty() {
-        return forbidden(ctx);
+        return forbidden(ctx, session);
     }
     let detail = format!(
         "{} needs one of the acr values {}",
@@ -139,11 +159,12 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, wanted: &[String]
         wanted.join(" ")
     );
     let link = login::login_link(ctx, &login::own_address(ctx));
-    ctx.refuse(
-        &Failure::new(Reason::AcrNotMet, detail),
-        Some(&wanted.join(", ")),
-        link.as_deref(),
-    )
+    let details = Details {
+        told: Some(Told::Acr(&wanted.join(", "))),
+        link: link.as_deref(),
+        ..Details::default()
+    };
+    refuse_user(ctx, session, &Failure::new(Reason::AcrNotMet, detail), details)
 }
 
 /// A user without the claim that should become `REMOTE_USER`.
@@ -180,10 +201,7 @@ fn refuse_bare(ctx: &Ctx<'_>, status: u16) -> Response {
     ctx.stats.refused(failure.reason);
     let reference = Reference::new(ctx.host);
     ctx.log_failure(&failure, &reference);
-    let mut answer = Response::bare(status);
-    answer.code = Some(failure.reason.code());
-    answer.reference = Some(reference);
-    answer
+    Response::bare(status).about(failure.reason, reference, ctx.language())
 }
 
 #[cfg(test)]

@@ -43,8 +43,9 @@ fn shown(env: &RequestEnv<'_>, done: Option<&str>, gauges: &Gauges) -> Result<Re
     // Without a site there is much to see and nothing to end.
     let token = env.settings.site.map(seal).transpose()?;
     let shown = pages::status::shown(&env.stats, gauges, env.now);
-    let html = pages::status_page(&env.request.path(), token.as_deref(), done, &shown);
-    Ok(Response::page(200, html))
+    let path = env.request.path();
+    let page = pages::status_page(&env.site_name(), &path, token.as_deref(), done, &shown);
+    Ok(Response::page(200, page))
 }
 
 /// `SetHandler oxd-metrics`: the counters for Prometheus.

@@ -31,6 +31,8 @@ pub(crate) struct LoginRequest {
     iss: Vec<String>,
     /// Whom the third party expects (`login_hint`).
     login_hint: Vec<String>,
+    /// Whether the provider is to ask who the user is (`prompt=login`): they want to sign in with another account.
+    asks_anew: bool,
     /// Whether this login restarts one whose callback belonged to no pending login (`retry`).
     is_retry: bool,
 }
@@ -51,6 +53,7 @@ impl LoginRequest {
                 "target_link_uri" => request.target_link_uri.push(value),
                 "iss" => request.iss.push(value),
                 "login_hint" => request.login_hint.push(value),
+                "prompt" if value == "login" => request.asks_anew = true,
                 RETRY => request.is_retry = true,
                 _ => {}
             }
@@ -93,6 +96,7 @@ pub(crate) fn from_link(ctx: &Ctx<'_>, request: &LoginRequest) -> Response {
         max_age: ctx.request.max_age_at(&target),
         login_hint: hint
             .filter(|hint| !hint.is_empty() && hint.len() <= HINT_LIMIT && !hint.contains(char::is_control)),
+        asks_anew: request.asks_anew,
         is_retry: request.is_retry,
         ..AuthRequestOverrides::default()
     };
@@ -113,6 +117,8 @@ pub(crate) struct AuthRequestOverrides<'w> {
     pub max_age: Option<Seconds>,
     /// Whom a third party expects to sign in (OpenID Connect Core 4).
     pub login_hint: Option<&'w str>,
+    /// The provider is asked to let the user authenticate again, whoever is signed in there (`prompt=login`).
+    pub asks_anew: bool,
     /// Whether this login restarts one.
     pub is_retry: bool,
 }
@@ -229,6 +235,8 @@ fn authorization_request<'r>(
         acr_values,
         prompt: if overrides.silent {
             Some("none")
+        } else if overrides.asks_anew {
+            Some("login")
         } else {
             settings.prompt
         },

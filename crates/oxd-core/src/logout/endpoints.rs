@@ -31,11 +31,7 @@ pub(crate) fn by_user(ctx: &Ctx<'_>) -> Response {
             Ok(uri) => Response::redirect(303, uri).as_step(Step::SignedOut),
             Err(failure) => {
                 warn("the session has ended here, but not at the provider", &failure);
-                signed_out(
-                    ctx,
-                    "The sign-in service could not be told. To be signed out there as well, close all windows of this \
-                     browser.",
-                )
+                signed_out(ctx, "logged-out-not-at-provider")
             }
         },
         // Without the session there is no telling which one the provider is to end.
@@ -44,10 +40,7 @@ pub(crate) fn by_user(ctx: &Ctx<'_>) -> Response {
                 "the session has ended on this machine, but not in the store",
                 &failure,
             );
-            signed_out(
-                ctx,
-                "Not everything could be told that you have left. To be sure, sign in and out again in a few minutes.",
-            )
+            signed_out(ctx, "logged-out-not-in-store")
         }
     };
     response.cookies = session::clear(ctx);
@@ -65,7 +58,10 @@ fn noted(ctx: &Ctx<'_>, ended: Option<session::Ended>) -> Option<session::Ended>
 }
 
 fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
-    Response::page(200, pages::logged_out(&below(ctx, "login"), Some(warning))).as_step(Step::SignedOutHere)
+    ctx.page(200, |view| {
+        pages::logged_out(view, &below(ctx, "login"), Some(warning))
+    })
+    .as_step(Step::SignedOutHere)
 }
 
 /// The address at the provider that ends the session there (`get-logout-uri`).
@@ -132,7 +128,7 @@ pub(crate) fn by_front_channel(ctx: &Ctx<'_>) -> Response {
             }
         )
     });
-    Response::page(200, pages::logout_noted())
+    ctx.page(200, pages::logout_noted)
         .framed()
         .as_step(Step::LogoutNoted)
 }

@@ -4,6 +4,7 @@ mod bearer;
 mod cookie;
 mod identity;
 mod login;
+mod pages;
 mod reference;
 mod revocations;
 mod server;
@@ -27,6 +28,8 @@ use crate::config::value::{Complaint, Parsed};
 pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
+    /// The names of the files in a folder, sorted.
+    fn file_names(&self, folder: &str) -> std::io::Result<Vec<String>>;
     /// Whether users who are neither the file's owner nor in its group may read it.
     fn others_may_read(&self, path: &str) -> bool;
     /// Warns the administrator, without refusing the value.
@@ -74,6 +77,8 @@ pub enum Group {
     Uma,
     /// Logouts.
     Logout,
+    /// The pages.
+    Pages,
 }
 
 /// A directive.
@@ -164,7 +169,8 @@ pub const COUNT: usize = server::TABLE.len()
     + cookie::TABLE.len()
     + identity::TABLE.len()
     + bearer::TABLE.len()
-    + uma::TABLE.len();
+    + uma::TABLE.len()
+    + pages::TABLE.len();
 
 /// All directives, in the order of the reference.
 pub static TABLE: [&Directive; COUNT] = {
@@ -179,6 +185,7 @@ pub static TABLE: [&Directive; COUNT] = {
         identity::TABLE,
         bearer::TABLE,
         uma::TABLE,
+        pages::TABLE,
     ];
     let mut table = [&server::TABLE[0]; COUNT];
     let (mut part, mut at) = (0, 0);

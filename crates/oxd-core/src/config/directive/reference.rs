@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Group, TABLE};
 
 /// The sections of the reference with their titles.
-pub const GROUPS: [(Group, &str); 7] = [
+pub const GROUPS: [(Group, &str); 8] = [
     (Group::Site, "Site: connection to oxd and registration"),
     (Group::Login, "Login"),
     (Group::Session, "Session"),
@@ -13,6 +13,7 @@ pub const GROUPS: [(Group, &str); 7] = [
     (Group::Bearer, "Bearer tokens"),
     (Group::Uma, "UMA"),
     (Group::Logout, "Logout"),
+    (Group::Pages, "Pages"),
 ];
 
 /// The introduction to all directives, in Markdown.

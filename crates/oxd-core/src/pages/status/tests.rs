@@ -24,7 +24,7 @@ fn the_automatic_form_has_names_and_numbers_only() {
 fn the_page_has_something_to_say_of_everything() {
     let stats = stats();
     everything(&stats);
-    let html = crate::pages::status_page("/status", None, None, &shown(&stats, &GAUGES, NOW));
+    let html = crate::pages::status_page("s", "/status", None, None, &shown(&stats, &GAUGES, NOW)).html;
     for reason in Reason::ALL {
         assert!(html.contains(reason.code()), "{}", reason.code());
     }
