@@ -45,6 +45,18 @@ impl<'c> ParseEnv<'c> for Env<'c> {
         std::fs::read(self.0.absolute(path))
     }
 
+    fn file_names(&self, folder: &str) -> std::io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(self.0.absolute(folder))? {
+            let entry = entry?;
+            if !entry.path().is_dir() {
+                names.push(entry.file_name().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     fn others_may_read(&self, path: &str) -> bool {
         let mode = std::fs::metadata(self.0.absolute(path)).map(|file| file.permissions().mode());
         mode.is_ok_and(|mode| mode & 0o004 != 0)

@@ -78,7 +78,12 @@ fn send_with(request: Request<'_>, answer: &Response, insert_filters: impl FnOnc
         request.set(Table::Notes, number, pool.text(reference.in_log().as_bytes()));
     }
     if is_of_httpd {
+        explain(request, answer);
         return Status::Http(answer.status);
+    }
+    if answer.language.is_some() {
+        // Beside what other modules have put there.
+        request.add(Table::ErrHeadersOut, c"Vary", c"Accept-Language");
     }
     let content_type = match answer.body {
         Body::Json(_) => c"application/json",
@@ -98,6 +103,22 @@ fn send_with(request: Request<'_>, answer: &Response, insert_filters: impl FnOnc
     insert_filters();
     request.send_body(content_type, answer.body_bytes());
     Status::Done
+}
+
+/// Says in the environment why a request was refused: the administrator's `ErrorDocument` gets it as `REDIRECT_OXD_ERROR_...`.
+fn explain(request: Request<'_>, answer: &Response) {
+    let pool = request.pool();
+    let say = |name: &'static CStr, value: &str| {
+        request.set(Table::Environment, name, pool.text(value.as_bytes()));
+    };
+    if let (Some(code), Some((title, text))) = (answer.code, answer.explained) {
+        say(c"OXD_ERROR_CODE", code);
+        say(c"OXD_ERROR_TITLE", title);
+        say(c"OXD_ERROR_TEXT", text);
+        if let Some(reference) = &answer.reference {
+            say(c"OXD_ERROR_REFERENCE", &reference.on_page());
+        }
+    }
 }
 
 /// Adds `Set-Cookie` headers, to success and error responses alike.

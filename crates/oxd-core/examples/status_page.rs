@@ -110,6 +110,6 @@ fn main() {
     let shown = shown(&stats, &gauges, NOW);
     println!(
         "{}",
-        oxd_core::pages::status_page("/oxd-status", Some("token"), None, &shown)
+        oxd_core::pages::status_page("www.example.org", "/oxd-status", Some("token"), None, &shown).html
     );
 }

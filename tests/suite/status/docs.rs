@@ -31,7 +31,9 @@ fn builder() -> SiteBuilder {
     let text = Regex::new(r"Require ip .*")
         .expect("a pattern")
         .replace_all(&text, "Require ip 127.0.0.1");
-    let text = text.replace("${APACHE_LOG_DIR}", "${ROOT}").replace(" logs/", " ${ROOT}/");
+    let text = text
+        .replace("${APACHE_LOG_DIR}", "${ROOT}")
+        .replace(" logs/", " ${ROOT}/");
     TestSite::builder().config(&text)
 }
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::common::{by_program, refusal, watched};
 use super::scrape::{Scrape, counts};
 
-pub(crate) const HEALTH: &str = "<Location /oxd-health>\nSetHandler oxd-health\nRequire ip 127.0.0.1\n</Location>";
+pub(crate) const HEALTH: &str =
+    "<Location /oxd-health>\nSetHandler oxd-health\nRequire ip 127.0.0.1\n</Location>";
 
 fn probed() -> SiteBuilder {
     watched().config(HEALTH)

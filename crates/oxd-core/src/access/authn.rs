@@ -7,6 +7,7 @@ use crate::flow::Ctx;
 use crate::http::Response;
 use crate::http::audit::{Event, Kind};
 use crate::login::{self, AuthRequestOverrides};
+use crate::pages::{Details, Told};
 use crate::session;
 use crate::session::SessionRecord;
 
@@ -109,8 +110,26 @@ fn not_let_in(
     session: Option<&SessionRecord<'_>>,
     unmet: Unmet<'_>,
 ) -> Response {
-    let answer = ctx.refuse(&why_not(ctx, reason, session, unmet), None, None);
+    let failure = why_not(ctx, reason, session, unmet);
+    let answer = refuse_user(ctx, session, &failure, Details::default());
     in_trail(ctx, answer, reason, session, unmet)
+}
+
+/// The answer to a user who is signed in: the page says as whom, and offers to sign in with another account.
+fn refuse_user(
+    ctx: &Ctx<'_>,
+    session: Option<&SessionRecord<'_>>,
+    failure: &Failure,
+    details: Details<'_>,
+) -> Response {
+    let user = session.map(|record| session::person(record, &ctx.settings.identity()));
+    let other_account = login::other_account_link(ctx, &login::own_address(ctx));
+    let details = Details {
+        other_account: user.as_ref().and(other_account.as_deref()),
+        user: user.as_deref(),
+        ..details
+    };
+    ctx.refuse_with(failure, &details)
 }
 
 /// Who is not let in where, by which rules, and what is missing for each: so that an administrator need not guess. Values
@@ -170,7 +189,12 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, unmet: Unmet<'_>)
     }
     let failure = why_not(ctx, Reason::AcrNotMet, session, unmet);
     let link = login::login_link(ctx, &login::own_address(ctx));
-    let answer = ctx.refuse(&failure, Some(&wanted.join(", ")), link.as_deref());
+    let details = Details {
+        told: Some(Told::Acr(&wanted.join(", "))),
+        link: link.as_deref(),
+        ..Details::default()
+    };
+    let answer = refuse_user(ctx, session, &failure, details);
     in_trail(ctx, answer, Reason::AcrNotMet, session, unmet)
 }
 
@@ -212,10 +236,7 @@ fn refuse_bare(ctx: &Ctx<'_>, status: u16) -> Response {
     ctx.stats.refused(failure.reason);
     let reference = Reference::new(ctx.host);
     ctx.log_failure(&failure, &reference);
-    let mut answer = Response::bare(status);
-    answer.code = Some(failure.reason.code());
-    answer.reference = Some(reference);
-    answer
+    Response::bare(status).about(failure.reason, reference, ctx.language())
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use super::resources::Resources;
 use super::store::{PemFile, SessionStore, StoreAddress, StoreTimeouts};
 use super::types::*;
 use crate::base::{AuditSink, KeyRing, Seconds, Secret};
+use crate::templates::Templates;
+use crate::texts::Language;
 
 macro_rules! settings {
     ($( $(#[$doc:meta])* $name:ident : $kind:ty, )*) => {
@@ -181,6 +183,10 @@ settings! {
     audit_log: Option<&'a dyn AuditSink>,
     /// `OxdAuditUser`
     audit_user: AuditUser,
+    /// `OxdPages`
+    pages: &'a Templates,
+    /// `OxdLanguages`
+    languages: &'a Vec<Language>,
 }
 
 /// The defaults of all directives. A test parses what the reference documents as a default and compares the two.
@@ -197,6 +203,7 @@ pub(super) mod defaults {
         ClaimsAs, CookieSecure, PassTokens, PostPreserve, Proxy, RefusedRefresh, RemoteUser, SameSite,
         Timeouts, TokenRefresh, TrustForwarded, UnauthAction, UserInfo,
     };
+    use crate::texts::Language;
 
     /// `OxdServerTimeout`; its connect time also applies where only the total time is given.
     pub(crate) const SERVER_TIMEOUT: Timeouts = Timeouts {
@@ -253,6 +260,9 @@ pub(super) mod defaults {
     pub(crate) const POST_PRESERVE: PostPreserve = PostPreserve::Off;
     /// The size of `OxdPostPreserve On` without one, in bytes.
     pub(crate) const POST_PRESERVE_SIZE: usize = 64 * 1024;
+
+    /// `OxdLanguages`
+    pub(crate) static LANGUAGES: Lazy<Vec<Language>> = Lazy::new(|| Language::all().collect());
 
     /// `OxdSessionLifetime`
     pub(crate) const SESSION_LIFETIME: Seconds = Seconds(8 * 3_600);

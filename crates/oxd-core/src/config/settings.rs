@@ -17,6 +17,8 @@ use super::store::{SessionStore, StoreAddress, StoreSettings, Stores};
 use super::types::*;
 use super::uma::UmaSettings;
 use crate::base::{KeyRing, Revocations, Seconds, Secret, SiteId, Store};
+use crate::templates::Templates;
+use crate::texts::Language;
 
 /// Defaults that depend on the running server.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +179,15 @@ pub struct IdentitySettings<'a> {
     pub pass_tokens: PassTokens,
 }
 
+/// The pages.
+#[derive(Clone, Copy, Debug)]
+pub struct PageSettings<'a> {
+    /// `OxdPages`, or the built-in templates
+    pub templates: &'a Templates,
+    /// `OxdLanguages`
+    pub languages: &'a [Language],
+}
+
 impl fmt::Debug for Settings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -190,6 +201,7 @@ impl fmt::Debug for Settings<'_> {
             .field("identity", &self.identity())
             .field("bearer", &self.bearer())
             .field("uma", &self.uma())
+            .field("pages", &self.pages())
             .finish_non_exhaustive()
     }
 }
@@ -323,6 +335,14 @@ impl<'a> Settings<'a> {
             gathers: raw.uma_gathers.unwrap_or(defaults::UMA_GATHERS),
             open_elsewhere: raw.uma_open_elsewhere.unwrap_or(defaults::UMA_OPEN_ELSEWHERE),
         })
+    }
+
+    /// The pages; resolved on demand.
+    pub fn pages(&self) -> PageSettings<'a> {
+        PageSettings {
+            templates: self.raw.pages.unwrap_or_else(|| Templates::built_in()),
+            languages: self.raw.languages.unwrap_or_else(|| &*defaults::LANGUAGES),
+        }
     }
 
     /// Signing in and out; resolved on demand.

@@ -156,7 +156,7 @@ fn with_session(
 fn log_out(ctx: &Ctx<'_>) -> Response {
     let is_alive = || session::with_own(ctx, |session| session.is_some()).unwrap_or(true);
     if ctx.request.is_cross_site() && is_alive() {
-        return Response::page(200, pages::ask_to_sign_out(&below(ctx, "logoutme")));
+        return ctx.page(200, |view| pages::ask_to_sign_out(view, &below(ctx, "logoutme")));
     }
     logout::by_user(ctx)
 }
@@ -164,18 +164,17 @@ fn log_out(ctx: &Ctx<'_>) -> Response {
 /// `BASE/logout`: where the provider sends the user after a logout.
 fn logged_out(ctx: &Ctx<'_>) -> Response {
     let page = with_session(ctx, |session| {
-        let page = match session {
-            None => pages::logged_out(&below(ctx, "login"), None),
-            Some(_) => pages::still_signed_in(&below(ctx, "logoutme")),
-        };
-        Response::page(200, page)
+        ctx.page(200, |view| match session {
+            None => pages::logged_out(view, &below(ctx, "login"), None),
+            Some(session) => pages::still_signed_in(view, &person(ctx, session), &below(ctx, "logoutme")),
+        })
     });
     page.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
 }
 
 fn home(ctx: &Ctx<'_>) -> Response {
     let page = with_session(ctx, |session| match session {
-        None => Response::page(200, pages::signed_out(&below(ctx, "login"))),
+        None => ctx.page(200, |view| pages::signed_out(view, &below(ctx, "login"))),
         Some(session) => {
             let shown: Vec<_> = session
                 .record
@@ -187,11 +186,19 @@ fn home(ctx: &Ctx<'_>) -> Response {
                     )
                 })
                 .collect();
-            let user = session.user_text(&ctx.settings.identity()).unwrap_or_default();
-            Response::page(200, pages::signed_in(&user, &shown, &below(ctx, "logoutme")))
+            let user = person(ctx, session);
+            let form_waits = ctx.request.query() == Some(login::FORM_WAITS);
+            ctx.page(200, |view| {
+                pages::signed_in(view, &user, &shown, &below(ctx, "logoutme"), form_waits)
+            })
         }
     });
     page.unwrap_or_else(|failure| ctx.refuse(&failure, None, None))
+}
+
+/// The name of a session's user on a page.
+fn person(ctx: &Ctx<'_>, session: &Opened<'_>) -> String {
+    session::person(session.record, &ctx.settings.identity())
 }
 
 /// `BASE/session`: session data for the application's scripts.

@@ -41,8 +41,9 @@ fn shown(env: &RequestEnv<'_>, done: Option<&str>, gauges: &Gauges) -> Result<Re
     // Without a site there is much to see and nothing to end.
     let token = env.settings.site.map(|site| form_token(env, site)).transpose()?;
     let shown = pages::status::shown(&env.stats, gauges, env.now);
-    let html = pages::status_page(&env.request.path(), token.as_deref(), done, &shown);
-    Ok(Response::page(200, html))
+    let path = env.request.path();
+    let page = pages::status_page(&env.site_name(), &path, token.as_deref(), done, &shown);
+    Ok(Response::page(200, page))
 }
 
 /// What shows that a form is one of the page's own.
@@ -108,8 +109,8 @@ fn acted(
         // A page asks before it is too late; a program has no need of that.
         (Some("end-all"), _) if is_from_page(env) && field("confirmed").as_deref() != Some("yes") => {
             let token = form_token(env, env.site)?;
-            let html = pages::ask_to_end_all(&env.request.path(), &token);
-            return Ok(Response::page(200, html));
+            let page = pages::ask_to_end_all(&env.site_name(), &env.request.path(), &token);
+            return Ok(Response::page(200, page));
         }
         (Some("end-all"), _) => {
             session::end_all(env)?;

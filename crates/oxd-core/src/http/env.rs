@@ -1,13 +1,20 @@
 //! The environment of every response, at a location with or without a site.
 
 use super::forwarded::origin_seen;
+use super::headers::Header;
 use super::host::Host;
 use super::origin::Origin;
 use super::request::Request;
 use super::response::Response;
 use crate::base::{Failure, Level, Millis, Reference, Seconds};
 use crate::config::Settings;
+use crate::pages::{self, Details, Page, Told, View};
 use crate::shm::stats::Stats;
+use crate::templates::Words;
+use crate::texts::{Language, choose};
+
+/// The longest name of a site on a page, in characters. A host has 253 at most.
+const SITE_LIMIT: usize = 100;
 
 /// A request and the data to respond to it.
 #[derive(Clone, Copy)]
@@ -84,12 +91,77 @@ impl<'a> RequestEnv<'a> {
         }
     }
 
-    /// The response to a refusal, counted and logged. `told` replaces the reason's own text; `start_over` is a link
+    /// The response to a refusal, counted and logged. `told` is added to the reason's own text; `start_over` is a link
     /// that restarts the login.
-    pub fn refuse(&self, failure: &Failure, told: Option<&str>, start_over: Option<&str>) -> Response {
+    pub fn refuse(&self, failure: &Failure, told: Option<Told<'_>>, start_over: Option<&str>) -> Response {
+        let details = Details {
+            told,
+            link: start_over,
+            ..Details::default()
+        };
+        self.refuse_with(failure, &details)
+    }
+
+    /// The same with more details.
+    pub fn refuse_with(&self, failure: &Failure, details: &Details<'_>) -> Response {
         self.stats.refused(failure.reason);
         let reference = Reference::new(self.host);
         self.log_failure(failure, &reference);
-        Response::refusal(failure.reason, self.request, reference, told, start_over)
+        let details = Details {
+            link: details
+                .link
+                .filter(|_| self.request.wants_json() || failure.reason.can_start_over()),
+            ..*details
+        };
+        let mut answer = if self.request.wants_json() {
+            Response::refusal_for_programs(failure.reason, &reference, &details)
+        } else {
+            let page = |view: &View<'_>| pages::error(view, failure.reason, &details, &reference);
+            self.page(failure.reason.status(), page)
+        };
+        answer = answer.about(failure.reason, reference, self.language());
+        if let Some(seconds) = failure.reason.retry_after() {
+            answer = answer.with_header("Retry-After", seconds.to_string());
+        }
+        if failure.reason.status() == 401 {
+            answer = answer.with_challenge(self.request.realm());
+        }
+        answer
+    }
+
+    /// The language of the request's pages (`OxdLanguages`, `Accept-Language`).
+    pub fn language(&self) -> Language {
+        choose(
+            self.request.header(Header::AcceptLanguage),
+            self.settings.pages().languages,
+        )
+    }
+
+    /// The name of the site on its pages: the host as the browser addressed it.
+    pub fn site_name(&self) -> String {
+        self.origin().authority().chars().take(SITE_LIMIT).collect()
+    }
+
+    /// A response with a page. A template of the administrator's that fails is logged.
+    pub fn page(&self, status: u16, make: impl FnOnce(&View<'_>) -> Page) -> Response {
+        let site = self.site_name();
+        let mut page = make(&View {
+            templates: self.settings.pages().templates,
+            words: Words {
+                language: self.language(),
+                site: &site,
+            },
+        });
+        if let Some(why) = page.trouble.take() {
+            self.log(Level::Error, || {
+                let why: String = why
+                    .chars()
+                    .map(|c| if c.is_control() { ' ' } else { c })
+                    .take(500)
+                    .collect();
+                format!("OxdPages: {why}; the built-in page is shown")
+            });
+        }
+        Response::page(status, page)
     }
 }

@@ -27,6 +27,8 @@ impl Method {
 pub enum Header {
     /// `Accept` (RFC 9110 section 12.5.1)
     Accept,
+    /// `Accept-Language` (RFC 9110 section 12.5.4)
+    AcceptLanguage,
     /// `Content-Type`
     ContentType,
     /// `Sec-Fetch-Mode` (Fetch Metadata Request Headers)
@@ -64,6 +66,7 @@ impl Header {
     pub fn name(self) -> &'static CStr {
         match self {
             Header::Accept => c"Accept",
+            Header::AcceptLanguage => c"Accept-Language",
             Header::ContentType => c"Content-Type",
             Header::SecFetchMode => c"Sec-Fetch-Mode",
             Header::SecFetchSite => c"Sec-Fetch-Site",

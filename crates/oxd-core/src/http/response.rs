@@ -1,10 +1,13 @@
 //! Answers, as plain data: the Apache layer sends them, the tests read them.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
-use super::request::Request;
 use crate::base::{Reason, Reference, Step};
-use crate::pages;
+use crate::pages::{Details, Page, Told};
+use crate::templates::Templates;
+use crate::texts::Language;
 
 /// The body of an answer.
 #[derive(Debug, PartialEq)]
@@ -36,6 +39,12 @@ pub struct Response {
     pub code: Option<&'static str>,
     /// Its reference number.
     pub reference: Option<Reference>,
+    /// Title and text of a refusal, in the user's language.
+    pub explained: Option<(&'static str, &'static str)>,
+    /// The language of a page.
+    pub language: Option<Language>,
+    /// The Content-Security-Policy of a page, without `frame-ancestors`, where it is not that of the built-in ones.
+    pub policy: Option<String>,
 }
 
 /// The body of a refusal for a script, in the form of OAuth 2.0 errors (RFC 6749 section 5.2).
@@ -58,6 +67,9 @@ impl Response {
             framed: false,
             code: None,
             reference: None,
+            explained: None,
+            language: None,
+            policy: None,
         }
     }
 
@@ -72,8 +84,12 @@ impl Response {
     }
 
     /// A page.
-    pub fn page(status: u16, html: String) -> Self {
-        Self::new(status, Body::Page(html))
+    pub fn page(status: u16, page: Page) -> Self {
+        Self {
+            language: Some(page.language),
+            policy: Some(page.policy),
+            ..Self::new(status, Body::Page(page.html))
+        }
     }
 
     /// A JSON answer.
@@ -124,51 +140,47 @@ impl Response {
         self.with_header("WWW-Authenticate", format!("oxd realm=\"{realm}\""))
     }
 
-    /// The response to a refusal: a page, or JSON for clients that prefer it.
-    pub fn refusal(
-        reason: Reason,
-        request: &dyn Request,
-        reference: Reference,
-        told: Option<&str>,
-        start_over: Option<&str>,
-    ) -> Self {
-        let mut answer = if request.wants_json() {
-            let body = RefusalBody {
-                error: reason.code(),
-                error_description: told.unwrap_or(reason.text()),
-                // A script cannot follow a login, but it can send the user there.
-                login: start_over.filter(|_| reason.status() == 401),
-                reference: reference.on_page(),
-            };
-            Self::json(reason.status(), &body)
-        } else {
-            let link = start_over.filter(|_| reason.can_start_over());
-            Self::page(reason.status(), pages::error(reason, told, link, &reference))
+    /// The JSON answer to a refusal.
+    pub(super) fn refusal_for_programs(reason: Reason, reference: &Reference, details: &Details<'_>) -> Self {
+        let told = details.told.as_ref().map(Told::description);
+        let body = RefusalBody {
+            error: reason.code(),
+            error_description: told.as_deref().unwrap_or(reason.text()),
+            // A script cannot follow a login, but it can send the user there.
+            login: details.link.filter(|_| reason.status() == 401),
+            reference: reference.on_page(),
         };
-        answer.code = Some(reason.code());
-        answer.reference = Some(reference);
-        if let Some(seconds) = reason.retry_after() {
-            answer = answer.with_header("Retry-After", seconds.to_string());
-        }
-        if reason.status() == 401 {
-            answer = answer.with_challenge(request.realm());
-        }
-        answer
+        Self::json(reason.status(), &body)
     }
 
-    /// The headers that every answer of the module carries. `with_policy` adds the policy for its own body, which would
+    /// The same with the reason for a refusal, for the access log and an `ErrorDocument`.
+    #[must_use]
+    pub(crate) fn about(mut self, reason: Reason, reference: Reference, language: Language) -> Self {
+        self.code = Some(reason.code());
+        self.reference = Some(reference);
+        self.explained = Some((reason.title_in(language), reason.text_in(language)));
+        self
+    }
+
+    /// The headers that every answer of the module carries. `with_policy` adds those for its own body, which would
     /// break a page of httpd's or the administrator's.
-    pub fn common_headers(&self, with_policy: bool) -> Vec<(&'static str, &str)> {
-        let mut headers = vec![
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
+    pub fn common_headers(&self, with_policy: bool) -> Vec<(&'static str, Cow<'_, str>)> {
+        let mut headers: Vec<(_, Cow<'_, str>)> = vec![
+            ("Cache-Control", "no-store".into()),
+            ("X-Content-Type-Options", "nosniff".into()),
+            ("Referrer-Policy", "no-referrer".into()),
         ];
         if with_policy && self.body != Body::Empty {
-            headers.push((
-                "Content-Security-Policy",
-                pages::content_security_policy(self.framed),
-            ));
+            let policy = self.policy.as_deref();
+            let policy = policy.unwrap_or_else(|| Templates::built_in().policy());
+            let policy = match self.framed {
+                true => policy.into(),
+                false => format!("{policy}; frame-ancestors 'none'").into(),
+            };
+            headers.push(("Content-Security-Policy", policy));
+            if let Some(language) = self.language {
+                headers.push(("Content-Language", language.code().into()));
+            }
         }
         headers
     }

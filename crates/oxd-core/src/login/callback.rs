@@ -16,7 +16,7 @@ use crate::http::audit::{Event, Kind, Who};
 use crate::oxd::Request as _;
 use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
-use crate::pages;
+use crate::pages::{self, Told};
 use crate::session::{self, Created, NewSession, Tokens, claims};
 use crate::shm::stats;
 
@@ -145,6 +145,7 @@ fn provider_error(
     let failure = Failure::new(reason, format!("the provider answered {error:?} ({said:?})"));
     // Anybody can make a link to the callback; only an answer to a login of this browser gets to speak on the page.
     let told = pending.map(|_| description.filter(|d| !d.trim().is_empty()).unwrap_or(error));
+    let told = told.map(Told::Provider);
     let link = start_over(ctx, pending.map(|p| p.target.as_str()));
     let response = refuse_login(ctx, &failure, told, link.as_deref());
     match pending {
@@ -238,8 +239,8 @@ fn foreign_issuer(named: &str, own: &str) -> Failure {
 }
 
 /// Why a browser may have brought no cookie of its login: for its user, and for the administrator.
-fn cookie_trouble(ctx: &Ctx<'_>) -> (&'static str, String) {
-    const SITE: &str = "This site's cookie settings do not fit the address that you use.";
+fn cookie_trouble(ctx: &Ctx<'_>) -> (Told<'static>, String) {
+    const SITE: Told<'_> = Told::Cause("cookie-settings");
     let (cookie, origin) = (&ctx.settings.cookie(), ctx.origin());
     let path = ctx.request.path();
     if cookie.secure == CookieSecure::On && !origin.is_https() {
@@ -259,7 +260,7 @@ fn cookie_trouble(ctx: &Ctx<'_>) -> (&'static str, String) {
         );
     }
     (
-        "Your browser did not send back the cookie that this site has set. Allow cookies for this site, and start over.",
+        Told::Cause("cookie-missing"),
         "the browser keeps no cookies, or took longer than OxdStateTimeout".into(),
     )
 }
@@ -338,7 +339,7 @@ fn finish(ctx: &Ctx<'_>, code: &str, pending: &Pending, iss: Option<&str>) -> Re
     // With Strict the browser would hold the new cookie back on a redirect: the chain began at the provider.
     let strict = ctx.settings.cookie().same_site == SameSite::Strict;
     let mut response = if strict {
-        Response::page(200, pages::onward(&pending.target))
+        ctx.page(200, |view| pages::onward(view, &pending.target))
     } else {
         Response::redirect(303, pending.target.clone())
     };

@@ -10,9 +10,9 @@ mod verify;
 
 pub(crate) use callback::{Returned, answer};
 pub(crate) use pending::{begin_gathering, take_gathering};
-pub(crate) use preserve::{limit as form_limit, offer as offer_form};
+pub(crate) use preserve::{FORM_WAITS, limit as form_limit, offer as offer_form};
 pub(crate) use start::{ANY_ACR, AuthRequestOverrides, LoginRequest, from_link, start_with};
-pub(crate) use target::{below, login_link, own_address};
+pub(crate) use target::{below, login_link, other_account_link, own_address};
 pub(crate) use verify::check_user_info;
 
 #[cfg(test)]

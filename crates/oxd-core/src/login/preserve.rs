@@ -13,6 +13,8 @@ use crate::flow::Ctx;
 use crate::http::{Form, Header, Method, Response};
 use crate::pages;
 
+/// The query of the handler's own page where the sign-in ends: it sends the user back to the form.
+pub(crate) const FORM_WAITS: &str = "form";
 /// The most fields that a form may have.
 const MOST_FIELDS: usize = 1_000;
 
@@ -48,10 +50,14 @@ pub(crate) fn offer(ctx: &Ctx<'_>, form: &Form) -> Option<Response> {
         return refuse("it has files, too many fields, or is not UTF-8");
     };
     let target = own_address(ctx);
-    let home = ctx.base.unwrap_or("/");
-    let sign_in = login_link(ctx, home).unwrap_or_else(|| target.clone());
-    let html = pages::kept_form(&sign_in, &target, encoding, &fields);
-    let answer = Response::page(401, html).with_challenge(ctx.request.realm());
+    let done = ctx
+        .base
+        .map_or_else(|| "/".to_owned(), |base| format!("{base}?{FORM_WAITS}"));
+    let sign_in = login_link(ctx, &done).unwrap_or_else(|| target.clone());
+    let page = ctx.page(401, |view| {
+        pages::kept_form(view, &sign_in, &target, encoding, &fields)
+    });
+    let answer = page.with_challenge(ctx.request.realm());
     Some(answer.as_step(Step::FormKept))
 }
 

@@ -15,6 +15,7 @@ use crate::http::audit::{Event, Kind};
 use crate::http::{Response, check_return_address};
 use crate::oxd::Request as _;
 use crate::oxd::commands::authorization_url::GetAuthorizationUrl;
+use crate::pages::Told;
 use crate::shm::stats;
 
 /// Prefix of the state of a restarted login. It detects browsers that do not store cookies.
@@ -33,6 +34,8 @@ pub(crate) struct LoginRequest {
     iss: Vec<String>,
     /// Whom the third party expects (`login_hint`).
     login_hint: Vec<String>,
+    /// Whether the provider is to ask who the user is (`prompt=login`): they want to sign in with another account.
+    asks_anew: bool,
     /// Whether this login restarts one whose callback belonged to no pending login (`retry`).
     is_retry: bool,
 }
@@ -53,6 +56,7 @@ impl LoginRequest {
                 "target_link_uri" => request.target_link_uri.push(value),
                 "iss" => request.iss.push(value),
                 "login_hint" => request.login_hint.push(value),
+                "prompt" if value == "login" => request.asks_anew = true,
                 RETRY => request.is_retry = true,
                 _ => {}
             }
@@ -95,6 +99,7 @@ pub(crate) fn from_link(ctx: &Ctx<'_>, request: &LoginRequest) -> Response {
         max_age: ctx.request.max_age_at(&target),
         login_hint: hint
             .filter(|hint| !hint.is_empty() && hint.len() <= HINT_LIMIT && !hint.contains(char::is_control)),
+        asks_anew: request.asks_anew,
         is_retry: request.is_retry,
         ..AuthRequestOverrides::default()
     };
@@ -115,6 +120,8 @@ pub(crate) struct AuthRequestOverrides<'w> {
     pub max_age: Option<Seconds>,
     /// Whom a third party expects to sign in (OpenID Connect Core 4).
     pub login_hint: Option<&'w str>,
+    /// The provider is asked to let the user authenticate again, whoever is signed in there (`prompt=login`).
+    pub asks_anew: bool,
     /// Whether this login restarts one.
     pub is_retry: bool,
 }
@@ -133,7 +140,7 @@ pub(crate) fn start_with(ctx: &Ctx<'_>, target: String, overrides: AuthRequestOv
 pub(super) fn refuse_login(
     ctx: &Ctx<'_>,
     failure: &Failure,
-    told: Option<&str>,
+    told: Option<Told<'_>>,
     link: Option<&str>,
 ) -> Response {
     ctx.stats.login_failed(failure.reason, ctx.now);
@@ -262,6 +269,8 @@ fn authorization_request<'r>(
         acr_values,
         prompt: if overrides.silent {
             Some("none")
+        } else if overrides.asks_anew {
+            Some("login")
         } else {
             settings.prompt
         },

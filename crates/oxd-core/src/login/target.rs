@@ -89,6 +89,12 @@ pub(crate) fn login_link(env: &RequestEnv<'_>, target: &str) -> Option<String> {
     Some(format!("{base}/login?{query}"))
 }
 
+/// The same for a login in which the provider asks anew who the user is. Every provider has to heed `prompt=login`
+/// (OpenID Connect Core 15.1), which cannot be said of `select_account`.
+pub(crate) fn other_account_link(env: &RequestEnv<'_>, target: &str) -> Option<String> {
+    login_link(env, target).map(|link| format!("{link}&prompt=login"))
+}
+
 /// Where a login can be started over: the handler's login, or the protected address itself.
 pub(super) fn start_over(env: &RequestEnv<'_>, target: Option<&str>) -> Option<String> {
     match (target, env.base) {

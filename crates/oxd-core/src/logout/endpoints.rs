@@ -37,11 +37,7 @@ pub(crate) fn by_user(ctx: &Ctx<'_>) -> Response {
                 Ok(uri) => Response::redirect(303, uri).as_step(Step::SignedOut),
                 Err(failure) => {
                     warn("the session has ended here, but not at the provider", &failure);
-                    signed_out(
-                        ctx,
-                        "The sign-in service could not be told. To be signed out there as well, close all windows of \
-                         this browser.",
-                    )
+                    signed_out(ctx, "logged-out-not-at-provider")
                 }
             };
             if let Some(who) = who {
@@ -60,10 +56,7 @@ pub(crate) fn by_user(ctx: &Ctx<'_>) -> Response {
             );
             let event = || Event::new(Kind::Logout, failure.reason.code());
             ctx.audit(|| event().by(End::User).found_by(Some(&reference)));
-            signed_out(
-                ctx,
-                "Not everything could be told that you have left. To be sure, sign in and out again in a few minutes.",
-            )
+            signed_out(ctx, "logged-out-not-in-store")
         }
     };
     response.cookies = session::clear(ctx);
@@ -92,7 +85,10 @@ fn of_provider(sid: Mark) -> Who<'static> {
 }
 
 fn signed_out(ctx: &Ctx<'_>, warning: &str) -> Response {
-    Response::page(200, pages::logged_out(&below(ctx, "login"), Some(warning))).as_step(Step::SignedOutHere)
+    ctx.page(200, |view| {
+        pages::logged_out(view, &below(ctx, "login"), Some(warning))
+    })
+    .as_step(Step::SignedOutHere)
 }
 
 /// The address at the provider that ends the session there (`get-logout-uri`).
@@ -159,7 +155,7 @@ pub(crate) fn by_front_channel(ctx: &Ctx<'_>) -> Response {
             }
         )
     });
-    Response::page(200, pages::logout_noted())
+    ctx.page(200, pages::logout_noted)
         .framed()
         .as_step(Step::LogoutNoted)
 }

@@ -1,73 +1,96 @@
 //! The HTML pages: what each template is given.
 
+mod shown;
 pub mod status;
 
-use once_cell::sync::Lazy;
+pub use shown::{Told, utc};
+
 use serde::Serialize;
 
 use crate::base::{Reason, Reference};
-use crate::templates::{STATUS_STYLE, STYLE, Templates};
+use crate::templates::{Templates, Words};
+use crate::texts::Language;
+use shown::{Claim, Field};
 use status::Shown;
 
 /// The longest text of the provider that a page shows, in characters.
 const TOLD_LIMIT: usize = 300;
 
-static POLICY: Lazy<String> = Lazy::new(|| {
-    let hash = |style: &str| {
-        let digest = ring::digest::digest(&ring::digest::SHA256, style.as_bytes());
-        base64_simd::STANDARD.encode_to_string(digest)
-    };
-    format!(
-        "default-src 'none'; style-src 'sha256-{}' 'sha256-{}'; base-uri 'none'; form-action 'self'",
-        hash(STYLE),
-        hash(STATUS_STYLE)
-    )
-});
-static UNFRAMED_POLICY: Lazy<String> = Lazy::new(|| format!("{}; frame-ancestors 'none'", *POLICY));
+/// What shapes every page of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'v> {
+    /// The templates.
+    pub templates: &'v Templates,
+    /// The language and the site's name.
+    pub words: Words<'v>,
+}
 
-/// The Content-Security-Policy of all answers with a body: no script, and only these styles. `framed` permits frames.
-pub fn content_security_policy(framed: bool) -> &'static str {
-    if framed { &POLICY } else { &UNFRAMED_POLICY }
+/// A page.
+#[derive(Debug)]
+pub struct Page {
+    /// Its HTML.
+    pub html: String,
+    /// Its language.
+    pub language: Language,
+    /// Its Content-Security-Policy, without `frame-ancestors`.
+    pub policy: String,
+    /// Why the administrator's template could not be used; then the page is the built-in one.
+    pub trouble: Option<String>,
 }
 
 #[derive(Serialize)]
 struct SignedOut<'p> {
+    kind: &'static str,
     title: &'p str,
     text: &'p str,
+    user: Option<&'p str>,
     warning: Option<&'p str>,
-    login: &'p str,
+    link: &'p str,
     label: &'p str,
 }
 
 #[derive(Serialize)]
 struct SignedIn<'p> {
+    kind: &'static str,
+    title: &'p str,
     user: &'p str,
-    claims: &'p [(String, String)],
+    claims: Vec<Claim<'p>>,
     logout: &'p str,
 }
 
 #[derive(Serialize)]
 struct Error<'p> {
+    code: &'p str,
+    status: u16,
     title: &'p str,
     text: &'p str,
-    says: &'p str,
+    user: Option<&'p str>,
+    says: Option<&'p str>,
     told: Option<&'p str>,
     link: Option<&'p str>,
     label: &'p str,
+    other_account: Option<&'p str>,
     reference: &'p str,
 }
 
 #[derive(Serialize)]
 struct KeptForm<'p> {
+    title: &'p str,
     sign_in: &'p str,
     target: &'p str,
     encoding: &'p str,
-    fields: &'p [(String, String)],
+    fields: Vec<Field<'p>>,
 }
 
 #[derive(Serialize)]
 struct Onward<'p> {
+    title: &'p str,
     target: &'p str,
+}
+
+#[derive(Serialize)]
+struct LogoutNoted<'p> {
+    title: &'p str,
 }
 
 #[derive(Serialize)]
@@ -84,189 +107,224 @@ struct EndAll<'p> {
     token: &'p str,
 }
 
+/// What a page about a refusal says besides the reason's own words.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Details<'d> {
+    /// What somebody else said, or what is needed.
+    pub told: Option<Told<'d>>,
+    /// The address to try again.
+    pub link: Option<&'d str>,
+    /// Who is signed in.
+    pub user: Option<&'d str>,
+    /// The address to sign in with another account.
+    pub other_account: Option<&'d str>,
+}
+
+impl View<'_> {
+    fn text(&self, name: &str) -> &'static str {
+        self.words.language.text(name)
+    }
+
+    fn page(&self, file: &str, values: impl Serialize) -> Page {
+        let (html, policy, trouble) = match self.templates.render(file, self.words, &values) {
+            Ok(html) => (html, self.templates.policy(), None),
+            Err(why) => {
+                let built_in = Templates::built_in();
+                let html = built_in.render(file, self.words, &values);
+                // No built-in page fails with any values: the tests render them all.
+                debug_assert!(html.is_ok(), "{html:?}");
+                (html.unwrap_or_default(), built_in.policy(), Some(why))
+            }
+        };
+        Page {
+            html,
+            language: self.words.language,
+            policy: policy.to_owned(),
+            trouble,
+        }
+    }
+}
+
 /// The handler's own page without a session.
-pub fn signed_out(login: &str) -> String {
-    rendered(
-        "signed_out.html",
-        SignedOut {
-            title: "You are not signed in",
-            text: "Sign in to use the protected parts of this site.",
-            warning: None,
-            login,
-            label: "Sign in",
-        },
-    )
+pub fn signed_out(view: &View<'_>, login: &str) -> Page {
+    let page = SignedOut {
+        kind: "signed_out",
+        title: view.text("signed-out"),
+        text: view.text("signed-out-text"),
+        user: None,
+        warning: None,
+        link: login,
+        label: view.text("sign-in"),
+    };
+    view.page("signed_out.html", page)
 }
 
 /// The page that asks before it signs out: a page of another site led to the address.
-pub fn ask_to_sign_out(logout: &str) -> String {
-    rendered(
-        "signed_out.html",
-        SignedOut {
-            title: "Do you want to sign out?",
-            text: "Another site has asked to sign you out of this one.",
-            warning: None,
-            login: logout,
-            label: "Sign out",
-        },
-    )
+pub fn ask_to_sign_out(view: &View<'_>, logout: &str) -> Page {
+    let page = SignedOut {
+        kind: "ask_to_sign_out",
+        title: view.text("ask-to-sign-out"),
+        text: view.text("ask-to-sign-out-text"),
+        user: None,
+        warning: None,
+        link: logout,
+        label: view.text("sign-out"),
+    };
+    view.page("signed_out.html", page)
 }
 
 /// The page for the address after a logout while there is a session.
-pub fn still_signed_in(logout: &str) -> String {
-    rendered(
-        "signed_out.html",
-        SignedOut {
-            title: "You are still signed in",
-            text: "You have a session at this site.",
-            warning: None,
-            login: logout,
-            label: "Sign out",
-        },
-    )
-}
-
-/// The page after a logout. `warning` names what failed, although the session here has ended.
-pub fn logged_out(login: &str, warning: Option<&str>) -> String {
-    rendered(
-        "signed_out.html",
-        SignedOut {
-            title: "You are signed out",
-            text: "Your session at this site has ended.",
-            warning,
-            login,
-            label: "Sign in again",
-        },
-    )
-}
-
-/// The handler's own page with a session: the claims and a sign-out link.
-pub fn signed_in(user: &str, claims: &[(String, String)], logout: &str) -> String {
-    rendered("signed_in.html", SignedIn { user, claims, logout })
-}
-
-/// The page for a refusal. `told` is the provider's message, the acr values that are needed, or the cause that the module
-/// has found; `link` is the address to try again.
-pub fn error(reason: Reason, told: Option<&str>, link: Option<&str>, reference: &Reference) -> String {
-    let told = told.map(|text| text.chars().take(TOLD_LIMIT).collect::<String>());
-    // What the module has found out itself takes the place of its usual text.
-    let (text, told) = match (reason, told.as_deref()) {
-        (Reason::StateUnknown, Some(cause)) => (cause, None),
-        (_, told) => (reason.text(), told),
+pub fn still_signed_in(view: &View<'_>, user: &str, logout: &str) -> Page {
+    let page = SignedOut {
+        kind: "still_signed_in",
+        title: view.text("still-signed-in"),
+        text: "",
+        user: Some(user),
+        warning: None,
+        link: logout,
+        label: view.text("sign-out"),
     };
-    rendered(
-        "error.html",
-        Error {
-            title: reason.title(),
-            text,
-            says: match reason {
-                Reason::AcrNotMet => "This page asks for one of these ways to sign in:",
-                _ => "The sign-in service said:",
-            },
-            told,
-            link,
-            label: if reason == Reason::LoginRequired {
-                "Sign in"
-            } else {
-                "Start over"
-            },
-            reference: &reference.on_page(),
-        },
-    )
+    view.page("signed_out.html", page)
+}
+
+/// The page after a logout. `warning` is the name of the text that says what failed, although the session here has ended.
+pub fn logged_out(view: &View<'_>, login: &str, warning: Option<&str>) -> Page {
+    let page = SignedOut {
+        kind: "logged_out",
+        title: view.text("logged-out"),
+        text: view.text("logged-out-text"),
+        user: None,
+        warning: warning.map(|name| view.text(name)),
+        link: login,
+        label: view.text("sign-in-again"),
+    };
+    view.page("signed_out.html", page)
+}
+
+/// The handler's own page with a session: the claims and a sign-out link. `form_waits` after a sign-in for a form that a
+/// page in another window keeps.
+pub fn signed_in(
+    view: &View<'_>,
+    user: &str,
+    claims: &[(String, String)],
+    logout: &str,
+    form_waits: bool,
+) -> Page {
+    let claims = claims.iter().filter(|_| !form_waits);
+    let page = SignedIn {
+        kind: if form_waits { "form_waits" } else { "signed_in" },
+        title: view.text("signed-in"),
+        user,
+        claims: claims.map(|(name, value)| Claim::of(name, value)).collect(),
+        logout,
+    };
+    view.page("signed_in.html", page)
+}
+
+/// The page for a refusal.
+pub fn error(view: &View<'_>, reason: Reason, details: &Details<'_>, reference: &Reference) -> Page {
+    let language = view.words.language;
+    let (mut text, mut says, mut told) = (reason.text_in(language), None, None);
+    match details.told {
+        // What the module has found out itself takes the place of its usual text.
+        Some(Told::Cause(name)) => text = view.text(name),
+        Some(Told::Provider(words)) => (says, told) = (Some("provider-said"), Some(words)),
+        Some(Told::Acr(values)) => (says, told) = (Some("acr-wanted"), Some(values)),
+        Some(Told::Authorization(words)) => (says, told) = (Some("authorization-said"), Some(words)),
+        None => {}
+    }
+    let told = told.map(|words| words.chars().take(TOLD_LIMIT).collect::<String>());
+    let page = Error {
+        code: reason.code(),
+        status: reason.status(),
+        title: reason.title_in(language),
+        text,
+        user: details.user,
+        says: says.map(|name| view.text(name)),
+        told: told.as_deref(),
+        link: details.link,
+        label: view.text(if reason == Reason::LoginRequired {
+            "sign-in"
+        } else {
+            "start-over"
+        }),
+        other_account: details.other_account,
+        reference: &reference.on_page(),
+    };
+    view.page("error.html", page)
 }
 
 /// The page that preserves a form while the user signs in. `encoding` is the form's `enctype`.
-pub fn kept_form(sign_in: &str, target: &str, encoding: &str, fields: &[(String, String)]) -> String {
-    rendered(
-        "kept_form.html",
-        KeptForm {
-            sign_in,
-            target,
-            encoding,
-            fields,
-        },
-    )
+pub fn kept_form(
+    view: &View<'_>,
+    sign_in: &str,
+    target: &str,
+    encoding: &str,
+    fields: &[(String, String)],
+) -> Page {
+    let page = KeptForm {
+        title: Reason::LoginRequired.title_in(view.words.language),
+        sign_in,
+        target,
+        encoding,
+        fields: fields
+            .iter()
+            .map(|(name, value)| Field::of(name, value))
+            .collect(),
+    };
+    view.page("kept_form.html", page)
 }
 
 /// A page that forwards to the target: with `SameSite=Strict` a redirect would still count as cross-site, and the
 /// browser would not send the new session cookie.
-pub fn onward(target: &str) -> String {
-    rendered("onward.html", Onward { target })
+pub fn onward(view: &View<'_>, target: &str) -> Page {
+    let title = view.text("signed-in");
+    view.page("onward.html", Onward { title, target })
 }
 
 /// The page in the provider's hidden frame after a front-channel logout.
-pub fn logout_noted() -> String {
-    rendered("logout_noted.html", ())
+pub fn logout_noted(view: &View<'_>) -> Page {
+    let title = view.text("logout-noted");
+    view.page("logout_noted.html", LogoutNoted { title })
 }
 
-/// The administrator's page. `token` authorizes its forms, which need a site; `done` is the result of the last one.
-pub fn status_page(address: &str, token: Option<&str>, done: Option<&str>, shown: &Shown) -> String {
-    rendered(
-        "status.html",
-        Status {
-            address,
-            token,
-            done,
-            shown,
+/// The administrator's page, in English. `token` authorizes its forms, which need a site; `done` is the result of the last
+/// one.
+pub fn status_page(
+    site: &str,
+    address: &str,
+    token: Option<&str>,
+    done: Option<&str>,
+    shown: &Shown,
+) -> Page {
+    let view = View {
+        templates: Templates::built_in(),
+        words: Words {
+            language: Language::ENGLISH,
+            site,
         },
-    )
+    };
+    let page = Status {
+        address,
+        token,
+        done,
+        shown,
+    };
+    view.page("status.html", page)
 }
 
-/// The question before all sessions end.
-pub fn ask_to_end_all(address: &str, token: &str) -> String {
-    rendered("status_ask.html", EndAll { address, token })
-}
-
-fn rendered(name: &str, values: impl Serialize) -> String {
-    Templates::built_in().render(name, values).unwrap_or_else(|why| {
-        // No built-in page fails with any values: the tests render them all.
-        debug_assert!(false, "{why}");
-        String::new()
-    })
+/// The question before all sessions end, in English.
+pub fn ask_to_end_all(site: &str, address: &str, token: &str) -> Page {
+    let words = Words {
+        language: Language::ENGLISH,
+        site,
+    };
+    let view = View {
+        templates: Templates::built_in(),
+        words,
+    };
+    view.page("status_ask.html", EndAll { address, token })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::SystemRandom;
-
-    #[test]
-    fn what_came_from_outside_is_escaped() {
-        let number = Reference::new(&SystemRandom);
-        let evil = "<script>alert('x')</script>\"";
-        for html in [
-            error(Reason::ProviderError, Some(evil), Some(evil), &number),
-            signed_in(evil, &[(evil.into(), evil.into())], evil),
-            signed_out(evil),
-            ask_to_sign_out(evil),
-            still_signed_in(evil),
-            onward(evil),
-            ask_to_end_all(evil, evil),
-            kept_form(evil, evil, evil, &[(evil.into(), evil.into())]),
-        ] {
-            assert!(!html.contains("<script"), "{html}");
-            assert!(!html.contains("x')"), "{html}");
-        }
-    }
-
-    #[test]
-    fn pages_are_html_with_a_language_and_one_heading() {
-        let number = Reference::new(&SystemRandom);
-        for html in [
-            signed_out("/l"),
-            logged_out("/l", Some("w")),
-            error(Reason::StateUnknown, None, Some("/l"), &number),
-        ] {
-            assert!(html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
-            assert_eq!(html.matches("<h1>").count(), 1);
-            assert!(html.contains(STYLE.trim_end()));
-        }
-    }
-
-    #[test]
-    fn the_policy_allows_no_script_and_only_this_style() {
-        let policy = content_security_policy(false);
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
-        assert!(!policy.contains("unsafe-inline"));
-    }
-}
+mod tests;

@@ -40,7 +40,7 @@ pub use env::SessionEnv;
 pub(crate) use memory::Leaked;
 pub use memory::SessionMemory;
 pub(crate) use open::with_own;
-pub use open::{Opened, Via, open, user_name};
+pub use open::{Opened, Via, open, person, user_name};
 pub(crate) use open_tokens::NewTokens;
 pub use record::SessionRecord;
 pub(crate) use record::Strings;

@@ -303,6 +303,22 @@ impl<'b> Opened<'b> {
     }
 }
 
+/// What a page calls a user: a name for people where there is one, or else what the application knows.
+pub fn person(record: &SessionRecord<'_>, settings: &IdentitySettings<'_>) -> String {
+    let named = ["name", "email", "preferred_username"].iter().find_map(|claim| {
+        let text = record.claims().named(claim)?.text().to_vec();
+        Some(String::from_utf8_lossy(&text).trim().to_owned()).filter(|text| !text.is_empty())
+    });
+    let known = || {
+        let name = user_name(record, settings).unwrap_or_default();
+        String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned()
+    };
+    named.unwrap_or_else(known).chars().take(PERSON_LIMIT).collect()
+}
+
+/// The longest name on a page, in characters.
+const PERSON_LIMIT: usize = 200;
+
 /// The value of `REMOTE_USER` (`OxdRemoteUser`). A value borrowed from the record ends with a NUL, so that C can read
 /// it in place. `None` when the user lacks the claim or its value does not match the expression.
 pub fn user_name<'r>(record: &SessionRecord<'r>, settings: &IdentitySettings<'_>) -> Option<Cow<'r, [u8]>> {

@@ -10,6 +10,7 @@ use crate::http::{Header, Method, Origin, Request};
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Headers {
     pub accept: Option<&'static str>,
+    pub accept_language: Option<&'static str>,
     pub content_type: Option<&'static str>,
     pub sec_fetch_mode: Option<&'static str>,
     pub sec_fetch_site: Option<&'static str>,
@@ -134,6 +135,7 @@ impl Request for TestRequest {
         let headers = &self.headers;
         match header {
             Header::Accept => headers.accept,
+            Header::AcceptLanguage => headers.accept_language,
             Header::ContentType => headers.content_type,
             Header::SecFetchMode => headers.sec_fetch_mode,
             Header::SecFetchSite => headers.sec_fetch_site,

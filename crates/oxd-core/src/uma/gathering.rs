@@ -13,7 +13,7 @@ use crate::http::Response;
 use crate::login;
 use crate::oxd::Request as _;
 use crate::oxd::commands::uma_gathering_url::UmaGatheringUrl;
-use crate::pages;
+use crate::pages::{self, Told};
 use crate::session;
 use crate::shm::{About, Mark, Note};
 
@@ -82,24 +82,21 @@ pub(crate) fn answer(ctx: &Ctx<'_>) -> Response {
     // With Strict the browser holds the session back: the authorization server is another site.
     if ctx.settings.cookie().same_site == SameSite::Strict && of(SENT_ON).is_none() {
         let again = format!("{}?{query}&{SENT_ON}=1", login::below(ctx, "claims"));
-        return Response::page(200, pages::onward(&again));
+        return ctx.page(200, |view| pages::onward(view, &again));
     }
     let pending = of("state").and_then(|state| login::take_gathering(ctx, &state));
     let Some(pending) = pending else {
         let detail = "a way back from claims gathering that this browser has not begun";
         return ctx.refuse(&Failure::new(Reason::StateUnknown, detail), None, None);
     };
-    let refuse = |failure: &Failure, told: Option<&str>| {
+    let refuse = |failure: &Failure, told: Option<Told<'_>>| {
         let answer = ctx.refuse(failure, told, None).with_cookie(pending.end.clone());
         in_trail(ctx, answer, failure.reason)
     };
     if let Some(error) = of("error") {
         let failure = not_granted(format!("claims gathering ended with {error:?}"));
         let told: String = error.chars().filter(|c| !c.is_control()).take(100).collect();
-        return refuse(
-            &failure,
-            Some(&format!("The authorization service answered: {told}")),
-        );
+        return refuse(&failure, Some(Told::Authorization(&told)));
     }
     let Some(ticket) = of("ticket").filter(|ticket| ticket.len() <= 1_000) else {
         return refuse(

@@ -5,6 +5,7 @@ mod bearer;
 mod cookie;
 mod identity;
 mod login;
+mod pages;
 mod reference;
 mod revocations;
 mod server;
@@ -28,6 +29,8 @@ use crate::config::value::{Complaint, Parsed};
 pub trait ParseEnv<'a> {
     /// Reads a file; the path may be relative to `ServerRoot`.
     fn read_file(&self, path: &str) -> std::io::Result<Vec<u8>>;
+    /// The names of the files in a folder, sorted.
+    fn file_names(&self, folder: &str) -> std::io::Result<Vec<String>>;
     /// Whether users who are neither the file's owner nor in its group may read it.
     fn others_may_read(&self, path: &str) -> bool;
     /// Warns the administrator, without refusing the value.
@@ -80,6 +83,8 @@ pub enum Group {
     Logout,
     /// The audit trail.
     Audit,
+    /// The pages.
+    Pages,
 }
 
 /// A directive.
@@ -171,7 +176,8 @@ pub const COUNT: usize = server::TABLE.len()
     + identity::TABLE.len()
     + bearer::TABLE.len()
     + uma::TABLE.len()
-    + audit::TABLE.len();
+    + audit::TABLE.len()
+    + pages::TABLE.len();
 
 /// All directives, in the order of the reference.
 pub static TABLE: [&Directive; COUNT] = {
@@ -187,6 +193,7 @@ pub static TABLE: [&Directive; COUNT] = {
         bearer::TABLE,
         uma::TABLE,
         audit::TABLE,
+        pages::TABLE,
     ];
     let mut table = [&server::TABLE[0]; COUNT];
     let (mut part, mut at) = (0, 0);

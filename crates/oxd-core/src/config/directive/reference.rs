@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Group, TABLE};
 
 /// The sections of the reference with their titles.
-pub const GROUPS: [(Group, &str); 8] = [
+pub const GROUPS: [(Group, &str); 9] = [
     (Group::Site, "Site: connection to oxd and registration"),
     (Group::Login, "Login"),
     (Group::Session, "Session"),
@@ -14,6 +14,7 @@ pub const GROUPS: [(Group, &str); 8] = [
     (Group::Uma, "UMA"),
     (Group::Logout, "Logout"),
     (Group::Audit, "Audit trail"),
+    (Group::Pages, "Pages"),
 ];
 
 /// The introduction to all directives, in Markdown.

@@ -47,6 +47,16 @@ impl<'a> ParseEnv<'a> for Env {
             "/shared" => Ok("from-a-file-that-all-can-read".into()),
             "/secret" => Ok("from-a-file-1234567\nsecond line\n".into()),
             "/text.pem" => Ok("no certificate".into()),
+            "/pages/error.html" => Ok("{{ title }}".into()),
+            "/broken-pages/error.html" => Ok("{{ titel }}".into()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn file_names(&self, folder: &str) -> io::Result<Vec<String>> {
+        match folder {
+            "/pages" | "/broken-pages" => Ok(vec!["error.html".to_owned()]),
+            "/odd-pages" => Ok(vec!["eror.html".to_owned()]),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }

@@ -40,7 +40,7 @@ fn the_automatic_form_has_names_and_numbers_only() {
 fn the_page_has_something_to_say_of_everything() {
     let stats = stats();
     everything(&stats);
-    let html = crate::pages::status_page("/status", None, None, &shown(&stats, &GAUGES, NOW));
+    let html = crate::pages::status_page("s", "/status", None, None, &shown(&stats, &GAUGES, NOW)).html;
     for reason in Reason::ALL {
         assert!(html.contains(reason.code()), "{}", reason.code());
     }
@@ -87,7 +87,7 @@ fn the_head_names_machine_sites_and_the_last_failure() {
         ..GAUGES
     };
     gauges.about.machine = "web1".to_owned();
-    let html = crate::pages::status_page("/s", None, None, &shown(&stats, &gauges, NOW));
+    let html = crate::pages::status_page("s", "/s", None, None, &shown(&stats, &gauges, NOW)).html;
     for part in [
         "mod_oxd 1.2.3 in httpd",
         " on web1",
@@ -100,7 +100,7 @@ fn the_head_names_machine_sites_and_the_last_failure() {
         assert!(html.contains(part), "{part} in {html}");
     }
     gauges.ready = None;
-    let html = crate::pages::status_page("/s", None, None, &shown(&stats, &gauges, NOW));
+    let html = crate::pages::status_page("s", "/s", None, None, &shown(&stats, &gauges, NOW)).html;
     assert_eq!(
         html.matches("not checked: there is no SetHandler oxd-health")
             .count(),
