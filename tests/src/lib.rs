@@ -59,7 +59,7 @@ pub use redis_group::RedisGroup;
 pub use redis_node::RedisNode;
 pub use signin::{Approval, Farewell, Walk, approve, begin, decide, sign_in, sign_in_as, sign_out};
 pub use site::{DEMO_SUB, SHOWS_TOKENS, SiteBuilder, TestSite, user};
-pub use store::{Store, StoreKind};
+pub use store::{PATIENT, Store, StoreKind};
 pub use store_server::{Entry, StoreServer};
 pub use visitor::Visitor;
 pub use wait::{WAIT, wait_until, within};

@@ -30,6 +30,9 @@ pub enum StoreKind {
     Dbm,
 }
 
+/// Where many tests run, a server may get no processor for longer than an operation may usually take.
+pub const PATIENT: &str = "OxdStoreTimeout 5s 2s";
+
 /// A store that is ready for an httpd. It must outlive the httpd.
 pub struct Store {
     kind: StoreKind,
@@ -160,9 +163,18 @@ impl Store {
     /// The directive, for the level of the server.
     pub fn directive(&self) -> String {
         let directive = format!("OxdSessionStore \"{}\"", self.argument());
-        match &self.fleet {
-            Some(fleet) => format!("{directive}\n{}", fleet.directives()),
-            None => directive,
+        match (&self.fleet, self.kind) {
+            (Some(fleet), _) => format!("{directive}\n{PATIENT}\n{}", fleet.directives()),
+            (None, StoreKind::RedisUrl) => format!("{directive}\n{PATIENT}"),
+            (None, _) => directive,
+        }
+    }
+
+    /// What gives operations at a `redis://` store the usual time, after [`Store::directive`].
+    pub fn usual_time(&self) -> &'static str {
+        match self.kind {
+            StoreKind::RedisUrl => "OxdStoreTimeout 500ms 250ms",
+            _ => "",
         }
     }
 

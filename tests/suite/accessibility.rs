@@ -9,7 +9,7 @@ mod accessibility {
 }
 
 use accessibility::keyboard::{ENTER, SPACE, tab_to, type_in};
-use accessibility::look::Look;
+use accessibility::look::{ARABIC, ENGLISH, GERMAN, Look};
 use accessibility::{demo, walk};
 use oxd_tests::{TestSite, WebDriver};
 
@@ -18,7 +18,10 @@ fn every_page_is_for_everybody() {
     let mut site = walk::site();
     let window = WebDriver::start("accessibility");
     let mut look = Look::through(&window);
-    walk::every_page(&mut look, &mut site);
+    for language in [ENGLISH, GERMAN, ARABIC] {
+        look.speak(language);
+        walk::every_page(&mut look, &mut site);
+    }
     println!("{} pages", look.pages);
     look.verdict();
 }

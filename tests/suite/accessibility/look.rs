@@ -39,6 +39,16 @@ pub(crate) const ENGLISH: Language = Language {
     direction: "ltr",
 };
 
+pub(crate) const GERMAN: Language = Language {
+    tag: "de",
+    direction: "ltr",
+};
+
+pub(crate) const ARABIC: Language = Language {
+    tag: "ar",
+    direction: "rtl",
+};
+
 /// The looks at pages in one window, and what is wrong with them.
 pub(crate) struct Look<'w> {
     pub(crate) window: &'w WebDriver,

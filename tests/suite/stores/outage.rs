@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn troubled(store: &Store) -> SiteBuilder {
-    site(store).httpd(|httpd| {
+    // A store in trouble is waited for as it is usually.
+    site(store).config(store.usual_time()).httpd(|httpd| {
         httpd
             .allow_log(r"\[oxd:(warn|error)\]")
             .allow_log(r"\[socache_\w+:")

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use oxd_core::config::store::StoreAddress;
 use oxd_store::{Purpose, acl_line, needed};
-use oxd_tests::{Answer, Browser, RedisNode, SiteBuilder, TestSite, decide, user, wait_until};
+use oxd_tests::{Answer, Browser, PATIENT, RedisNode, SiteBuilder, TestSite, decide, user, wait_until};
 use serde_json::json;
 
 use super::common::*;
@@ -32,7 +32,7 @@ pub(crate) fn site_with(directives: &str) -> SiteBuilder {
     TestSite::builder()
         .httpd(|httpd| httpd.processes(2, 16).load("headers"))
         .users(NAMES.map(|name| user(name, json!({ "name": name }))).into())
-        .directives(&format!("OxdCryptoKey {KEY}\n{directives}"))
+        .directives(&format!("OxdCryptoKey {KEY}\n{PATIENT}\n{directives}"))
         .config(SHOWS_USER)
 }
 

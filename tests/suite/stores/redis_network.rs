@@ -15,7 +15,10 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 fn through_proxy() -> (RedisNode, Proxy, SiteBuilder) {
     let node = RedisNode::start("");
     let proxy = Proxy::to(node.socket());
-    let site = site_at(&format!("redis://{}", proxy.address()), "");
+    let site = site_at(
+        &format!("redis://{}", proxy.address()),
+        "OxdStoreTimeout 500ms 250ms",
+    );
     (node, proxy, site)
 }
 

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use oxd_core::config::store::StoreAddress;
 use oxd_store::{Purpose, acl_line, needed};
 use oxd_tests::{
-    Authority, Browser, RedisGroup, RedisNode, SiteBuilder, TestSite, approve, begin, sign_in, wait_until,
+    Authority, Browser, PATIENT, RedisGroup, RedisNode, SiteBuilder, TestSite, approve, begin, sign_in,
+    wait_until,
 };
 
 use super::common::{KEY, pass};
@@ -19,7 +20,7 @@ fn site(url: &str, directives: &str) -> SiteBuilder {
 fn site_with(directives: &str) -> SiteBuilder {
     TestSite::builder()
         .httpd(|httpd| httpd.processes(2, 16))
-        .directives(&format!("OxdCryptoKey {KEY}\n{directives}"))
+        .directives(&format!("OxdCryptoKey {KEY}\n{PATIENT}\n{directives}"))
 }
 
 /// A user signs in, is known to the next requests, and signs out; a stranger is nobody.
