@@ -60,6 +60,18 @@ fn what_a_client_sends_stays_in_its_line() {
     );
 }
 
+#[test]
+fn the_address_is_the_one_that_mod_remoteip_believes() {
+    let site = trailed()
+        .config("RemoteIPHeader X-Forwarded-For\nRemoteIPInternalProxy 127.0.0.1")
+        .httpd(|httpd| httpd.load("remoteip"))
+        .start();
+    let browser = Browser::new();
+    let ask = browser.ask("GET", site.url("/oxd/callback?state=x"));
+    ask.header("x-forwarded-for", "2001:db8::7").send().expect(400);
+    assert_eq!(text(&lines(&site)[0], "address"), "2001:db8::7");
+}
+
 /// Many threads of many children write at once, to a file and to a pipe.
 #[test]
 fn lines_never_mix() {
