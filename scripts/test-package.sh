@@ -268,7 +268,8 @@ blocks() {
 follow() {
     local page=$1 heading=$2 conf=$root/etc/apache2/sites-available/default-ssl.conf
     local folder=$root/root/mod_oxd
-    apt purge 'apache2*' "$package"
+    ! installed_version >/dev/null 2>&1 || apt purge "$package"
+    apt purge 'apache2*'
     apt autoremove --purge
     rm -rf "$root/etc/apache2" "$root/var/lib/apache2" "$root/var/www/html" "$folder"
     apt install apache2
