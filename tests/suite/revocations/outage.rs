@@ -156,9 +156,5 @@ fn a_limit_of_silence_keeps_sessions_out_until_it_is_over() {
         (browser.get(site.url("/app/")).status == 200).then_some(())
     });
     assert!(back.is_some());
-    assert!(
-        returned.elapsed() < SOON,
-        "{:?}",
-        returned.elapsed()
-    );
+    assert!(returned.elapsed() < SOON, "{:?}", returned.elapsed());
 }
