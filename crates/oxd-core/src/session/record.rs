@@ -6,10 +6,10 @@
 //! the strings that there are | claims to the end
 //! ```
 //! Numbers are little-endian, times in seconds, `began` in milliseconds. The bits of `parts` ([`Part`]) say what there is;
-//! `seen` and `informed` are those of the login where they are left out: most records are never written again. Every text
-//! ends with a NUL so that httpd can be given a pointer into the decrypted cookie instead of a copy. The version of the
-//! format is that of the purpose's key ([`crate::base::Purpose`]): another format, another key, so that a foreign one does
-//! not open at all.
+//! `seen` and `informed` are those of the login where they are left out: most records are never written again; the scopes
+//! that most logins ask for are a bit. Every text ends with a NUL so that httpd can be given a pointer into the decrypted
+//! cookie instead of a copy. The version of the format is that of the purpose's key ([`crate::base::Purpose`]): another
+//! format, another key, so that a foreign one does not open at all.
 
 use std::fmt;
 
