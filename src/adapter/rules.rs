@@ -65,7 +65,7 @@ pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
 
 /// Remembers a rule that has refused the user, for the line in the log if no other rule lets the user in.
 fn note_refusing<'r>(request: Request<'r>, rule: &'r dyn Explain) {
-    let before = request.own_state().and_then(|state| state.unmet.rules);
+    let before = request.own_state(|state| state.unmet.rules);
     let refusing = request.pool().keep(Refusing { rule, before });
     request.update_state(|state| state.unmet.rules = Some(refusing));
 }

@@ -76,7 +76,9 @@ const LOGIN: (&str, &str, &str) = ("login", "login_done", "");
 const REPLACED: (&str, &str, &str) = ("session_ended", "new_login", "login");
 
 const CASES: &[Case] = &[
-    ("a login", |site| drop(site.signed_in()), &[LOGIN]),
+    ("a login", |site| {
+            site.signed_in()), &[LOGIN];
+        },
     (
         "visits",
         |site| {
@@ -106,7 +108,9 @@ const CASES: &[Case] = &[
     ),
     (
         "a step-up",
-        |site| drop(steps_up(site, "/app/u2f")),
+        |site| {
+            steps_up(site, "/app/u2f");
+        },
         &[LOGIN, REPLACED, ("step_up", "login_done", "")],
     ),
     (
@@ -122,7 +126,9 @@ const CASES: &[Case] = &[
     ),
     (
         "a callback without a code",
-        |site| drop(Browser::new().get(site.url("/oxd/callback?state=x"))),
+        |site| {
+            Browser::new().get(site.url("/oxd/callback?state=x"));
+        },
         &[("login_refused", "callback_malformed", "")],
     ),
     (
@@ -136,12 +142,16 @@ const CASES: &[Case] = &[
     ),
     (
         "a logout",
-        |site| drop(site.signed_in().get(site.url("/oxd/logoutme")).expect(303)),
+        |site| {
+            site.signed_in().get(site.url("/oxd/logoutme")).expect(303);
+        },
         &[LOGIN, ("logout", "signed_out", "user")],
     ),
     (
         "a logout without a session",
-        |site| drop(Browser::new().get(site.url("/oxd/logoutme")).expect(303)),
+        |site| {
+            Browser::new().get(site.url("/oxd/logoutme")).expect(303);
+        },
         &[],
     ),
     (
@@ -226,17 +236,17 @@ const CASES: &[Case] = &[
     ),
     (
         "a user whom the rules do not let in",
-        |site| drop(site.signed_in().get(site.url("/app/closed")).expect(403)),
+        |site| {
+            site.signed_in().get(site.url("/app/closed")).expect(403);
+        },
         &[LOGIN, ("access_refused", "forbidden", "")],
     ),
     (
         "an acr that the provider does not deliver",
         |site| {
-            drop(
-                steps_up(site, "/app/strong")
+            steps_up(site, "/app/strong")
                     .get(site.url("/app/strong"))
-                    .expect(403),
-            )
+                    .expect(403);
         },
         &[
             LOGIN,
@@ -247,7 +257,9 @@ const CASES: &[Case] = &[
     ),
     (
         "a user without a name",
-        |site| drop(site.signed_in().get(site.url("/app/nameless")).expect(403)),
+        |site| {
+            site.signed_in().get(site.url("/app/nameless")).expect(403);
+        },
         &[LOGIN, ("access_refused", "user_name_missing", "")],
     ),
 ];

@@ -175,6 +175,7 @@ pub fn handshake(url: &Url, address: SocketAddr) -> Result<Handshake, Trouble> {
         ca: None,
         proxy: &Proxy::Direct,
         max_calls: 1,
+        trace: None,
     };
     let (_, stream) = crate::route::connect(&server, &[address])?;
     // Without limits a server that says nothing would be waited for without end.

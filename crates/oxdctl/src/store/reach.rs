@@ -84,6 +84,7 @@ fn server<'a>(ctx: &'a Ctx<'_>, url: &'a Url) -> Server<'a> {
         ca: ctx.given.ca.as_ref(),
         proxy: &Proxy::Direct,
         max_calls: 1,
+        trace: None,
     }
 }
 
