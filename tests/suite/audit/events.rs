@@ -76,9 +76,7 @@ const LOGIN: (&str, &str, &str) = ("login", "login_done", "");
 const REPLACED: (&str, &str, &str) = ("session_ended", "new_login", "login");
 
 const CASES: &[Case] = &[
-    ("a login", |site| {
-            site.signed_in()), &[LOGIN];
-        },
+    ("a login", |site| drop(site.signed_in()), &[LOGIN]),
     (
         "visits",
         |site| {
@@ -108,9 +106,7 @@ const CASES: &[Case] = &[
     ),
     (
         "a step-up",
-        |site| {
-            steps_up(site, "/app/u2f");
-        },
+        |site| drop(steps_up(site, "/app/u2f")),
         &[LOGIN, REPLACED, ("step_up", "login_done", "")],
     ),
     (
@@ -126,9 +122,7 @@ const CASES: &[Case] = &[
     ),
     (
         "a callback without a code",
-        |site| {
-            Browser::new().get(site.url("/oxd/callback?state=x"));
-        },
+        |site| drop(Browser::new().get(site.url("/oxd/callback?state=x"))),
         &[("login_refused", "callback_malformed", "")],
     ),
     (
@@ -245,8 +239,8 @@ const CASES: &[Case] = &[
         "an acr that the provider does not deliver",
         |site| {
             steps_up(site, "/app/strong")
-                    .get(site.url("/app/strong"))
-                    .expect(403);
+                .get(site.url("/app/strong"))
+                .expect(403);
         },
         &[
             LOGIN,
