@@ -430,9 +430,9 @@ fn in_trail(ctx: &Ctx<'_>, answer: Response, reason: Reason) -> Response {
     if reason.status() != 403 {
         return answer;
     }
-    let who = session::with_own(ctx, |session| session.map(|session| session.record.who().owned()));
-    let who = who.ok().flatten().unwrap_or_default();
     ctx.audited(answer, || {
+        let who = session::with_own(ctx, |session| session.map(|session| session.record.who().owned()));
+        let who = who.ok().flatten().unwrap_or_default();
         Event::new(Kind::AccessRefused, reason.code())
             .about(who)
             .at_rule(Some("Require oxd-uma".into()))
