@@ -266,7 +266,7 @@ fn pages_of_other_sites_cannot_ask_for_it() {
         for (name, value) in headers {
             ask = ask.header(name, value);
         }
-        let answer = ask.form(&[("action", "end-all")]).send();
+        let answer = ask.form(&[("action", "end-all"), ("confirmed", "yes")]).send();
         assert_eq!(answer.status, 403, "{headers:?}: {}", answer.summary());
     }
     expect_alive(&site, &browser);

@@ -161,6 +161,46 @@ fn an_outage_without_traffic_is_in_the_metrics() {
     wait_until("oxd to be found", || Scrape::of(&site).value("oxd_ready") == 1.0);
 }
 
+/// What an administrator looks at during an outage, and after it.
+#[test]
+fn the_status_page_tells_of_the_outage_and_of_its_end() {
+    let mut site = probed().start();
+    let site_url = site.url("/oxd-status");
+    let page = || Browser::new().get(&site_url).expect(200).page();
+    let verdict_is = |class: &str| {
+        let page = page();
+        page.all("p")
+            .any(|p| p.attribute("class") == Some(&format!("verdict {class}")))
+    };
+    site.signed_in();
+    wait_until("a good day", || {
+        verdict_is("good") && page().text().contains("works; checked")
+    });
+    site.oxd.stop();
+    wait_until("the outage", || {
+        verdict_is("bad") && page().text().contains("oxd_unreachable for")
+    });
+    Browser::new().get(site.url("/app/")).expect(503);
+    let text = page().text();
+    assert!(
+        text.contains("Last failure: ") && text.contains("in httpd 2.4"),
+        "{text}"
+    );
+    site.oxd.resume();
+    wait_until("its end", || ask(&site, "ready").status == 200);
+    assert!(
+        verdict_is("bad"),
+        "nobody has signed in again yet: {}",
+        page().text()
+    );
+    site.signed_in();
+    let text = page().text();
+    assert!(
+        verdict_is("good") && text.contains("Logins work again: 1 since the last failure."),
+        "{text}"
+    );
+}
+
 /// Without the handler nobody is asked anything, and there are no such metrics.
 #[test]
 fn without_the_handler_nothing_is_checked() {
