@@ -178,3 +178,34 @@ fn below_root(running: &Running, path: &str) -> std::path::PathBuf {
         None => files::absolute(Path::new(path)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::httpd::source::of_text;
+    use crate::httpd::tree::{Conditions, directives};
+
+    #[test]
+    fn secrets_of_the_configuration_are_never_printed() {
+        let text = "OxdClientSecret hunter2-hunter2\nOxdCryptoKey \"key one\" file:/etc/key\nOxdStorePassword pass-word\n";
+        let conditions = Conditions {
+            modules: &[],
+            defined: &|_| false,
+        };
+        let running = Running {
+            directives: directives(
+                &of_text(text, "f", &std::collections::HashMap::new()),
+                &conditions,
+            ),
+            ..Running::default()
+        };
+        let screen = Screen::new(false);
+        screen.keep();
+        hide_secrets(&screen, &running);
+        screen.say("quoted: hunter2-hunter2, key one, file:/etc/key, pass-word");
+        assert_eq!(
+            screen.kept(),
+            "quoted: [secret], [secret], file:/etc/key, [secret]\n"
+        );
+    }
+}

@@ -337,6 +337,24 @@ mod tests {
     }
 
     #[test]
+    fn what_httpd_refuses_is_read_with_its_own_definitions() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("httpd.conf");
+        let text = "Define HOST oxd.example\nDefine OXD https://${HOST}\nLoadModule oxd_module mod_oxd.so\n<IfDefine \
+                    OXD>\nOxdServer ${OXD}\n</IfDefine>\nBroken\n";
+        std::fs::write(&file, text).unwrap();
+        let running = Running::of_dump(&Ended {
+            well: false,
+            out: format!("Included configuration files:\n  (*) {}\n", file.display()),
+            err: "AH00526: Syntax error on line 7 of httpd.conf:\n".to_owned(),
+        });
+        assert!(running.refusal.is_some());
+        assert_eq!(running.modules, ["oxd_module"]);
+        let server = running.directives.iter().find(|one| one.is("OxdServer")).unwrap();
+        assert_eq!(server.first().as_deref(), Some("https://oxd.example"));
+    }
+
+    #[test]
     fn a_refusal_is_told_in_one_line() {
         let err = "AH00558: apache2: Could not reliably determine the server's name\nAH00526: Syntax error on line 3 of \
                    /a.conf:\nInvalid command 'OxdServer', perhaps misspelled\nAction '-t' failed.\nThe log may say more.\n";
