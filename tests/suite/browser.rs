@@ -197,7 +197,12 @@ fn what_somebody_has_entered_survives_the_sign_in() {
     window.click("#sign-in");
     window.turn_to(1);
     agree(&window, &site);
-    window.wait_for_url(&site.url("/oxd"));
+    window.wait_for_url(&site.url("/oxd?form"));
+    assert!(
+        window.text().contains("Go back to the window with your input"),
+        "{}",
+        window.text()
+    );
     window.turn_to(0);
     window.click("#send");
     // The address stays the same; what the application answers tells that the form has arrived.

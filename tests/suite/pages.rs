@@ -1,5 +1,10 @@
 //! The pages themselves: their headers, their manners, and that they do no harm.
 
+mod pages {
+    pub(crate) mod looks;
+    pub(crate) mod pictures;
+}
+
 use oxd_tests::{Answer, Browser, DEMO_SUB, TestSite, approve, begin, decide, sign_in_as, user};
 use serde_json::json;
 

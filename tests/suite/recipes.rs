@@ -78,6 +78,7 @@ fn with_files(builder: Builder) -> Builder {
             "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n",
         );
     }
+    builder.file("oxd/pages/error.html", "{{ title }}");
     let resources = json!({"resources": [
         {"path": "/photos/?", "conditions": [{"httpMethods": ["GET"], "scopes": ["see"]}]},
     ]});

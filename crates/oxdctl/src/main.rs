@@ -19,6 +19,7 @@ mod key;
 mod log;
 mod members;
 mod oxd;
+mod pages;
 mod problem;
 mod process;
 mod profile;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             Err(problem) => Err(problem),
         },
         Command::Uma(args) => uma::run(&screen, args),
+        Command::Pages(args) => pages::run(&screen, args),
         Command::Key(args) => key::run(&screen, args),
         Command::Explain(args) => explain::run(&screen, args),
         Command::Completions(args) => generated::completions(&screen, args),

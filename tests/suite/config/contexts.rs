@@ -3,7 +3,7 @@
 use oxd_tests::{Browser, DEMO_SUB, Httpd, TestSite, begin, sign_in};
 
 /// One good line for each directive, and whether `.htaccess` may hold it.
-const LINES: [(&str, bool); 46] = [
+const LINES: [(&str, bool); 48] = [
     ("OxdServer http://127.0.0.1:1", false),
     ("OxdSite ${ROOT}/site.json", false),
     ("OxdId an-id", false),
@@ -53,6 +53,8 @@ const LINES: [(&str, bool); 46] = [
     ("OxdPrompt none", true),
     ("OxdAuditLog ${ROOT}/audit.log", false),
     ("OxdAuditUser none", false),
+    ("OxdPages ${ROOT}/pages", false),
+    ("OxdLanguages de en", false),
 ];
 
 #[test]
@@ -68,6 +70,7 @@ fn every_directive_stands_in_server_vhost_and_location() {
     ] {
         let httpd = Httpd::builder();
         httpd.file("site.json", "{\"oxd_id\":\"a\"}");
+        httpd.file("pages/error.html", "{{ title }}");
         httpd.file("ca.pem", &oxd_tests::Authority::new().certificate_pem);
         let lines: Vec<_> = LINES.iter().map(|(line, _)| *line).collect();
         let text = format!("{open}\n{}\n{close}", lines.join("\n"));

@@ -166,6 +166,20 @@ const ALL: &[(&[&str], &[Example])] = &[
         ],
     ),
     (
+        &["pages"],
+        &[(
+            "A start for templates of one's own",
+            "oxdctl pages export /etc/apache2/oxd/pages",
+        )],
+    ),
+    (
+        &["pages", "export"],
+        &[(
+            "The built-in templates, into a new folder",
+            "oxdctl pages export /etc/apache2/oxd/pages",
+        )],
+    ),
+    (
         &["key"],
         &[
             (

@@ -9,6 +9,7 @@ mod value;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::pages::Pages;
 use crate::problem::EXIT_STATUSES;
 use crate::store::Store;
 use crate::uma::Uma;
@@ -74,6 +75,10 @@ pub enum Command {
     ///
     /// Goes the module's way to the servers of OxdSessionStore redis:// step by step.
     Store(Box<Store>),
+    /// Write the built-in templates of the pages, as a start for OxdPages
+    ///
+    /// Each page that users see is a template.
+    Pages(Pages),
     /// Make a key for OxdCryptoKey
     ///
     /// 32 random bytes in base64. Without --out the key itself is printed.
