@@ -98,6 +98,9 @@ fn sentinels_name_the_master_and_its_replica() {
         AS_MODULE,
     )
     .has("sentinel", "failed", "not_a_sentinel", "", "");
+    // Those of the bed are patient with each other, too.
+    let soon = sentinels[2].ask(&["sentinel", "set", "main", "down-after-milliseconds", "1000"]);
+    assert_eq!(soon, "OK");
     sentinels[0].kill();
     sentinels[1].kill();
     wait_until("the last sentinel to be alone", || {
