@@ -289,7 +289,7 @@ const SESSION: &[Bad] = &[
     ("OxdUserInfo", "On often", TIME),
     ("OxdClaimNames", "\"\"", "(?i)claim|name|empty"),
     ("OxdClaimNames", "!", "(?i)claim|name"),
-    ("OxdAuditLog", "\"\"", "a file"),
+    ("OxdAuditLog", "\"\"", "(?i)file"),
     ("OxdAuditLog", "${ROOT}", "a file"),
     ("OxdAuditLog", "${ROOT}/none/audit.log", "no directory .*/none"),
     ("OxdAuditLog", "\"|\"", "whole path"),
