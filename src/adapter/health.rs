@@ -15,8 +15,8 @@ use oxd_core::session::feed;
 use oxd_core::shm::health::{Known, Readiness, SITES, SiteKey};
 use oxd_core::shm::stats::metrics::SiteState;
 
+use super::places::settings_at;
 use super::redis::RedisStores;
-use super::startup::settings_at;
 use super::{child, revocations};
 use crate::ffi::log::ChildLog;
 use crate::ffi::server::{ChildServers, Server, ServerSettings, Servers};

@@ -7,6 +7,7 @@ pub mod directive;
 pub mod handler;
 pub mod health;
 pub mod identity;
+mod places;
 pub mod protect;
 pub mod redis;
 mod request;

@@ -1,11 +1,12 @@
 //! Steps at start and restart: the checks of `configtest`, and what is created once for all children.
 
-use oxd_core::base::{Level, path_below};
+use oxd_core::base::Level;
+use oxd_core::config::check;
 use oxd_core::config::check::mistakes::{self, SiteFacts};
-use oxd_core::config::{RawSettings, check};
 use oxd_core::shm::USUAL_MARKS;
 use oxd_core::templates::Templates;
 
+use crate::adapter::places::settings_at;
 use crate::adapter::{audit, child, health, redis, revocations, store};
 use crate::ffi::Status;
 use crate::ffi::dir_config::{Handler, ServerFacts};
@@ -184,16 +185,4 @@ fn mark_handlers(servers: Servers<'_>, handlers: &[String], tokens_path: Option<
         });
         defaults.change(|config| config.server = Some(facts));
     }
-}
-
-/// The settings at the path of a `<Location>`, from the sections without a pattern.
-pub(super) fn settings_at<'c>(
-    locations: impl Iterator<Item = (Option<&'c str>, RawSettings<'c>)>,
-    outer: RawSettings<'c>,
-    path: &str,
-) -> RawSettings<'c> {
-    let encloses = |base: &str| path_below(base, path).is_some();
-    locations
-        .filter(|(base, _)| base.is_some_and(encloses))
-        .fold(outer, |settings, (_, own)| settings.overlaid_with(&own))
 }
