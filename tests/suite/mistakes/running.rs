@@ -73,7 +73,7 @@ const MISTAKES: &[Mistake] = &[
         },
         visit: open,
         line: "oxd_unreachable: https://127.0.0.1:PORT/get-client-token: the certificate of 127.0.0.1:PORT \
-               is for another name: it has DnsName(\"oxd.example.org\"); use a name of the certificate in \
+               is for another name: it has DnsName('oxd.example.org'); use a name of the certificate in \
                OxdServer, or give oxd a certificate for the name there",
     },
     Mistake {
@@ -177,8 +177,19 @@ const MISTAKES: &[Mistake] = &[
         what: "OxdRemoteUser names a claim that the provider does not release",
         site: |site| site.directives("OxdRemoteUser employee_number"),
         visit: opens_after_a_login,
-        line: "user_name_missing: the session has no claim 'employee_number' that OxdRemoteUser could make \
-               a user name of; check OxdRemoteUser, OxdScope and which claims the provider releases",
+        line: "user_name_missing: user '7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11' has no claim \
+               'employee_number' that OxdRemoteUser could make a user name of; check OxdRemoteUser, OxdScope and which claims the provider releases",
+    },
+    Mistake {
+        what: "a rule about a claim that the user does not have",
+        site: |site| {
+            site.config("<Location /app/other.html>\nRequire oxd-claim department sales\n</Location>")
+        },
+        visit: |site| {
+            site.signed_in().get(site.url("/app/other.html")).expect(403);
+        },
+        line: "forbidden: /app/other.html does not let user '7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11' in: \
+               Require oxd-claim department sales: the session has no claim department",
     },
     Mistake {
         what: "an acr value that the provider does not have",
@@ -189,7 +200,8 @@ const MISTAKES: &[Mistake] = &[
             approve(&browser, &start.location()).deliver(&browser).expect(303);
             browser.get(site.url("/app/other.html"));
         },
-        line: "acr_not_met: /app/other.html needs one of the acr values passkey; check that the provider \
+        line: "acr_not_met: /app/other.html does not let user '7c1f6a52-3d0e-4c5b-9c35-0f2b8a4d9e11' in: \
+               Require oxd-acr passkey: the user has signed in with 'basic'; check that the provider \
                supports the acr values of Require oxd-acr",
     },
     Mistake {
