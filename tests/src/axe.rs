@@ -35,14 +35,16 @@ return axe.run({ runOnly: arguments[0], resultTypes: ['violations'], iframes: fa
 ";
 
 impl WebDriver {
-    /// The violations that axe-core finds in the page as it is shown now.
-    ///
-    /// The library comes in through the driver, past the page's own policy.
+    /// Brings axe-core into each page that is opened from now on: through the driver, past the page's own policy.
+    #[track_caller]
+    pub fn bring_axe(&self) {
+        let script = json!({ "source": source() });
+        self.command("Page.addScriptToEvaluateOnNewDocument", &script);
+    }
+
+    /// The violations that axe-core finds in the page as it is shown now, after [`WebDriver::bring_axe`].
     #[track_caller]
     pub fn violations(&self) -> Vec<String> {
-        if self.script("return typeof axe") == "undefined" {
-            self.script(source());
-        }
         let found = self.script_with(RUN, &json!([TAGS]));
         let texts = |value: &Value| value.as_str().map(str::to_owned);
         let violations = found["violations"].as_array().expect("axe-core's findings");

@@ -275,7 +275,7 @@ impl WebDriver {
 
     /// A command of Chromium's own, which is no part of WebDriver.
     #[track_caller]
-    fn command(&self, name: &str, parameters: &Value) -> Value {
+    pub(crate) fn command(&self, name: &str, parameters: &Value) -> Value {
         let command = json!({ "cmd": name, "params": parameters });
         self.call("POST", "/goog/cdp/execute", &command)
     }
@@ -303,7 +303,7 @@ impl WebDriver {
     /// The same on a screen of [`WebDriver::show_on`], whose width stays as it is.
     #[track_caller]
     pub fn whole_page(&self, page: &str) -> PathBuf {
-        let whole = json!({ "captureBeyondViewport": true, "optimizeForSpeed": true });
+        let whole = json!({ "captureBeyondViewport": true });
         let picture = self.command("Page.captureScreenshot", &whole);
         self.keep(page, &self.text_of(&picture["data"]))
     }

@@ -59,6 +59,7 @@ pub(crate) struct Look<'w> {
 
 impl<'w> Look<'w> {
     pub(crate) fn through(window: &'w WebDriver) -> Look<'w> {
+        window.bring_axe();
         Look {
             window,
             language: ENGLISH,
@@ -119,8 +120,8 @@ impl<'w> Look<'w> {
             for (name, media) in [("forced", &FORCED), ("forced-dark", &FORCED_DARK)] {
                 self.window.media(media);
                 self.reach(page, name);
-                self.keep(page, name);
             }
+            self.keep(page, "forced");
             self.window.media(&LIGHT);
             for screen in [TABLET, ZOOMED] {
                 self.window.show_on(screen);
