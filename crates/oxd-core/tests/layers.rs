@@ -29,6 +29,7 @@ const CORE: &[&str] = &[
     "templates",
     "shm",
     "base",
+    "texts",
 ];
 /// The layers of the package mod_oxd. Each may use oxd-core.
 const APACHE: &[&str] = &["entry", "adapter", "ffi"];

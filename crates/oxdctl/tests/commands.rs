@@ -180,6 +180,8 @@ fn manual_pages_are_written_for_every_command() {
             "oxdctl-doctor.1",
             "oxdctl-explain.1",
             "oxdctl-key.1",
+            "oxdctl-pages-export.1",
+            "oxdctl-pages.1",
             "oxdctl-register.1",
             "oxdctl-remove.1",
             "oxdctl-store-check.1",

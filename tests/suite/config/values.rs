@@ -27,6 +27,9 @@ fn httpd() -> Builder {
         "{\"oxd_id\":\"a\",\"client_id\":\"b\",\"client_secret\":\"c\"}",
     );
     httpd.file("not.pem", "no certificate\n");
+    httpd.file("pages/error.html", "{{ title }}");
+    httpd.file("odd-pages/eror.html", "");
+    httpd.file("broken-pages/error.html", "{{ title ");
     httpd.file("ca.pem", &oxd_tests::Authority::new().certificate_pem);
     httpd
 }
@@ -301,6 +304,17 @@ const SESSION: &[Bad] = &[
     ),
     ("OxdAuditLog", "\"|$\"", "a command"),
     ("OxdAuditUser", "name", "hash, sub, none"),
+    ("OxdPages", "/nonexistent/pages", "a folder.*cannot be read"),
+    ("OxdPages", "${ROOT}/site.json", "a folder.*cannot be read"),
+    (
+        "OxdPages",
+        "${ROOT}/odd-pages",
+        "there is no page eror.html; the pages are .*error.html",
+    ),
+    ("OxdPages", "${ROOT}/broken-pages", "error.html, line 1: "),
+    ("OxdLanguages", "xx", "en, de, fr"),
+    ("OxdLanguages", "de-AT", "en, de, fr"),
+    ("OxdLanguages", "de de", "each once"),
 ];
 
 #[test]
@@ -438,6 +452,10 @@ fn good_values_of_the_session_are_taken() {
         "OxdAuditLog off",
         "OxdAuditUser sub",
         "OxdAuditUser HASH",
+        "OxdPages ${ROOT}/pages",
+        "OxdPages pages",
+        "OxdLanguages ar",
+        "OxdLanguages de en FR",
     ]);
 }
 

@@ -94,6 +94,7 @@ mod tests {
             ("en;q=0.1, *", "en nl", "nl"),
             ("de;q=0, *", "de en", "en"),
             ("de;q=0", "de en", "de"),
+            ("fr;q=0", "de fr", "de"),
             ("de-CH;q=0.9, de;q=0.1, fr;q=0.5", "en de fr", "fr"),
             ("pt-BR, en;q=0.5", "en pt", "pt"),
             ("deu", "en de", "en"),
