@@ -16,7 +16,7 @@ const FUEL: u64 = 1_000_000;
 /// The largest template, in bytes.
 const LARGEST: usize = 256 * 1024;
 /// Names that the engine knows.
-const FUNCTIONS: [&str; 6] = ["style", "t", "range", "dict", "namespace", "debug"];
+const FUNCTIONS: [&str; 3] = ["style", "t", "range"];
 
 impl Templates {
     /// The templates of a folder, and the built-in ones for those that it lacks. `names` are the folder's files, `read`
