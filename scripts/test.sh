@@ -199,7 +199,7 @@ END
 # Stripped as a package is; the template engine is some 0.7 MB of it. A build for development is not what anybody
 # installs.
 test_the_module_stays_small() {
-    local most=7900000 module=${OXD_MODULE:-}
+    local most=7700000 module=${OXD_MODULE:-}
     [[ -e $module && $module == */release/* ]] || return 0
     strip --strip-unneeded --remove-section=.comment --remove-section=.note -o "$scratch/module.so" "$module"
     local bytes

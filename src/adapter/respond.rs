@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use oxd_core::http::{Body, Response};
+use oxd_core::texts::Language;
 
 use crate::ffi::Status;
 use crate::ffi::request::Request;
@@ -111,10 +112,11 @@ fn explain(request: Request<'_>, answer: &Response) {
     let say = |name: &'static CStr, value: &str| {
         request.set(Table::Environment, name, pool.text(value.as_bytes()));
     };
-    if let (Some(code), Some((title, text))) = (answer.code, answer.explained) {
+    if let (Some(code), Some(reason)) = (answer.code, answer.reason) {
+        let language = answer.language.unwrap_or(Language::ENGLISH);
         say(c"OXD_ERROR_CODE", code);
-        say(c"OXD_ERROR_TITLE", title);
-        say(c"OXD_ERROR_TEXT", text);
+        say(c"OXD_ERROR_TITLE", reason.title_in(language));
+        say(c"OXD_ERROR_TEXT", reason.text_in(language));
         if let Some(reference) = &answer.reference {
             say(c"OXD_ERROR_REFERENCE", &reference.on_page());
         }

@@ -1,6 +1,6 @@
 //! Steps at start and restart: the checks of `configtest`, and what is created once for all children.
 
-use oxd_core::base::Level;
+use oxd_core::base::{Level, Reason};
 use oxd_core::config::check;
 use oxd_core::config::check::mistakes::{self, SiteFacts};
 use oxd_core::shm::USUAL_MARKS;
@@ -82,6 +82,7 @@ pub fn prepare(servers: Servers<'_>) -> Status {
     let (log, tree) = (servers.log(), servers.tree());
     // Compiled here, the pages are there for all children.
     Templates::built_in();
+    Reason::prepare_texts();
     child::name_cookies(check::cookie_names(&tree));
     child::note_negated_claims(check::negates_claims(&tree));
     child::note_handlers(servers.all().flat_map(|server| server.handlers()).collect());

@@ -236,7 +236,9 @@ fn refuse_bare(ctx: &Ctx<'_>, status: u16) -> Response {
     ctx.stats.refused(failure.reason);
     let reference = Reference::new(ctx.host);
     ctx.log_failure(&failure, &reference);
-    Response::bare(status).about(failure.reason, reference, ctx.language())
+    Response::bare(status)
+        .in_language(ctx.language())
+        .about(failure.reason, reference)
 }
 
 #[cfg(test)]

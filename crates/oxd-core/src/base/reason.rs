@@ -1,6 +1,8 @@
 //! The reasons for refusals: code, status, log level, remedy for the administrator. What the user reads is in the
 //! catalogues of texts (`locales`).
 
+use std::sync::LazyLock;
+
 use super::clock::Seconds;
 use super::log::Level;
 use crate::texts::Language;
@@ -338,9 +340,30 @@ impl Step {
 }
 
 impl Reason {
-    /// The name of its texts in the catalogues.
-    fn name(self) -> String {
-        format!("reason-{}", self.code().replace('_', "-"))
+    /// Heading and text in a language. They are looked up in the catalogues once: what a script asks for without a
+    /// session is refused as often as it asks.
+    fn words(self, language: Language) -> (&'static str, &'static str) {
+        static WORDS: LazyLock<Vec<Vec<(&str, &str)>>> = LazyLock::new(|| {
+            let words = |language: Language, reason: Reason| {
+                let name = format!("reason-{}", reason.code().replace('_', "-"));
+                (language.text(&name), language.text(&format!("{name}.text")))
+            };
+            let all = |language| {
+                Reason::ALL
+                    .iter()
+                    .map(|reason| words(language, *reason))
+                    .collect()
+            };
+            Language::all().map(all).collect()
+        });
+        let of_language = WORDS.get(language.number()).map_or(&[][..], Vec::as_slice);
+        // Reasons have no values of their own: they count from 0 in the order of ALL.
+        of_language.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Looks the texts up now, before httpd forks its children.
+    pub fn prepare_texts() {
+        Reason::NotFound.words(Language::ENGLISH);
     }
 
     /// The page's heading, in English.
@@ -350,7 +373,7 @@ impl Reason {
 
     /// The page's heading.
     pub fn title_in(self, language: Language) -> &'static str {
-        language.text(&self.name())
+        self.words(language).0
     }
 
     /// The text for the user, in English: for logs and programs.
@@ -360,7 +383,7 @@ impl Reason {
 
     /// The page's text for the user.
     pub fn text_in(self, language: Language) -> &'static str {
-        language.text(&format!("{}.text", self.name()))
+        self.words(language).1
     }
 
     /// Whether something is wrong here, at oxd or at the provider, and not with what the user did: such refusals are

@@ -119,7 +119,7 @@ impl<'a> RequestEnv<'a> {
             let page = |view: &View<'_>| pages::error(view, failure.reason, &details, &reference);
             self.page(failure.reason.status(), page)
         };
-        answer = answer.about(failure.reason, reference, self.language());
+        answer = answer.about(failure.reason, reference);
         if let Some(seconds) = failure.reason.retry_after() {
             answer = answer.with_header("Retry-After", seconds.to_string());
         }

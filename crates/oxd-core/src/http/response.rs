@@ -39,8 +39,8 @@ pub struct Response {
     pub code: Option<&'static str>,
     /// Its reference number.
     pub reference: Option<Reference>,
-    /// Title and text of a refusal, in the user's language.
-    pub explained: Option<(&'static str, &'static str)>,
+    /// Why a request was refused: an `ErrorDocument` gets its texts, in the language of the answer.
+    pub reason: Option<Reason>,
     /// The language of a page.
     pub language: Option<Language>,
     /// The Content-Security-Policy of a page, without `frame-ancestors`, where it is not that of the built-in ones.
@@ -67,7 +67,7 @@ impl Response {
             framed: false,
             code: None,
             reference: None,
-            explained: None,
+            reason: None,
             language: None,
             policy: None,
         }
@@ -153,12 +153,19 @@ impl Response {
         Self::json(reason.status(), &body)
     }
 
+    /// The same for a reader of this language, where the administrator's page says what ours would.
+    #[must_use]
+    pub(crate) fn in_language(mut self, language: Language) -> Self {
+        self.language = Some(language);
+        self
+    }
+
     /// The same with the reason for a refusal, for the access log and an `ErrorDocument`.
     #[must_use]
-    pub(crate) fn about(mut self, reason: Reason, reference: Reference, language: Language) -> Self {
+    pub(crate) fn about(mut self, reason: Reason, reference: Reference) -> Self {
         self.code = Some(reason.code());
         self.reference = Some(reference);
-        self.explained = Some((reason.title_in(language), reason.text_in(language)));
+        self.reason = Some(reason);
         self
     }
 

@@ -44,6 +44,11 @@ impl Language {
         Self::all().find(|language| language.code().eq_ignore_ascii_case(code))
     }
 
+    /// Its place among all.
+    pub fn number(self) -> usize {
+        self.0
+    }
+
     fn catalogue(self) -> &'static Catalogue {
         CATALOGUES.get(self.0).unwrap_or(&CATALOGUES[0])
     }
