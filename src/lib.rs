@@ -18,6 +18,7 @@ pub mod edge {
     pub use crate::ffi::dir_config::DirConfig;
     pub use crate::ffi::pool::Pool;
     pub use crate::ffi::request::Request;
+    pub use crate::ffi::request_state::Cookies;
     pub use crate::ffi::server::Section;
     pub use crate::ffi::sys::request_rec;
     pub use crate::ffi::table::Table;

@@ -1,11 +1,12 @@
 use std::ffi::CString;
 
-use oxd_edge::edge::Request;
+use oxd_edge::edge::{Cookies, Request};
 
 fn entry(raw: *mut oxd_edge::edge::request_rec) {
     let text = CString::default();
+    let cookies = Cookies { header: &text, is_alone: false };
     // SAFETY: never run.
-    let _ = unsafe { Request::during(raw, |request| request.update_state(|state| state.cookies = Some(&text))) };
+    let _ = unsafe { Request::during(raw, |request| request.update_state(|state| state.cookies = Some(cookies))) };
 }
 
 fn main() {}
