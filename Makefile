@@ -28,10 +28,14 @@ PROVIDER_PORT ?= 8444
 DESTDIR ?=
 PREFIX ?= /usr/local
 REVISION ?= 1
-ARCH ?=
+# Only from the command line: who builds kernels has an ARCH in the environment, and it
+# means something else there.
+ARCH =
+PACKAGE =
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package clean
+	lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package \
+	test-container clean
 
 help: ## show this list
 	@echo "mod_oxd: sign users in through oxd, inside Apache httpd"
@@ -114,7 +118,7 @@ lint: ## formatting, clippy, dependencies, shell scripts
 	@$(MAKE) --no-print-directory lint-shell
 
 lint-shell:
-	shellcheck -x scripts/*.sh .ci/run bench/*.sh debian/*.postrm \
+	shellcheck -x scripts/*.sh .ci/run bench/*.sh debian/*.postrm debian/tests/smoke \
 		apache-conf/demo/htdocs/*/index.cgi apache-conf/demo/htdocs/form/send/index.cgi
 
 fmt: ## format the Rust sources
@@ -160,6 +164,10 @@ test-package: ## both packages, and the first one in a Debian of its own (as roo
 	@scripts/need.sh test-package
 	cargo build --locked -p oxd-dev -p oxd-tests --bin oxd-dev --bin package-visitor
 	@scripts/test-package.sh
+
+# Neither is this: it needs podman, root and a mirror of Debian.
+test-container: ## the image of docs/CONTAINERS.md with a package of `make deb` (as root; PACKAGE=FILE)
+	@scripts/test-container.sh $(PACKAGE)
 
 clean: ## remove everything that was built
 	cargo clean

@@ -80,7 +80,7 @@ needs() {
 		build-essential	dpkg-buildpackage, and what it expects everywhere
 		debhelper	makes the package
 		LIST
-        [[ -z ${ARCH:-} || $ARCH == "$(dpkg --print-architecture)" ]] || needs_to_cross "$ARCH"
+        ! is_foreign || needs_to_cross "$ARCH"
         ;;
     rpm)
         needs build
@@ -101,6 +101,18 @@ needs() {
 		LIST
         ;;
     *) die "unknown purpose '$1'; known are build, demo, test, lint, bench, deb, rpm, test-package" ;;
+    esac
+}
+
+# Is ARCH another kind of machine than this one?
+is_foreign() { [[ -n ${ARCH:-} && $ARCH != "$(dpkg --print-architecture)" ]]; }
+
+# What cargo calls a machine that is built for on another one; debian/rules knows the same.
+rust_target() {
+    case $1 in
+    amd64) echo x86_64-unknown-linux-gnu ;;
+    arm64) echo aarch64-unknown-linux-gnu ;;
+    *) die "ARCH=$1: packages for another machine are built only for amd64 and arm64" ;;
     esac
 }
 
@@ -163,7 +175,7 @@ provider_packages() {
 # --- Rust --------------------------------------------------------------------
 
 check_rust() {
-    local wanted have part
+    local wanted have part triple
     if ! command -v cargo >/dev/null; then
         say "Rust is missing: there is no 'cargo' in PATH."
         say "Install it with rustup (https://rustup.rs), open a new shell and try again."
@@ -177,6 +189,11 @@ check_rust() {
         say "'rustup update' brings a newer one. A distribution's own Rust may be too old:"
         say "install rustup (https://rustup.rs) next to it."
         exit 1
+    fi
+    if [[ $1 == deb || $1 == test-package ]] && is_foreign; then
+        triple=$(rust_target "$ARCH")
+        [[ -d $(rustc --print sysroot)/lib/rustlib/$triple ]] ||
+            die "Rust's standard library for $ARCH is missing: rustup target add $triple"
     fi
     [[ $1 == lint ]] || return 0
     for part in fmt clippy; do

@@ -58,8 +58,10 @@ maintainer() {
 }
 
 control() {
-    local line
-    while IFS= read -r line; do printf '%s\n' "${line//@MAINTAINER@/$(maintainer)}"; done <debian/control.in
+    local line maintainer
+    maintainer=$(maintainer)
+    # Quoted: a bare & in it would stand for what is replaced.
+    while IFS= read -r line; do printf '%s\n' "${line//@MAINTAINER@/"$maintainer"}"; done <debian/control.in
 }
 
 changelog() {
@@ -73,7 +75,7 @@ TEXT
 }
 
 deb() {
-    local build=$packages/build/deb/mod-oxd file rust options=()
+    local build=$packages/build/deb/mod-oxd file rust options=() files=()
     rm -rf "$packages/build/deb"
     mkdir -p "$build"
     cp -r apache-conf debian docs CHANGELOG.md LICENSE README.md "$build"
@@ -88,7 +90,11 @@ deb() {
     fi
     [[ $arch == "$(dpkg --print-architecture)" ]] || options+=("-a$arch" -d)
     (cd "$build" && dpkg-buildpackage -b -us -uc "${options[@]}")
-    for file in "$packages"/build/deb/*.{deb,buildinfo,changes}; do
+    # Ubuntu names the package of debugging information .ddeb.
+    shopt -s nullglob
+    files=("$packages"/build/deb/*.{deb,ddeb,buildinfo,changes})
+    shopt -u nullglob
+    for file in "${files[@]}"; do
         mv -f "$file" "$packages/"
         [[ $file != *.deb || $file == *-dbgsym_* ]] || built=$packages/${file##*/}
     done

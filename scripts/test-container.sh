@@ -10,7 +10,13 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-package=${1:?which package? make deb builds one}
+package=${1:?which package? PACKAGE=FILE names one that make deb has built}
+for tool in podman openssl; do
+    command -v "$tool" >/dev/null || { printf 'test-container: %s is missing\n' "$tool" >&2; exit 1; }
+done
+# The image is built of what lies in this folder.
+package=$(realpath -e --relative-to=. "$package")
+[[ $package != ../* ]] || { printf 'test-container: copy %s below %s\n' "$package" "$PWD" >&2; exit 1; }
 conf=apache-conf/container
 image=localhost/httpd-oxd-test
 read -r -a flags <<<"${PODMAN_FLAGS:-}"
@@ -21,9 +27,10 @@ fail() { printf '%s\n' "$*" >&2; return 1; }
 pod() { podman "${flags[@]}" "$@"; }
 trap 'pod rm -f "$name" >/dev/null 2>&1 || true; rm -rf "$scratch"' EXIT
 
-# The proxy of apt, where there is one, is of use to the build too.
+# The proxy of apt, where there is one, is of use to the build too. podman's own format has no
+# HEALTHCHECK.
 build() {
-    local options=(--build-arg "PACKAGE=$package" --network host)
+    local options=(--format docker --build-arg "PACKAGE=$package" --network host)
     [[ -z ${BASE:-} ]] || options+=(--build-arg "BASE=$BASE")
     pod build "${options[@]}" -f "$conf/Containerfile" -t "$image" .
 }

@@ -115,6 +115,8 @@ test_a_package_tells_its_version_and_who_made_it() {
     DEBFULLNAME='A Packager' DEBEMAIL=a@example.net scripts/package.sh control >"$scratch/output"
     has "$scratch/output" "Maintainer: A Packager <a@example.net>"
     has "$scratch/output" "Homepage: https://"
+    DEBFULLNAME='Salt & Pepper' DEBEMAIL=a@example.net scripts/package.sh control >"$scratch/output"
+    has "$scratch/output" "Maintainer: Salt & Pepper <a@example.net>"
     # An address that no mail gets to is nobody's.
     git init -q "$scratch/none"
     git -C "$scratch/none" config user.email someone@users.example
@@ -133,6 +135,19 @@ test_packages_are_not_tested_where_that_cannot_be() {
     has "$scratch/output" "SKIP_OK=1"
     PATH=$scratch/bin SKIP_OK=1 bash scripts/test-package.sh >"$scratch/output"
     has "$scratch/output" "test result: ok. 0 passed; 0 failed; 1 ignored"
+}
+
+test_a_container_is_made_of_a_package() {
+    refuses scripts/test-container.sh
+    has "$scratch/output" "make deb"
+    refuses make -s test-container
+    has "$scratch/output" "make deb"
+    # A PATH without podman.
+    local tool
+    mkdir "$scratch/bin"
+    for tool in bash dirname; do ln -s "$(command -v "$tool")" "$scratch/bin/"; done
+    PATH=$scratch/bin refuses bash scripts/test-container.sh some.deb
+    has "$scratch/output" "podman is missing"
 }
 
 test_need_knows_its_purposes() {
@@ -165,6 +180,22 @@ test_need_asks_for_rust() {
     chmod +x "$scratch/bin/cargo"
     PATH=$scratch/bin:/usr/bin:/bin refuses scripts/need.sh build
     has "$scratch/output" "or newer is needed, here is 1.63.0"
+}
+
+test_need_knows_what_is_built_for_another_machine() {
+    [[ -e /etc/debian_version ]] || return 0
+    # A Rust with no standard library at all.
+    local architecture=arm64 target=aarch64-unknown-linux-gnu
+    if [[ $(dpkg --print-architecture) == arm64 ]]; then
+        architecture=amd64 target=x86_64-unknown-linux-gnu
+    fi
+    mkdir "$scratch/bin"
+    printf '#!/bin/sh\necho /nowhere\n' >"$scratch/bin/rustc"
+    chmod +x "$scratch/bin/rustc"
+    PATH=$scratch/bin:$PATH ARCH=$architecture refuses scripts/need.sh deb
+    has "$scratch/output" "rustup target add $target"
+    ARCH=m68k refuses scripts/need.sh deb
+    has "$scratch/output" "only for amd64 and arm64"
 }
 
 test_need_prints_the_command_when_it_cannot_ask() {
@@ -217,7 +248,9 @@ test_the_module_is_made_of_few_crates() {
 test_make_lists_its_targets() {
     local target
     make >"$scratch/output"
-    for target in demo test lint bench install uninstall deb rpm test-package; do has "$scratch/output" "make $target"; done
+    for target in demo test lint bench install uninstall deb rpm test-package test-container; do
+        has "$scratch/output" "make $target"
+    done
 }
 
 # -----------------------------------------------------------------------------
