@@ -52,7 +52,7 @@ test_1_the_image_is_built() { build; }
 
 test_2_the_example_site_is_valid() {
     mkdir "$scratch/oxd"
-    printf '{"oxd_id":"7b2e9d1c-3f4a-4c5d-8e6f-0a1b2c3d4e5f","client_id":"c","client_secret":"s"}' \
+    printf '{"oxd_id":"7b2e9d1c-3f4a-4c5d-8e6f-0a1b2c3d4e5f","client_id":"c","client_secret":"s","op_host":"https://op.example"}' \
         >"$scratch/oxd/oxd-site.json"
     openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=oxd -days 2 -keyout /dev/null \
         -out "$scratch/oxd/oxd-server.pem" 2>/dev/null
