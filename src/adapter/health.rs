@@ -6,6 +6,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use oxd_core::base::{Failure, Level, Reason, Seconds, Store, sha256_of, wall, wall_millis};
@@ -25,8 +26,9 @@ use crate::ffi::{guard, process};
 /// How long a request waits for a check that it has begun: a scrape and a probe have a time limit of their own. The check
 /// goes on, and the next request reads what it finds.
 const WAITS: Duration = Duration::from_secs(2);
-/// How long the end of a child waits for a check.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end of a child waits for a check, which ends after the question that it is at: longer than oxd is waited
+/// for (`oxd::client::check`).
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How long an entry stays in a store that shows whether it can be written.
 const ENTRY_LASTS: Seconds = Seconds(60);
 
@@ -53,6 +55,7 @@ static CHILD: OnceLock<(ChildServers, ChildLog)> = OnceLock::new();
 /// The checks of this child.
 static CHECKS: Mutex<Checks> = Mutex::new(Checks {
     under_way: 0,
+    threads: Vec::new(),
     is_closed: false,
 });
 static ENDED: Condvar = Condvar::new();
@@ -60,6 +63,8 @@ static ENDED: Condvar = Condvar::new();
 struct Checks {
     /// Usually one at most; a check that takes longer than its turn is joined by another.
     under_way: u32,
+    /// Their threads, and some that have ended.
+    threads: Vec<JoinHandle<()>>,
     /// The child exits.
     is_closed: bool,
 }
@@ -129,11 +134,24 @@ pub fn stop() {
     let mut checks = checks();
     checks.is_closed = true;
     let waited = ENDED.wait_timeout_while(checks, PATIENCE, |checks| checks.under_way > 0);
-    if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
+    let (mut checks, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+    if waited.timed_out() {
         // Another process need not wait until this one's turn has run out.
         child::health().end_turn(wall());
         process::end_now();
     }
+    let threads = std::mem::take(&mut checks.threads);
+    drop(checks);
+    // Memory of APR's that a thread has used ends with the thread, and must do so before APR does.
+    for thread in threads {
+        // A panic was contained.
+        let _ = thread.join();
+    }
+}
+
+/// Whether a check should end before its next question.
+fn is_closing() -> bool {
+    checks().is_closed
 }
 
 /// The sites, and what is known of each.
@@ -187,11 +205,13 @@ fn check_and_wait() {
         self::checks().under_way -= 1;
         ENDED.notify_all();
     };
-    if process::with_signals_blocked(|| thread.spawn(run)).is_err() {
+    let Ok(thread) = process::with_signals_blocked(|| thread.spawn(run)) else {
         checks.under_way -= 1;
         child::health().end_turn(wall());
         return;
-    }
+    };
+    checks.threads.retain(|thread| !thread.is_finished());
+    checks.threads.push(thread);
     let waited = ENDED.wait_timeout_while(checks, WAITS, |checks| checks.under_way > 0);
     drop(waited);
 }
@@ -199,6 +219,8 @@ fn check_and_wait() {
 /// What a check has found so far. Each oxd server and each store is asked once, however many sites have it.
 #[derive(Default)]
 struct Found<'c> {
+    /// The sites that are checked: the first [`SITES`].
+    watched: &'c [Watched],
     sites: Vec<(SiteKey, &'c str, Option<Failure>)>,
     servers: Vec<(String, Option<Failure>)>,
     stores: Vec<(*const (), Option<Failure>)>,
@@ -208,20 +230,31 @@ fn check_all() {
     let Some((servers, log)) = CHILD.get() else {
         return;
     };
+    let watched = WATCHED.read().unwrap_or_else(PoisonError::into_inner).clone();
+    let watched = watched.get(..SITES).unwrap_or(&watched);
     servers.during(|servers| {
-        let mut found = Found::default();
+        let mut found = Found {
+            watched,
+            ..Found::default()
+        };
         for (host, settings) in places(servers) {
+            if is_closing() {
+                break;
+            }
             let settings = Settings::of(
                 &settings,
                 child::defaults(&RedisStores, revocations::current(), None),
             );
             found.look_at(host, &settings);
         }
+        if is_closing() {
+            // What was not asked is no news.
+            return;
+        }
         for (key, host, failure) in &found.sites {
             tell(*log, *key, host, failure.as_ref());
         }
         // Whose settings are complete only in an `<If>` or a `<Files>` cannot be checked, and is not missed.
-        let watched = WATCHED.read().unwrap_or_else(PoisonError::into_inner);
         let unseen = |site: &&Watched| found.sites.iter().all(|(key, ..)| *key != site.key);
         for site in watched.iter().filter(unseen) {
             child::health().note(site.key, None, wall());
@@ -255,30 +288,35 @@ impl<'c> Found<'c> {
             return;
         };
         let key = site.key();
+        if self.watched.iter().all(|watched| watched.key != key) {
+            return;
+        }
         let known = self.sites.iter().position(|(of, ..)| *of == key);
         let at = known.unwrap_or_else(|| {
-            let failure = self
-                .of_oxd(&site)
-                .or_else(|| of_token(&site))
-                .or_else(|| heard(settings));
+            let failure = self.of_oxd(&site).or_else(|| of_token(&site));
             self.sites.push((key, host, failure));
             self.sites.len() - 1
         });
-        if self.sites[at].2.is_none()
-            && let Some(store) = settings.store
-        {
-            self.sites[at].2 = self.of_store(store);
+        // Each place of a site may have a store of its own, and its own bound on what is not heard.
+        if self.sites[at].2.is_none() {
+            let failure = settings.store.and_then(|store| self.of_store(store));
+            self.sites[at].2 = failure.or_else(|| heard(settings));
         }
     }
 
     fn of_oxd(&mut self, site: &Site<'_>) -> Option<Failure> {
-        let address = site.server.address();
-        if let Some((_, known)) = self.servers.iter().find(|(of, _)| of == address) {
+        // The same server may be trusted here and not there.
+        let (server, ca) = (&site.server, site.server.ca.map(ptr::from_ref));
+        let address = format!("{} {ca:?} {:?} {}", server.address(), server.proxy, server.verify);
+        if let Some((_, known)) = self.servers.iter().find(|(of, _)| *of == address) {
             return known.clone();
+        }
+        if is_closing() {
+            return None;
         }
         let asked = child::current().and_then(|child| child.client.at(*site).runs());
         let failure = asked.err().map(Failure::from);
-        self.servers.push((address.to_owned(), failure.clone()));
+        self.servers.push((address, failure.clone()));
         failure
     }
 
@@ -298,6 +336,9 @@ impl<'c> Found<'c> {
 
 /// Whether oxd gives the site a client token, and has taken it.
 fn of_token(site: &Site<'_>) -> Option<Failure> {
+    if is_closing() {
+        return None;
+    }
     let asked = child::current().and_then(|child| child.client.at(*site).has_client_token());
     if let Err(error) = asked {
         return Some(error.into());

@@ -113,10 +113,13 @@ fn explain(request: Request<'_>, answer: &Response) {
         request.set(Table::Environment, name, pool.text(value.as_bytes()));
     };
     if let (Some(code), Some(reason)) = (answer.code, answer.reason) {
-        let language = answer.language.unwrap_or(Language::ENGLISH);
-        say(c"OXD_ERROR_CODE", code);
-        say(c"OXD_ERROR_TITLE", reason.title_in(language));
-        say(c"OXD_ERROR_TEXT", reason.text_in(language));
+        // With another status than its own (OxdUnauthAction 404), nobody is to learn that signing in would help.
+        if reason.status() == answer.status {
+            let language = answer.language.unwrap_or(Language::ENGLISH);
+            say(c"OXD_ERROR_CODE", code);
+            say(c"OXD_ERROR_TITLE", reason.title_in(language));
+            say(c"OXD_ERROR_TEXT", reason.text_in(language));
+        }
         if let Some(reference) = &answer.reference {
             say(c"OXD_ERROR_REFERENCE", &reference.on_page());
         }

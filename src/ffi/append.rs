@@ -6,7 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::pool::Pool;
@@ -15,6 +16,8 @@ use super::sys;
 
 /// How long a line waits for a program that does not read.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// How long no line waits after one has waited in vain: many requests would wait one after the other.
+const NO_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The end of a file or of a program's pipe. Any thread may append while a configuration names it.
 #[derive(Debug)]
@@ -23,6 +26,10 @@ pub struct Appender {
     descriptor: AtomicI32,
     /// Whether the last line of this process was cut.
     is_cut: AtomicBool,
+    /// Until when no line waits, in milliseconds since `began`.
+    hurried_until: AtomicU64,
+    /// A time before all lines.
+    began: OnceLock<Instant>,
 }
 
 impl Appender {
@@ -31,6 +38,8 @@ impl Appender {
         Self {
             descriptor: AtomicI32::new(-1),
             is_cut: AtomicBool::new(false),
+            hurried_until: AtomicU64::new(0),
+            began: OnceLock::new(),
         }
     }
 
@@ -85,6 +94,7 @@ impl Appender {
         checked(unsafe { sys::apr_os_file_get(&mut descriptor, file) })?;
         self.descriptor.store(descriptor, Ordering::Relaxed);
         self.is_cut.store(false, Ordering::Relaxed);
+        self.hurried_until.store(0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -95,12 +105,21 @@ impl Appender {
         if descriptor < 0 {
             return Err(io::ErrorKind::NotConnected.into());
         }
-        if self.is_cut.swap(false, Ordering::Relaxed) {
-            // What is left of a line, when a disk was full, must not spoil the next one.
-            self.append_with(descriptor, &[b"\n", line].concat())
-        } else {
-            self.append_with(descriptor, line)
+        if !self.is_cut.swap(false, Ordering::Relaxed) {
+            return self.append_with(descriptor, line);
         }
+        // What is left of a line of this process, when a disk was full, must not spoil its next one.
+        let written = self.append_with(descriptor, &[b"\n", line].concat());
+        if written.is_err() {
+            self.is_cut.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+
+    /// Milliseconds since the first line that had to wait.
+    fn millis(&self) -> u64 {
+        let elapsed = self.began.get_or_init(Instant::now).elapsed();
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn append_with(&self, descriptor: i32, line: &[u8]) -> io::Result<()> {
@@ -119,9 +138,14 @@ impl Appender {
             match error.kind() {
                 io::ErrorKind::Interrupted => {}
                 io::ErrorKind::WouldBlock => {
+                    if self.millis() < self.hurried_until.load(Ordering::Relaxed) {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
                     let until = *deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
+                        let hurried = self.millis() + NO_PATIENCE.as_millis() as u64;
+                        self.hurried_until.store(hurried, Ordering::Relaxed);
                         return Err(io::ErrorKind::TimedOut.into());
                     }
                     let mut wait = libc::pollfd {

@@ -7,7 +7,7 @@ use oxd_core::access::rule::Unmet;
 use oxd_core::session::{Opened, Terminated};
 use oxd_core::uma::Unopened;
 
-/// The module's state of a request, which its subrequests and internal redirects share.
+/// The module's state of a request, which its subrequests and internal redirects read, too.
 #[derive(Clone, Copy, Default)]
 pub struct RequestState<'r> {
     /// The session.

@@ -1,5 +1,5 @@
-//! `SetHandler oxd-health`: whether httpd lives, and whether its sites work. It answers from shared memory, with no more
-//! than codes: neither addresses nor names of hosts.
+//! `SetHandler oxd-health`: whether httpd lives, and whether its sites work. It answers what the last check
+//! has found, with no more than codes: neither addresses nor names of hosts.
 
 use serde_json::json;
 

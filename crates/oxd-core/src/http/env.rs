@@ -156,7 +156,12 @@ impl<'a> RequestEnv<'a> {
             self.log(Level::Error, || {
                 let why: String = why
                     .chars()
-                    .map(|c| if c.is_control() { ' ' } else { c })
+                    .map(|c| match c {
+                        // httpd escapes no quotes in an ErrorLogFormat.
+                        '"' => '\'',
+                        c if c.is_control() => ' ',
+                        c => c,
+                    })
                     .take(500)
                     .collect();
                 format!("OxdPages: {why}; the built-in page is shown")

@@ -41,7 +41,7 @@ impl<T: Transport> SiteClient<'_, T> {
     }
 
     /// Whether oxd gives the site a client token. One that this process has counts, so that oxd and the provider are
-    /// asked once in its lifetime.
+    /// asked once in its lifetime by each child process.
     pub fn has_client_token(&self) -> Result<(), Error> {
         let Some(credentials) = self.site.credentials.as_ref() else {
             return Ok(());
