@@ -413,6 +413,34 @@ fn requests_come_to_another_virtual_host() {
 }
 
 #[test]
+fn a_secret_that_httpd_alone_knows_is_no_failure() {
+    let mut setup = Setup::new();
+    let secrets = setup.secrets();
+    setup.httpd.file("client-secret", &secrets[0]);
+    let source = setup.httpd.path("client-secret");
+    setup.httpd = setup.httpd.config(&format!(
+        "OxdClientSecret \"exec:/bin/cat {}\"\n{MODULE}",
+        source.display()
+    ));
+    let httpd = setup.httpd.start();
+    let report = examine(httpd.root(), &[], &secrets);
+    assert_eq!(report.status, 0, "{}", report.text);
+    for (check, status) in [("credentials", "skipped"), ("site", "skipped"), ("start", "ok")] {
+        assert_eq!(
+            report.of(check),
+            [(status.to_owned(), String::new())],
+            "{check} in\n{}",
+            report.text
+        );
+    }
+    assert!(
+        report.text.contains("cannot be checked without a client token"),
+        "{}",
+        report.text
+    );
+}
+
+#[test]
 fn mod_info_tells_the_configuration_with_its_macros() {
     let mut setup = Setup::new();
     let secrets = setup.secrets();
