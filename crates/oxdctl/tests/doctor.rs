@@ -395,21 +395,24 @@ fn httpd_is_stopped_and_small() {
 
 #[test]
 fn requests_come_to_another_virtual_host() {
-    let mut setup = Setup::new();
-    let secrets = setup.secrets();
-    setup.httpd = setup.httpd.config(&format!(
-        "<VirtualHost 127.0.0.1:${{PORT}}>\nServerName other.example\n</VirtualHost>\n<VirtualHost \
-         127.0.0.1:${{PORT}}>\nServerName third.example\n{MODULE}</VirtualHost>\n"
-    ));
-    let httpd = setup.httpd.start();
-    let report = examine(httpd.root(), &[], &secrets);
-    report.finds(
-        "host",
-        "failed",
-        "another_host",
-        &["the virtual host other.example"],
-    );
-    report.finds("start", "failed", "start_not_found", &[]);
+    // The same name twice is no error for httpd, which takes the first one.
+    for name in ["third.example", "other.example"] {
+        let mut setup = Setup::new();
+        let secrets = setup.secrets();
+        setup.httpd = setup.httpd.config(&format!(
+            "<VirtualHost 127.0.0.1:${{PORT}}>\nServerName other.example\n</VirtualHost>\n<VirtualHost \
+             127.0.0.1:${{PORT}}>\nServerName {name}\n{MODULE}</VirtualHost>\n"
+        ));
+        let httpd = setup.httpd.start();
+        let report = examine(httpd.root(), &[], &secrets);
+        report.finds(
+            "host",
+            "failed",
+            "another_host",
+            &["the virtual host other.example"],
+        );
+        report.finds("start", "failed", "start_not_found", &[]);
+    }
 }
 
 #[test]

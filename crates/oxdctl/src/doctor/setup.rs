@@ -73,11 +73,13 @@ pub fn virtual_host(report: &mut Report<'_>, site: &Site<'_>, base: Option<&Base
     let own = site.names();
     // What stands outside of all virtual hosts applies to each.
     let is_own = site.host.is_none()
-        || serving.is_some_and(|serving| {
-            serving
-                .names
-                .first()
-                .is_some_and(|first| own.contains(&bare(first)))
+        || serving.is_some_and(|serving| match &site.host_at {
+            Some(at) if hosts.iter().any(|host| host.at == *at) => serving.at == *at,
+            // Where httpd names the places otherwise (macros), the name must do.
+            _ => {
+                let first = serving.names.first();
+                first.is_some_and(|first| own.contains(&bare(first)))
+            }
         });
     let server = serving.map_or("the main server".to_owned(), |serving| {
         let name = serving.names.first().map_or("", String::as_str);
