@@ -229,8 +229,8 @@ fn lowest_level(running: &Running) -> Option<LogLevel> {
 fn hidden(level: Option<&LogLevel>) -> String {
     match level {
         Some(level) if level.shows(Level::Info) => format!(
-            "LogLevel is {} for the module, so that only login_required is not logged: the line is in another log, on \
-             another machine, or older than the logs",
+            "LogLevel is {} for the module, which hides no refusal: the line is in another log, on another machine, or \
+             older than the logs",
             level.name()
         ),
         Some(level) => format!(

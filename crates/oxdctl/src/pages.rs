@@ -9,6 +9,7 @@ use oxd_core::templates::FILES;
 use serde_json::json;
 
 use crate::files;
+use crate::httpd::lines::directive;
 use crate::problem::{Outcome, Problem};
 use crate::screen::Screen;
 
@@ -53,6 +54,6 @@ pub fn run(screen: &Screen, args: &Pages) -> Outcome {
     let names: Vec<_> = FILES.iter().map(|(name, _)| *name).collect();
     let folder = files::absolute(folder).display().to_string();
     screen.json(json!({"ok": true, "folder": folder, "files": names}));
-    screen.say(format!("OxdPages    {folder}"));
+    screen.say(directive("OxdPages", &folder));
     Ok(())
 }

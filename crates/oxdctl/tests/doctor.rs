@@ -395,21 +395,52 @@ fn httpd_is_stopped_and_small() {
 
 #[test]
 fn requests_come_to_another_virtual_host() {
+    // The same name twice is no error for httpd, which takes the first one.
+    for name in ["third.example", "other.example"] {
+        let mut setup = Setup::new();
+        let secrets = setup.secrets();
+        setup.httpd = setup.httpd.config(&format!(
+            "<VirtualHost 127.0.0.1:${{PORT}}>\nServerName other.example\n</VirtualHost>\n<VirtualHost \
+             127.0.0.1:${{PORT}}>\nServerName {name}\n{MODULE}</VirtualHost>\n"
+        ));
+        let httpd = setup.httpd.start();
+        let report = examine(httpd.root(), &[], &secrets);
+        report.finds(
+            "host",
+            "failed",
+            "another_host",
+            &["the virtual host other.example"],
+        );
+        report.finds("start", "failed", "start_not_found", &[]);
+    }
+}
+
+#[test]
+fn a_secret_that_httpd_alone_knows_is_no_failure() {
     let mut setup = Setup::new();
     let secrets = setup.secrets();
+    setup.httpd.file("client-secret", &secrets[0]);
+    let source = setup.httpd.path("client-secret");
     setup.httpd = setup.httpd.config(&format!(
-        "<VirtualHost 127.0.0.1:${{PORT}}>\nServerName other.example\n</VirtualHost>\n<VirtualHost \
-         127.0.0.1:${{PORT}}>\nServerName third.example\n{MODULE}</VirtualHost>\n"
+        "OxdClientSecret \"exec:/bin/cat {}\"\n{MODULE}",
+        source.display()
     ));
     let httpd = setup.httpd.start();
     let report = examine(httpd.root(), &[], &secrets);
-    report.finds(
-        "host",
-        "failed",
-        "another_host",
-        &["the virtual host other.example"],
+    assert_eq!(report.status, 0, "{}", report.text);
+    for (check, status) in [("credentials", "skipped"), ("site", "skipped"), ("start", "ok")] {
+        assert_eq!(
+            report.of(check),
+            [(status.to_owned(), String::new())],
+            "{check} in\n{}",
+            report.text
+        );
+    }
+    assert!(
+        report.text.contains("cannot be checked without a client token"),
+        "{}",
+        report.text
     );
-    report.finds("start", "failed", "start_not_found", &[]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Machine {
             &format!("LogLevel {log_level}\nErrorLog ${{APACHE_LOG_DIR}}/app.log\n"),
         );
         machine.program(
-            "apachectl",
+            "apache2ctl",
             &format!(
                 "echo 'Included configuration files:\n  (*) {root}/httpd.conf\nServerRoot: \"{root}\"\nMain ErrorLog: \
                  \"{root}/logs/main.log\"\nLoaded Modules:\n core_module (static)\n oxd_module (shared)'"
@@ -157,7 +157,10 @@ fn a_log_level_that_hides_the_line_is_named_with_its_cure() {
             "warn oxd:notice",
             &["LogLevel is notice", "write LogLevel oxd:info"],
         ),
-        ("warn oxd:info", &["LogLevel is info", "on another machine"]),
+        (
+            "warn oxd:info",
+            &["LogLevel is info", "hides no refusal", "on another machine"],
+        ),
     ] {
         let machine = Machine::new(level);
         machine.write("logs/main.log", "nothing\n");

@@ -17,11 +17,11 @@ fn export(folder: &std::path::Path) -> (Option<i32>, String) {
 #[test]
 fn the_built_in_templates_are_a_start_and_nothing_is_overwritten() {
     let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("looks/pages");
+    let folder = home.path().join("our looks/pages");
     let (status, text) = export(&folder);
     assert_eq!(status, Some(0), "{text}");
     assert!(
-        text.contains(&format!("OxdPages    {}", folder.display())),
+        text.contains(&format!("OxdPages        \"{}\"", folder.display())),
         "{text}"
     );
     for (name, source) in oxd_core::templates::FILES {

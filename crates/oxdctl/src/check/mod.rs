@@ -57,6 +57,8 @@ pub struct Target {
     pub oxd_id: Option<String>,
     /// Client id, secret and provider.
     pub credentials: Option<Credentials>,
+    /// Why there are none, where only httpd knows the client's secret.
+    pub secret_unknown: Option<String>,
     /// `op_host` and `op_configuration_endpoint`.
     pub provider: (Option<String>, Option<String>),
     /// Whether oxd wants client tokens.
@@ -91,7 +93,12 @@ pub fn examine(report: &mut Report<'_>, screen: &Screen, link: &Link, target: &T
         }
         .run();
     }
-    let applies: Vec<&'static str> = CHECKS
+    report.skip_rest(&applying(target));
+}
+
+/// The checks that apply to a set-up.
+fn applying(target: &Target) -> Vec<&'static str> {
+    CHECKS
         .into_iter()
         .filter(|check| match *check {
             "site-file" | "registered" => target.file.is_some(),
@@ -99,8 +106,7 @@ pub fn examine(report: &mut Report<'_>, screen: &Screen, link: &Link, target: &T
             "resources" => target.resources.is_some(),
             _ => true,
         })
-        .collect();
-    report.skip_rest(&applies);
+        .collect()
 }
 
 fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
@@ -162,6 +168,7 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
     Ok(Target {
         oxd_id,
         credentials,
+        secret_unknown: None,
         provider,
         protected: !args.unprotected,
         redirect_uri,

@@ -197,9 +197,14 @@ impl<'s> Report<'s> {
         let why = failed.map_or("cannot be checked".to_owned(), |failed| {
             format!("cannot be checked, because {} failed", failed.check)
         });
+        self.skip_others(checks, &why);
+    }
+
+    /// Skips all of these that were not reported, for this reason.
+    pub fn skip_others(&mut self, checks: &[&'static str], why: &str) {
         for check in checks {
             if !self.of_part().any(|finding| finding.check == *check) {
-                self.skip(check, why.clone());
+                self.skip(check, why);
             }
         }
     }

@@ -130,6 +130,13 @@ impl<'e> Examination<'e, '_> {
     /// Whether oxd gives a client token, which the commands that follow carry.
     fn credentials(&mut self) -> bool {
         let Some(credentials) = &self.target.credentials else {
+            if let Some(why) = &self.target.secret_unknown {
+                self.report.skip("credentials", why);
+                let rest = super::applying(self.target);
+                self.report
+                    .skip_others(&rest, "cannot be checked without a client token");
+                return false;
+            }
             self.report.fail(
                 "credentials",
                 "credentials_missing",

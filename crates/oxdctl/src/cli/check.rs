@@ -62,7 +62,7 @@ pub struct Doctor {
     /// Write the report to this new file, too
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// The program that runs httpd [default: apachectl, apache2ctl, httpd or apache2, the first that is found]
+    /// The program that runs httpd [default: apache2ctl, httpd, apachectl or apache2, the first that is found]
     #[arg(long, value_name = "PROGRAM", help_heading = "httpd")]
     pub httpd: Option<PathBuf>,
     /// httpd's configuration file [default: its own]

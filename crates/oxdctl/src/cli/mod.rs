@@ -63,7 +63,7 @@ pub enum Command {
     Check(Box<Check>),
     /// Check httpd's running configuration, and all that a login needs, into one report
     ///
-    /// Asks httpd (apachectl) for its configuration, finds the sites in it, and goes from the module and its
+    /// Asks httpd (apache2ctl) for its configuration, finds the sites in it, and goes from the module and its
     /// directives through oxd to the start of a login at this httpd. The report holds no secret: it can go into a
     /// ticket.
     Doctor(Box<Doctor>),

@@ -61,7 +61,7 @@ pub fn run(screen: &Screen, args: &Doctor) -> Outcome<bool> {
     hide_secrets(screen, &running);
     let sites = sites::of(&running, args.site_file.as_deref());
     if sites.is_empty() {
-        without_httpd(screen, &mut report, args, &running)?;
+        without_httpd(screen, &mut report, args, &running);
     }
     for site in &sites {
         of_site(screen, &mut report, args, site);
@@ -97,32 +97,58 @@ fn hide_secrets(screen: &Screen, running: &Running) {
 }
 
 /// Where httpd tells of no site: its way to oxd can still be checked, if there is a site file.
-fn without_httpd(screen: &Screen, report: &mut Report<'_>, args: &Doctor, running: &Running) -> Outcome {
+fn without_httpd(screen: &Screen, report: &mut Report<'_>, args: &Doctor, running: &Running) {
     if !running.directives.is_empty() && !report.has_failed(&["modules", "httpd"]) {
-        report.fail(
-            "sites",
-            "no_site",
-            "httpd's configuration has no place with SetHandler oxd",
-            "oxdctl register prints the lines for it; see that the file with them is enabled (a2ensite), and inside \
-             the <VirtualHost> of the site",
-        );
+        no_site(report, args.site_file.as_deref(), &sites::of(running, None));
     }
     let path = match &args.site_file {
         Some(path) => Some(path.clone()),
-        None => places::usual(screen, false)?,
+        None => match places::usual(screen, false) {
+            Ok(path) => path,
+            // The report so far is worth having.
+            Err(problem) => {
+                return report.fail("site-file", problem.cause, problem.message, problem.advice);
+            }
+        },
     };
-    let Some(path) = path else { return Ok(()) };
+    let Some(path) = path else { return };
     let site = Site::of_file(running, &path);
     report.part(format!("Site file {}", plain(&path.display().to_string())));
     let found = match target::of(screen, args, &site) {
         Ok(found) => found,
         Err(problem) => {
             report.fail("site-file", problem.cause, problem.message, problem.advice);
-            return Ok(());
+            return;
         }
     };
     to_oxd(screen, report, args, &site, &found);
-    Ok(())
+}
+
+/// Of the sites of the configuration, none is wanted.
+fn no_site(report: &mut Report<'_>, wanted: Option<&Path>, sites: &[Site<'_>]) {
+    let (Some(wanted), false) = (wanted, sites.is_empty()) else {
+        return report.fail(
+            "sites",
+            "no_site",
+            "httpd's configuration has no place with SetHandler oxd",
+            "oxdctl register prints the lines for it; see that the file with them is enabled (a2ensite), and inside \
+             the <VirtualHost> of the site",
+        );
+    };
+    let wanted = plain(&files::absolute(wanted).display().to_string());
+    let others = sites.iter().map(|site| match site.site_file() {
+        Some(file) => plain(&format!("{} at {}", file.display(), site.at)),
+        None => format!("none at {}", plain(&site.at)),
+    });
+    report.fail(
+        "sites",
+        "no_site",
+        format!("no SetHandler oxd has OxdSite {wanted}"),
+        format!(
+            "name a site file that one has, or correct OxdSite: {}",
+            others.collect::<Vec<_>>().join(", ")
+        ),
+    );
 }
 
 fn of_site(screen: &Screen, report: &mut Report<'_>, args: &Doctor, site: &Site<'_>) {
@@ -186,19 +212,43 @@ mod tests {
     use crate::httpd::tree::{Conditions, directives};
 
     #[test]
-    fn secrets_of_the_configuration_are_never_printed() {
-        let text = "OxdClientSecret hunter2-hunter2\nOxdCryptoKey \"key one\" file:/etc/key\nOxdStorePassword pass-word\n";
+    fn a_site_file_that_no_place_has_is_named_beside_those_that_are_there() {
+        let text = "OxdSite /a.json\n<Location /oxd>\nSetHandler oxd\n</Location>\n";
+        let running = running(text);
+        let screen = Screen::new(false);
+        screen.keep();
+        let mut report = Report::new(&screen);
+        let sites = sites::of(&running, None);
+        no_site(&mut report, Some(Path::new("/b.json")), &sites);
+        no_site(&mut report, Some(Path::new("/b.json")), &[]);
+        let said = screen.kept();
+        for words in [
+            "no SetHandler oxd has OxdSite /b.json",
+            "/a.json at f:3",
+            "has no place with",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    fn running(text: &str) -> Running {
         let conditions = Conditions {
             modules: &[],
             defined: &|_| false,
         };
-        let running = Running {
+        Running {
             directives: directives(
                 &of_text(text, "f", &std::collections::HashMap::new()),
                 &conditions,
             ),
             ..Running::default()
-        };
+        }
+    }
+
+    #[test]
+    fn secrets_of_the_configuration_are_never_printed() {
+        let text = "OxdClientSecret hunter2-hunter2\nOxdCryptoKey \"key one\" file:/etc/key\nOxdStorePassword pass-word\n";
+        let running = running(text);
         let screen = Screen::new(false);
         screen.keep();
         hide_secrets(&screen, &running);

@@ -82,7 +82,7 @@ pub fn not_asked(report: &mut Report<'_>, args: &Doctor, why: &io::Error) {
         (io::ErrorKind::NotFound, None) => report.fail(
             "httpd",
             "httpd_not_found",
-            "there is neither apachectl nor httpd on this machine",
+            "there is none of apache2ctl, httpd, apachectl and apache2 on this machine",
             "run oxdctl doctor on httpd's machine, or name the program with --httpd",
         ),
         (_, name) => report.fail(
@@ -90,9 +90,9 @@ pub fn not_asked(report: &mut Report<'_>, args: &Doctor, why: &io::Error) {
             "httpd_not_asked",
             format!(
                 "{} cannot be asked: {why}",
-                name.as_deref().unwrap_or("apachectl")
+                name.as_deref().unwrap_or("httpd")
             ),
-            "name the program that starts httpd with --httpd, such as /usr/sbin/apachectl",
+            "name the program that starts httpd with --httpd, such as /usr/sbin/apache2ctl (Debian) or /usr/sbin/httpd",
         ),
     }
     report.skip("modules", "cannot be checked, because httpd failed");

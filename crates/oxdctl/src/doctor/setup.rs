@@ -1,5 +1,6 @@
 //! A site in httpd's configuration: its handler, its virtual host, its files with secrets, its log level.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -72,11 +73,13 @@ pub fn virtual_host(report: &mut Report<'_>, site: &Site<'_>, base: Option<&Base
     let own = site.names();
     // What stands outside of all virtual hosts applies to each.
     let is_own = site.host.is_none()
-        || serving.is_some_and(|serving| {
-            serving
-                .names
-                .first()
-                .is_some_and(|first| own.contains(&bare(first)))
+        || serving.is_some_and(|serving| match &site.host_at {
+            Some(at) if hosts.iter().any(|host| host.at == *at) => serving.at == *at,
+            // Where httpd names the places otherwise (macros), the name must do.
+            _ => {
+                let first = serving.names.first();
+                first.is_some_and(|first| own.contains(&bare(first)))
+            }
         });
     let server = serving.map_or("the main server".to_owned(), |serving| {
         let name = serving.names.first().map_or("", String::as_str);
@@ -150,22 +153,7 @@ pub fn secrets(report: &mut Report<'_>, site: &Site<'_>) {
         .collect();
     let mut fine = 0;
     for file in &files {
-        let shown = plain(&file.display().to_string());
-        match mode(file) {
-            Err(why) => report.fail(
-                "secrets",
-                "secret_missing",
-                format!("{shown}: {why}"),
-                "httpd will not start again without it: put it back, or make a new key (oxdctl key --out)",
-            ),
-            Ok(mode) if mode & 0o007 != 0 => report.warn(
-                "secrets",
-                "secret_open",
-                format!("{shown} holds a secret, and everybody can read it (mode {mode:03o}): httpd will refuse it"),
-                format!("chmod 600 {shown}"),
-            ),
-            Ok(_) => fine += 1,
-        }
+        fine += usize::from(is_kept(report, file, mode(file)));
     }
     if fine > 0 && fine == files.len() {
         let shown: Vec<String> = files
@@ -176,7 +164,34 @@ pub fn secrets(report: &mut Report<'_>, site: &Site<'_>) {
     }
 }
 
-fn mode(file: &Path) -> std::io::Result<u32> {
+/// Whether a file with this mode is not for everybody; what else there is to say of it is reported.
+fn is_kept(report: &mut Report<'_>, file: &Path, mode: io::Result<u32>) -> bool {
+    let shown = plain(&file.display().to_string());
+    match mode {
+        Err(why) if why.kind() == io::ErrorKind::PermissionDenied => report.skip(
+            "secrets",
+            format!("{shown} cannot be seen by this user: run oxdctl doctor as root"),
+        ),
+        Err(why) => report.fail(
+            "secrets",
+            "secret_missing",
+            format!("{shown}: {why}"),
+            "httpd will not start again without it: put it back, or make a new key (oxdctl key --out)",
+        ),
+        Ok(mode) if mode & 0o007 != 0 => report.warn(
+            "secrets",
+            "secret_open",
+            format!(
+                "{shown} holds a secret, and everybody can read it (mode {mode:03o}): httpd will refuse it"
+            ),
+            format!("chmod 600 {shown}"),
+        ),
+        Ok(_) => return true,
+    }
+    false
+}
+
+fn mode(file: &Path) -> io::Result<u32> {
     Ok(std::fs::metadata(file)?.permissions().mode() & 0o777)
 }
 
@@ -206,6 +221,28 @@ pub fn log_level(report: &mut Report<'_>, site: &Site<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screen::Screen;
+
+    #[test]
+    fn a_file_that_this_user_may_not_see_is_not_missing() {
+        for (mode, words) in [
+            (Err(io::ErrorKind::PermissionDenied.into()), "as root"),
+            (Err(io::ErrorKind::NotFound.into()), "httpd will not start again"),
+            (Ok(0o604), "chmod 600 /key"),
+            (Ok(0o640), ""),
+        ] {
+            let screen = Screen::new(false);
+            screen.keep();
+            let mut report = Report::new(&screen);
+            let is_missing = mode
+                .as_ref()
+                .is_err_and(|why: &io::Error| why.kind() == io::ErrorKind::NotFound);
+            assert_eq!(is_kept(&mut report, Path::new("/key"), mode), words.is_empty());
+            assert_eq!(report.has_failed(&["secrets"]), is_missing);
+            let said = screen.kept();
+            assert!(said.contains(words), "{said}");
+        }
+    }
 
     #[test]
     fn names_with_wildcards_match() {

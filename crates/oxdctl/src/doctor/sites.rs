@@ -12,6 +12,8 @@ pub struct Site<'r> {
     pub running: &'r Running,
     /// Which virtual host; `None` for the main server.
     pub host: Option<usize>,
+    /// `FILE:LINE` of that `<VirtualHost>`.
+    pub host_at: Option<String>,
     /// The section with the handler.
     pub section: Option<String>,
     /// `FILE:LINE` of the handler.
@@ -26,6 +28,7 @@ impl<'r> Site<'r> {
         Self {
             running,
             host: None,
+            host_at: None,
             section: None,
             at: String::new(),
             file: Some(path.display().to_string()),
@@ -102,6 +105,7 @@ pub fn of<'r>(running: &'r Running, file: Option<&Path>) -> Vec<Site<'r>> {
         let site = Site {
             running,
             host: handler.host,
+            host_at: handler.host_at.clone(),
             section: handler.section.clone(),
             at: handler.at.clone(),
             file: None,

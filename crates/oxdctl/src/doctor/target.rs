@@ -1,6 +1,8 @@
 //! What `oxdctl check` would be told of a site, from httpd's configuration and the site file.
 
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
+use std::{fs, io};
 
 use oxd_core::base::Secret;
 use oxd_core::config::ClientAuth;
@@ -11,10 +13,11 @@ use super::sites::{Site, bare};
 use crate::base::Base;
 use crate::check::Target;
 use crate::cli::{Connection, Doctor};
+use crate::httpd::running::Running;
 use crate::oxd::Credentials;
 use crate::problem::{Outcome, Problem};
 use crate::route::Route;
-use crate::screen::Screen;
+use crate::screen::{Screen, plain};
 use crate::secret_source;
 use crate::site::SiteFile;
 use crate::uma;
@@ -41,12 +44,15 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
         };
         site.value(directive).or_else(of_file)
     };
-    let secret = match site.value("OxdClientSecret") {
-        Some(source) => secret(screen, &source)?,
-        None => file
-            .as_ref()
-            .and_then(|file| file.text("client_secret"))
-            .map(|text| Secret::new(text.to_owned())),
+    let (secret, secret_unknown) = match site.value("OxdClientSecret") {
+        Some(source) => match secret(screen, site.running, &source)? {
+            Ok(secret) => (Some(secret), None),
+            Err(why) => (None, Some(why)),
+        },
+        None => {
+            let text = file.as_ref().and_then(|file| file.text("client_secret"));
+            (text.map(|text| Secret::new(text.to_owned())), None)
+        }
     };
     let provider = match (site.value("OxdOpHost"), site.value("OxdOpConfigurationEndpoint")) {
         (None, None) => {
@@ -62,7 +68,9 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
         }
         None => file.as_ref().and_then(SiteFile::client_auth),
     };
-    let credentials = value("OxdClientId", "client_id").and_then(|client_id| {
+    let client_id = value("OxdClientId", "client_id");
+    let secret_unknown = secret_unknown.filter(|_| client_id.is_some());
+    let credentials = client_id.and_then(|client_id| {
         Credentials {
             client_id,
             client_secret: secret,
@@ -104,6 +112,7 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
         target: Target {
             oxd_id: value("OxdId", "oxd_id"),
             credentials,
+            secret_unknown,
             provider,
             protected: !site.says("OxdProtectedCommands", "Off"),
             redirect_uri: wanted,
@@ -115,15 +124,39 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
     })
 }
 
-/// A secret of the configuration. One in httpd's own environment is not known here.
-fn secret(screen: &Screen, source: &str) -> Outcome<Option<Secret>> {
+/// A secret of the configuration, or why it is known to httpd alone. Its command is not run: what httpd does with it
+/// when it starts is no reason to do it again as whoever asks for a report, with another environment.
+fn secret(screen: &Screen, running: &Running, source: &str) -> Outcome<Result<Secret, String>> {
     let found = match source.split_once(':') {
-        Some(("env", _)) => return Ok(None),
-        Some(("file" | "exec", _)) => secret_source::read("OxdClientSecret", source)?,
+        Some(("env", _)) => {
+            return Ok(Err(
+                "the secret is in httpd's environment (OxdClientSecret env:)".into()
+            ));
+        }
+        Some(("exec", _)) => {
+            return Ok(Err(
+                "the secret comes from a command (OxdClientSecret exec:), which the doctor does not run"
+                    .into(),
+            ));
+        }
+        Some(("file", path)) => {
+            let path = below_root(running, path);
+            if is_forbidden(&path) {
+                return Ok(Err(format!(
+                    "{} cannot be read by this user: run oxdctl doctor as root",
+                    plain(&path.display().to_string())
+                )));
+            }
+            secret_source::read("OxdClientSecret", &format!("file:{}", path.display()))?
+        }
         _ => Secret::new(source.to_owned()),
     };
     screen.hide(found.expose());
-    Ok(Some(found))
+    Ok(Ok(found))
+}
+
+fn is_forbidden(path: &Path) -> bool {
+    fs::File::open(path).is_err_and(|why| why.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// The address that the configuration itself tells: name and port of the server, path of the handler.
@@ -166,4 +199,33 @@ pub fn route(args: &Doctor, site: &Site<'_>, file: Option<&SiteFile>) -> Outcome
     };
     // Where the configuration names oxd, it also says how to get there.
     connection.route(file.filter(|_| connection.server.is_none()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_below_the_server_root_and_no_command_is_run() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("secret"), "in the file\n").unwrap();
+        let running = Running {
+            root: Some(folder.path().to_owned()),
+            ..Running::default()
+        };
+        let screen = Screen::new(false);
+        let read = |source: &str| secret(&screen, &running, source);
+        assert_eq!(read("file:secret").unwrap().unwrap().expose(), "in the file");
+        assert_eq!(read("as text").unwrap().unwrap().expose(), "as text");
+        let ran = folder.path().join("ran");
+        let why = read(&format!("exec:touch {}", ran.display()))
+            .unwrap()
+            .unwrap_err();
+        assert!(
+            why.contains("does not run") && !why.contains("touch") && !ran.exists(),
+            "{why}"
+        );
+        assert!(read("env:SECRET").unwrap().unwrap_err().contains("environment"));
+        assert_eq!(read("file:none").unwrap_err().cause, "secret_file_unreadable");
+    }
 }

@@ -70,7 +70,8 @@ impl Lines<'_> {
     }
 }
 
-fn directive(name: &str, value: &str) -> String {
+/// A directive with one argument, as httpd reads it back.
+pub fn directive(name: &str, value: &str) -> String {
     format!("{name:<15} {}", quoted(value))
 }
 

@@ -1,4 +1,4 @@
-//! httpd's configuration as httpd itself tells it: `apachectl -t -D DUMP_...`. Nothing is changed by that.
+//! httpd's configuration as httpd itself tells it: `apache2ctl -t -D DUMP_...`. Nothing is changed by that.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,8 +10,9 @@ use super::source::{self, Line};
 use super::tree::{Conditions, Directive, directives, is_loaded, words};
 use crate::process::{Ended, ask};
 
-/// Names of the program, on the usual systems. The first ones set the environment that the others need.
-const PROGRAMS: [&str; 4] = ["apachectl", "apache2ctl", "httpd", "apache2"];
+/// Names of the program, on the usual systems. Debian's `apache2ctl` sets the environment that `apache2` needs; Fedora's
+/// `apachectl` refuses arguments, which its `httpd` takes.
+const PROGRAMS: [&str; 4] = ["apache2ctl", "httpd", "apachectl", "apache2"];
 /// Folders that are not in the path of everybody.
 const FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/sbin", "/usr/local/apache2/bin"];
 /// Files with the environment of httpd.
@@ -190,6 +191,10 @@ fn find() -> Option<PathBuf> {
         .filter(|folder| folder.is_absolute())
         .collect();
     folders.extend(FOLDERS.map(PathBuf::from));
+    find_in(&folders)
+}
+
+fn find_in(folders: &[PathBuf]) -> Option<PathBuf> {
     PROGRAMS
         .iter()
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
@@ -352,6 +357,21 @@ mod tests {
         assert_eq!(running.modules, ["oxd_module"]);
         let server = running.directives.iter().find(|one| one.is("OxdServer")).unwrap();
         assert_eq!(server.first().as_deref(), Some("https://oxd.example"));
+    }
+
+    #[test]
+    fn the_program_that_takes_arguments_is_found_first() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folders = [one.path().to_owned(), two.path().to_owned()];
+        assert_eq!(find_in(&folders), None);
+        for program in ["apache2", "apachectl"].map(|name| one.path().join(name)) {
+            std::fs::write(&program, "").unwrap();
+            assert_eq!(find_in(&folders), Some(program));
+        }
+        for program in ["httpd", "apache2ctl"].map(|name| two.path().join(name)) {
+            std::fs::write(&program, "").unwrap();
+            assert_eq!(find_in(&folders), Some(program));
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Directive {
     pub args: String,
     /// Which `<VirtualHost>`, counted from 0; `None` for the main server.
     pub host: Option<usize>,
+    /// `FILE:LINE` of this `<VirtualHost>`.
+    pub host_at: Option<String>,
     /// The outermost other section, such as `<Location /oxd>`.
     pub section: Option<String>,
     /// `FILE:LINE`.
@@ -60,15 +62,18 @@ pub fn directives(lines: &[Line], conditions: &Conditions<'_>) -> Vec<Directive>
             open.push(Section {
                 name: name.to_owned(),
                 kind,
+                at: format!("{}:{}", line.file, line.number),
             });
         } else if !open.iter().any(|section| section.kind == Kind::Off) {
+            let host = open.iter().find_map(|section| match section.kind {
+                Kind::Host(number) => Some((number, section.at.clone())),
+                _ => None,
+            });
             found.push(Directive {
                 name: line.name.clone(),
                 args: line.args.clone(),
-                host: open.iter().find_map(|section| match section.kind {
-                    Kind::Host(number) => Some(number),
-                    _ => None,
-                }),
+                host: host.as_ref().map(|(number, _)| *number),
+                host_at: host.map(|(_, at)| at),
                 section: open.iter().find_map(|section| match &section.kind {
                     Kind::Place(opening) => Some(opening.clone()),
                     _ => None,
@@ -83,6 +88,7 @@ pub fn directives(lines: &[Line], conditions: &Conditions<'_>) -> Vec<Directive>
 struct Section {
     name: String,
     kind: Kind,
+    at: String,
 }
 
 impl Section {
