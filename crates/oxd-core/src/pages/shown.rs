@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::base::Seconds;
 use crate::texts::Language;
 
 /// The longest value of a form's field that a page shows, in characters.
@@ -71,24 +72,10 @@ pub fn utc(seconds: i64) -> Option<(String, String)> {
     if !(0..=LAST_TIME).contains(&seconds) {
         return None;
     }
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March, so that the leap day is the last one; counted from the year 0, in cycles of 400 years.
-    let days = days + 719_468;
-    let (cycle, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    let year = cycle * 400 + year + next;
-    Some((
-        format!("{year:04}-{month:02}-{day:02}"),
-        format!("{:02}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60),
-    ))
+    let text = Seconds(u64::try_from(seconds).ok()?).millis().rfc3339();
+    let (date, time) = text.split_once('T')?;
+    let (time, _) = time.split_once('.')?;
+    Some((date.to_owned(), time.to_owned()))
 }
 
 /// A field of a kept form.
