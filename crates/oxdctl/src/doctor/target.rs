@@ -36,29 +36,21 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
         .site_file()
         .map(|path| SiteFile::load(&path, screen))
         .transpose()?;
-    let value = |directive: &str, member: &str| {
-        let of_file = || {
-            file.as_ref()
-                .and_then(|file| file.text(member))
-                .map(str::to_owned)
-        };
-        site.value(directive).or_else(of_file)
+    let of_file = |member: &str| {
+        file.as_ref()
+            .and_then(|file| file.text(member))
+            .map(str::to_owned)
     };
+    let value = |directive: &str, member: &str| site.value(directive).or_else(|| of_file(member));
     let (secret, secret_unknown) = match site.value("OxdClientSecret") {
         Some(source) => match secret(screen, site.running, &source)? {
             Ok(secret) => (Some(secret), None),
             Err(why) => (None, Some(why)),
         },
-        None => {
-            let text = file.as_ref().and_then(|file| file.text("client_secret"));
-            (text.map(|text| Secret::new(text.to_owned())), None)
-        }
+        None => (of_file("client_secret").map(Secret::new), None),
     };
     let provider = match (site.value("OxdOpHost"), site.value("OxdOpConfigurationEndpoint")) {
-        (None, None) => {
-            let of_file = |name: &str| file.as_ref().and_then(|file| file.text(name)).map(str::to_owned);
-            (of_file("op_host"), of_file("op_configuration_endpoint"))
-        }
+        (None, None) => (of_file("op_host"), of_file("op_configuration_endpoint")),
         named => named,
     };
     let auth = match site.directive("OxdClientAuth") {
