@@ -72,6 +72,12 @@ impl TokenCell {
         })
     }
 
+    /// Whether there is a token that nobody needs to replace yet.
+    pub(super) fn is_known(&self) -> bool {
+        self.0
+            .with(|slot| slot.as_ref().is_some_and(|held| Instant::now() < held.renew_at))
+    }
+
     /// Whether the token was fetched a moment ago.
     pub(super) fn is_new(&self) -> bool {
         self.0

@@ -41,13 +41,16 @@ impl<T: Transport> SiteClient<'_, T> {
     }
 
     /// Whether oxd gives the site a client token. One that this process has counts, so that oxd and the provider are
-    /// asked once in its lifetime by each child process.
+    /// asked once in its lifetime by each child process; nor does it need one of the places that calls have.
     pub fn has_client_token(&self) -> Result<(), Error> {
         let Some(credentials) = self.site.credentials.as_ref() else {
             return Ok(());
         };
-        let _place = self.enter(GetClientToken::COMMAND)?;
         let cell = self.token_cell(credentials);
+        if cell.is_known() {
+            return Ok(());
+        }
+        let _place = self.enter(GetClientToken::COMMAND)?;
         Inside(self).client_token(&cell, credentials).map(drop)
     }
 }

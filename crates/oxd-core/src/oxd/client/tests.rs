@@ -273,3 +273,29 @@ fn a_refused_refresh_token_is_told_from_a_provider_that_fails() {
         Reason::OxdTimeout
     );
 }
+
+#[test]
+fn a_check_waits_for_no_free_place_while_the_client_token_is_known() {
+    let transport = Scripted {
+        answer: Box::new(|command, _| token(command).unwrap()),
+        calls: Mutex::default(),
+    };
+    let client = Client::new(transport, crate::testing::stats());
+    let (url, secret) = ("http://oxd/".parse().unwrap(), Secret::new("s".into()));
+    let provider = Some(Provider::Host("https://op"));
+    let with_places = |max_calls| Site {
+        server: Server {
+            max_calls,
+            ..server::tests::server(&url)
+        },
+        id: SiteId("id"),
+        provider,
+        credentials: Some(GetClientToken::new("c", Some(&secret), provider)),
+        authorization_site: None,
+    };
+    let check = |places| client.at(with_places(places)).has_client_token();
+    assert!(matches!(check(0), Err(Error::Busy { .. })), "oxd would be called");
+    check(1).unwrap();
+    check(0).unwrap();
+    assert_eq!(lock(&client.transport.calls).len(), 1);
+}
