@@ -13,7 +13,7 @@ use oxd_core::base::{Failure, Level, Reason, Seconds, Store, sha256_of, wall, wa
 use oxd_core::config::{RawSettings, Settings, check};
 use oxd_core::oxd::Site;
 use oxd_core::session::feed;
-use oxd_core::shm::health::{Known, Readiness, SITES, SiteKey};
+use oxd_core::shm::health::{Known, Readiness, SITES, SiteKey, Turn};
 use oxd_core::shm::stats::metrics::SiteState;
 
 use super::places::settings_at;
@@ -55,6 +55,7 @@ static CHILD: OnceLock<(ChildServers, ChildLog)> = OnceLock::new();
 /// The checks of this child.
 static CHECKS: Mutex<Checks> = Mutex::new(Checks {
     under_way: 0,
+    last: None,
     threads: Vec::new(),
     is_closed: false,
 });
@@ -63,6 +64,8 @@ static ENDED: Condvar = Condvar::new();
 struct Checks {
     /// Usually one at most; a check that takes longer than its turn is joined by another.
     under_way: u32,
+    /// The turn of the last one that has begun.
+    last: Option<Turn>,
     /// Their threads, and some that have ended.
     threads: Vec<JoinHandle<()>>,
     /// The child exits.
@@ -137,7 +140,9 @@ pub fn stop() {
     let (mut checks, waited) = waited.unwrap_or_else(PoisonError::into_inner);
     if waited.timed_out() {
         // Another process need not wait until this one's turn has run out.
-        child::health().end_turn(wall());
+        if let Some(turn) = checks.last {
+            child::health().end_turn(turn, wall());
+        }
         process::end_now();
     }
     let threads = std::mem::take(&mut checks.threads);
@@ -185,29 +190,31 @@ fn known() -> Readiness {
 /// What is known of all sites, checked now if it is time. Of all processes' requests one begins a check; the others get
 /// what is known.
 pub fn readiness() -> Readiness {
-    if child::health().take_turn(wall()) {
-        check_and_wait();
+    if let Some(turn) = child::health().take_turn(wall()) {
+        check_and_wait(turn);
     }
     known()
 }
 
 /// Begins a check, and waits for it for a while.
-fn check_and_wait() {
+fn check_and_wait(turn: Turn) {
     let mut checks = checks();
     if checks.is_closed {
+        child::health().end_turn(turn, wall());
         return;
     }
     checks.under_way += 1;
+    checks.last = Some(turn);
     let thread = std::thread::Builder::new().name("mod_oxd health".into());
-    let run = || {
+    let run = move || {
         guard::contained(check_all, |_| ());
-        child::health().end_turn(wall());
+        child::health().end_turn(turn, wall());
         self::checks().under_way -= 1;
         ENDED.notify_all();
     };
     let Ok(thread) = process::with_signals_blocked(|| thread.spawn(run)) else {
         checks.under_way -= 1;
-        child::health().end_turn(wall());
+        child::health().end_turn(turn, wall());
         return;
     };
     checks.threads.retain(|thread| !thread.is_finished());

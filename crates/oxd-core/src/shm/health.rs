@@ -125,6 +125,14 @@ impl Readiness {
     }
 }
 
+/// The turn to check all sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Turn {
+    /// When it runs out. Two turns differ in it: the second begins after the first has run out or has ended.
+    until: Seconds,
+}
+
 /// The health of a server's sites.
 #[derive(Clone, Copy, Debug)]
 pub struct Health<'m> {
@@ -167,26 +175,32 @@ impl<'m> Health<'m> {
         self.words[0].store(0, Ordering::Release);
     }
 
-    /// Takes the turn to check all sites, if it is time; `false` for all but one of those that ask.
-    pub fn take_turn(&self, now: Seconds) -> bool {
+    /// Takes the turn to check all sites, if it is time; `None` for all but one of those that ask.
+    pub fn take_turn(&self, now: Seconds) -> Option<Turn> {
         let next = self.words[0].load(Ordering::Acquire);
         let until = now.saturating_add(TURN);
         // A later time was written by a clock that has been set back since.
         let is_early = now.0 < next && next <= until.0;
-        !is_early
-            && self.words[0]
-                .compare_exchange(next, until.0, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
+        if is_early {
+            return None;
+        }
+        self.words[0]
+            .compare_exchange(next, until.0, Ordering::AcqRel, Ordering::Relaxed)
+            .ok()
+            .map(|_| Turn { until })
     }
 
-    /// Ends the turn: the next check is due in a while.
-    pub fn end_turn(&self, now: Seconds) {
+    /// Ends the turn: the next check is due in a while. A turn that has run out and was taken by another stays that
+    /// other's, and sites that were assigned meanwhile are checked at once.
+    pub fn end_turn(&self, turn: Turn, now: Seconds) {
         let in_trouble = self.slots().any(|slot| {
             slot[0].load(Ordering::Acquire) != 0
                 && !matches!(Known::read(slot[FOUND].load(Ordering::Acquire)), Known::Works(_))
         });
         let pause = if in_trouble { EVERY_IN_TROUBLE } else { EVERY };
-        self.words[0].store(now.saturating_add(pause).0, Ordering::Release);
+        let next = now.saturating_add(pause);
+        // Failing means that the turn is not this one any more.
+        let _ = self.words[0].compare_exchange(turn.until.0, next.0, Ordering::AcqRel, Ordering::Relaxed);
     }
 
     /// Notes what a check has found. Returns whether that is news: the first finding, or another than the last.
@@ -285,27 +299,47 @@ mod tests {
         let words = words();
         let health = Health::over(&words).unwrap();
         health.assign(&[key("a")]);
-        let taken = std::thread::scope(|scope| {
-            let ask = || scope.spawn(|| (0..1_000).filter(|_| health.take_turn(NOW)).count());
+        let taken: Vec<_> = std::thread::scope(|scope| {
+            let ask = || scope.spawn(|| (0..1_000).filter_map(|_| health.take_turn(NOW)).collect::<Vec<_>>());
             let threads: Vec<_> = (0..8).map(|_| ask()).collect();
             threads
                 .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .sum::<usize>()
+                .flat_map(|thread| thread.join().unwrap())
+                .collect()
         });
-        assert_eq!(taken, 1);
+        let [first] = taken[..] else {
+            panic!("{taken:?}");
+        };
         health.note(key("a"), None, NOW);
-        health.end_turn(NOW);
-        assert!(!health.take_turn(NOW + 14));
-        assert!(health.take_turn(NOW + 15));
+        health.end_turn(first, NOW);
+        assert_eq!(health.take_turn(NOW + 14), None);
+        let second = health.take_turn(NOW + 15).unwrap();
         health.note(key("a"), Some(Reason::OxdUnreachable), NOW + 15);
-        health.end_turn(NOW + 15);
-        assert!(!health.take_turn(NOW + 19));
-        assert!(health.take_turn(NOW + 20));
+        health.end_turn(second, NOW + 15);
+        assert_eq!(health.take_turn(NOW + 19), None);
+        assert!(health.take_turn(NOW + 20).is_some());
         // Whoever took it was killed; or the clock has been set back.
-        assert!(!health.take_turn(NOW + 79));
-        assert!(health.take_turn(NOW + 80));
-        assert!(health.take_turn(NOW - 3_600));
+        assert_eq!(health.take_turn(NOW + 79), None);
+        assert!(health.take_turn(NOW + 80).is_some());
+        assert!(health.take_turn(NOW - 3_600).is_some());
+    }
+
+    #[test]
+    fn a_check_that_has_outlived_its_turn_does_not_end_that_of_the_next() {
+        let words = words();
+        let health = Health::over(&words).unwrap();
+        health.assign(&[key("a")]);
+        let slow = health.take_turn(NOW).unwrap();
+        let next = health.take_turn(NOW + 60).unwrap();
+        health.end_turn(slow, NOW + 61);
+        assert_eq!(health.take_turn(NOW + 119), None, "the next one still checks");
+        health.end_turn(next, NOW + 70);
+        assert_eq!(health.take_turn(NOW + 74), None);
+        let old = health.take_turn(NOW + 75).unwrap();
+        // A restart meanwhile: a child of the old configuration ends its check after that.
+        health.assign(&[key("a")]);
+        health.end_turn(old, NOW + 76);
+        assert!(health.take_turn(NOW + 76).is_some(), "checked anew at once");
     }
 
     #[test]
@@ -366,7 +400,7 @@ mod tests {
         health.note(key("a"), None, NOW);
         health.note(key("b"), Some(Reason::StoreUnavailable), NOW);
         health.note_call(key("b"), true, NOW);
-        assert!(health.take_turn(NOW));
+        assert!(health.take_turn(NOW).is_some());
         health.assign(&[key("b"), key("c")]);
         assert_eq!(health.known(key("a")), (Known::Nothing, None));
         assert_eq!(health.known(key("c")), (Known::Nothing, None));
@@ -375,7 +409,7 @@ mod tests {
             Known::Fails(Reason::StoreUnavailable, NOW)
         );
         assert!(!health.was_refused(key("b"), NOW), "the secret may be another");
-        assert!(health.take_turn(NOW), "it is checked at once");
+        assert!(health.take_turn(NOW).is_some(), "it is checked at once");
         // As many as fit in; the others are not known.
         let many: Vec<_> = (0..SITES + 9).map(|n| key(&n.to_string())).collect();
         health.assign(&many);
