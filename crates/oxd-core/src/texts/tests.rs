@@ -70,6 +70,23 @@ fn messages_are_sentences_for_people() {
 }
 
 #[test]
+fn the_text_of_a_refusal_leaves_it_to_the_line_below_to_say_who_is_signed_in() {
+    for language in Language::all() {
+        let text = language.text("reason-forbidden.text").to_lowercase();
+        for name in ["signed-in", "signed-in-as"] {
+            let parts = language.message(name).unwrap();
+            let words = parts.iter().map(|part| match part {
+                Part::Text(text) => text.trim(),
+                Part::Variable(_) => "",
+            });
+            let longest = words.max_by_key(|text| text.len()).unwrap().to_lowercase();
+            let begin: String = longest.chars().take(9).collect();
+            assert!(!text.contains(&begin), "{}: {text}", language.code());
+        }
+    }
+}
+
+#[test]
 fn languages_are_known_by_their_tags() {
     let codes: Vec<_> = Language::all().map(Language::code).collect();
     assert_eq!(codes, ["en", "de", "fr", "es", "nl", "pt", "it", "ja", "ar"]);
