@@ -192,6 +192,17 @@ impl Httpd {
         }
     }
 
+    /// Ends the parent in the middle of whatever it does, and it alone: nobody tells the children. Returns the process group
+    /// that they are in; it has to be ended before httpd is started again.
+    #[track_caller]
+    pub fn lose_parent(&mut self) -> u32 {
+        let mut parent = self.process.take().expect("httpd runs");
+        let group = parent.id();
+        let _ = parent.kill();
+        let _ = parent.wait();
+        group
+    }
+
     /// Stops httpd and returns the faults of its run, for tests of the bed itself.
     pub fn verdict(mut self) -> Result<(), String> {
         self.stop();

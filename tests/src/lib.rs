@@ -52,7 +52,7 @@ pub use httpd::{Builder, ConfigTest, Httpd, Mpm};
 pub use install::Install;
 pub use module::module;
 pub use port::Port;
-pub use process::end_children;
+pub use process::{end_children, kill_group, kill_process};
 pub use proxy::Proxy;
 pub use raw::{raw, raw_connection};
 pub use redis_group::RedisGroup;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use crate::wait::within;
+use crate::wait::{wait_until, within};
 
 /// A command that, where util-linux is installed, is sent this signal when the thread that started it is
 /// gone: an interrupted test leaves nothing behind.
@@ -27,6 +27,37 @@ pub(crate) fn with_the_test(program: &Path, signal: &str) -> Command {
 pub(crate) fn send(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).expect("a process id");
     kill(Pid::from_raw(pid), signal).unwrap_or_else(|error| panic!("signal to process {pid}: {error}"));
+}
+
+/// Ends a process in the middle of whatever it does. It may have ended by itself meanwhile.
+pub fn kill_process(pid: u32) {
+    let _ = kill(
+        Pid::from_raw(pid.try_into().expect("a process id")),
+        Signal::SIGKILL,
+    );
+}
+
+/// Ends all processes of a group in the middle of whatever they do, and waits until they are gone.
+#[track_caller]
+pub fn kill_group(group: u32) {
+    let _ = killpg(
+        Pid::from_raw(group.try_into().expect("a process id")),
+        Signal::SIGKILL,
+    );
+    wait_until("a group of processes to end", || !group_runs(group));
+}
+
+/// Whether a process group has a process that runs.
+fn group_runs(group: u32) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.into_iter().any(|process| {
+        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // The name, in brackets, may have spaces in it.
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let state = fields.next();
+        let is_of_group = fields.nth(1).and_then(|field| field.parse().ok()) == Some(group);
+        is_of_group && state != Some("Z")
+    })
 }
 
 /// Whether a process runs; one that ended stays as a zombie until its parent asks for it.

@@ -139,6 +139,14 @@ impl Store {
         }
     }
 
+    /// A store at a Redis server of the test's own, with the module's client.
+    pub fn by_url_at(server: StoreServer) -> Store {
+        Store {
+            kind: StoreKind::RedisUrl,
+            ..Store::at(server)
+        }
+    }
+
     /// Which one it is.
     pub fn kind(&self) -> StoreKind {
         self.kind
@@ -176,6 +184,11 @@ impl Store {
             StoreKind::RedisUrl => "OxdStoreTimeout 500ms 250ms",
             _ => "",
         }
+    }
+
+    /// Whether there is a server behind the store.
+    pub fn has_server(&self) -> bool {
+        self.server.is_some()
     }
 
     /// The server behind the store.

@@ -269,7 +269,9 @@ impl<'m> Memory<'m> {
     pub(super) fn values(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
         self.window(table, mark)
             .map(|[hash, value]| (hash.load(Ordering::Acquire), value))
-            .take_while(|(hash, _)| *hash != 0)
+            // A place is free where nothing was ever written. One with a value and no hash is being claimed, or its process was
+            // killed in between: marks behind it count.
+            .take_while(|(hash, value)| *hash != 0 || value.load(Ordering::Acquire) != 0)
             .filter(move |(hash, _)| *hash == mark.word())
             .map(|(_, value)| value)
     }
@@ -278,7 +280,8 @@ impl<'m> Memory<'m> {
     #[inline]
     pub(super) fn fact(&self, table: Table<'m>, mark: Mark, now: Seconds) -> Option<Fact> {
         // Nearly always the first place of a mark was never taken: then it has no value.
-        if table.first(mark)[0].load(Ordering::Acquire) == 0 {
+        let [hash, value] = table.first(mark);
+        if hash.load(Ordering::Acquire) == 0 && value.load(Ordering::Acquire) == 0 {
             return None;
         }
         self.fact_of_values(table, mark, now)

@@ -165,6 +165,23 @@ fn a_lease_is_exclusive_and_returned_on_drop() {
     drop(next);
 }
 
+/// A process that is killed in the middle of a mark leaves a value without a hash. Marks that find their place behind it are
+/// found there.
+#[test]
+fn a_process_that_is_killed_in_the_middle_of_a_mark_hides_no_other() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    let half = Fact::new(NOW.millis(), Told::Elsewhere, NOW + 3_600);
+    for name in ["alice", "bob"] {
+        let mark = user(name);
+        memory.marks.first(mark)[1].store(half.word(), Ordering::Release);
+        memory.end(mark, NOW.millis(), NOW, NOW + 3_600);
+        assert!(memory.has_ended(mark, NOW.millis(), NOW), "{name}");
+        memory.forget(mark);
+        assert!(!memory.has_ended(mark, NOW.millis(), NOW), "{name}");
+    }
+}
+
 #[test]
 fn many_threads_mark_and_none_is_lost() {
     let words = words();
