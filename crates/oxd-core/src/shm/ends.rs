@@ -1,12 +1,11 @@
 //! Ends of sessions in shared memory, and which of them other machines know ([`crate::session::feed`]).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::fact::{Fact, Told};
 use super::mark::Mark;
 use super::memory::{
     CAUGHT_UP, GENERATION, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNREAD, UNTOLD,
 };
+use super::sync::{AtomicU64, Ordering};
 use crate::base::{Millis, Seconds};
 
 /// An end of sessions: all with this mark that began until this moment.

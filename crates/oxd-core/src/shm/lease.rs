@@ -1,7 +1,6 @@
 //! Words of shared memory that one process holds at a time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use super::sync::{AtomicU64, Ordering};
 use crate::base::Seconds;
 
 /// Takes a word that holds the time at which its holder loses it; `None` while another has it. `longest` bounds how far

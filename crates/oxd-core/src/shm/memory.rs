@@ -11,36 +11,18 @@
 //! ```
 
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use super::Mark;
 use super::fact::{Fact, NO_MOMENT, Told};
 use super::lease::{Lease, take};
-use crate::base::{Millis, Seconds, wall};
+use super::sizes::{LEASES, LOCK_ATTEMPTS, LOCKS, NOTE_WORDS, NOTES, USES, WINDOW};
+use super::sync::{AtomicU64, Ordering, pause, wall};
+use crate::base::{Millis, Seconds};
 
 /// `OxdSessionMarks` where the directive is missing.
 pub const USUAL_MARKS: usize = 1 << 17;
 /// The slots for each mark that is to fit in: with three quarters of them free, each mark finds one in its window.
 pub(super) const SLOTS_PER_MARK: usize = 4;
-/// Capacity for last uses, apart from the marks: each session has one, and none may displace the mark of an end.
-const USES: usize = 1 << 17;
-/// The slots that are searched for a mark, from its own slot on.
-const WINDOW: usize = 16;
-/// Locks of one-time values. Two values with the same slot only wait for each other.
-const LOCKS: usize = 1 << 8;
-/// Capacity for leases. Two sessions with the same slot only wait for each other.
-const LEASES: usize = 1 << 12;
-/// Capacity for notes of each kind.
-pub(super) const NOTES: usize = 256;
-/// The slots that are searched for a note.
-pub(super) const NOTE_WINDOW: usize = 4;
-/// A note: its mark, its end, its length, its version, and the bytes.
-pub(super) const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
-/// The longest note, in bytes: a session that fits into a browser's cookies.
-pub(crate) const NOTE_BYTES: usize = 6 * 1024;
-
 const HEADER: usize = 16;
 const USES_AT: usize = HEADER;
 const LOCKS_AT: usize = USES_AT + 2 * USES;
@@ -54,7 +36,7 @@ pub const fn memory_words(marks: usize) -> usize {
 }
 
 /// Identifies the layout. Memory with another number is cleared.
-const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x05");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x05");
 /// The index of the counter of marks that were evicted before they expired.
 const LOST: usize = 1;
 /// The index of the longest lifetime of a session, in seconds.
@@ -87,8 +69,6 @@ pub(super) const UNREAD: usize = 13;
 const REPORT_EVERY: Seconds = Seconds(60);
 /// How long the holder of a lock has it at the most: it needs microseconds, unless it was killed.
 const LOCK_LASTS: Seconds = Seconds(2);
-/// How often a lock is tried, a millisecond apart.
-const LOCK_ATTEMPTS: u32 = 200;
 /// The longest lease. One that seems to last longer was taken by a clock that was ahead, and counts as expired.
 const LEASE_LASTS: Seconds = Seconds(3_600);
 
@@ -399,7 +379,7 @@ impl<'m> Memory<'m> {
             if let Some(lock) = take(word, wall(), LOCK_LASTS, LOCK_LASTS) {
                 return Some(lock);
             }
-            thread::sleep(Duration::from_millis(1));
+            pause();
         }
         None
     }

@@ -1,6 +1,8 @@
+use std::thread;
+
 use super::*;
 use crate::base::{Seconds, SiteId};
-use crate::shm::{About, Note};
+use crate::shm::{About, NOTE_BYTES, Note};
 
 const NOW: Seconds = Seconds(1_800_000_000);
 
