@@ -13,7 +13,7 @@
 use std::ptr;
 
 use super::Mark;
-use super::fact::{Fact, NO_MOMENT, Told};
+use super::fact::{Fact, GONE, NO_MOMENT, Told};
 use super::lease::{Lease, take};
 use super::sizes::{LEASES, LOCK_ATTEMPTS, LOCKS, NOTE_WORDS, NOTES, USES, WINDOW};
 use super::sync::{AtomicU64, Ordering, pause, wall};
@@ -238,27 +238,28 @@ impl<'m> Memory<'m> {
     }
 
     #[inline]
-    fn window(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64; 2]> {
+    fn window(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m Slot> {
         // From the first one on, and from the beginning once the end is reached.
         let (before, after) = table.slots.split_at(mark.slot() % table.slots.len());
         after.iter().chain(before).take(WINDOW)
     }
 
-    /// The values of a mark: usually one, two when two processes wrote it at the same time.
+    /// The values of a mark, each with its word: usually one, two when two processes wrote it at the same time.
     #[inline]
-    pub(super) fn values(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
+    pub(super) fn values(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, u64)> {
         self.window(table, mark)
-            .map(|[hash, value]| (hash.load(Ordering::Acquire), value))
-            .take_while(|(hash, _)| *hash != 0)
-            .filter(move |(hash, _)| *hash == mark.word())
-            .map(|(_, value)| value)
+            .take_while(|[_, value]| value.load(Ordering::Acquire) != 0)
+            .filter_map(move |slot| {
+                let (hash, word) = read(slot)?;
+                (hash == mark.word()).then_some((&slot[1], word))
+            })
     }
 
     /// The fact of a mark that has not run out.
     #[inline]
     pub(super) fn fact(&self, table: Table<'m>, mark: Mark, now: Seconds) -> Option<Fact> {
         // Nearly always the first place of a mark was never taken: then it has no value.
-        if table.first(mark)[0].load(Ordering::Acquire) == 0 {
+        if table.first(mark)[1].load(Ordering::Acquire) == 0 {
             return None;
         }
         self.fact_of_values(table, mark, now)
@@ -266,63 +267,65 @@ impl<'m> Memory<'m> {
 
     #[inline(never)]
     fn fact_of_values(&self, table: Table<'m>, mark: Mark, now: Seconds) -> Option<Fact> {
-        let mut found: Option<Fact> = None;
-        for value in self.values(table, mark) {
-            let fact = Fact::read(value.load(Ordering::Acquire));
-            if !fact.is_over(now) {
-                found = Some(found.map_or(fact, |other| other.with(fact)));
-            }
-        }
-        found
+        self.values(table, mark)
+            .map(|(_, word)| Fact::read(word))
+            .filter(|fact| !fact.is_over(now))
+            .reduce(Fact::with)
     }
 
-    /// Stores a fact. Returns whether the mark had no unexpired value before.
-    pub(super) fn remember(&self, table: Table<'m>, mark: Mark, fact: Fact, now: Seconds) -> bool {
-        if let Some(value) = self.values(table, mark).next() {
-            let mut old = value.load(Ordering::Acquire);
-            loop {
-                let known = Fact::read(old);
-                let new = if known.is_over(now) {
-                    fact
-                } else {
-                    known.with(fact)
-                };
-                match value.compare_exchange_weak(old, new.word(), Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => {
-                        self.keep_mark(table, value);
-                        return known.is_over(now);
-                    }
-                    Err(changed) => old = changed,
-                }
+    /// Stores a fact.
+    pub(super) fn remember(&self, table: Table<'m>, mark: Mark, fact: Fact, now: Seconds) {
+        while let Some((value, old)) = self.values(table, mark).next() {
+            let known = Fact::read(old);
+            let new = if known.is_over(now) {
+                fact
+            } else {
+                known.with(fact)
+            };
+            // It fails if another process has changed it, or given the slot to another mark.
+            if exchange(value, old, new.word()) {
+                return self.keep_mark(table, value);
             }
         }
-        // The value is written first and claims the slot; a concurrent reader finds the old, expired hash.
-        for [hash, value] in self.window(table, mark) {
-            let old = value.load(Ordering::Acquire);
-            if Fact::read(old).is_over(now)
-                && value
-                    .compare_exchange(old, fact.word(), Ordering::AcqRel, Ordering::Acquire)
-                    .is_ok()
-            {
-                hash.store(mark.word(), Ordering::Release);
-                self.keep_mark(table, value);
-                return true;
+        for slot in self.window(table, mark) {
+            let old = slot[1].load(Ordering::Acquire);
+            if Fact::read(old).is_over(now) && give(slot, old, mark, fact) {
+                return self.keep_mark(table, &slot[1]);
             }
         }
         // No slot is free: evict a mark without a moment, which is only a hint, or else the one that expires first.
-        let rank = |value: &AtomicU64| {
-            let fact = Fact::read(value.load(Ordering::Acquire));
-            (fact.moment != NO_MOMENT, fact.end)
-        };
-        if let Some([hash, value]) = self.window(table, mark).min_by_key(|[_, value]| rank(value)) {
-            if table.is_kept {
-                self.words[LOST].fetch_add(1, Ordering::Relaxed);
+        for _ in 0..WINDOW {
+            let slots = self.window(table, mark).filter_map(|slot| {
+                let word = slot[1].load(Ordering::Acquire);
+                let fact = Fact::read(word);
+                (fact.told != Told::Taken).then_some((slot, word, (fact.moment != NO_MOMENT, fact.end)))
+            });
+            let Some((slot, old, _)) = slots.min_by_key(|(_, _, rank)| *rank) else {
+                break;
+            };
+            if give(slot, old, mark, fact) {
+                self.count_lost(table);
+                return self.keep_mark(table, &slot[1]);
             }
-            value.store(fact.word(), Ordering::Release);
-            hash.store(mark.word(), Ordering::Release);
-            self.keep_mark(table, value);
         }
-        true
+        // Others have been faster each time.
+        self.count_lost(table);
+    }
+
+    fn count_lost(&self, table: Table<'_>) {
+        if table.is_kept {
+            self.words[LOST].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes a mark from a table.
+    fn remove(&self, table: Table<'m>, mark: Mark) {
+        while let Some((value, old)) = self.values(table, mark).find(|(_, word)| *word != GONE) {
+            // It fails if another process has changed it, or given the slot to another mark, whose it is now.
+            if exchange(value, old, GONE) {
+                self.keep_mark(table, value);
+            }
+        }
     }
 
     /// A moment for a session that begins or an end that is ordered: now, but later than all moments before it. So an end
@@ -361,15 +364,12 @@ impl<'m> Memory<'m> {
     /// Stores a one-time event. Returns whether this was the first: `true` for exactly one of many callers in all
     /// processes, `false` for all where the lock cannot be had.
     pub fn first_time(&self, mark: Mark, now: Seconds, until: Seconds) -> bool {
-        match self.lock(mark) {
-            Some(_lock) => self.remember(
-                self.marks,
-                mark,
-                Fact::new(NO_MOMENT, Told::Elsewhere, until),
-                now,
-            ),
-            None => false,
-        }
+        let Some(_lock) = self.lock(mark) else {
+            return false;
+        };
+        let is_first = !self.knows(mark, now);
+        self.know(mark, now, until);
+        is_first
     }
 
     /// Takes the lock of a mark. One whose holder was killed, or whose clock has been set, is taken from it.
@@ -386,10 +386,7 @@ impl<'m> Memory<'m> {
 
     /// Removes a mark.
     pub fn forget(&self, mark: Mark) {
-        for value in self.values(self.marks, mark) {
-            value.store(0, Ordering::Release);
-            self.keep_mark(self.marks, value);
-        }
+        self.remove(self.marks, mark);
     }
 
     /// Stores the last use of a session.
@@ -426,9 +423,7 @@ impl<'m> Memory<'m> {
 
     /// Forgets it.
     pub fn forget_moment(&self, mark: Mark) {
-        for value in self.values(self.uses, mark) {
-            value.store(0, Ordering::Release);
-        }
+        self.remove(self.uses, mark);
     }
 
     /// Takes the lease of a mark; `None` when it is taken. It expires at `until`.
