@@ -178,7 +178,8 @@ impl<'m> Memory<'m> {
         let held = word.load(Ordering::Acquire);
         let holder = Reader::read(held);
         let left = u64::from(holder.until).saturating_sub(now.0 & u64::from(u32::MAX));
-        let is_held = held != 0 && holder.process != process && (1..=READER_LASTS).contains(&left);
+        // One second more: this process may have read its clock just before the second was over.
+        let is_held = held != 0 && holder.process != process && (1..=READER_LASTS + 1).contains(&left);
         if is_held && lives(holder.process) {
             return false;
         }

@@ -362,14 +362,15 @@ impl<'m> Memory<'m> {
     }
 
     /// Stores a one-time event. Returns whether this was the first: `true` for exactly one of many callers in all
-    /// processes, `false` for all where the lock cannot be had.
+    /// processes, `false` for all where the lock cannot be had, or is lost.
     pub fn first_time(&self, mark: Mark, now: Seconds, until: Seconds) -> bool {
-        let Some(_lock) = self.lock(mark) else {
+        let Some(lock) = self.lock(mark) else {
             return false;
         };
         let is_first = !self.knows(mark, now);
         self.know(mark, now, until);
-        is_first
+        // From a holder that stood still for too long the lock was taken, and what the other one did was not seen here.
+        lock.give_back() && is_first
     }
 
     /// Takes the lock of a mark. One whose holder was killed, or whose clock has been set, is taken from it.
