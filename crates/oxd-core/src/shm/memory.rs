@@ -79,11 +79,47 @@ pub trait Keeper: Sync + std::fmt::Debug {
     fn keep(&self, at: usize, words: &[u64]);
 }
 
+/// The hash of a mark, and its value. The value is 0 until the slot is used for the first time, and never again: who
+/// searches for a mark goes on behind a slot whose hash is still to come.
+pub(super) type Slot = [AtomicU64; 2];
+
+/// The hash and the value of a slot, if they belong together. They do not while the slot is given to another mark.
+#[inline]
+pub(super) fn read([hash, value]: &Slot) -> Option<(u64, u64)> {
+    let mark = hash.load(Ordering::Acquire);
+    let word = value.load(Ordering::Acquire);
+    let is_whole = Fact::read(word).told != Told::Taken && hash.load(Ordering::Acquire) == mark;
+    is_whole.then_some((mark, word))
+}
+
+/// Gives a slot with this value to a mark; `false` if another process was faster. In between, the slot is nobody's: were
+/// the new value beside the old hash, it would be taken for that of the mark before, or that mark be renewed in it.
+fn give([hash, value]: &Slot, old: u64, mark: Mark, fact: Fact) -> bool {
+    let taken = Fact {
+        moment: NO_MOMENT,
+        told: Told::Taken,
+        ..fact
+    };
+    if !exchange(value, old, taken.word()) {
+        return false;
+    }
+    hash.store(mark.word(), Ordering::Release);
+    // It fails where a clock was so far ahead that the slot has been taken again.
+    exchange(value, taken.word(), fact.word())
+}
+
+/// Replaces a value, unless it has changed.
+pub(super) fn exchange(value: &AtomicU64, old: u64, new: u64) -> bool {
+    value
+        .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+        .is_ok()
+}
+
 /// A table of hashes and values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table<'m> {
-    /// Each with a hash and its value; not empty.
-    pub(super) slots: &'m [[AtomicU64; 2]],
+    /// Not empty.
+    pub(super) slots: &'m [Slot],
     /// Whether they are those that a keeper has.
     is_kept: bool,
 }
@@ -91,7 +127,7 @@ pub(super) struct Table<'m> {
 impl<'m> Table<'m> {
     /// The slot that is the first one for a mark.
     #[inline]
-    fn first(self, mark: Mark) -> &'m [AtomicU64; 2] {
+    fn first(self, mark: Mark) -> &'m Slot {
         &self.slots[mark.slot() % self.slots.len()]
     }
 }
@@ -164,7 +200,8 @@ impl<'m> Memory<'m> {
                 .map(|[mark, value]| (*mark, *value))
             {
                 let fact = Fact::read(value);
-                if let Some(mark) = Mark::stored(mark).filter(|_| !fact.is_over(now)) {
+                let is_whole = fact.told != Told::Taken && !fact.is_over(now);
+                if let Some(mark) = Mark::stored(mark).filter(|_| is_whole) {
                     self.remember(self.marks, mark, fact, now);
                 }
             }
@@ -179,13 +216,21 @@ impl<'m> Memory<'m> {
     }
 
     fn keep(&self, at: usize, count: usize) {
-        if let Some(keeper) = self.keeper {
-            let words: Vec<u64> = self.words[at..at + count]
-                .iter()
-                .map(|word| word.load(Ordering::Acquire))
-                .collect();
+        let Some(keeper) = self.keeper else { return };
+        let read = || -> Vec<u64> {
+            let words = self.words[at..at + count].iter();
+            words.map(|word| word.load(Ordering::Acquire)).collect()
+        };
+        let mut words = read();
+        loop {
             // The copy has the marks after the header.
             keeper.keep(at.checked_sub(MARKS_AT).map_or(at, |at| HEADER + at), &words);
+            // Another process may have kept what came later before this one has written.
+            let now = read();
+            if now == words {
+                return;
+            }
+            words = now;
         }
     }
 
