@@ -34,7 +34,7 @@ ARCH =
 PACKAGE =
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package \
+	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package \
 	test-container clean
 
 help: ## show this list
@@ -109,6 +109,12 @@ test-scripts: ## only the tests of the demo and the scripts
 	OXD_MODULE=$(MODULE) cargo test -p oxd-tests --test demo || status=$$?; \
 	OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
 	exit $$status
+
+# `make test` runs them, too, with fewer preemptions and cases.
+models: ## shared memory in every interleaving of a few processes, long state machines (PREEMPTIONS=3, CASES=20000)
+	@scripts/need.sh build
+	LOOM_MAX_PREEMPTIONS=$(or $(PREEMPTIONS),3) cargo test -p oxd-models -- --nocapture
+	PROPTEST_CASES=$(or $(CASES),20000) cargo test -p oxd-core machines -- --nocapture
 
 lint: ## formatting, clippy, dependencies, shell scripts
 	@scripts/need.sh lint

@@ -1,12 +1,12 @@
 //! Ends of sessions in shared memory, and which of them other machines know ([`crate::session::feed`]).
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::fact::{Fact, Told};
 use super::mark::Mark;
 use super::memory::{
-    CAUGHT_UP, GENERATION, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNREAD, UNTOLD,
+    CAUGHT_UP, GENERATION, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNREAD, UNTOLD, exchange,
+    read,
 };
+use super::sync::{AtomicU64, Ordering};
 use crate::base::{Millis, Seconds};
 
 /// An end of sessions: all with this mark that began until this moment.
@@ -85,13 +85,12 @@ impl<'m> Memory<'m> {
 
     /// The ends that this machine has yet to tell. It looks at every mark.
     pub fn untold(&self, now: Seconds) -> impl Iterator<Item = Ended> {
-        self.own(now, Told::NotYet).map(|(ended, _)| ended)
+        self.own(now, Told::NotYet).map(|(ended, ..)| ended)
     }
 
     /// Takes down that an end was told, unless a later one with its mark has come since.
     pub fn told(&self, ended: &Ended) {
-        for value in self.values(self.marks, ended.mark) {
-            let old = value.load(Ordering::Acquire);
+        for (value, old) in self.values(self.marks, ended.mark) {
             let fact = Fact::read(old);
             if fact.told == Told::NotYet && fact.moment <= ended.moment {
                 let new = Fact {
@@ -99,7 +98,7 @@ impl<'m> Memory<'m> {
                     ..fact
                 };
                 // It fails if the end has changed: then it is told again.
-                let _ = value.compare_exchange(old, new.word(), Ordering::AcqRel, Ordering::Relaxed);
+                exchange(value, old, new.word());
             }
         }
     }
@@ -119,34 +118,39 @@ impl<'m> Memory<'m> {
 
     /// Has all ends of this machine since a moment told again: a server that took over may not have heard them.
     pub fn tell_again(&self, since: Millis, now: Seconds) {
-        for (ended, value) in self.own(now, Told::Here) {
+        for (ended, value, old) in self.own(now, Told::Here) {
             if ended.moment >= since {
-                let old = value.load(Ordering::Acquire);
                 let new = Fact {
                     told: Told::NotYet,
                     ..Fact::read(old)
                 };
-                let _ = value.compare_exchange(old, new.word(), Ordering::AcqRel, Ordering::Relaxed);
+                // It fails if the end has changed: a later one is told by whoever has ordered it.
+                exchange(value, old, new.word());
                 self.note_untold();
             }
         }
     }
 
-    fn own(&self, now: Seconds, told: Told) -> impl Iterator<Item = (Ended, &'m AtomicU64)> {
-        self.marks.slots.iter().filter_map(move |[mark, value]| {
+    fn own(&self, now: Seconds, told: Told) -> impl Iterator<Item = (Ended, &'m AtomicU64, u64)> {
+        let is_wanted = move |word: u64| {
+            let fact = Fact::read(word);
+            fact.told == told && !fact.is_over(now)
+        };
+        self.marks.slots.iter().filter_map(move |slot| {
+            let [_, value] = slot;
             // Most slots are empty, and their pages were never written.
-            let fact = Fact::read(value.load(Ordering::Acquire));
-            if fact.told != told || fact.is_over(now) {
+            if !is_wanted(value.load(Ordering::Acquire)) {
                 return None;
             }
-            let mark = Mark::stored(mark.load(Ordering::Acquire))?;
+            let (hash, word) = read(slot).filter(|(_, word)| is_wanted(*word))?;
+            let fact = Fact::read(word);
             let ended = Ended {
-                mark,
+                mark: Mark::stored(hash)?,
                 moment: fact.moment,
                 // The last second that is stored as the same end: it neither grows nor shrinks from machine to machine.
                 until: fact.until().saturating_sub(Seconds(1)),
             };
-            Some((ended, value))
+            Some((ended, value, word))
         })
     }
 
@@ -174,7 +178,8 @@ impl<'m> Memory<'m> {
         let held = word.load(Ordering::Acquire);
         let holder = Reader::read(held);
         let left = u64::from(holder.until).saturating_sub(now.0 & u64::from(u32::MAX));
-        let is_held = held != 0 && holder.process != process && (1..=READER_LASTS).contains(&left);
+        // One second more: this process may have read its clock just before the second was over.
+        let is_held = held != 0 && holder.process != process && (1..=READER_LASTS + 1).contains(&left);
         if is_held && lives(holder.process) {
             return false;
         }

@@ -22,10 +22,14 @@ pub(super) enum Told {
     Here = 1,
     /// This machine has yet to tell it.
     NotYet = 2,
+    /// There is no end: the slot is being given to a mark, whose hash may not be there yet.
+    Taken = 3,
 }
 
 /// The moment of a fact without one.
 pub(super) const NO_MOMENT: Millis = Millis(0);
+/// The value of a mark that was removed: it has run out, and is not the 0 of a slot that was never used.
+pub(super) const GONE: u64 = (Told::Here as u64) << END_BITS;
 /// The bits of a fact's expiry, and those of expiry and [`Told`] together.
 const END_BITS: u32 = 20;
 const LOW_BITS: u32 = END_BITS + 2;
@@ -47,7 +51,8 @@ impl Fact {
             told: match word >> END_BITS & 3 {
                 0 => Told::Elsewhere,
                 1 => Told::Here,
-                _ => Told::NotYet,
+                2 => Told::NotYet,
+                _ => Told::Taken,
             },
             end: word & ((1 << END_BITS) - 1),
         }

@@ -3,8 +3,7 @@
 //! The parent assigns a slot to each site of the configuration. One process checks at a time, no more often than
 //! [`EVERY`], however many ask; the others read what it has found.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use super::sync::{AtomicU64, Ordering};
 use crate::base::{Reason, Seconds, SiteId, sha256_of};
 
 /// The most sites that are checked. Each check calls oxd; a server with more sites has one oxd for many of them.

@@ -11,36 +11,18 @@
 //! ```
 
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-use std::time::Duration;
 
 use super::Mark;
-use super::fact::{Fact, NO_MOMENT, Told};
+use super::fact::{Fact, GONE, NO_MOMENT, Told};
 use super::lease::{Lease, take};
-use crate::base::{Millis, Seconds, wall};
+use super::sizes::{LEASES, LOCK_ATTEMPTS, LOCKS, NOTE_WORDS, NOTES, USES, WINDOW};
+use super::sync::{AtomicU64, Ordering, pause, wall};
+use crate::base::{Millis, Seconds};
 
 /// `OxdSessionMarks` where the directive is missing.
 pub const USUAL_MARKS: usize = 1 << 17;
 /// The slots for each mark that is to fit in: with three quarters of them free, each mark finds one in its window.
 pub(super) const SLOTS_PER_MARK: usize = 4;
-/// Capacity for last uses, apart from the marks: each session has one, and none may displace the mark of an end.
-const USES: usize = 1 << 17;
-/// The slots that are searched for a mark, from its own slot on.
-const WINDOW: usize = 16;
-/// Locks of one-time values. Two values with the same slot only wait for each other.
-const LOCKS: usize = 1 << 8;
-/// Capacity for leases. Two sessions with the same slot only wait for each other.
-const LEASES: usize = 1 << 12;
-/// Capacity for notes of each kind.
-pub(super) const NOTES: usize = 256;
-/// The slots that are searched for a note.
-pub(super) const NOTE_WINDOW: usize = 4;
-/// A note: its mark, its end, its length, its version, and the bytes.
-pub(super) const NOTE_WORDS: usize = 4 + NOTE_BYTES / 8;
-/// The longest note, in bytes: a session that fits into a browser's cookies.
-pub(crate) const NOTE_BYTES: usize = 6 * 1024;
-
 const HEADER: usize = 16;
 const USES_AT: usize = HEADER;
 const LOCKS_AT: usize = USES_AT + 2 * USES;
@@ -54,7 +36,7 @@ pub const fn memory_words(marks: usize) -> usize {
 }
 
 /// Identifies the layout. Memory with another number is cleared.
-const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x05");
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x05");
 /// The index of the counter of marks that were evicted before they expired.
 const LOST: usize = 1;
 /// The index of the longest lifetime of a session, in seconds.
@@ -87,8 +69,6 @@ pub(super) const UNREAD: usize = 13;
 const REPORT_EVERY: Seconds = Seconds(60);
 /// How long the holder of a lock has it at the most: it needs microseconds, unless it was killed.
 const LOCK_LASTS: Seconds = Seconds(2);
-/// How often a lock is tried, a millisecond apart.
-const LOCK_ATTEMPTS: u32 = 200;
 /// The longest lease. One that seems to last longer was taken by a clock that was ahead, and counts as expired.
 const LEASE_LASTS: Seconds = Seconds(3_600);
 
@@ -99,11 +79,47 @@ pub trait Keeper: Sync + std::fmt::Debug {
     fn keep(&self, at: usize, words: &[u64]);
 }
 
+/// The hash of a mark, and its value. The value is 0 until the slot is used for the first time, and never again: who
+/// searches for a mark goes on behind a slot whose hash is still to come.
+pub(super) type Slot = [AtomicU64; 2];
+
+/// The hash and the value of a slot, if they belong together. They do not while the slot is given to another mark.
+#[inline]
+pub(super) fn read([hash, value]: &Slot) -> Option<(u64, u64)> {
+    let mark = hash.load(Ordering::Acquire);
+    let word = value.load(Ordering::Acquire);
+    let is_whole = Fact::read(word).told != Told::Taken && hash.load(Ordering::Acquire) == mark;
+    is_whole.then_some((mark, word))
+}
+
+/// Gives a slot with this value to a mark; `false` if another process was faster. In between, the slot is nobody's: were
+/// the new value beside the old hash, it would be taken for that of the mark before, or that mark be renewed in it.
+fn give([hash, value]: &Slot, old: u64, mark: Mark, fact: Fact) -> bool {
+    let taken = Fact {
+        moment: NO_MOMENT,
+        told: Told::Taken,
+        ..fact
+    };
+    if !exchange(value, old, taken.word()) {
+        return false;
+    }
+    hash.store(mark.word(), Ordering::Release);
+    // It fails where a clock was so far ahead that the slot has been taken again.
+    exchange(value, taken.word(), fact.word())
+}
+
+/// Replaces a value, unless it has changed.
+pub(super) fn exchange(value: &AtomicU64, old: u64, new: u64) -> bool {
+    value
+        .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
+        .is_ok()
+}
+
 /// A table of hashes and values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table<'m> {
-    /// Each with a hash and its value; not empty.
-    pub(super) slots: &'m [[AtomicU64; 2]],
+    /// Not empty.
+    pub(super) slots: &'m [Slot],
     /// Whether they are those that a keeper has.
     is_kept: bool,
 }
@@ -111,7 +127,7 @@ pub(super) struct Table<'m> {
 impl<'m> Table<'m> {
     /// The slot that is the first one for a mark.
     #[inline]
-    fn first(self, mark: Mark) -> &'m [AtomicU64; 2] {
+    fn first(self, mark: Mark) -> &'m Slot {
         &self.slots[mark.slot() % self.slots.len()]
     }
 }
@@ -184,7 +200,8 @@ impl<'m> Memory<'m> {
                 .map(|[mark, value]| (*mark, *value))
             {
                 let fact = Fact::read(value);
-                if let Some(mark) = Mark::stored(mark).filter(|_| !fact.is_over(now)) {
+                let is_whole = fact.told != Told::Taken && !fact.is_over(now);
+                if let Some(mark) = Mark::stored(mark).filter(|_| is_whole) {
                     self.remember(self.marks, mark, fact, now);
                 }
             }
@@ -199,13 +216,21 @@ impl<'m> Memory<'m> {
     }
 
     fn keep(&self, at: usize, count: usize) {
-        if let Some(keeper) = self.keeper {
-            let words: Vec<u64> = self.words[at..at + count]
-                .iter()
-                .map(|word| word.load(Ordering::Acquire))
-                .collect();
+        let Some(keeper) = self.keeper else { return };
+        let read = || -> Vec<u64> {
+            let words = self.words[at..at + count].iter();
+            words.map(|word| word.load(Ordering::Acquire)).collect()
+        };
+        let mut words = read();
+        loop {
             // The copy has the marks after the header.
             keeper.keep(at.checked_sub(MARKS_AT).map_or(at, |at| HEADER + at), &words);
+            // Another process may have kept what came later before this one has written.
+            let now = read();
+            if now == words {
+                return;
+            }
+            words = now;
         }
     }
 
@@ -258,30 +283,28 @@ impl<'m> Memory<'m> {
     }
 
     #[inline]
-    fn window(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m [AtomicU64; 2]> {
+    fn window(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m Slot> {
         // From the first one on, and from the beginning once the end is reached.
         let (before, after) = table.slots.split_at(mark.slot() % table.slots.len());
         after.iter().chain(before).take(WINDOW)
     }
 
-    /// The values of a mark: usually one, two when two processes wrote it at the same time.
+    /// The values of a mark, each with its word: usually one, two when two processes wrote it at the same time.
     #[inline]
-    pub(super) fn values(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = &'m AtomicU64> {
+    pub(super) fn values(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, u64)> {
         self.window(table, mark)
-            .map(|[hash, value]| (hash.load(Ordering::Acquire), value))
-            // A place is free where nothing was ever written. One with a value and no hash is being claimed, or its process was
-            // killed in between: marks behind it count.
-            .take_while(|(hash, value)| *hash != 0 || value.load(Ordering::Acquire) != 0)
-            .filter(move |(hash, _)| *hash == mark.word())
-            .map(|(_, value)| value)
+            .take_while(|[_, value]| value.load(Ordering::Acquire) != 0)
+            .filter_map(move |slot| {
+                let (hash, word) = read(slot)?;
+                (hash == mark.word()).then_some((&slot[1], word))
+            })
     }
 
     /// The fact of a mark that has not run out.
     #[inline]
     pub(super) fn fact(&self, table: Table<'m>, mark: Mark, now: Seconds) -> Option<Fact> {
         // Nearly always the first place of a mark was never taken: then it has no value.
-        let [hash, value] = table.first(mark);
-        if hash.load(Ordering::Acquire) == 0 && value.load(Ordering::Acquire) == 0 {
+        if table.first(mark)[1].load(Ordering::Acquire) == 0 {
             return None;
         }
         self.fact_of_values(table, mark, now)
@@ -289,63 +312,65 @@ impl<'m> Memory<'m> {
 
     #[inline(never)]
     fn fact_of_values(&self, table: Table<'m>, mark: Mark, now: Seconds) -> Option<Fact> {
-        let mut found: Option<Fact> = None;
-        for value in self.values(table, mark) {
-            let fact = Fact::read(value.load(Ordering::Acquire));
-            if !fact.is_over(now) {
-                found = Some(found.map_or(fact, |other| other.with(fact)));
-            }
-        }
-        found
+        self.values(table, mark)
+            .map(|(_, word)| Fact::read(word))
+            .filter(|fact| !fact.is_over(now))
+            .reduce(Fact::with)
     }
 
-    /// Stores a fact. Returns whether the mark had no unexpired value before.
-    pub(super) fn remember(&self, table: Table<'m>, mark: Mark, fact: Fact, now: Seconds) -> bool {
-        if let Some(value) = self.values(table, mark).next() {
-            let mut old = value.load(Ordering::Acquire);
-            loop {
-                let known = Fact::read(old);
-                let new = if known.is_over(now) {
-                    fact
-                } else {
-                    known.with(fact)
-                };
-                match value.compare_exchange_weak(old, new.word(), Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => {
-                        self.keep_mark(table, value);
-                        return known.is_over(now);
-                    }
-                    Err(changed) => old = changed,
-                }
+    /// Stores a fact.
+    pub(super) fn remember(&self, table: Table<'m>, mark: Mark, fact: Fact, now: Seconds) {
+        while let Some((value, old)) = self.values(table, mark).next() {
+            let known = Fact::read(old);
+            let new = if known.is_over(now) {
+                fact
+            } else {
+                known.with(fact)
+            };
+            // It fails if another process has changed it, or given the slot to another mark.
+            if exchange(value, old, new.word()) {
+                return self.keep_mark(table, value);
             }
         }
-        // The value is written first and claims the slot; a concurrent reader finds the old, expired hash.
-        for [hash, value] in self.window(table, mark) {
-            let old = value.load(Ordering::Acquire);
-            if Fact::read(old).is_over(now)
-                && value
-                    .compare_exchange(old, fact.word(), Ordering::AcqRel, Ordering::Acquire)
-                    .is_ok()
-            {
-                hash.store(mark.word(), Ordering::Release);
-                self.keep_mark(table, value);
-                return true;
+        for slot in self.window(table, mark) {
+            let old = slot[1].load(Ordering::Acquire);
+            if Fact::read(old).is_over(now) && give(slot, old, mark, fact) {
+                return self.keep_mark(table, &slot[1]);
             }
         }
         // No slot is free: evict a mark without a moment, which is only a hint, or else the one that expires first.
-        let rank = |value: &AtomicU64| {
-            let fact = Fact::read(value.load(Ordering::Acquire));
-            (fact.moment != NO_MOMENT, fact.end)
-        };
-        if let Some([hash, value]) = self.window(table, mark).min_by_key(|[_, value]| rank(value)) {
-            if table.is_kept {
-                self.words[LOST].fetch_add(1, Ordering::Relaxed);
+        for _ in 0..WINDOW {
+            let slots = self.window(table, mark).filter_map(|slot| {
+                let word = slot[1].load(Ordering::Acquire);
+                let fact = Fact::read(word);
+                (fact.told != Told::Taken).then_some((slot, word, (fact.moment != NO_MOMENT, fact.end)))
+            });
+            let Some((slot, old, _)) = slots.min_by_key(|(_, _, rank)| *rank) else {
+                break;
+            };
+            if give(slot, old, mark, fact) {
+                self.count_lost(table);
+                return self.keep_mark(table, &slot[1]);
             }
-            value.store(fact.word(), Ordering::Release);
-            hash.store(mark.word(), Ordering::Release);
-            self.keep_mark(table, value);
         }
-        true
+        // Others have been faster each time.
+        self.count_lost(table);
+    }
+
+    fn count_lost(&self, table: Table<'_>) {
+        if table.is_kept {
+            self.words[LOST].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Removes a mark from a table.
+    fn remove(&self, table: Table<'m>, mark: Mark) {
+        while let Some((value, old)) = self.values(table, mark).find(|(_, word)| *word != GONE) {
+            // It fails if another process has changed it, or given the slot to another mark, whose it is now.
+            if exchange(value, old, GONE) {
+                self.keep_mark(table, value);
+            }
+        }
     }
 
     /// A moment for a session that begins or an end that is ordered: now, but later than all moments before it. So an end
@@ -382,17 +407,15 @@ impl<'m> Memory<'m> {
     }
 
     /// Stores a one-time event. Returns whether this was the first: `true` for exactly one of many callers in all
-    /// processes, `false` for all where the lock cannot be had.
+    /// processes, `false` for all where the lock cannot be had, or is lost.
     pub fn first_time(&self, mark: Mark, now: Seconds, until: Seconds) -> bool {
-        match self.lock(mark) {
-            Some(_lock) => self.remember(
-                self.marks,
-                mark,
-                Fact::new(NO_MOMENT, Told::Elsewhere, until),
-                now,
-            ),
-            None => false,
-        }
+        let Some(lock) = self.lock(mark) else {
+            return false;
+        };
+        let is_first = !self.knows(mark, now);
+        self.know(mark, now, until);
+        // From a holder that stood still for too long the lock was taken, and what the other one did was not seen here.
+        lock.give_back() && is_first
     }
 
     /// Takes the lock of a mark. One whose holder was killed, or whose clock has been set, is taken from it.
@@ -402,17 +425,14 @@ impl<'m> Memory<'m> {
             if let Some(lock) = take(word, wall(), LOCK_LASTS, LOCK_LASTS) {
                 return Some(lock);
             }
-            thread::sleep(Duration::from_millis(1));
+            pause();
         }
         None
     }
 
     /// Removes a mark.
     pub fn forget(&self, mark: Mark) {
-        for value in self.values(self.marks, mark) {
-            value.store(0, Ordering::Release);
-            self.keep_mark(self.marks, value);
-        }
+        self.remove(self.marks, mark);
     }
 
     /// Stores the last use of a session.
@@ -449,9 +469,7 @@ impl<'m> Memory<'m> {
 
     /// Forgets it.
     pub fn forget_moment(&self, mark: Mark) {
-        for value in self.values(self.uses, mark) {
-            value.store(0, Ordering::Release);
-        }
+        self.remove(self.uses, mark);
     }
 
     /// Takes the lease of a mark; `None` when it is taken. It expires at `until`.

@@ -8,12 +8,14 @@ mod lease;
 mod mark;
 mod memory;
 mod notes;
+mod sizes;
 pub mod stats;
+mod sync;
 
 pub use ends::Ended;
 pub(crate) use lease::Lease;
 pub(crate) use mark::About;
 pub use mark::Mark;
-pub(crate) use memory::NOTE_BYTES;
 pub use memory::{Keeper, Memory, USUAL_MARKS, memory_words};
 pub(crate) use notes::Note;
+pub(crate) use sizes::NOTE_BYTES;

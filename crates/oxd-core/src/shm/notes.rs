@@ -1,9 +1,9 @@
 //! Encrypted notes in shared memory: refreshed sessions and long addresses, for a while.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::Mark;
-use super::memory::{Memory, NOTE_BYTES, NOTE_WINDOW, NOTE_WORDS, NOTES, NOTES_AT};
+use super::memory::{Memory, NOTES_AT};
+use super::sizes::{NOTE_BYTES, NOTE_WINDOW, NOTE_WORDS, NOTES};
+use super::sync::{AtomicU64, Ordering};
 use crate::base::Seconds;
 
 /// What a note is about. Each kind has a table of its own: strangers begin logins, and must not displace what sessions

@@ -1,6 +1,8 @@
+use std::thread;
+
 use super::*;
 use crate::base::{Seconds, SiteId};
-use crate::shm::{About, Note};
+use crate::shm::{About, NOTE_BYTES, Note};
 
 const NOW: Seconds = Seconds(1_800_000_000);
 
@@ -105,6 +107,30 @@ fn full_memory_evicts_hints_first_and_counts_it() {
     // What is over makes room without a loss.
     memory.end(mark(300), (NOW + 500_000).millis(), NOW + 500_000, NOW + 600_000);
     assert_eq!(memory.lost(), 2);
+}
+
+/// A process was killed while it took the first slot of a mark for another one.
+#[test]
+fn what_a_killed_process_leaves_behind_hides_no_end() {
+    let words = words();
+    let memory = Memory::over(&words).unwrap();
+    let mark = |n: u64| Mark::stored(7 << 24 | (n + 1)).unwrap();
+    let first = MARKS_AT + 2 * mark(0).slot();
+    let taken = Fact {
+        told: Told::Taken,
+        ..Fact::new(NO_MOMENT, Told::Elsewhere, NOW + 3_600)
+    };
+    words[first + 1].store(taken.word(), Ordering::Release);
+    memory.end(mark(1), NOW.millis(), NOW, NOW + 3_600);
+    assert!(memory.has_ended(mark(1), NOW.millis(), NOW));
+    // It had written the hash, and not yet the end: nobody was told of that one.
+    words[first].store(mark(0).word(), Ordering::Release);
+    assert!(!memory.has_ended(mark(0), NOW.millis(), NOW) && !memory.knows(mark(0), NOW));
+    memory.end(mark(0), NOW.millis(), NOW, NOW + 3_600);
+    assert!(memory.has_ended(mark(0), NOW.millis(), NOW) && memory.has_ended(mark(1), NOW.millis(), NOW));
+    assert_eq!(memory.untold(NOW).count(), 0);
+    memory.forget(mark(0));
+    assert!(!memory.knows(mark(0), NOW) && memory.has_ended(mark(1), NOW.millis(), NOW));
 }
 
 #[test]

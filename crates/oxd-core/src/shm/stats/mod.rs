@@ -14,9 +14,10 @@ pub use series::{
     Action, Answered, Audit, Command, End, Event, Login, Outcome, Presented, Renewal, Token, Worth,
 };
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::sizes::{CHILDREN, MINUTES};
+use super::sync::{AtomicU64, Ordering};
 use crate::base::{Reason, Reference, Seconds};
 
 /// Upper bounds of the histogram of oxd's response times, in milliseconds; one more bucket has the rest.
@@ -25,8 +26,6 @@ const BUCKETS: usize = BOUNDS.len() + 1;
 /// A histogram: its buckets, and the sum of all times in microseconds.
 const HISTOGRAM: usize = BUCKETS + 1;
 
-/// The minutes that are counted one by one. The page shows an hour.
-const MINUTES: usize = 64;
 /// The order of [`Minute`]'s members in its words: each [`Login`], then these, then each [`Reason`].
 const ANSWERED_IN: usize = Login::ALL.len();
 const UNANSWERED_IN: usize = ANSWERED_IN + 1;
@@ -36,8 +35,6 @@ const FAILED_IN: usize = TIME_IN + 1;
 const MINUTE: usize = FAILED_IN + Reason::ALL.len();
 /// The unit of a minute's total time, in microseconds: the total has to fit into half a word.
 const TICK: u64 = 10;
-/// Child processes whose open calls are counted; the process id chooses the slot.
-const CHILDREN: usize = 512;
 
 const LOGINS_AT: usize = 0;
 const FAILED_AT: usize = LOGINS_AT + Login::ALL.len();
