@@ -135,7 +135,7 @@ bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick
 # The release module under load; the program itself need not be fast. How long, or how much of a day by count, if not all
 # of it, is said on the command line: HOURS=0.5, DAY=0.1. What was seen is in target/soak.
 soak: ## mixed load, restarts and faults with every store, watched for growth (HOURS=8, or DAY=1 by count)
-	@scripts/need.sh test
+	@scripts/need.sh soak
 	@$(MAKE) --no-print-directory module PROFILE=release
 	cargo build -p oxd-tests --bin oxd-soak
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) exec "$(DEMO)/oxd-soak" \

@@ -201,6 +201,7 @@ impl Run {
             store: name,
             begun: self.begun,
             every: Duration::from_secs_f64(self.arguments.every),
+            piped,
             parent: httpd.pid(),
             restarts: &restarts,
             starts: &starts,

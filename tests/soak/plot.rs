@@ -9,10 +9,12 @@ use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
 use crate::sample::Row;
+use crate::usage::Usage;
 
 type Fault = Box<dyn Error>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Line<'a> = (&'a str, RGBColor, Box<dyn Fn(&Row) -> f64>);
+/// A name, a colour, and the value of a sample, if it has one.
+type Line<'a> = (&'a str, RGBColor, Box<dyn Fn(&Row) -> Option<f64>>);
 
 const GREY: RGBColor = RGBColor(0x77, 0x77, 0x77);
 const BLUE: RGBColor = RGBColor(0x2f, 0x86, 0xd1);
@@ -20,6 +22,12 @@ const ORANGE: RGBColor = RGBColor(0xc9, 0x77, 0x2b);
 const GREEN: RGBColor = RGBColor(0x3c, 0x9a, 0x5f);
 const WIDTH: u32 = 980;
 const HEIGHT: u32 = 1130;
+/// The height of the line above a panel, and the width of a letter there.
+const HEAD: i32 = 24;
+const LETTER: f64 = 6.3;
+
+/// The shortest time that is told from none, in milliseconds.
+const LEAST: f64 = 0.1;
 
 /// Points for each line; of more samples only every so many are drawn.
 const POINTS: usize = 700;
@@ -41,92 +49,42 @@ pub fn svg(rows: &[Row], heading: &str) -> Result<String, Fault> {
 
 fn draw(panels: &[Area<'_>], rows: &[Row]) -> Result<(), Fault> {
     let mib = |value: u64| value as f64 / 1024.0;
-    linear(
-        &panels[0],
-        rows,
-        "memory, MiB",
-        &[
-            ("all processes (Pss)", GREY, Box::new(move |row| mib(row.whole()))),
-            (
-                "the largest child (private)",
-                ORANGE,
-                Box::new(move |row| mib(row.largest(|child| child.private))),
-            ),
-            (
-                "the parent (private)",
-                BLUE,
-                Box::new(move |row| mib(row.parent.private)),
-            ),
-        ],
-    )?;
-    linear(
-        &panels[1],
-        rows,
-        "shared memory, MiB; processes",
-        &[
-            (
-                "shared memory that the parent has mapped",
-                BLUE,
-                Box::new(move |row| mib(row.parent.shared)),
-            ),
-            (
-                "processes",
-                ORANGE,
-                Box::new(|row| row.children.len() as f64 + 1.0),
-            ),
-        ],
-    )?;
-    linear(
-        &panels[2],
-        rows,
-        "descriptors and threads",
-        &[
-            (
-                "descriptors of a child, at most",
-                ORANGE,
-                Box::new(|row| row.largest(|child| child.descriptors) as f64),
-            ),
-            (
-                "threads of a child, at most",
-                GREEN,
-                Box::new(|row| row.largest(|child| child.threads) as f64),
-            ),
-            (
-                "descriptors of the parent",
-                BLUE,
-                Box::new(|row| row.parent.descriptors as f64),
-            ),
-        ],
-    )?;
-    linear(
-        &panels[3],
-        rows,
-        "answers a second",
-        &[
-            ("all", GREY, Box::new(|row| row.answers)),
-            ("pages with a session", BLUE, Box::new(|row| row.pages)),
-        ],
-    )?;
-    let least = 0.1_f64;
+    // For a moment of a restart there are none.
+    let of_child = |value: fn(&Usage) -> u64| {
+        move |row: &Row| (!row.children.is_empty()).then(|| row.largest(value) as f64)
+    };
+    let memory = of_child(|child| child.private);
+    linear(&panels[0], rows, "memory, MiB", &[
+        ("all processes (Pss)", GREY, Box::new(move |row| Some(mib(row.whole())))),
+        ("the largest child (private)", ORANGE, Box::new(move |row| Some(memory(row)? / 1024.0))),
+        ("the parent (private)", BLUE, Box::new(move |row| Some(mib(row.parent.private)))),
+    ])?;
+    linear(&panels[1], rows, "shared memory, processes", &[
+        ("shared memory of the parent, MiB", BLUE, Box::new(move |row| Some(mib(row.parent.shared)))),
+        ("processes", ORANGE, Box::new(|row| Some(row.children.len() as f64 + 1.0))),
+    ])?;
+    linear(&panels[2], rows, "descriptors, threads", &[
+        ("descriptors of a child, at most", ORANGE, Box::new(of_child(|child| child.descriptors))),
+        ("threads of a child, at most", GREEN, Box::new(of_child(|child| child.threads))),
+        ("descriptors of the parent", BLUE, Box::new(|row| Some(row.parent.descriptors as f64))),
+    ])?;
+    linear(&panels[3], rows, "answers a second", &[
+        ("all", GREY, Box::new(|row| Some(row.answers))),
+        ("pages with a session", BLUE, Box::new(|row| Some(row.pages))),
+    ])?;
+    let time = |number: usize| move |row: &Row| (row.pages > 0.0).then(|| row.times[number].max(LEAST));
     let lines: [Line<'_>; 3] = [
-        ("p99.9", ORANGE, Box::new(move |row| row.times[2].max(least))),
-        ("p99", GREEN, Box::new(move |row| row.times[1].max(least))),
-        ("p50", BLUE, Box::new(move |row| row.times[0].max(least))),
+        ("p99.9", ORANGE, Box::new(time(2))),
+        ("p99", GREEN, Box::new(time(1))),
+        ("p50", BLUE, Box::new(time(0))),
     ];
-    let most = highest(rows, &lines);
-    panel(
-        &panels[4],
-        rows,
-        "a page with a session, ms",
-        &lines,
-        (least..most.max(1.0) * 2.0).log_scale(),
-        most * 2.0,
-    )
+    let most = highest(rows, &lines).max(1.0) * 2.0;
+    panel(&panels[4], rows, "a page with a session, ms", &lines, (LEAST..most).log_scale(), most)
 }
 
 fn linear(area: &Area<'_>, rows: &[Row], title: &str, lines: &[Line<'_>]) -> Result<(), Fault> {
-    // Room for the legend above the lines.
-    let most = highest(rows, lines).max(1.0) * 1.35;
+    // Room for the names of the stores above the lines.
+    let most = highest(rows, lines).max(1.0) * 1.2;
     panel(area, rows, title, lines, 0.0..most, most)
 }
 
@@ -143,8 +101,17 @@ where
     Y::CoordDescType: ValueFormatter<f64>,
 {
     let end = rows.last().map_or(1.0, |row| row.time / 60.0).max(0.1);
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, font(13))
+    let (head, area) = area.split_vertically(HEAD);
+    // The names of the lines in their colours, instead of a legend that would hide some of them.
+    let names = lines.iter().map(|(name, colour, _)| (*name, *colour));
+    let mut left = 48;
+    for (name, colour) in [(title, GREY)].into_iter().chain(names) {
+        let style = ("sans-serif", 13).into_font().color(&colour);
+        head.draw(&Text::new(name.to_owned(), (left, 6), style))?;
+        left += (name.len() as f64 * LETTER) as i32 + 24;
+    }
+    let mut chart = ChartBuilder::on(&area)
+        .margin_top(2)
         .margin_right(16)
         .x_label_area_size(22)
         .y_label_area_size(48)
@@ -168,23 +135,18 @@ where
         .axis_style(GREY)
         .label_style(font(11))
         .y_labels(5)
-        .x_label_formatter(&|minutes| format!("{minutes:.0} min"))
+        .x_label_formatter(&|minutes| match end {
+            ..5.0 => format!("{minutes:.1} min"),
+            _ => format!("{minutes:.0} min"),
+        })
         .y_label_formatter(&|value| format!("{value}"))
         .draw()?;
     let step = rows.len().div_ceil(POINTS).max(1);
-    for (name, colour, value) in lines {
-        let points = rows.iter().step_by(step).map(|row| (row.time / 60.0, value(row)));
-        let colour = *colour;
-        chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(1)))?
-            .label(*name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(3)));
+    for (_, colour, value) in lines {
+        let points = rows.iter().step_by(step);
+        let points = points.filter_map(|row| Some((row.time / 60.0, value(row)?)));
+        chart.draw_series(LineSeries::new(points, colour.stroke_width(1)))?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .label_font(font(11))
-        .draw()?;
     Ok(())
 }
 
@@ -193,7 +155,7 @@ fn font(size: u32) -> TextStyle<'static> {
 }
 
 fn highest(rows: &[Row], lines: &[Line<'_>]) -> f64 {
-    let values = lines.iter().flat_map(|(_, _, value)| rows.iter().map(value));
+    let values = lines.iter().flat_map(|(_, _, value)| rows.iter().filter_map(value));
     values.fold(0.0, f64::max)
 }
 

@@ -38,6 +38,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether it calls oxd, or waits for somebody who does.
+    pub fn needs_oxd(self) -> bool {
+        !matches!(
+            self,
+            Kind::Page | Kind::Tabs | Kind::Session | Kind::Open | Kind::Ended | Kind::Stranger | Kind::Metrics
+        )
+    }
+
     /// Its name in the table.
     pub fn name(self) -> &'static str {
         match self {

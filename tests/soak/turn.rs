@@ -60,8 +60,9 @@ impl Done {
         done.sum::<f64>() / (0..REQUESTS.len()).map(target).sum::<f64>()
     }
 
-    /// Something of which there is still to do; of everything, once all is done.
-    fn choose(&self, visitors: &mut Visitors<'_>, part: Option<f64>) -> usize {
+    /// Something of which there is still to do; of everything, once all is done. While oxd is away, who has `patience` goes
+    /// on waiting for it, and the others look at pages.
+    fn choose(&self, visitors: &mut Visitors<'_>, part: Option<f64>, patience: bool) -> usize {
         let left = |number: usize| {
             let Some(part) = part else {
                 return REQUESTS[number].1;
@@ -69,7 +70,14 @@ impl Done {
             let target = (REQUESTS[number].1 as f64 * part) as u64;
             target.saturating_sub(self.0[number].load(Ordering::Relaxed))
         };
-        let mut weights: [u64; REQUESTS.len()] = std::array::from_fn(left);
+        let pages = |number: usize| match REQUESTS[number] {
+            (kind, _) if kind.needs_oxd() => 0,
+            (_, count) => count,
+        };
+        let mut weights: [u64; REQUESTS.len()] = match patience {
+            true => std::array::from_fn(left),
+            false => std::array::from_fn(pages),
+        };
         if weights.iter().sum::<u64>() == 0 {
             weights = REQUESTS.map(|(_, count)| count);
         }
@@ -129,7 +137,9 @@ impl Part<'_> {
         let names = (0..self.crowd.1).map(|visitor| name(number, visitor));
         let mut visitors = Visitors::new(self.world, number, names);
         while !self.world.is_over() {
-            let chosen = done.choose(&mut visitors, part);
+            let now = Instant::now();
+            let patience = number.is_multiple_of(4) || !self.world.troubled(&[Trouble::Oxd], now, now);
+            let chosen = done.choose(&mut visitors, part, patience);
             visitors.act(REQUESTS[chosen].0);
             done.0[chosen].fetch_add(1, Ordering::Relaxed);
         }
@@ -259,7 +269,7 @@ impl Kept {
         if self
             .0
             .last()
-            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(400))
+            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(250))
         {
             return;
         }

@@ -39,6 +39,9 @@ struct Span {
     to: Option<Instant>,
 }
 
+/// How many connections a thread keeps at most: at a restart httpd closes all of them at once.
+const CONNECTIONS: usize = 8;
+
 /// How a request ended.
 pub enum Outcome {
     /// As it should.
@@ -153,7 +156,7 @@ impl World {
         })
     }
 
-    /// Sends a request, once more if its connection turned out to be closed (as browsers do), and notes how it ended.
+    /// Sends a request, again while its connection turns out to be closed (as browsers do), and notes how it ended.
     /// While something of `excuses` is broken, it may be refused with 502, 503 or 504.
     pub fn ask(
         &self,
@@ -163,10 +166,13 @@ impl World {
         check: impl FnOnce(&Answer) -> Result<(), String>,
     ) -> Outcome {
         let begun = Instant::now();
-        let answer = request().or_else(|failed| match failed.is_stale {
-            true => request(),
-            false => Err(failed),
-        });
+        let mut answer = request();
+        for _ in 0..CONNECTIONS {
+            match &answer {
+                Err(failed) if failed.is_stale => answer = request(),
+                _ => break,
+            }
+        }
         let took = begun.elapsed();
         let ended = Instant::now();
         let fault = match &answer {
@@ -203,7 +209,7 @@ pub struct Failed {
 pub fn send(ask: Ask<'_>, keeps: bool) -> Result<Answer, Failed> {
     ask.try_send().map_err(|error| Failed {
         is_stale: keeps && !error.is_timeout(),
-        why: format!("no answer: {error:?}"),
+        why: format!("no answer on a {} connection: {error:?}", if keeps { "kept" } else { "new" }),
     })
 }
 
