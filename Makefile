@@ -25,6 +25,8 @@ SHARE := $(BUILT)/release/share
 PORT ?= 8080
 OXD_PORT ?= 8443
 PROVIDER_PORT ?= 8444
+HOURS ?=
+DAY ?= 1
 DESTDIR ?=
 PREFIX ?= /usr/local
 REVISION ?= 1
@@ -34,7 +36,7 @@ ARCH =
 PACKAGE =
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package \
+	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak \
 	test-container clean
 
 help: ## show this list
@@ -135,6 +137,15 @@ bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick
 	@$(MAKE) --no-print-directory module PROFILE=release
 	cargo build -p oxd-dev
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh $(ARGS)
+
+# The release module under load; the program itself need not be fast. How long, or how much of a day by count, if not all
+# of it, is said on the command line: HOURS=0.5, DAY=0.1. What was seen is in target/soak.
+soak: ## mixed load, restarts and faults with every store, watched for growth (HOURS=8, or DAY=1 by count)
+	@scripts/need.sh soak
+	@$(MAKE) --no-print-directory module PROFILE=release
+	cargo build -p oxd-tests --bin oxd-soak
+	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) exec "$(DEMO)/oxd-soak" \
+		--out='$(abspath $(CARGO_TARGET))/soak' $(if $(HOURS),--hours='$(HOURS)',--day='$(DAY)') $(ARGS)
 
 keep-instructions: ## write tests/instructions.json, which `make test` compares with, anew
 	@scripts/need.sh test

@@ -7,6 +7,7 @@
 #             demo    build, and run httpd with it
 #             test    demo, and a browser for the tests
 #             lint    build, and the linters
+#             soak    test, and what rotates piped logs
 #             bench   demo, and the measuring tools; what it compares with is
 #                     asked for too, and may be left out
 #             deb     build, and Debian's packaging tools
@@ -60,6 +61,10 @@ needs() {
         printf 'libapache2-mod-auth-openidc\tmod_auth_openidc, loaded beside the module\n'
         printf 'openssl\treads the certificate of oxd in the quick start\n'
         ;;
+    soak)
+        needs test
+        printf 'apache2-utils\trotatelogs\n'
+        ;;
     lint)
         needs build
         printf 'shellcheck\tlinter for shell scripts\n'
@@ -100,7 +105,7 @@ needs() {
 		rpm2cpio	unpacks the RPM package
 		LIST
         ;;
-    *) die "unknown purpose '$1'; known are build, demo, test, lint, bench, deb, rpm, test-package" ;;
+    *) die "unknown purpose '$1'; known are build, demo, test, soak, lint, bench, deb, rpm, test-package" ;;
     esac
 }
 
@@ -269,7 +274,7 @@ if [[ ${1:-} == --list ]]; then
     list_only=true
     shift
 fi
-[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint, bench, deb, rpm or test-package"
+[[ $# -gt 0 ]] || die "which purpose? build, demo, test, soak, lint, bench, deb, rpm or test-package"
 [[ ${NEED:-} == skip ]] && exit 0
 
 distro=other

@@ -6,7 +6,7 @@ use regex::Regex;
 
 /// The lines of an error log that fail a test: those at level `warn` or above, those that tell of
 /// a crash at whatever level, and those that are not httpd's at all (a panic's raw text).
-pub(crate) fn unexpected<'a>(log: &'a str, allowed: &[Regex]) -> Vec<&'a str> {
+pub fn unexpected<'a>(log: &'a str, allowed: &[Regex]) -> Vec<&'a str> {
     let lines = log.lines().filter(|line| !line.trim().is_empty());
     let bad = lines.filter(|line| crash(line) || level(line).is_none_or(severe));
     bad.filter(|line| !allowed.iter().any(|pattern| pattern.is_match(line)))

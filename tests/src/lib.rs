@@ -49,6 +49,7 @@ pub use counted::valgrind;
 pub use freed::compile_shared;
 pub use html::{Element, Form, Page};
 pub use httpd::{Builder, ConfigTest, Httpd, Mpm};
+pub use httpd_log::unexpected;
 pub use install::Install;
 pub use module::module;
 pub use port::Port;

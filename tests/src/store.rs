@@ -107,6 +107,18 @@ impl StoreKind {
         }
     }
 
+    /// The same with a Redis that finds everything again when it is started again.
+    pub fn start_persistent(self) -> Store {
+        match self {
+            StoreKind::Redis | StoreKind::RedisUrl => Store {
+                kind: self,
+                server: Some(StoreServer::persistent_redis()),
+                fleet: None,
+            },
+            _ => self.start(),
+        }
+    }
+
     /// Whether the whole session is in the browser.
     pub fn is_cookie(self) -> bool {
         self == StoreKind::Cookie

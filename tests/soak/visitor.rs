@@ -1,0 +1,511 @@
+//! The people and programs of one thread: each has a name of its own, and knows whether it is signed in.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use oxd_dev::Signer;
+use oxd_tests::{Answer, Ask, Browser, decide};
+use serde_json::json;
+
+use crate::record::Kind;
+use crate::site::{LIFETIME, PASSWORD};
+use crate::world::{Mischief, Outcome, Trouble, World, send};
+
+/// How exactly ends of lifetimes are known here.
+const MARGIN: Duration = Duration::from_secs(8);
+
+/// How many sessions that have ended are remembered, and tried again.
+const GRAVES: usize = 60;
+
+/// The shortest time for which a JWT is brought again and again.
+const JWT_LIFE: Duration = Duration::from_secs(20);
+
+/// What breaks a request with a session.
+const STORE: &[Trouble] = &[Trouble::Store];
+/// What breaks whatever needs oxd, too.
+const BOTH: &[Trouble] = &[Trouble::Store, Trouble::Oxd];
+
+struct Session {
+    browser: Browser,
+    since: Instant,
+    epoch: u64,
+    keys: u64,
+    sid: Option<String>,
+}
+
+struct User {
+    name: String,
+    session: Option<Session>,
+    /// Further browsers of the user that are still signed in.
+    others: Vec<Session>,
+}
+
+struct Grave {
+    browser: Browser,
+    whose: String,
+}
+
+/// The visitors of one thread.
+pub struct Visitors<'a> {
+    world: &'a World,
+    template: Browser,
+    keeps: bool,
+    users: Vec<User>,
+    graves: VecDeque<Grave>,
+    jwt: Option<(String, u64, Instant)>,
+    random: u64,
+    count: u64,
+}
+
+impl<'a> Visitors<'a> {
+    /// The visitors of the thread of this number, with these names.
+    pub fn new(world: &'a World, number: usize, names: impl Iterator<Item = String>) -> Visitors<'a> {
+        let keeps = number.is_multiple_of(2);
+        let users = names.map(|name| User {
+            name,
+            session: None,
+            others: Vec::new(),
+        });
+        Visitors {
+            world,
+            template: if keeps {
+                Browser::keeping_connections()
+            } else {
+                Browser::new()
+            },
+            keeps,
+            users: users.collect(),
+            graves: VecDeque::new(),
+            jwt: None,
+            random: 0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1).wrapping_mul(0xD134_2543_DE82_EF95),
+            count: 0,
+        }
+    }
+
+    /// A number below `below`, which must not be 0 (xorshift: no secret depends on it).
+    pub fn random(&mut self, below: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % below
+    }
+
+    /// Does one thing of this kind. Who needs a session for it and has none signs in instead.
+    pub fn act(&mut self, kind: Kind) {
+        self.count += 1;
+        let user = self.random(self.users.len() as u64) as usize;
+        match kind {
+            Kind::Login | Kind::Callback => self.sign_in(user),
+            Kind::Open => self.open(),
+            Kind::Jwt => self.bring_jwt(),
+            Kind::Ended => self.try_ended(),
+            Kind::Stranger => self.stranger(),
+            Kind::Metrics => self.metrics(),
+            _ if self.users[user].session.is_none() => self.sign_in(user),
+            Kind::Page | Kind::Session => self.view(user, kind),
+            Kind::Tabs => self.tabs(user),
+            Kind::Opaque => self.bring_opaque(user),
+            Kind::Logout => self.sign_out(user),
+            Kind::BackChannel => self.tell(user),
+        }
+    }
+
+    fn sign_in(&mut self, user: usize) {
+        let (world, since) = (self.world, Instant::now());
+        let epoch = world.epoch.load(Ordering::SeqCst);
+        let keys = world.keys.load(Ordering::SeqCst);
+        let browser = self.template.copy();
+        let name = self.users[user].name.clone();
+        let ask = |url: &str| send(browser.ask("GET", url), self.keeps);
+        let page = world.url("/app/1k.bin");
+        let begun = world.ask(Kind::Login, || ask(&page), BOTH, |answer| status(answer, 302));
+        let Outcome::Right(start) = begun else { return };
+        // The bed's walk through the provider's pages panics where they are not as they should be.
+        let walk = || decide(&browser, &start.location(), (&name, PASSWORD), "allow");
+        let Ok(approval) = catch_unwind(AssertUnwindSafe(walk)) else {
+            return world.record.wrong(Kind::Login, "the provider's pages are odd");
+        };
+        let callback = approval.url().as_str();
+        // Not a word about the user yet; a restart of the login would be a redirect, too, but with 302.
+        let ended = world.ask(
+            Kind::Callback,
+            || ask(callback),
+            BOTH,
+            |answer| status(answer, 303),
+        );
+        let Outcome::Right(_) = ended else { return };
+        let session = Session {
+            browser,
+            since,
+            epoch,
+            keys,
+            sid: None,
+        };
+        if let Some(old) = self.users[user].session.replace(session) {
+            self.users[user].others.push(old);
+            // Whoever is not told of an end forgets: their lifetimes end them.
+            let others = &mut self.users[user].others;
+            if others.len() > 3 {
+                others.remove(0);
+            }
+        }
+        self.view(user, Kind::Page);
+    }
+
+    fn view(&mut self, user: usize, kind: Kind) {
+        let User {
+            name,
+            session: Some(session),
+            ..
+        } = &mut self.users[user]
+        else {
+            return;
+        };
+        let world = self.world;
+        let browser = match (world.mischief, &self.graves.front()) {
+            (Some(Mischief::Stranger), Some(grave)) => &grave.browser,
+            _ => &session.browser,
+        };
+        let url = world.url(if kind == Kind::Page {
+            "/app/1k.bin"
+        } else {
+            "/oxd/session"
+        });
+        let mut is_gone = false;
+        let outcome = world.ask(
+            kind,
+            || send(browser.ask("GET", &url), self.keeps),
+            STORE,
+            |answer| match answer.status {
+                200 if session.must_be_gone() => Err("a session of long ago works".to_owned()),
+                200 => shows(answer, kind, name),
+                302 | 401 if session.may_be_gone(world) => {
+                    is_gone = true;
+                    Ok(())
+                }
+                302 | 401 => Err("the session is gone".to_owned()),
+                _ => Err("not the page".to_owned()),
+            },
+        );
+        match outcome {
+            Outcome::Right(answer) if kind == Kind::Session && !is_gone => {
+                session.sid = answer.json()["claims"]["sid"].as_str().map(str::to_owned);
+            }
+            Outcome::Right(_) if is_gone => self.users[user].session = None,
+            Outcome::Wrong => self.users[user].session = None,
+            _ => {}
+        }
+    }
+
+    /// Four requests at once with the same cookies.
+    fn tabs(&mut self, user: usize) {
+        let (world, keeps) = (self.world, self.keeps);
+        let User {
+            name,
+            session: Some(session),
+            ..
+        } = &self.users[user]
+        else {
+            return;
+        };
+        let url = world.url("/app/other.html");
+        let one = || {
+            let check = |answer: &Answer| match answer.status {
+                200 => shows(answer, Kind::Page, name),
+                302 | 401 if session.may_be_gone(world) => Ok(()),
+                _ => Err("not the page".to_owned()),
+            };
+            world.ask(
+                Kind::Tabs,
+                || send(session.browser.ask("GET", &url), keeps),
+                STORE,
+                check,
+            )
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(one);
+            }
+        });
+    }
+
+    fn open(&mut self) {
+        let url = self.world.url("/1k.bin");
+        let ask = || send(self.template.copy_ask(&url), self.keeps);
+        self.world.ask(Kind::Open, ask, &[], |answer| status(answer, 200));
+    }
+
+    fn bring(&self, kind: Kind, token: &str, excuses: &[Trouble], sub: &str) {
+        let url = self.world.url("/api/1k.bin");
+        let ask = || {
+            self.template
+                .copy_ask(&url)
+                .header("authorization", &format!("Bearer {token}"))
+        };
+        self.world.ask(
+            kind,
+            || send(ask(), self.keeps),
+            excuses,
+            |answer| match answer.status {
+                200 => match answer.header("soak-user") {
+                    Some(user) if user.starts_with(sub) => Ok(()),
+                    other => Err(format!("the token of {sub} makes {other:?}")),
+                },
+                _ => Err("a good token".to_owned()),
+            },
+        );
+    }
+
+    fn bring_jwt(&mut self) {
+        let world = self.world;
+        let signing = world.signing.load(Ordering::SeqCst);
+        let is_good = |jwt: &(String, u64, Instant)| jwt.1 == signing && jwt.2.elapsed() < JWT_LIFE;
+        if !self.jwt.as_ref().is_some_and(is_good) {
+            let now = now();
+            let claims = json!({
+                "iss": world.issuer, "sub": "robot", "aud": world.client_id, "client_id": "a-client",
+                "iat": now, "exp": now + 300, "jti": unique(), "scope": "read",
+            });
+            let oxd = world.oxd.read().expect("a lock");
+            let token = oxd
+                .jws(&json!({}), &claims.to_string(), &Signer::Current)
+                .expect("a key");
+            self.jwt = Some((token, signing, Instant::now()));
+        }
+        if let Some((token, ..)) = &self.jwt {
+            self.bring(Kind::Jwt, token, BOTH, "robot");
+        }
+    }
+
+    /// The access token of a session.
+    fn bring_opaque(&mut self, user: usize) {
+        let User {
+            name,
+            session: Some(session),
+            ..
+        } = &self.users[user]
+        else {
+            return;
+        };
+        let (url, begun) = (self.world.url("/tokens/1k.bin"), Instant::now());
+        let answer = session.browser.ask("GET", url).try_send();
+        let token = answer
+            .ok()
+            .and_then(|answer| answer.header("soak-token").map(str::to_owned));
+        let Some(token) = token.filter(|token| token.len() > 10) else {
+            return;
+        };
+        // While oxd is away tokens are not refreshed, and may have run out.
+        if !self.world.troubled(BOTH, begun, Instant::now()) {
+            self.bring(Kind::Opaque, &token, BOTH, &format!("sub-of-{name}"));
+        }
+    }
+
+    fn sign_out(&mut self, user: usize) {
+        let world = self.world;
+        let Some(session) = self.users[user].session.take() else {
+            return;
+        };
+        let begun = Instant::now();
+        let url = world.url("/oxd/logoutme");
+        let outcome = match world.mischief {
+            Some(Mischief::Alive) => return self.bury(user, session),
+            _ => world.ask(
+                Kind::Logout,
+                || send(session.browser.ask("GET", &url), self.keeps),
+                BOTH,
+                |answer| match answer.status {
+                    303 => Ok(()),
+                    // oxd does not say where the provider signs out: the session here has ended anyway.
+                    200 if world.troubled(&[Trouble::Oxd], begun, Instant::now()) => Ok(()),
+                    _ => Err("not signed out".to_owned()),
+                },
+            ),
+        };
+        // oxd need not be there for a session to end; the store must.
+        let in_doubt = world.troubled(STORE, begun, Instant::now());
+        match outcome {
+            Outcome::Right(_) => self.bury(user, session),
+            Outcome::Excused if !in_doubt => self.bury(user, session),
+            _ => {}
+        }
+    }
+
+    /// The provider tells of the end of a session, or of all of a user's.
+    fn tell(&mut self, user: usize) {
+        let world = self.world;
+        let Some(session) = self.users[user].session.take() else {
+            return;
+        };
+        let mut claims = json!({
+            "iss": world.issuer, "aud": world.client_id, "iat": now(), "exp": now() + 120,
+            "jti": unique(),
+            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+        });
+        match session.sid.clone().filter(|_| self.count.is_multiple_of(2)) {
+            Some(sid) => claims["sid"] = json!(sid),
+            None => claims["sub"] = json!(format!("sub-of-{}", self.users[user].name)),
+        }
+        let header = json!({ "typ": "logout+jwt" });
+        let token = {
+            let oxd = world.oxd.read().expect("a lock");
+            oxd.jws(&header, &claims.to_string(), &Signer::Current)
+                .expect("a key")
+        };
+        let url = world.url("/oxd/backchannel-logout");
+        let ask = || {
+            let ask = self
+                .template
+                .copy_ask_by("POST", &url)
+                .without("sec-fetch-mode")
+                .without("sec-fetch-dest");
+            send(ask.form(&[("logout_token", &token)]), false)
+        };
+        let outcome = world.ask(Kind::BackChannel, ask, BOTH, |answer| status(answer, 200));
+        if let Outcome::Right(_) = outcome {
+            self.bury(user, session);
+            if claims.get("sub").is_some() {
+                for other in std::mem::take(&mut self.users[user].others) {
+                    self.bury(user, other);
+                }
+            }
+        }
+    }
+
+    fn bury(&mut self, user: usize, session: Session) {
+        let whose = self.users[user].name.clone();
+        self.graves.push_back(Grave {
+            browser: session.browser,
+            whose,
+        });
+        if self.graves.len() > GRAVES {
+            self.graves.pop_front();
+        }
+        // At once, and later again.
+        self.try_grave(self.graves.len() - 1);
+    }
+
+    fn try_ended(&mut self) {
+        match self.graves.len() as u64 {
+            0 => self.stranger(),
+            count => {
+                let grave = self.random(count) as usize;
+                self.try_grave(grave);
+            }
+        }
+    }
+
+    fn try_grave(&self, grave: usize) {
+        let Grave { browser, whose } = &self.graves[grave];
+        let url = self.world.url("/app/1k.bin");
+        let ask = || {
+            send(
+                browser.ask("GET", &url).header("accept", "application/json"),
+                self.keeps,
+            )
+        };
+        self.world
+            .ask(Kind::Ended, ask, STORE, |answer| match answer.status {
+                401 => Ok(()),
+                200 => Err(format!("the session of {whose} has ended and works")),
+                _ => Err("not a refusal".to_owned()),
+            });
+    }
+
+    fn stranger(&mut self) {
+        let url = self.world.url("/app/1k.bin");
+        let made_up = format!(
+            "oxd_session={:x}{:x}",
+            self.random(u64::MAX),
+            self.random(u64::MAX)
+        );
+        let with_cookie = self.count.is_multiple_of(2);
+        let ask = || {
+            let ask = self.template.copy_ask(&url).header("accept", "application/json");
+            let ask = if with_cookie {
+                ask.cookie_field(&made_up)
+            } else {
+                ask
+            };
+            send(ask, self.keeps)
+        };
+        self.world
+            .ask(Kind::Stranger, ask, STORE, |answer| status(answer, 401));
+    }
+
+    fn metrics(&mut self) {
+        let health = self.count.is_multiple_of(2);
+        let url = self.world.url(if health { "/health/ready" } else { "/metrics" });
+        let ask = || send(self.template.copy_ask(&url), self.keeps);
+        // Health is that of some seconds ago.
+        self.world
+            .ask(Kind::Metrics, ask, BOTH, |answer| status(answer, 200));
+    }
+}
+
+impl Session {
+    fn may_be_gone(&self, world: &World) -> bool {
+        self.since.elapsed() + MARGIN > LIFETIME
+            || self.epoch != world.epoch.load(Ordering::SeqCst)
+            || self.keys + 2 <= world.keys.load(Ordering::SeqCst)
+    }
+
+    fn must_be_gone(&self) -> bool {
+        self.since.elapsed() > LIFETIME + MARGIN
+    }
+}
+
+/// Requests of nobody in particular.
+trait Nobody {
+    fn copy_ask(&self, url: &str) -> Ask<'_>;
+    fn copy_ask_by(&self, method: &str, url: &str) -> Ask<'_>;
+}
+
+impl Nobody for Browser {
+    fn copy_ask(&self, url: &str) -> Ask<'_> {
+        self.copy_ask_by("GET", url)
+    }
+
+    fn copy_ask_by(&self, method: &str, url: &str) -> Ask<'_> {
+        // With a `Cookie` field of its own it neither sends nor keeps any.
+        self.ask(method, url).cookie_field("")
+    }
+}
+
+fn status(answer: &Answer, wanted: u16) -> Result<(), String> {
+    match answer.status == wanted {
+        true => Ok(()),
+        false => Err(format!("not {wanted}")),
+    }
+}
+
+/// The answer shows this user and nobody else.
+fn shows(answer: &Answer, kind: Kind, name: &str) -> Result<(), String> {
+    let wanted = format!("sub-of-{name} {name}@example.org");
+    let seen = match kind {
+        Kind::Session => {
+            let session = answer.json();
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            format!("{} {}", text(&session["user"]), text(&session["claims"]["email"]))
+        }
+        _ => answer.header("soak-user").unwrap_or_default().to_owned(),
+    };
+    match seen == wanted {
+        true => Ok(()),
+        false => Err(format!("{wanted:?} is shown {seen:?}")),
+    }
+}
+
+/// A text that no other token has.
+fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,229 @@
+//! What all threads of a store's turn share: the site, what is broken just now, and what was seen.
+
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use oxd_dev::DevServer;
+use oxd_tests::{Answer, Ask, StoreKind};
+
+use crate::record::{Kind, Record};
+
+/// What can be broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// oxd stalls, or is not there.
+    Oxd,
+    /// The store stalls, or is not there.
+    Store,
+    /// httpd restarts gracefully. No excuse for an answer, only for some lines of the log.
+    Restart,
+}
+
+impl Trouble {
+    /// How much longer its effects may be seen. After oxd's return: calls under way run into `OxdServerTimeout`, and a
+    /// refused one rests the breaker. After a store's: httpd's own client leaves a failed server out for five seconds.
+    fn grace(self) -> Duration {
+        Duration::from_secs(match self {
+            Trouble::Oxd => 8,
+            Trouble::Store => 12,
+            Trouble::Restart => 8,
+        })
+    }
+}
+
+struct Span {
+    trouble: Trouble,
+    from: Instant,
+    to: Option<Instant>,
+}
+
+/// How many connections a thread keeps at most: at a restart httpd closes all of them at once.
+const CONNECTIONS: usize = 8;
+
+/// How a request ended.
+pub enum Outcome {
+    /// As it should.
+    Right(Answer),
+    /// Not so, but something was broken on purpose.
+    Excused,
+    /// It has been noted.
+    Wrong,
+}
+
+/// What the threads of a turn share.
+pub struct World {
+    /// What the visitors saw, in this turn and in those before.
+    pub record: Arc<Record>,
+    /// Where sessions are kept.
+    pub store: StoreKind,
+    /// The site's address, without a slash at the end.
+    pub site: String,
+    /// The site's `client_id`.
+    pub client_id: String,
+    /// The provider.
+    pub issuer: String,
+    /// The development server, which signs for the provider, too.
+    pub oxd: RwLock<DevServer>,
+    /// Goes up whenever sessions of before may be gone.
+    pub epoch: AtomicU64,
+    /// Goes up with each new `OxdCryptoKey`.
+    pub keys: AtomicU64,
+    /// Goes up with each new key of the provider.
+    pub signing: AtomicU64,
+    /// Whether the threads shall end.
+    pub over: AtomicBool,
+    /// What the program itself does wrong, to see that it is noticed.
+    pub mischief: Option<Mischief>,
+    troubles: Mutex<Vec<Span>>,
+}
+
+/// Ways to do wrong on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mischief {
+    /// Connections to httpd are opened and never closed: its descriptors grow
+    Descriptors,
+    /// Somebody brings the cookies of somebody else
+    Stranger,
+    /// Somebody is held to be signed out who is not
+    Alive,
+    /// A child of httpd is killed
+    Crash,
+}
+
+impl World {
+    /// Nothing has happened yet.
+    pub fn new(
+        record: Arc<Record>,
+        store: StoreKind,
+        (site, client_id): (String, String),
+        oxd: DevServer,
+        mischief: Option<Mischief>,
+    ) -> World {
+        World {
+            record,
+            store,
+            site,
+            client_id,
+            issuer: oxd.provider_url(),
+            oxd: RwLock::new(oxd),
+            epoch: AtomicU64::new(0),
+            keys: AtomicU64::new(0),
+            signing: AtomicU64::new(0),
+            over: AtomicBool::new(false),
+            mischief,
+            troubles: Mutex::default(),
+        }
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.site)
+    }
+
+    /// Whether the threads shall end.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Something is broken from now on.
+    pub fn begin(&self, trouble: Trouble) {
+        let from = Instant::now();
+        let span = Span {
+            trouble,
+            from,
+            to: None,
+        };
+        self.troubles.lock().expect("a lock").push(span);
+    }
+
+    /// It works again.
+    pub fn end(&self, trouble: Trouble) {
+        let mut troubles = self.troubles.lock().expect("a lock");
+        for span in troubles.iter_mut().filter(|span| span.trouble == trouble) {
+            span.to.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Whether one of these was at work, or still to be felt, at some time of these.
+    pub fn troubled(&self, kinds: &[Trouble], from: Instant, to: Instant) -> bool {
+        let troubles = self.troubles.lock().expect("a lock");
+        troubles.iter().any(|span| {
+            kinds.contains(&span.trouble)
+                && span.from <= to
+                && span.to.is_none_or(|end| end + span.trouble.grace() >= from)
+        })
+    }
+
+    /// Sends a request, again while its connection turns out to be closed (as browsers do), and notes how it ended.
+    /// While something of `excuses` is broken, it may be refused with 502, 503 or 504.
+    pub fn ask(
+        &self,
+        kind: Kind,
+        request: impl Fn() -> Result<Answer, Failed>,
+        excuses: &[Trouble],
+        check: impl FnOnce(&Answer) -> Result<(), String>,
+    ) -> Outcome {
+        let begun = Instant::now();
+        let mut answer = request();
+        for _ in 0..CONNECTIONS {
+            match &answer {
+                Err(failed) if failed.is_stale => answer = request(),
+                _ => break,
+            }
+        }
+        let took = begun.elapsed();
+        let ended = Instant::now();
+        let fault = match &answer {
+            Ok(answer) => match check(answer) {
+                Ok(()) => {
+                    let in_trouble = self.troubled(&[Trouble::Oxd, Trouble::Store], begun, ended);
+                    self.record.right(kind, took, in_trouble);
+                    return Outcome::Right(answer.clone());
+                }
+                Err(_) if is_refusal(answer) && self.troubled(excuses, begun, ended) => {
+                    self.record.excused(kind);
+                    return Outcome::Excused;
+                }
+                Err(why) => format!("{why}: {}", brief(answer)),
+            },
+            Err(failed) => failed.why.clone(),
+        };
+        self.record.wrong(
+            kind,
+            &format!("{:?}: {fault}, after {} ms", self.store, took.as_millis()),
+        );
+        Outcome::Wrong
+    }
+}
+
+/// A request without an answer.
+pub struct Failed {
+    why: String,
+    /// Whether its connection was kept from a request of before.
+    is_stale: bool,
+}
+
+/// Sends a request on a connection that may have been kept.
+pub fn send(ask: Ask<'_>, keeps: bool) -> Result<Answer, Failed> {
+    ask.try_send().map_err(|error| Failed {
+        is_stale: keeps && !error.is_timeout(),
+        why: format!("no answer on a {} connection: {error:?}", if keeps { "kept" } else { "new" }),
+    })
+}
+
+fn is_refusal(answer: &Answer) -> bool {
+    matches!(answer.status, 502..=504)
+}
+
+/// An answer in one line.
+fn brief(answer: &Answer) -> String {
+    let text: String = answer.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text: String = text.chars().take(160).collect();
+    let location = answer
+        .headers
+        .get("location")
+        .and_then(|value| value.to_str().ok());
+    format!("{} for {} to {location:?} {text:?}", answer.status, answer.url)
+}
