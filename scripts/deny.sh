@@ -30,6 +30,7 @@ fi
 ask_for_yanked() {
     local small=$scratch/database
     mkdir -p "$small/crates/rsa"
+    # shellcheck disable=SC2016 # a fence, no command
     printf '```toml\n[advisory]\nid = "RUSTSEC-2023-0071"\npackage = "rsa"\ndate = "2023-11-22"\n\n%s\n```\n\n# %s\n' \
         $'[versions]\npatched = []' "Known" >"$small/crates/rsa/RUSTSEC-2023-0071.md"
     git init -q -b main "$small"
