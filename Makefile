@@ -21,6 +21,7 @@ MODULE := $(BUILT)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/libmod_oxd.so
 DEMO := $(abspath $(CARGO_TARGET)/debug)
 OXDCTL := $(BUILT)/release/oxdctl
 SHARE := $(BUILT)/release/share
+SBOM := $(BUILT)/release/mod_oxd.cdx.json
 
 PORT ?= 8080
 OXD_PORT ?= 8443
@@ -36,7 +37,7 @@ ARCH =
 PACKAGE =
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak \
+	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak msrv \
 	test-container clean
 
 help: ## show this list
@@ -58,11 +59,13 @@ release: ## compile the module and oxdctl as they are installed, below target/re
 ifeq ($(RUST_TARGET),)
 	scripts/cargo-release.sh build --release --locked -p oxdctl -p xtask
 	@umask 022; "$(dir $(OXDCTL))xtask" share --oxdctl "$(OXDCTL)" --out "$(SHARE)"
+	@umask 022; "$(dir $(OXDCTL))xtask" sbom --out "$(SBOM)"
 else
 	scripts/cargo-release.sh build --release --locked --target $(RUST_TARGET) -p oxdctl
 	@# What the programs say of themselves, those say that run here.
 	cargo build --locked -p oxdctl -p xtask
 	@umask 022; "$(DEMO)/xtask" share --oxdctl "$(DEMO)/oxdctl" --out "$(SHARE)"
+	@umask 022; "$(DEMO)/xtask" sbom --target $(RUST_TARGET) --out "$(SBOM)"
 endif
 
 module:
@@ -128,6 +131,10 @@ lint: ## formatting, clippy, dependencies, shell scripts
 lint-shell:
 	shellcheck -x scripts/*.sh .ci/run bench/*.sh debian/*.postrm debian/tests/smoke \
 		apache-conf/demo/htdocs/*/index.cgi apache-conf/demo/htdocs/form/send/index.cgi
+
+msrv: ## compile everything with the least Rust that Cargo.toml promises (by rustup)
+	@scripts/need.sh build
+	@scripts/msrv.sh
 
 fmt: ## format the Rust sources
 	cargo fmt --all

@@ -238,6 +238,43 @@ test_the_module_stays_small() {
     ((bytes <= most)) || fail "the module has $bytes bytes, and should have $most at most: see [profile.release]"
 }
 
+# Stripped as a package is. The section outlives that, as it is loaded with the program.
+test_the_module_names_its_crates() {
+    local module=${OXD_MODULE:-} bytes
+    [[ -e $module && $module == */release/* && ${AUDITABLE:-} != no ]] || return 0
+    strip --strip-unneeded -o "$scratch/module.so" "$module"
+    objcopy -O binary --only-section=.dep-v0 "$scratch/module.so" "$scratch/crates"
+    bytes=$(stat -c %s "$scratch/crates")
+    ((bytes > 1000)) || fail "expected a list of crates in .dep-v0, there are $bytes bytes: see scripts/cargo-release.sh"
+}
+
+test_tools_that_are_here_are_taken() {
+    mkdir "$scratch/bin"
+    printf '#!/bin/sh\n' >"$scratch/bin/cargo-auditable"
+    chmod +x "$scratch/bin/cargo-auditable"
+    [[ $(PATH=$scratch/bin:$PATH scripts/tool.sh cargo-auditable) == "$scratch/bin/cargo-auditable" ]] ||
+        fail "expected the one in the PATH"
+    refuses scripts/tool.sh cargo-fun
+    has "$scratch/output" "cargo-deny or cargo-auditable"
+}
+
+# One that cannot be built is no reason not to build.
+test_programs_are_built_without_a_list_of_crates_where_there_is_no_tool() {
+    local name
+    mkdir "$scratch/bin"
+    for name in bash dirname realpath sed env; do ln -s "$(command -v "$name")" "$scratch/bin/"; done
+    # A cargo that installs nothing.
+    # shellcheck disable=SC2016 # its own variables
+    printf '#!/bin/bash\n[[ $1 != install ]] || exit 1\necho "cargo $*"\n' >"$scratch/bin/cargo"
+    chmod +x "$scratch/bin/cargo"
+    PATH=$scratch/bin CARGO_TARGET_DIR=$scratch/target scripts/cargo-release.sh build -p x >"$scratch/output" 2>&1
+    has "$scratch/output" "WITHOUT cargo-auditable"
+    has "$scratch/output" "cargo build -p x"
+    PATH=$scratch/bin AUDITABLE=no scripts/cargo-release.sh build -p x >"$scratch/output" 2>&1
+    has "$scratch/output" "AUDITABLE=no"
+    ! grep -q WITHOUT "$scratch/output" || fail "that was asked for"
+}
+
 test_the_module_is_made_of_few_crates() {
     local most=104 crates
     cargo tree --locked -p mod_oxd -e normal --prefix none --format '{p}' >"$scratch/output"
@@ -248,7 +285,7 @@ test_the_module_is_made_of_few_crates() {
 test_make_lists_its_targets() {
     local target
     make >"$scratch/output"
-    for target in demo test lint bench install uninstall deb rpm test-package test-container; do
+    for target in demo test lint msrv bench install uninstall deb rpm test-package test-container; do
         has "$scratch/output" "make $target"
     done
 }

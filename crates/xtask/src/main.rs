@@ -6,6 +6,7 @@ mod book;
 mod demo;
 mod man;
 mod markdown;
+mod sbom;
 mod share;
 mod simulate;
 
@@ -52,6 +53,15 @@ enum Task {
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
     },
+    /// Write what the programs are made of, as a bill of materials (CycloneDX)
+    Sbom {
+        /// The file
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The kind of machine that the programs are built for, as cargo names it
+        #[arg(long, value_name = "TRIPLE")]
+        target: Option<String>,
+    },
     /// Build and start httpd with the module, and a sign-in to try
     Demo(demo::Demo),
     /// Simulate many machines that tell each other of logouts (docs/SCALING.md)
@@ -68,6 +78,9 @@ fn main() -> ExitCode {
         Task::Man { out: Some(file) } => write(&file, &man::page()),
         Task::Man { out: None } => print(&man::page()),
         Task::Share { oxdctl, out } => share::make(&oxdctl, &out),
+        Task::Sbom { out, target } => {
+            sbom::document(root(), target.as_deref()).and_then(|text| write(&out, &text))
+        }
         Task::Demo(demo) => demo.run(),
         Task::Simulate(plan) => plan.run(),
     };
