@@ -35,9 +35,10 @@ REVISION ?= 1
 # means something else there.
 ARCH =
 PACKAGE =
+SHARD ?=
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak msrv \
+	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak msrv mutants coverage \
 	test-container clean
 
 help: ## show this list
@@ -159,6 +160,15 @@ keep-instructions: ## write tests/instructions.json, which `make test` compares 
 	@$(MAKE) --no-print-directory module PROFILE=release
 	OXD_KEEP_INSTRUCTIONS=1 OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) \
 		cargo test -p oxd-tests --test instructions
+
+# Neither of the two is a part of `make test`: they take long, and say how good the tests are, not the module.
+mutants: ## change oxd-core in small ways, and see whether its tests notice (SHARD=0/4, ARGS=--again)
+	@scripts/need.sh build
+	@SHARD='$(SHARD)' scripts/mutants.sh $(ARGS)
+
+coverage: ## which lines of oxd-core its own tests run, by folder
+	@scripts/need.sh build
+	@scripts/coverage.sh
 
 docs: ## write docs/DIRECTIVES.md from the table in the code, and all pages as a site (target/book)
 	@scripts/need.sh build

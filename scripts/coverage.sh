@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Which lines and regions of oxd-core its own tests run, as a table by folder. A region is a piece of code between two
+# branches. Files of tests are left out; tests within a file count as its lines.
+#
+# Usage: coverage.sh [--missing]
+#
+#   --missing   list the lines that no test runs, instead of the table
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+version=0.9.1
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+tools=$target/tools
+
+if cargo llvm-cov --version >/dev/null 2>&1; then
+    coverage=(cargo llvm-cov)
+elif [[ -x $tools/bin/cargo-llvm-cov ]]; then
+    coverage=("$tools/bin/cargo-llvm-cov" llvm-cov)
+else
+    echo "cargo-llvm-cov is not here: building version $version into $tools (a minute, once)"
+    scripts/install-tool.sh "$tools" "$version" cargo-llvm-cov
+    coverage=("$tools/bin/cargo-llvm-cov" llvm-cov)
+fi
+[[ -n $(find "$(rustc --print sysroot)" -name llvm-profdata -print -quit) ]] || {
+    echo "coverage.sh: LLVM's tools are missing: rustup component add llvm-tools" >&2
+    exit 1
+}
+
+left_out='/testing/|/tests/|tests\.rs$|crates/oxd-(dev|store)/|registry/'
+# Only our own crates count what runs; those of others are built as for the tests.
+export CARGO_PROFILE_DEV_DEBUG=0
+"${coverage[@]}" --quiet --package oxd-core --no-report >&2
+report=("${coverage[@]}" report --package oxd-core --ignore-filename-regex "$left_out")
+if [[ ${1:-} == --missing ]]; then
+    "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
+    exit
+fi
+
+# Of each file: regions and those missed, functions and those missed, lines and those missed, each with a share.
+"${report[@]}" | awk '
+    $1 ~ /\.rs$/ {
+        folder = $1
+        sub(/^.*oxd-core\/src\//, "", folder)
+        if (!sub(/\/.*/, "", folder)) folder = "(root)"
+        regions[folder] += $2; missed_regions[folder] += $3
+        lines[folder] += $8; missed_lines[folder] += $9
+    }
+    function row(name, r, mr, l, ml) {
+        printf "| %s | %d | %d | %.1f %% | %d | %d | %.1f %% |\n", name,
+            l, ml, l ? 100 * (l - ml) / l : 100, r, mr, r ? 100 * (r - mr) / r : 100
+    }
+    END {
+        print "| folder | lines | not run | share | regions | not run | share |"
+        print "|---|---|---|---|---|---|---|"
+        sort = "sort"
+        for (folder in lines) {
+            row(folder, regions[folder], missed_regions[folder], lines[folder], missed_lines[folder]) | sort
+            r += regions[folder]; mr += missed_regions[folder]
+            l += lines[folder]; ml += missed_lines[folder]
+        }
+        close(sort)
+        row("all", r, mr, l, ml)
+    }'

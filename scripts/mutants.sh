@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Mutation testing of what decides who is let in: changes oxd-core in small ways, one at a time, and looks whether a
+# test of its own notices. .cargo/mutants.toml says which folders.
+#
+# Usage: mutants.sh [--plain] [--again]
+#
+#   --plain   run cargo-mutants itself, which builds the crate for each mutant (a minute each on a busy machine);
+#             without it tests/mutants builds all of them at once
+#   --again   run only what survived the last run, with the tests as they are now
+#
+# SHARD=0/4 runs every fourth mutant, the first of four shares. Results are in target/mutants; survivors are printed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+plain=false again=false
+for argument in "$@"; do
+    case $argument in
+    --plain) plain=true ;;
+    --again) again=true ;;
+    *) echo "mutants.sh: unknown argument '$argument'; known are --plain and --again" >&2; exit 1 ;;
+    esac
+done
+
+version=27.1.0
+root=$PWD
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+tools=$target/tools
+work=$target/mutants
+mkdir -p "$work"
+
+if cargo mutants --version >/dev/null 2>&1; then
+    mutants=(cargo mutants)
+elif [[ -x $tools/bin/cargo-mutants && $("$tools/bin/cargo-mutants" --version) == *" $version" ]]; then
+    mutants=("$tools/bin/cargo-mutants" mutants)
+else
+    echo "cargo-mutants is not here: building version $version into $tools (some minutes, once)"
+    scripts/install-tool.sh "$tools" "$version" cargo-mutants
+    mutants=("$tools/bin/cargo-mutants" mutants)
+fi
+mutants+=(--package oxd-core)
+[[ -z ${SHARD:-} ]] || mutants+=(--shard "$SHARD" --sharding round-robin)
+
+# Compiled often and run for seconds: nothing for debuggers, and only what has changed.
+export CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=1
+# What it builds is not mixed up with other builds, and the crates of others are built once.
+export CARGO_TARGET_DIR=$work/build
+run=()
+! command -v mold >/dev/null || run=(mold -run)
+
+if [[ $plain == true ]]; then
+    exec "${run[@]}" "${mutants[@]}" --output "$work" --jobs 1 --timeout-multiplier 5
+fi
+
+"${mutants[@]}" --list --json >"$work/list.json"
+rm -rf "$work/tree"
+mkdir "$work/tree"
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/tree"
+earlier=()
+if [[ $again == true ]]; then
+    cp "$work/results" "$work/earlier"
+    earlier=("$work/earlier")
+fi
+CARGO_TARGET_DIR=$work/engine cargo build --quiet --locked --manifest-path tests/mutants/Cargo.toml
+"${run[@]}" "$work/engine/debug/mutants" "$work/list.json" "$work/tree" "$work/results" "${earlier[@]}"
+grep '^survived' "$work/results" || true
+rm -rf "$work/tree"
+echo "each mutant's fate: ${work#"$root"/}/results"
