@@ -4,7 +4,7 @@
 use oxd_core::access::identity_of_rpt;
 use std::ffi::CStr;
 
-use oxd_core::access::rule::{Explain, FalseExpression, Refusing, Rule, Verdict};
+use oxd_core::access::rule::{Explain, ExpressionRule, Refusing, Rule, Standing, Verdict};
 use oxd_core::base::Failure;
 use oxd_core::session::Opened;
 use oxd_core::uma::{Decision, Unopened};
@@ -26,8 +26,19 @@ pub enum Answer {
     NoUser,
 }
 
+impl Answer {
+    /// The answer that lets nobody in by this rule, where it cannot be checked.
+    pub fn refusal(standing: Standing) -> Self {
+        if standing.refuses_who_meets() {
+            Self::Granted
+        } else {
+            Self::Denied
+        }
+    }
+}
+
 /// Checks a rule for a request. The rule needs a user first, then it checks the session.
-pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
+pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R, standing: Standing) -> Answer {
     if !R::NEEDS_USER {
         return check_request(request, rule);
     }
@@ -45,38 +56,44 @@ pub fn check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
     let Some(session) = session_at(request, &place) else {
         return Answer::Denied;
     };
-    match place.decide(|ctx| rule.check(ctx, &session)) {
-        Ok(Verdict::Met) => Answer::Granted,
-        Ok(verdict) => {
-            note_refusing(request, rule);
-            request.update_state(|state| match verdict {
-                Verdict::StepUp(values) => state.unmet.acr = Some(values),
-                Verdict::Scopes(scopes) => state.unmet.scope = Some(scopes),
-                Verdict::Met | Verdict::Unmet => {}
-            });
-            Answer::Denied
-        }
+    let verdict = match place.decide(|ctx| rule.check(ctx, &session)) {
+        Ok(verdict) => verdict,
         Err(missing) => {
             log(request, &missing);
-            Answer::Denied
+            return Answer::refusal(standing);
         }
+    };
+    let is_met = verdict == Verdict::Met;
+    if is_met == standing.refuses_who_meets() {
+        note_refusing(request, rule, standing);
+        // Who is refused by a negated rule does not lack what it names.
+        request.update_state(|state| match verdict {
+            Verdict::StepUp(values) => state.unmet.acr = Some(values),
+            Verdict::Scopes(scopes) => state.unmet.scope = Some(scopes),
+            Verdict::Met | Verdict::Unmet => {}
+        });
     }
+    if is_met { Answer::Granted } else { Answer::Denied }
 }
 
 /// Remembers a rule that has refused the user, for the line in the log if no other rule lets the user in.
-fn note_refusing<'r>(request: Request<'r>, rule: &'r dyn Explain) {
+fn note_refusing<'r>(request: Request<'r>, rule: &'r dyn Explain, standing: Standing) {
     let before = request.own_state(|state| state.unmet.rules);
-    let refusing = request.pool().keep(Refusing { rule, before });
+    let refusing = request.pool().keep(Refusing {
+        rule,
+        standing,
+        before,
+    });
     request.update_state(|state| state.unmet.rules = Some(refusing));
 }
 
 /// The same for a `Require expr`.
-pub fn note_false_expression<'r>(request: Request<'r>, expression: &'r CStr) {
+pub fn note_expression<'r>(request: Request<'r>, expression: &'r CStr, standing: Standing) {
     if request.has_user() && request.config().is_some_and(|config| config.configured) {
         let text = expression.to_str().unwrap_or_default();
         let unquoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
         let text = unquoted.unwrap_or(text);
-        note_refusing(request, request.pool().keep(FalseExpression(text)));
+        note_refusing(request, request.pool().keep(ExpressionRule(text)), standing);
     }
 }
 

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use oxd_core::access::rule::{AcrRule, ClaimRule, Rule, ScopeRule, UmaRule};
+use oxd_core::access::rule::{AcrRule, ClaimRule, Rule, ScopeRule, Standing, UmaRule};
 use oxd_core::base::Level;
 use oxd_core::session::claims::lookup;
 
@@ -29,6 +29,12 @@ pub unsafe fn register(pool: *mut sys::apr_pool_t) {
         register_one::<ScopeRule>(pool);
         register_one::<UmaRule>(pool);
     }
+}
+
+/// A rule of the configuration, and where it stands.
+struct Placed<R> {
+    rule: R,
+    standing: Standing,
 }
 
 /// The callbacks of mod_authz_core for one rule type.
@@ -72,7 +78,12 @@ unsafe extern "C" fn parse<R: Rule>(
             || R::parse(&command.words(line)),
             |message| Err(format!("mod_oxd failed here: {message}")),
         );
-        rule.map(|rule| ptr::from_ref(command.pool().arena().keep(rule)).cast::<c_void>())
+        let placed = rule.map(|rule| Placed {
+            rule,
+            standing: standing(command),
+        });
+        placed
+            .map(|placed| ptr::from_ref(command.pool().arena().keep(placed)).cast::<c_void>())
             .map_err(|line| command.pool().text(line.as_bytes()).as_ptr())
     };
     // SAFETY: httpd passes the live parameters of a command.
@@ -87,6 +98,12 @@ unsafe extern "C" fn parse<R: Rule>(
     }
 }
 
+/// Where the `Require` line that is read stands.
+fn standing(command: Command<'_>) -> Standing {
+    let (name, words) = command.directive();
+    Standing::of(&name, &words, &command.sections())
+}
+
 /// Checks a rule that [`parse`] has parsed.
 unsafe extern "C" fn check<R: Rule>(
     r: *mut sys::request_rec,
@@ -94,10 +111,10 @@ unsafe extern "C" fn check<R: Rule>(
     parsed: *const c_void,
 ) -> sys::authz_status {
     let ask = |request: Request<'_>| {
-        // SAFETY: httpd passes what `parse` has made as an `R`; it lives as long as its configuration, which outlives
-        // the request.
-        match unsafe { parsed.cast::<R>().as_ref() } {
-            Some(rule) => guarded_check(request, rule),
+        // SAFETY: httpd passes what `parse` has made as a `Placed<R>`; it lives as long as its configuration, which
+        // outlives the request.
+        match unsafe { parsed.cast::<Placed<R>>().as_ref() } {
+            Some(placed) => guarded_check(request, placed),
             None => Answer::Denied,
         }
     };
@@ -109,13 +126,14 @@ unsafe extern "C" fn check<R: Rule>(
     }
 }
 
-fn guarded_check<'r, R: Rule>(request: Request<'r>, rule: &'r R) -> Answer {
+fn guarded_check<'r, R: Rule>(request: Request<'r>, placed: &'r Placed<R>) -> Answer {
+    let Placed { rule, standing } = placed;
     guard::contained(
-        || rules::check(request, rule),
+        || rules::check(request, rule, *standing),
         |message| {
             let line = format!("internal: mod_oxd failed at a Require: {message}");
             request.log(Level::Error, &line);
-            Answer::Denied
+            Answer::refusal(*standing)
         },
     )
 }
@@ -198,17 +216,13 @@ pub unsafe fn wrap_expressions(pool: *mut sys::apr_pool_t) {
     // SAFETY: the texts are constants.
     let own = unsafe { sys::ap_lookup_provider(group, EXPRESSION_NAME.as_ptr(), version) };
     let own = own.cast::<sys::authz_provider>();
-    // SAFETY: NULL, or a provider of authorization, which is static data of its module.
-    let Some(original) = (unsafe { own.as_ref() }) else {
-        return;
-    };
-    if own == WRAPPED.load(Ordering::Acquire) {
+    if own.is_null() || own == WRAPPED.load(Ordering::Acquire) {
         return;
     }
     EXPRESSION.store(own, Ordering::Release);
     let wrapped = sys::authz_provider {
         check_authorization: Some(check_expression),
-        parse_require_line: original.parse_require_line,
+        parse_require_line: Some(parse_expression),
     };
     // SAFETY: by this function's contract.
     let Some(pool_of) = (unsafe { Pool::from_raw(pool) }) else {
@@ -228,7 +242,46 @@ pub unsafe fn wrap_expressions(pool: *mut sys::apr_pool_t) {
     }
 }
 
-/// Checks a `Require expr`.
+/// A `Require expr` of the configuration, and where it stands.
+#[derive(Clone, Copy)]
+struct PlacedExpression {
+    /// What mod_authz_core has made of the line.
+    parsed: *const c_void,
+    standing: Standing,
+}
+
+/// Parses the expression of a `Require expr`, which mod_authz_core does.
+unsafe extern "C" fn parse_expression(
+    cmd: *mut sys::cmd_parms,
+    line: *const c_char,
+    parsed: *mut *const c_void,
+) -> *const c_char {
+    // SAFETY: NULL, or mod_authz_core's provider.
+    let original = unsafe { EXPRESSION.load(Ordering::Acquire).as_ref() };
+    let mut of_original = ptr::null();
+    if let Some(parse) = original.and_then(|provider| provider.parse_require_line) {
+        // SAFETY: httpd passes what this provider's function expects; the out parameter is valid.
+        let refused = unsafe { parse(cmd, line, &raw mut of_original) };
+        if !refused.is_null() {
+            return refused;
+        }
+    }
+    let keep = |command: Command<'_>| {
+        let placed = PlacedExpression {
+            parsed: of_original,
+            standing: guard::contained(|| standing(command), |_| Standing::default()),
+        };
+        ptr::from_ref(command.pool().keep(placed)).cast::<c_void>()
+    };
+    // SAFETY: httpd passes the live parameters of a command.
+    if let Some(placed) = unsafe { Command::during(cmd, keep) } {
+        // SAFETY: the out parameter is valid; what was kept lives as long as the configuration.
+        unsafe { *parsed = placed };
+    }
+    ptr::null()
+}
+
+/// Checks a `Require expr` that [`parse_expression`] has parsed.
 unsafe extern "C" fn check_expression(
     r: *mut sys::request_rec,
     line: *const c_char,
@@ -236,17 +289,26 @@ unsafe extern "C" fn check_expression(
 ) -> sys::authz_status {
     // SAFETY: NULL, or mod_authz_core's provider.
     let original = unsafe { EXPRESSION.load(Ordering::Acquire).as_ref() };
-    let Some(check) = original.and_then(|provider| provider.check_authorization) else {
+    // SAFETY: httpd passes what `parse_expression` has made; it lives as long as its configuration, which outlives the
+    // request.
+    let placed = unsafe { parsed.cast::<PlacedExpression>().as_ref() };
+    let check = original.and_then(|provider| provider.check_authorization);
+    let (Some(check), Some(placed)) = (check, placed) else {
         return sys::authz_status_AUTHZ_GENERAL_ERROR;
     };
-    // SAFETY: httpd passes what this provider's function expects, as `parse_require_line` is its own.
-    let evaluate = || unsafe { check(r, line, parsed) };
+    // SAFETY: httpd passes what this provider's function expects, and `parsed` is what its own parser has made.
+    let evaluate = || unsafe { check(r, line, placed.parsed) };
     // SAFETY: httpd passes NULL or the text of the configuration, which outlives the request.
     let text = unsafe { c_text(line) };
+    let refusal = if placed.standing.refuses_who_meets() {
+        sys::authz_status_AUTHZ_GRANTED
+    } else {
+        sys::authz_status_AUTHZ_DENIED
+    };
     let ask = |request: Request<'_>| {
         let status = protect::check_expression(request, evaluate);
-        if status == Some(sys::authz_status_AUTHZ_DENIED) {
-            let note = || rules::note_false_expression(request, text.unwrap_or_default());
+        if status == Some(refusal) {
+            let note = || rules::note_expression(request, text.unwrap_or_default(), placed.standing);
             guard::contained(note, |_| ());
         }
         status

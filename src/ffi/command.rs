@@ -69,6 +69,18 @@ impl<'c> Command<'c> {
         body(unsafe { &mut *config.cast::<DirConfig<'c>>() })
     }
 
+    /// The directive that is read: its name, and the words behind it.
+    pub fn directive(self) -> (String, Vec<String>) {
+        // SAFETY: the parameters are live by the contract of `during`; httpd names the directive that it reads.
+        let Some(directive) = (unsafe { self.raw.as_ref().directive.as_ref() }) else {
+            return (String::new(), Vec::new());
+        };
+        // SAFETY: both are C strings that live as long as the directive.
+        let (name, args) = unsafe { (c_text(directive.directive), c_text(directive.args)) };
+        let name = name.unwrap_or_default().to_string_lossy().into_owned();
+        (name, self.words(args.unwrap_or_default()))
+    }
+
     /// The sections that the command stands in, from the innermost: the opening of each, such as `<Location /app>`.
     pub fn sections(self) -> Vec<String> {
         let mut sections = Vec::new();

@@ -36,6 +36,32 @@ const RULES: &[(&str, &str)] = &[
         "Require oxd-claim groups admins: no value of the claim groups is among those of the rule; \
          Require oxd-claim sub nobody: the claim sub has another value",
     ),
+    // A negated rule refuses who meets it; the others have refused nobody.
+    (
+        "<RequireAll>\nRequire valid-user\nRequire not oxd-claim groups banned\nRequire not oxd-claim groups demo\n\
+         </RequireAll>",
+        "Require not oxd-claim groups demo: the session meets it",
+    ),
+    (
+        "<RequireAll>\nRequire valid-user\n<RequireNone>\nRequire oxd-claim groups banned\n\
+         Require oxd-claim groups demo\n</RequireNone>\n</RequireAll>",
+        "Require oxd-claim groups demo (in <RequireNone>): the session meets it",
+    ),
+    (
+        "<RequireAll>\nRequire not oxd-claim groups banned\nRequire oxd-claim groups admins\n</RequireAll>",
+        "Require oxd-claim groups admins: no value of the claim groups is among those of the rule",
+    ),
+    (
+        "<RequireAll>\nRequire valid-user\nRequire not expr \"oxd_claim('sub') == 'nobody'\"\n\
+         Require not expr \"oxd_claim('sub') != 'nobody'\"\n</RequireAll>",
+        "Require not expr oxd_claim('sub') != 'nobody': it is true of this request",
+    ),
+    // Nobody signs in again to meet a rule that is negated.
+    (
+        "<RequireAll>\nRequire not oxd-acr platinum\nRequire not oxd-scope write\n\
+         Require oxd-claim groups admins\n</RequireAll>",
+        "Require oxd-claim groups admins: no value of the claim groups is among those of the rule",
+    ),
 ];
 
 /// The places `/app/0` and so on.

@@ -4,11 +4,13 @@
 mod acr;
 mod claim;
 mod scope;
+mod standing;
 mod uma;
 
 pub use acr::AcrRule;
 pub use claim::ClaimRule;
 pub use scope::ScopeRule;
+pub use standing::Standing;
 pub use uma::UmaRule;
 
 use std::ffi::CStr;
@@ -27,6 +29,11 @@ pub trait Explain: fmt::Debug + Sync {
 
     /// What the session lacks. `with_values` says whether the values of its claims may be shown.
     fn lacks(&self, record: &SessionRecord<'_>, with_values: bool) -> String;
+
+    /// What is to be said where the rule is negated, and refuses a user who meets it.
+    fn holds(&self) -> &'static str {
+        "the session meets it"
+    }
 }
 
 /// A rule behind `Require`. httpd asks it for each request of a place, once there is a user.
@@ -100,8 +107,17 @@ pub struct Unmet<'u> {
 pub struct Refusing<'u> {
     /// The rule.
     pub rule: &'u dyn Explain,
+    /// Whether it refuses those who meet it, or the others.
+    pub standing: Standing,
     /// The ones before it.
     pub before: Option<&'u Refusing<'u>>,
+}
+
+impl Refusing<'_> {
+    /// The rule, as it stands in the configuration.
+    fn text(&self) -> String {
+        self.standing.text(self.rule)
+    }
 }
 
 /// The most rules that a line of a log names.
@@ -109,9 +125,8 @@ const MOST_NAMED: usize = 5;
 
 impl<'u> Unmet<'u> {
     /// The rules that have refused the user, in their order; the first ones of many.
-    fn named(&self) -> Vec<&'u dyn Explain> {
-        let each = std::iter::successors(self.rules, |refusing| refusing.before);
-        let mut rules: Vec<_> = each.map(|refusing| refusing.rule).collect();
+    fn named(&self) -> Vec<&'u Refusing<'u>> {
+        let mut rules: Vec<_> = std::iter::successors(self.rules, |refusing| refusing.before).collect();
         rules.reverse();
         rules.truncate(MOST_NAMED);
         rules
@@ -119,32 +134,36 @@ impl<'u> Unmet<'u> {
 
     /// The rules, as they stand in the configuration; `None` where none of this module has refused.
     pub(super) fn text(&self) -> Option<String> {
-        let texts: Vec<_> = self.named().iter().map(|rule| rule.text()).collect();
+        let texts: Vec<_> = self.named().into_iter().map(Refusing::text).collect();
         (!texts.is_empty()).then(|| texts.join(", "))
     }
 
-    /// The rules, and what the session lacks for each.
+    /// The rules, and why each of them refuses who has this record.
     pub(super) fn explained(&self, record: Option<&SessionRecord<'_>>, with_values: bool) -> Option<String> {
-        let one = |rule: &&dyn Explain| match record {
-            Some(record) => format!("{}: {}", rule.text(), rule.lacks(record, with_values)),
-            None => rule.text(),
+        let one = |refusing: &Refusing<'_>| match record {
+            Some(record) => refusing.standing.explained(refusing.rule, record, with_values),
+            None => refusing.text(),
         };
-        let texts: Vec<_> = self.named().iter().map(one).collect();
+        let texts: Vec<_> = self.named().into_iter().map(one).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 }
 
-/// A `Require expr` that was not true.
+/// A `Require expr` with this expression.
 #[derive(Clone, Copy, Debug)]
-pub struct FalseExpression<'e>(pub &'e str);
+pub struct ExpressionRule<'e>(pub &'e str);
 
-impl Explain for FalseExpression<'_> {
+impl Explain for ExpressionRule<'_> {
     fn text(&self) -> String {
         shortened(&format!("Require expr {}", self.0))
     }
 
     fn lacks(&self, _: &SessionRecord<'_>, _: bool) -> String {
         "it is not true of this request".to_owned()
+    }
+
+    fn holds(&self) -> &'static str {
+        "it is true of this request"
     }
 }
 
