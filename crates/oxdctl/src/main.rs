@@ -40,6 +40,8 @@ use cli::{Cli, Command};
 use screen::Screen;
 
 fn main() -> ExitCode {
+    // Before clap, which writes its help and its errors in colours, too.
+    screen::settle_colours();
     let cli = Cli::from_arguments();
     let screen = Screen::new(cli.json);
     let outcome = match &cli.command {

@@ -35,6 +35,14 @@ pub struct Screen {
     kept: RefCell<Option<String>>,
 }
 
+/// Takes the colours from a terminal that has none. anstream looks at `NO_COLOR`, `CLICOLOR_FORCE` and whether there is a
+/// terminal, but takes colours for granted where `CI` or `CLICOLOR` is set, whatever `TERM` says.
+pub fn settle_colours() {
+    if !anstyle_query::term_supports_color() && !anstyle_query::clicolor_force() {
+        anstream::ColorChoice::Never.write_global();
+    }
+}
+
 impl Screen {
     /// A screen for text or for JSON.
     pub fn new(json: bool) -> Self {

@@ -334,7 +334,6 @@ fn on_a_terminal(folder: &std::path::Path, command: &str, env: &[(&str, &str)]) 
         .env_remove("CLICOLOR_FORCE")
         .env_remove("CLICOLOR")
         .env_remove("NO_COLOR")
-        // With it, colours are taken for granted on every terminal.
         .env_remove("CI")
         .env_remove("TERM")
         .envs(env.iter().copied())
@@ -354,6 +353,11 @@ fn a_terminal_gets_colours_unless_it_or_its_user_wants_none() {
         assert!(shown.contains('\x1b'), "{command}: {shown:?}");
         for env in [
             &[("TERM", "dumb")][..],
+            // Some take these for a sign that every terminal has colours.
+            &[("TERM", "dumb"), ("CI", "true")],
+            &[("TERM", "dumb"), ("CLICOLOR", "1")],
+            &[("CI", "true")],
+            &[("TERM", "xterm-256color"), ("CI", "true"), ("NO_COLOR", "1")],
             &[("TERM", "xterm-256color"), ("NO_COLOR", "1")],
             &[
                 ("TERM", "xterm-256color"),
