@@ -25,10 +25,26 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The credentials, unless they lack a secret that is needed.
-    pub fn if_whole(self) -> Option<Self> {
-        let needed = self.auth.as_ref().is_none_or(ClientAuth::needs_secret);
-        (self.client_secret.is_some() || !needed).then_some(self)
+    /// The credentials of a client at a provider (`op_host` and `op_configuration_endpoint`), unless there is no client, or
+    /// no secret although one is needed.
+    pub fn of(
+        client_id: Option<String>,
+        client_secret: Option<Secret>,
+        auth: Option<ClientAuth>,
+        provider: &(Option<String>, Option<String>),
+    ) -> Option<Self> {
+        let needed = auth.as_ref().is_none_or(ClientAuth::needs_secret);
+        if needed && client_secret.is_none() {
+            return None;
+        }
+        let (op_host, op_configuration_endpoint) = provider.clone();
+        Some(Self {
+            client_id: client_id?,
+            client_secret,
+            auth,
+            op_host,
+            op_configuration_endpoint,
+        })
     }
 }
 

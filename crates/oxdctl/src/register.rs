@@ -160,9 +160,8 @@ fn notes(args: &Register, file: &SiteFile) -> Vec<String> {
     if file.text("op_host").is_none() && file.text("op_configuration_endpoint").is_none() {
         notes.push("oxd did not say which provider it uses: name it with OxdOpHost".to_owned());
     }
-    if let Some(end) = file.time("client_secret_expires_at") {
-        let end = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(end));
-        let end = end.map(crate::check::date_text).unwrap_or_default();
+    if let Some(end) = file.secret_expires() {
+        let end = crate::check::date_text(end);
         notes.push(format!(
             "the provider lets this client expire on {end}: ask its administrator for a longer time, or nobody can \
              sign in from then on"

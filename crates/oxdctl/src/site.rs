@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oxd_core::base::Secret;
 use oxd_core::config::ClientAuth;
@@ -68,9 +69,10 @@ impl SiteFile {
         self.members.get(name)?.as_str().filter(|text| !text.is_empty())
     }
 
-    /// A member that is a whole number above zero: a point in time that is known.
-    pub fn time(&self, name: &str) -> Option<u64> {
-        self.members.get(name)?.as_u64().filter(|time| *time > 0)
+    /// When the provider lets the client expire, where that is known; 0 stands for never.
+    pub fn secret_expires(&self) -> Option<SystemTime> {
+        let end = self.members.get("client_secret_expires_at")?.as_u64();
+        UNIX_EPOCH.checked_add(Duration::from_secs(end.filter(|end| *end > 0)?))
     }
 
     /// `oxd_id`, without which no command is about this site.
@@ -81,16 +83,13 @@ impl SiteFile {
 
     /// The credentials for `get-client-token`; `None` when one is missing.
     pub fn credentials(&self) -> Option<Credentials> {
-        Credentials {
-            client_id: self.text("client_id")?.to_owned(),
-            client_secret: self
-                .text("client_secret")
-                .map(|text| Secret::new(text.to_owned())),
-            auth: self.client_auth(),
-            op_host: self.text("op_host").map(str::to_owned),
-            op_configuration_endpoint: self.text("op_configuration_endpoint").map(str::to_owned),
-        }
-        .if_whole()
+        let text = |name: &str| self.text(name).map(str::to_owned);
+        Credentials::of(
+            text("client_id"),
+            text("client_secret").map(Secret::new),
+            self.client_auth(),
+            &(text("op_host"), text("op_configuration_endpoint")),
+        )
     }
 
     /// How oxd proves to be the client, as the site was registered.
@@ -143,6 +142,11 @@ impl SiteFile {
         let list = self.members.get(OURS).and_then(|ours| ours.get(name));
         let list = list.and_then(Value::as_array).into_iter().flatten();
         list.filter_map(|one| one.as_str().map(str::to_owned)).collect()
+    }
+
+    /// The redirect URI that the site was registered with first: the one that oxd uses.
+    pub fn first_redirect_uri(&self) -> Option<String> {
+        self.remembered_list("redirect_uris").into_iter().next()
     }
 
     /// Remembers something.
@@ -213,8 +217,7 @@ mod tests {
 
     #[test]
     fn members_are_filled_where_the_answer_left_them_out() {
-        let mut file =
-            load(r#"{"oxd_id": "a", "op_host": null, "client_secret": "", "n": 0, "m": 5}"#).unwrap();
+        let mut file = load(r#"{"oxd_id": "a", "op_host": null, "client_secret": ""}"#).unwrap();
         file.fill("op_host", Some("https://op"));
         file.fill("oxd_id", Some("b"));
         file.fill("client_id", None);
@@ -222,8 +225,26 @@ mod tests {
             (file.text("op_host"), file.oxd_id().unwrap()),
             (Some("https://op"), "a")
         );
-        assert_eq!((file.time("n"), file.time("m")), (None, Some(5)));
         assert!(file.credentials().is_none());
+    }
+
+    #[test]
+    fn a_client_expires_when_the_answer_says_so() {
+        let ends = |value: &str| {
+            let text = format!(r#"{{"client_secret_expires_at": {value}}}"#);
+            load(&text).unwrap().secret_expires()
+        };
+        let known = UNIX_EPOCH + Duration::from_secs(5);
+        for (value, expected) in [
+            ("5", Some(known)),
+            ("0", None),
+            ("-1", None),
+            ("\"5\"", None),
+            ("18446744073709551615", None),
+        ] {
+            assert_eq!(ends(value), expected, "{value}");
+        }
+        assert_eq!(load("{}").unwrap().secret_expires(), None);
     }
 
     #[test]

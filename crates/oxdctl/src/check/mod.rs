@@ -7,6 +7,7 @@ mod registration;
 pub mod report;
 mod resources;
 mod site;
+mod token;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -142,19 +143,8 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
     };
     let of_file = || file.as_ref().and_then(SiteFile::client_auth);
     let auth = args.client_auth.clone().or_else(of_file);
-    let credentials = client_id.and_then(|client_id| {
-        Credentials {
-            client_id,
-            client_secret: secret,
-            auth,
-            op_host: provider.0.clone(),
-            op_configuration_endpoint: provider.1.clone(),
-        }
-        .if_whole()
-    });
-    let remembered = file
-        .as_ref()
-        .and_then(|file| file.remembered_list("redirect_uris").into_iter().next());
+    let credentials = Credentials::of(client_id, secret, auth, &provider);
+    let remembered = file.as_ref().and_then(SiteFile::first_redirect_uri);
     let redirect_uri = args
         .redirect_uri
         .clone()
@@ -162,9 +152,6 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
         .or(remembered);
     let read = |path: &PathBuf| Ok((path.clone(), uma::read(path)?));
     let resources = args.resources.as_ref().map(read).transpose()?;
-    let expires = file
-        .as_ref()
-        .and_then(|file| file.time("client_secret_expires_at"));
     Ok(Target {
         oxd_id,
         credentials,
@@ -173,7 +160,7 @@ fn gather(screen: &Screen, args: &Check) -> Outcome<Target> {
         protected: !args.unprotected,
         redirect_uri,
         resources,
-        secret_expires: expires.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds))),
+        secret_expires: file.as_ref().and_then(SiteFile::secret_expires),
         file,
     })
 }

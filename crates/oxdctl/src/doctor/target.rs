@@ -1,7 +1,6 @@
 //! What `oxdctl check` would be told of a site, from httpd's configuration and the site file.
 
 use std::path::Path;
-use std::time::{Duration, UNIX_EPOCH};
 use std::{fs, io};
 
 use oxd_core::base::Secret;
@@ -62,19 +61,8 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
     };
     let client_id = value("OxdClientId", "client_id");
     let secret_unknown = secret_unknown.filter(|_| client_id.is_some());
-    let credentials = client_id.and_then(|client_id| {
-        Credentials {
-            client_id,
-            client_secret: secret,
-            auth,
-            op_host: provider.0.clone(),
-            op_configuration_endpoint: provider.1.clone(),
-        }
-        .if_whole()
-    });
-    let registered = file
-        .as_ref()
-        .and_then(|file| file.remembered_list("redirect_uris").into_iter().next());
+    let credentials = Credentials::of(client_id, secret, auth, &provider);
+    let registered = file.as_ref().and_then(SiteFile::first_redirect_uri);
     let base = args
         .base
         .clone()
@@ -97,9 +85,6 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
         }
         None => None,
     };
-    let expires = file
-        .as_ref()
-        .and_then(|file| file.time("client_secret_expires_at"));
     Ok(Found {
         target: Target {
             oxd_id: value("OxdId", "oxd_id"),
@@ -109,7 +94,7 @@ pub fn of(screen: &Screen, args: &Doctor, site: &Site<'_>) -> Outcome<Found> {
             protected: !site.says("OxdProtectedCommands", "Off"),
             redirect_uri: wanted,
             resources,
-            secret_expires: expires.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds))),
+            secret_expires: file.as_ref().and_then(SiteFile::secret_expires),
             file,
         },
         base,
