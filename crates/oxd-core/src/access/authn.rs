@@ -133,13 +133,17 @@ fn refuse_user(
 }
 
 /// Who is not let in where, by which rules, and what is missing for each: so that an administrator need not guess. Values
-/// of claims may be nobody's business who reads the log; `LogLevel oxd:debug` shows them.
+/// of claims may be nobody's business who reads the log; `LogLevel oxd:debug` shows them. The text is for the log alone, and
+/// left out where the level hides the line.
 pub(super) fn why_not(
     ctx: &Ctx<'_>,
     reason: Reason,
     identity: Option<&SessionRecord<'_>>,
     unmet: Unmet<'_>,
 ) -> Failure {
+    if !ctx.host.logs(reason.level()) {
+        return Failure::new(reason, String::new());
+    }
     let with_values = ctx.host.logs(Level::Debug);
     let who = identity.map_or_else(|| "the user".to_owned(), |record| record.named_in_log(ctx));
     let path = ctx.request.path();

@@ -13,9 +13,9 @@ use crate::config::Expression;
 use crate::config::store::{StoreSettings, Stores};
 use crate::http::Host;
 
-/// Collects what is logged: the lines, and the level of each.
+/// Collects what is logged: the lines, and the level of each; unless it is turned off.
 #[derive(Default)]
-pub(crate) struct Log(pub RefCell<Vec<String>>, pub RefCell<Vec<Level>>);
+pub(crate) struct Log(pub RefCell<Vec<String>>, pub RefCell<Vec<Level>>, pub Cell<bool>);
 
 impl Random for Log {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
@@ -32,7 +32,7 @@ impl Host for Log {
     }
 
     fn logs(&self, _: Level) -> bool {
-        true
+        !self.2.get()
     }
 
     fn log(&self, level: Level, line: &str) {
