@@ -2,12 +2,12 @@
 //! the providers, and telling a missing entry from an unreachable store.
 
 use std::ffi::CString;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
-use oxd_core::base::{Key, Seconds, Store, StoreError, sha256_of, wall};
+use oxd_core::base::{Doubt, Key, Seconds, Store, StoreError, sha256_of, wall};
 use oxd_core::shm::stats::{Action, Answered};
 
 use super::{child, slot, worker_pool};
@@ -50,7 +50,7 @@ struct ProviderStore {
     /// The socache instance, present while a configuration names the store.
     socache: Socache,
     /// Whether a call of this child has failed since the last successful one.
-    suspect: AtomicBool,
+    doubt: Doubt,
     /// Until when this child makes no calls to the store, in milliseconds since the child's start; 0: calls are
     /// allowed.
     retry_at: AtomicU64,
@@ -80,7 +80,7 @@ pub fn open(command: Command<'_>, provider: &str, details: &str) -> Result<&'sta
             is_on_network: matches!(provider, "redis" | "memcache"),
             splits_entries: provider == "dbm",
             socache: Socache::new(),
-            suspect: AtomicBool::new(false),
+            doubt: Doubt::default(),
             retry_at: AtomicU64::new(0),
         }));
         let handle: &'static StoreHandle = Box::leak(Box::new(StoreHandle(store)));
@@ -268,22 +268,32 @@ fn confirm_miss<A>(
     store: &ProviderStore,
     action: &impl Fn(&ProviderStore) -> Result<A, Refusal>,
 ) -> Result<A, Refusal> {
+    let doubt = &store.doubt;
+    let no_server = || Err(Refusal::Failed("no server is left".into()));
+    let mut asked = doubt.ask();
     let mut answer = action(store);
     if matches!(answer, Err(Refusal::Failed(_) | Refusal::General(_))) {
-        store.suspect.store(true, Ordering::Release);
+        doubt.failed();
+        asked = doubt.ask();
         // A connection that stayed open across a restart of the server fails once.
         answer = action(store);
     }
-    let is_doubtful = matches!(answer, Err(Refusal::NotFound)) && store.suspect.load(Ordering::Acquire);
-    if is_doubtful {
+    if matches!(answer, Err(Refusal::NotFound)) && doubt.is_doubtful() {
         let probe = sha256_of(&[b"mod_oxd probe"]);
+        asked = doubt.ask();
         if put(store, &probe, b"alive", wall().saturating_add(Seconds(60))).is_err() {
-            return Err(Refusal::Failed("no server is left".into()));
+            return no_server();
         }
-        store.suspect.store(false, Ordering::Release);
+        doubt.answered(asked);
+        asked = doubt.ask();
         answer = action(store);
-    } else if answer.is_ok() {
-        store.suspect.store(false, Ordering::Release);
+        if matches!(answer, Err(Refusal::NotFound)) && doubt.is_doubtful() {
+            // It has died again meanwhile.
+            return no_server();
+        }
+    }
+    if answer.is_ok() {
+        doubt.answered(asked);
     }
     answer
 }
