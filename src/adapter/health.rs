@@ -20,7 +20,7 @@ use super::places::settings_at;
 use super::redis::RedisStores;
 use super::{child, revocations};
 use crate::ffi::log::ChildLog;
-use crate::ffi::server::{ChildServers, Server, ServerSettings, Servers};
+use crate::ffi::server::{ChildServers, PlaceSettings, Server, ServerSettings, Servers};
 use crate::ffi::{guard, process};
 
 /// How long a request waits for a check that it has begun: a scrape and a probe have a time limit of their own. The check
@@ -76,23 +76,27 @@ fn checks() -> MutexGuard<'static, Checks> {
     CHECKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// All places of a configuration: a server itself, its `<Location>` and its `<Directory>` sections.
+/// All places of a configuration: a server itself, its `<Location>` and its `<Directory>` sections, and the `<Files>` and
+/// `<If>` in each of them.
 fn places<'a, 'c: 'a>(
     servers: &'a [ServerSettings<'c>],
 ) -> impl Iterator<Item = (&'c str, RawSettings<'c>)> + use<'a, 'c> {
     servers.iter().flat_map(|server| {
-        let at = |(path, own): &(Option<&'c str>, RawSettings<'c>)| match path {
-            Some(path) => settings_at(server.locations.iter().copied(), server.outer, path),
-            None => server.outer.overlaid_with(own),
+        let locations = || server.locations.iter().map(|place| (place.path, place.own));
+        let at = move |place: &'a PlaceSettings<'c>| {
+            let settings = match place.path {
+                Some(path) => settings_at(locations(), server.outer, path),
+                None => server.outer.overlaid_with(&place.own),
+            };
+            (settings, &place.within)
         };
-        std::iter::once(server.outer)
-            .chain(
-                server
-                    .directories
-                    .iter()
-                    .map(|own| server.outer.overlaid_with(own)),
-            )
+        std::iter::once((server.outer, &server.within))
+            .chain(server.directories.iter().map(at))
             .chain(server.locations.iter().map(at))
+            .flat_map(|(settings, within)| {
+                let inner = within.iter().map(move |own| settings.overlaid_with(own));
+                std::iter::once(settings).chain(inner)
+            })
             .map(|settings| (server.name, settings))
     })
 }
@@ -103,17 +107,17 @@ pub fn configure(servers: Servers<'_>) -> Option<String> {
     let servers: Vec<_> = servers.all().filter_map(Server::settings).collect();
     let mut watched: Vec<Watched> = Vec::new();
     for (host, settings) in places(&servers) {
-        let (Some(url), Some(site)) = (settings.server, settings.site_id()) else {
+        // What is complete only in a `.htaccess` file, or in several sections together, cannot be checked.
+        let Ok(site) = Site::in_raw(&settings) else {
             continue;
         };
-        let server = url.as_str().trim_end_matches('/');
-        let key = SiteKey::of(server, site);
+        let key = site.key();
         if watched.iter().all(|known| known.key != key) {
             watched.push(Watched {
                 key,
                 host: if host.is_empty() { "the main server" } else { host }.to_owned(),
-                site: site.as_str().to_owned(),
-                server: server.to_owned(),
+                site: site.id.as_str().to_owned(),
+                server: site.server.address().to_owned(),
             });
         }
     }
@@ -260,11 +264,6 @@ fn check_all() {
         }
         for (key, host, failure) in &found.sites {
             tell(*log, *key, host, failure.as_ref());
-        }
-        // Whose settings are complete only in an `<If>` or a `<Files>` cannot be checked, and is not missed.
-        let unseen = |site: &&Watched| found.sites.iter().all(|(key, ..)| *key != site.key);
-        for site in watched.iter().filter(unseen) {
-            child::health().note(site.key, None, wall());
         }
     });
 }

@@ -58,10 +58,22 @@ pub struct ServerSettings<'c> {
     pub name: &'c str,
     /// The settings outside of all sections.
     pub outer: RawSettings<'c>,
-    /// Those of each `<Location>` alone, with its path unless it is a pattern.
-    pub locations: Vec<(Option<&'c str>, RawSettings<'c>)>,
-    /// Those of each `<Directory>` alone.
-    pub directories: Vec<RawSettings<'c>>,
+    /// Those of each `<Files>` and `<If>` outside of all other sections, alone.
+    pub within: Vec<RawSettings<'c>>,
+    /// The `<Location>` sections.
+    pub locations: Vec<PlaceSettings<'c>>,
+    /// The `<Directory>` sections.
+    pub directories: Vec<PlaceSettings<'c>>,
+}
+
+/// The module's settings of one section.
+pub struct PlaceSettings<'c> {
+    /// The path of a `<Location>`, unless it is a pattern.
+    pub path: Option<&'c str>,
+    /// Those of the section alone.
+    pub own: RawSettings<'c>,
+    /// Those of each `<Files>` and `<If>` in it, alone.
+    pub within: Vec<RawSettings<'c>>,
 }
 
 /// One server of a configuration.
@@ -159,12 +171,14 @@ impl<'c> Server<'c> {
         let name = unsafe { self.raw.as_ref() }.server_hostname;
         // SAFETY: NULL, or a C string of the configuration.
         let name = unsafe { c_text(name) };
-        let of_location = |place: Section<'c>| (place.path(), place.settings());
+        let outer = self.defaults()?;
+        let places = |sections: Vec<Section<'c>>| sections.into_iter().map(Section::place).collect();
         Some(ServerSettings {
             name: name.and_then(|name| name.to_str().ok()).unwrap_or_default(),
-            outer: self.defaults()?.settings(),
-            locations: self.locations().into_iter().map(of_location).collect(),
-            directories: self.directories().into_iter().map(Section::settings).collect(),
+            outer: outer.settings(),
+            within: outer.settings_within(),
+            locations: places(self.locations()),
+            directories: places(self.directories()),
         })
     }
 
@@ -190,17 +204,9 @@ impl<'c> Server<'c> {
                 .cast::<sys::core_server_config>()
                 .as_ref()
         };
-        // SAFETY: each list of sections is NULL or a live array.
-        let array = core.and_then(|core| unsafe { which(core).as_ref() });
-        let Some(array) = array else {
-            return Vec::new();
-        };
-        let places = array.elts.cast::<*mut c_void>();
-        (0..usize::try_from(array.nelts).unwrap_or(0))
-            // SAFETY: the array has `nelts` elements, which are configuration vectors.
-            .filter_map(|at| NonNull::new(unsafe { *places.add(at) }))
-            .map(|vector| Section { vector, of: self.of })
-            .collect()
+        let list = core.map_or(std::ptr::null_mut(), which);
+        // SAFETY: each list of sections is NULL or a live array of configuration vectors.
+        unsafe { sections(list, self.of) }
     }
 
     /// The configuration outside of all sections.
@@ -209,6 +215,21 @@ impl<'c> Server<'c> {
         let vector = unsafe { self.raw.as_ref() }.lookup_defaults;
         NonNull::new(vector.cast()).map(|vector| Section { vector, of: self.of })
     }
+}
+
+/// # Safety
+/// `list` must be NULL or a live array of configuration vectors of these servers.
+unsafe fn sections<'c>(list: *const sys::apr_array_header_t, of: Servers<'c>) -> Vec<Section<'c>> {
+    // SAFETY: by this function's contract.
+    let Some(array) = (unsafe { list.as_ref() }) else {
+        return Vec::new();
+    };
+    let vectors = array.elts.cast::<*mut c_void>();
+    (0..usize::try_from(array.nelts).unwrap_or(0))
+        // SAFETY: the array has `nelts` elements, which are configuration vectors.
+        .filter_map(|at| NonNull::new(unsafe { *vectors.add(at) }))
+        .map(|vector| Section { vector, of })
+        .collect()
 }
 
 /// The address of a parsed `SetHandler`, to tell those of the server's configuration from others. It is only compared.
@@ -310,15 +331,47 @@ impl<'c> Section<'c> {
         config.map_or_else(RawSettings::default, |config| config.settings)
     }
 
-    /// The path of a `<Location>`, unless it is a pattern.
-    pub fn path(self) -> Option<&'c str> {
+    /// The same with those of the `<Files>` and `<If>` in it.
+    fn place(self) -> PlaceSettings<'c> {
+        PlaceSettings {
+            path: self.path(),
+            own: self.settings(),
+            within: self.settings_within(),
+        }
+    }
+
+    /// The settings of each `<Files>` and `<If>` in this section, those of an outer one with what it has itself. The
+    /// recursion is as deep as the administrator nested the sections.
+    fn settings_within(self) -> Vec<RawSettings<'c>> {
+        let Some(core) = self.core() else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for list in [core.sec_file, core.sec_if] {
+            // SAFETY: each list of sections is NULL or a live array of configuration vectors.
+            for section in unsafe { sections(list, self.of) } {
+                let own = section.settings();
+                let inner = section.settings_within();
+                found.push(own);
+                found.extend(inner.iter().map(|inner| own.overlaid_with(inner)));
+            }
+        }
+        found
+    }
+
+    fn core(self) -> Option<&'c sys::core_dir_config> {
         let vector = self.vector.as_ptr().cast();
         // SAFETY: the core module's per-directory configuration is a core_dir_config, and lives as long as the section.
-        let core = unsafe {
+        unsafe {
             sys::ap_get_core_module_config(vector)
                 .cast::<sys::core_dir_config>()
                 .as_ref()
-        }?;
+        }
+    }
+
+    /// The path of a `<Location>`, unless it is a pattern.
+    pub fn path(self) -> Option<&'c str> {
+        let core = self.core()?;
         if !core.r.is_null() {
             return None;
         }

@@ -304,3 +304,36 @@ fn the_sites_of_the_whole_configuration_count() {
     site.httpd.graceful();
     expect_ready(&site, 200, "ready\n");
 }
+
+/// A site that an `<If>` or a `<Files>` completes is checked as any other; one that nothing completes is none.
+#[test]
+fn a_site_of_an_inner_section_counts() {
+    let away = "OxdServer http://127.0.0.1:1\nOxdId x\n";
+    let rest = "OxdProtectedCommands Off\n";
+    for (config, expected) in [
+        (
+            format!("<Location /app>\n<If \"true\">\n{away}{rest}</If>\n</Location>"),
+            "oxd_unreachable",
+        ),
+        (format!("{away}<Files \"*\">\n{rest}</Files>"), "oxd_unreachable"),
+        (
+            format!(
+                "{away}<Directory \"/\">\n<Files \"*\">\n<If \"true\">\n{rest}</If>\n</Files>\n</Directory>"
+            ),
+            "oxd_unreachable",
+        ),
+        (away.to_owned(), "not_configured"),
+    ] {
+        let httpd = Httpd::builder()
+            .config(HEALTH)
+            .config(&config)
+            .allow_log("not ready: the site of ")
+            .start();
+        let answer = by_program("GET", &httpd.url("/oxd-health/ready"), &[]);
+        assert_eq!(
+            answer.expect(503).text(),
+            format!("not_ready\n{expected}\n"),
+            "{config}"
+        );
+    }
+}

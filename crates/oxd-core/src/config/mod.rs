@@ -18,7 +18,7 @@ pub use audit::{AuditSettings, AuditUser};
 pub use bearer::{BearerCache, BearerMode, BearerSettings, ResourceMetadata};
 pub use client_auth::ClientAuth;
 pub use raw::RawSettings;
-pub(crate) use settings::{AccessSettings, SessionSettings};
+pub(crate) use settings::{AccessSettings, ServerSettings, SessionSettings};
 pub use settings::{IdentitySettings, ServerDefaults, Settings};
 #[cfg(test)]
 pub(crate) use store::SessionStore;

@@ -293,7 +293,7 @@ impl<'a> Settings<'a> {
 
     /// The connection to oxd, and the site's registration there; resolved on demand, as few requests call oxd.
     pub fn server(&self) -> ServerSettings<'a> {
-        server_settings(self.raw, self.server.threads)
+        self.raw.server_settings(self.server.threads)
     }
 
     /// The address to which the provider sends the browser, as far as it is known here.
@@ -455,29 +455,33 @@ fn max_calls(configured: Option<u32>, threads: u32) -> u32 {
     configured.unwrap_or(threads / 2).min(most).max(1)
 }
 
-/// Single directives override the members of the site file. Either provider directive overrides both provider members:
-/// the administrator named another provider.
-fn server_settings<'a>(raw: &RawSettings<'a>, threads: u32) -> ServerSettings<'a> {
-    let named = Provider::of(text(raw.op_host), text(raw.op_configuration_endpoint));
-    let of_file = || {
-        Provider::of(
-            raw.site?.op_host.as_deref(),
-            raw.site?.op_configuration_endpoint.as_deref(),
-        )
-    };
-    ServerSettings {
-        url: raw.server,
-        timeouts: raw.server_timeout.unwrap_or(defaults::SERVER_TIMEOUT),
-        verify: raw.server_verify.unwrap_or(defaults::SERVER_VERIFY),
-        ca: raw.server_ca,
-        proxy: raw.server_proxy.unwrap_or(defaults::SERVER_PROXY),
-        max_calls: max_calls(raw.server_max_calls, threads),
-        protected_commands: raw.protected_commands.unwrap_or(defaults::PROTECTED_COMMANDS),
-        client_id: text(raw.client_id).or_else(|| raw.site?.client_id.as_deref()),
-        client_secret: raw.client_secret.or_else(|| raw.site?.client_secret.as_ref()),
-        client_auth: raw.client_auth,
-        authorization_site: text(raw.authorization_site).map(SiteId),
-        provider: named.or_else(of_file),
+impl<'a> RawSettings<'a> {
+    /// oxd and the client, for a process with so many threads.
+    ///
+    /// Single directives override the members of the site file. Either provider directive overrides both provider members:
+    /// the administrator named another provider.
+    pub(crate) fn server_settings(&self, threads: u32) -> ServerSettings<'a> {
+        let named = Provider::of(text(self.op_host), text(self.op_configuration_endpoint));
+        let of_file = || {
+            Provider::of(
+                self.site?.op_host.as_deref(),
+                self.site?.op_configuration_endpoint.as_deref(),
+            )
+        };
+        ServerSettings {
+            url: self.server,
+            timeouts: self.server_timeout.unwrap_or(defaults::SERVER_TIMEOUT),
+            verify: self.server_verify.unwrap_or(defaults::SERVER_VERIFY),
+            ca: self.server_ca,
+            proxy: self.server_proxy.unwrap_or(defaults::SERVER_PROXY),
+            max_calls: max_calls(self.server_max_calls, threads),
+            protected_commands: self.protected_commands.unwrap_or(defaults::PROTECTED_COMMANDS),
+            client_id: text(self.client_id).or_else(|| self.site?.client_id.as_deref()),
+            client_secret: self.client_secret.or_else(|| self.site?.client_secret.as_ref()),
+            client_auth: self.client_auth,
+            authorization_site: text(self.authorization_site).map(SiteId),
+            provider: named.or_else(of_file),
+        }
     }
 }
 

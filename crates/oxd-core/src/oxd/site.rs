@@ -4,7 +4,7 @@ use super::commands::client_token::GetClientToken;
 use super::error::Error;
 use super::server::Server;
 use crate::base::{SiteId, Trace};
-use crate::config::{ClientAuth, Provider, Settings};
+use crate::config::{ClientAuth, Provider, RawSettings, ServerSettings, Settings};
 use crate::shm::health::SiteKey;
 
 /// One site at one oxd server, with everything that a call needs.
@@ -25,9 +25,18 @@ pub struct Site<'a> {
 impl<'a> Site<'a> {
     /// The site in the settings of a location. The error names the first missing directive and the requested `path`.
     pub fn of(settings: &Settings<'a>, path: &str) -> Result<Self, Error> {
+        Self::named(settings.server(), settings.site, path)
+    }
+
+    /// The site in settings that are not resolved yet, to say which one it is: how many calls may be under way is not known
+    /// here.
+    pub fn in_raw(settings: &RawSettings<'a>) -> Result<Self, Error> {
+        Self::named(settings.server_settings(1), settings.site_id(), "")
+    }
+
+    fn named(named: ServerSettings<'a>, id: Option<SiteId<'a>>, path: &str) -> Result<Self, Error> {
         let missing =
             |directive: &str| Error::NotConfigured(format!("{path}: this place has no {directive}"));
-        let named = settings.server();
         let server = Server {
             url: named.url.ok_or_else(|| missing("OxdServer"))?,
             timeouts: named.timeouts,
@@ -37,7 +46,7 @@ impl<'a> Site<'a> {
             max_calls: named.max_calls,
             trace: None,
         };
-        let id = settings.site.ok_or_else(|| missing("OxdId (or OxdSite)"))?;
+        let id = id.ok_or_else(|| missing("OxdId (or OxdSite)"))?;
         let credentials = if named.protected_commands {
             if named.provider.is_none() {
                 return Err(missing("OxdOpHost (or OxdOpConfigurationEndpoint, or OxdSite)"));

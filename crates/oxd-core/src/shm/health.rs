@@ -299,7 +299,13 @@ mod tests {
         let health = Health::over(&words).unwrap();
         health.assign(&[key("a")]);
         let taken: Vec<_> = std::thread::scope(|scope| {
-            let ask = || scope.spawn(|| (0..1_000).filter_map(|_| health.take_turn(NOW)).collect::<Vec<_>>());
+            let ask = || {
+                scope.spawn(|| {
+                    (0..1_000)
+                        .filter_map(|_| health.take_turn(NOW))
+                        .collect::<Vec<_>>()
+                })
+            };
             let threads: Vec<_> = (0..8).map(|_| ask()).collect();
             threads
                 .into_iter()
