@@ -21,8 +21,9 @@ use oxd_core::shm::{Keeper, Memory, memory_words};
 use oxd_core::tokens::TokenCache;
 use oxd_store::Handle;
 
+use crate::ffi::handlers::HandlerId;
 use crate::ffi::request::Request;
-use crate::ffi::server::{HandlerId, Servers};
+use crate::ffi::server::Servers;
 use crate::ffi::{process, shared};
 
 /// The oxd client of one child process.

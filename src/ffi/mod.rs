@@ -13,6 +13,7 @@ pub mod dir_config;
 mod expression;
 pub mod filter;
 pub mod guard;
+pub mod handlers;
 pub mod log;
 pub mod pool;
 pub mod process;

@@ -9,10 +9,10 @@ use oxd_core::base::{Level, Millis};
 use oxd_core::http::Method;
 
 use super::dir_config::{DirConfig, slot};
+use super::handlers::HandlerId;
 use super::log::{line_text, raw_level};
 use super::pool::{Pool, c_text};
 use super::request_state::{ConfigId, PoolText, RequestState};
-use super::server::HandlerId;
 use super::{Status, sys};
 
 /// A request during one hook.
