@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use oxd_core::base::{Failure, Level, Reason, Seconds, Store, sha256_of, wall, wall_millis};
+use oxd_core::base::{Failure, Level, Reason, Seconds, Store, probe, wall, wall_millis};
 use oxd_core::config::{RawSettings, Settings, check};
 use oxd_core::oxd::Site;
 use oxd_core::session::feed;
@@ -227,12 +227,15 @@ fn check_and_wait(turn: Turn) {
     drop(waited);
 }
 
+/// A site, its virtual host, and why it does not work.
+type Finding<'c> = (SiteKey, &'c str, Option<Failure>);
+
 /// What a check has found so far. Each oxd server and each store is asked once, however many sites have it.
 #[derive(Default)]
 struct Found<'c> {
     /// The sites that are checked: the first [`SITES`].
     watched: &'c [Watched],
-    sites: Vec<(SiteKey, &'c str, Option<Failure>)>,
+    sites: Vec<Finding<'c>>,
     servers: Vec<(String, Option<Failure>)>,
     stores: Vec<(*const (), Option<Failure>)>,
 }
@@ -256,7 +259,10 @@ fn check_all() {
                 &settings,
                 child::defaults(&RedisStores, revocations::current(), None),
             );
-            found.look_at(host, &settings);
+            if let Some((key, host, failure)) = found.look_at(host, &settings) {
+                // A failure is final, and not told late because other sites hold the check up.
+                tell(*log, *key, host, failure.as_ref());
+            }
         }
         if is_closing() {
             // What was not asked is no news.
@@ -288,14 +294,13 @@ fn tell(log: ChildLog, key: SiteKey, host: &str, failure: Option<&Failure>) {
 }
 
 impl<'c> Found<'c> {
-    fn look_at(&mut self, host: &'c str, settings: &Settings<'_>) {
+    /// Asks what was not asked yet about the site of a place; the site, if it fails.
+    fn look_at(&mut self, host: &'c str, settings: &Settings<'_>) -> Option<&Finding<'c>> {
         // A place that is not complete is refused by configtest, or belongs to no site.
-        let Ok(site) = Site::of(settings, "") else {
-            return;
-        };
+        let site = Site::of(settings, "").ok()?;
         let key = site.key();
         if self.watched.iter().all(|watched| watched.key != key) {
-            return;
+            return None;
         }
         let known = self.sites.iter().position(|(of, ..)| *of == key);
         let at = known.unwrap_or_else(|| {
@@ -308,6 +313,7 @@ impl<'c> Found<'c> {
             let failure = settings.store.and_then(|store| self.of_store(store));
             self.sites[at].2 = failure.or_else(|| heard(settings));
         }
+        self.sites.get(at).filter(|(.., failure)| failure.is_some())
     }
 
     fn of_oxd(&mut self, site: &Site<'_>) -> Option<Failure> {
@@ -331,9 +337,7 @@ impl<'c> Found<'c> {
         if let Some((_, known)) = self.stores.iter().find(|(of, _)| *of == address) {
             return known.clone();
         }
-        let key = sha256_of(&[b"mod_oxd health"]);
-        let until = wall().saturating_add(ENTRY_LASTS);
-        let asked = store.put(&key, b"alive", until).and_then(|()| store.get(&key));
+        let asked = probe(store, wall().saturating_add(ENTRY_LASTS));
         let failure = asked.err().map(Failure::from);
         self.stores.push((address, failure.clone()));
         failure

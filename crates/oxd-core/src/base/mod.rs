@@ -32,5 +32,5 @@ pub use reference::Reference;
 pub use secret::Secret;
 pub(crate) use signal::Signal;
 pub use site::SiteId;
-pub use store::{Atomic, Key, Member, Replaced, Revocations, Store, StoreError};
+pub use store::{Atomic, Key, Member, Replaced, Revocations, Store, StoreError, probe};
 pub use trace::Trace;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::clock::Seconds;
-use super::crypto::KeyRing;
+use super::crypto::{KeyRing, sha256_of};
 
 /// The key of an entry: evenly distributed bytes, as shmcb chooses a partition by the first of them. Entries that belong
 /// together have the first 16 in common, so that a cluster keeps them on one node.
@@ -112,4 +112,39 @@ pub trait Atomic: Sync {
     fn members(&self, set: &Key) -> Result<Vec<Member>, StoreError>;
     /// Whether there is an entry, or a set with members.
     fn exists(&self, key: &Key) -> Result<bool, StoreError>;
+}
+
+/// Writes an entry of our own and reads it again: whether a store takes what is new, and has it then.
+///
+/// # Errors
+/// What the store says; or that the entry is not there, as in a store without room that drops what is new.
+pub fn probe(store: &dyn Store, until: Seconds) -> Result<(), StoreError> {
+    let key = sha256_of(&[b"mod_oxd health"]);
+    store.put(&key, b"alive", until)?;
+    match store.get(&key)? {
+        Some(_) => Ok(()),
+        None => Err(StoreError::Unavailable(
+            "an entry that was just written is not there".to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::testing::{FakeStore, NOW};
+
+    #[test]
+    fn a_store_that_drops_what_is_new_does_not_work() {
+        let store = FakeStore::default();
+        assert_eq!(probe(&store, NOW + 60), Ok(()));
+        store.entries.lock().unwrap().clear();
+        store.forgets.store(true, Ordering::SeqCst);
+        assert!(matches!(probe(&store, NOW + 60), Err(StoreError::Unavailable(_))));
+        store.forgets.store(false, Ordering::SeqCst);
+        store.is_down.store(true, Ordering::SeqCst);
+        assert!(matches!(probe(&store, NOW + 60), Err(StoreError::Unavailable(_))));
+    }
 }
