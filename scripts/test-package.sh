@@ -379,7 +379,7 @@ test_05_the_rpm_package_has_its_files_and_needs() {
     local file newest
     rpm -qlp "$work/packages/1.rpm" >"$work/output"
     for file in /usr/lib64/httpd/modules/mod_oxd.so /etc/httpd/conf.modules.d/10-oxd.conf /etc/httpd/conf.d/oxd.conf \
-        /etc/httpd/oxd /usr/bin/oxdctl /usr/share/man/man5/mod_oxd.5 /usr/share/man/man1/oxdctl.1 \
+        /etc/httpd/oxd /usr/bin/oxdctl /usr/share/man/man5/mod_oxd.5.gz /usr/share/man/man1/oxdctl.1.gz \
         /usr/share/bash-completion/completions/oxdctl; do
         has "$work/output" "$file"
     done
