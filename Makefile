@@ -194,10 +194,10 @@ rpm: ## package for Fedora, RHEL and their kin, in target/packages (REVISION=1)
 	@REVISION=$(REVISION) scripts/package.sh rpm
 
 # Not a part of `make test`: it needs root, some minutes and a mirror of Debian.
-test-package: ## both packages, and the first one in a Debian of its own (as root)
-	@scripts/need.sh test-package
+test-package: ## both packages, and the first one in a Debian of its own (as root; ARGS="--only 2[12]", ARCH=arm64)
+	@ARCH=$(ARCH) scripts/need.sh test-package
 	cargo build --locked -p oxd-dev -p oxd-tests --bin oxd-dev --bin package-visitor
-	@scripts/test-package.sh
+	@ARCH=$(ARCH) scripts/test-package.sh $(ARGS)
 
 # Neither is this: it needs podman, root and a mirror of Debian.
 test-container: ## the image of docs/CONTAINERS.md with a package of `make deb` (as root; PACKAGE=FILE)

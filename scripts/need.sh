@@ -96,13 +96,11 @@ needs() {
         needs rpm
         cat <<-'LIST'
 		apache2-bin	loads what the RPM package holds
-		cpio	unpacks the RPM package
 		curl	asks whether httpd answers
 		debootstrap	makes a Debian to install the package in
 		iproute2	gives it a network of its own
 		lintian	checks the Debian package
 		man-db	checks the manual pages
-		rpm2cpio	unpacks the RPM package
 		LIST
         ;;
     *) die "unknown purpose '$1'; known are build, demo, test, soak, lint, bench, deb, rpm, test-package" ;;
@@ -210,8 +208,9 @@ check_rust() {
 # --- Debian's packages -------------------------------------------------------
 
 installed() {
-    # One line for each architecture that it is installed for.
-    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+    # One line for each architecture that it is installed for. While apt sets others up, one that
+    # is there may still wait for its triggers.
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qxE 'installed|triggers-(awaited|pending)'
 }
 
 # The packages of stdin (name <tab> why) that are not installed.

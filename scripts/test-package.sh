@@ -3,10 +3,16 @@
 # in a Debian of its own, from installation to purge. Closes with a line like cargo
 # test's. Run by `make test-package`.
 #
-# Usage: test-package.sh [--build]
+# Usage: test-package.sh [--build] [--only NUMBERS]
 #
 #   --build   build the package in that Debian, too, with the commands of the README;
 #             takes as long as compiling everything does
+#   --only    only the tests with these numbers, a regular expression: 0 for those that need
+#             no Debian, 2[12] for those of the pages. From 10 to 18 each stands on those
+#             before it
+#
+# ARCH=arm64 builds the Debian package for that machine, too, and looks into it; that takes as
+# long as compiling everything does. Where qemu-user is installed, its oxdctl is run.
 #
 # Needs root and a mirror of Debian, which is the one that this machine installs from.
 # Where that cannot be had it fails; with SKIP_OK=1 it says so and is content.
@@ -370,10 +376,10 @@ test_04_the_manual_pages_are_well_formed() {
 }
 
 test_05_the_rpm_package_has_its_files_and_needs() {
-    local file
+    local file newest
     rpm -qlp "$work/packages/1.rpm" >"$work/output"
     for file in /usr/lib64/httpd/modules/mod_oxd.so /etc/httpd/conf.modules.d/10-oxd.conf /etc/httpd/conf.d/oxd.conf \
-        /etc/httpd/oxd /usr/bin/oxdctl /usr/share/man/man5/mod_oxd.5 /usr/share/man/man1/oxdctl.1 \
+        /etc/httpd/oxd /usr/bin/oxdctl /usr/share/man/man5/mod_oxd.5.gz /usr/share/man/man1/oxdctl.1.gz \
         /usr/share/bash-completion/completions/oxdctl; do
         has "$work/output" "$file"
     done
@@ -383,16 +389,25 @@ test_05_the_rpm_package_has_its_files_and_needs() {
     rpm -qp --requires "$work/packages/1.rpm" >"$work/output"
     grep -qE '^httpd-mmn = [0-9]{8}[a-z0-9]+$' "$work/output" || { cat "$work/output" >&2; fail "no httpd-mmn"; }
     has "$work/output" "libc.so.6(GLIBC_"
+    # What every Fedora has, and nothing else.
+    if grep -vE '^(httpd-mmn|config\(mod_oxd\)) = |^(rpmlib|rtld)\(|^(ld-linux-.*|lib(c|m|gcc_s))\.so\.[0-9]+\(' "$work/output" >&2; then
+        fail "expected no such need"
+    fi
+    # The README builds the package for RHEL 9, which has glibc 2.34, on Debian 12.
+    if grep -q VERSION_CODENAME=bookworm /etc/os-release; then
+        newest=$(grep -oP 'GLIBC_\K[0-9.]+' "$work/output" | sort -V | tail -n 1)
+        [[ $(printf '%s\n' "$newest" 2.34 | sort -V | tail -n 1) == 2.34 ]] || fail "needs glibc $newest"
+    fi
     [[ -z $(rpm -qp --scripts "$work/packages/1.rpm") ]] || fail "expected no scripts"
 }
 
+# fedora ARGUMENT...: rpm with a root that has nothing else. What the package needs is not there,
+# and was looked at before: hence --nodeps.
+fedora() { rpm --root "$work/fedora" --dbpath /var/lib/rpm "$@"; }
+
 # Debian's httpd, with the files as they lie in Fedora.
-test_06_httpd_loads_what_the_rpm_package_holds() {
-    local tree=$work/rpm httpd name
-    mkdir "$tree"
-    (cd "$tree" && rpm2cpio "$work/packages/1.rpm" | cpio --quiet -id)
-    ln -s ../../usr/lib64/httpd/modules "$tree/etc/httpd/modules"
-    [[ $("$tree/usr/bin/oxdctl" --version) == "oxdctl $(scripts/version.sh)" ]] || fail "oxdctl has another version"
+httpd_loads_what_lies_in_fedora() {
+    local tree=$work/fedora httpd name
     httpd=$(apxs -q SBINDIR)/$(apxs -q PROGNAME)
     {
         say "ServerRoot \"$tree/etc/httpd\""
@@ -408,15 +423,79 @@ test_06_httpd_loads_what_the_rpm_package_holds() {
         say "OxdSessionLifetime 2h"
     } >"$work/httpd.conf"
     "$httpd" -t -f "$work/httpd.conf"
-    lacks "$tree/etc/httpd/conf.d/oxd.conf" /etc/apache2
+}
+
+test_06_rpm_installs_it_and_httpd_loads_it() {
+    mkdir "$work/fedora"
+    fedora -i --nodeps "$work/packages/1.rpm"
+    # Owners, modes and contents are those of the package.
+    fedora -V --nodeps mod_oxd
+    [[ $(stat -c '%a %U' "$work/fedora/etc/httpd/oxd") == "700 root" ]] || fail "/etc/httpd/oxd is not for root alone"
+    ln -s ../../usr/lib64/httpd/modules "$work/fedora/etc/httpd/modules"
+    [[ $("$work/fedora/usr/bin/oxdctl" --version) == "oxdctl $(scripts/version.sh)" ]] || fail "oxdctl has another version"
+    httpd_loads_what_lies_in_fedora
+    lacks "$work/fedora/etc/httpd/conf.d/oxd.conf" /etc/apache2
+}
+
+test_07_rpm_keeps_what_is_the_administrators() {
+    local tree=$work/fedora
+    if [[ ! -d $tree ]]; then test_06_rpm_installs_it_and_httpd_loads_it; fi
+    echo '# a line of the administrator' >>"$tree/etc/httpd/conf.d/oxd.conf"
+    echo secret >"$tree/etc/httpd/oxd/oxd-key"
+    fedora -U --nodeps "$work/packages/2.rpm"
+    [[ $(fedora -q --qf '%{RELEASE}' mod_oxd) == 2* ]] || fail "not upgraded"
+    has "$tree/etc/httpd/conf.d/oxd.conf" "# a line of the administrator"
+    httpd_loads_what_lies_in_fedora
+    fedora -e mod_oxd
+    has "$tree/etc/httpd/conf.d/oxd.conf.rpmsave" "# a line of the administrator"
+    has "$tree/etc/httpd/oxd/oxd-key" secret
+    find "$tree" -path "$tree/var" -prune -o ! -type d -printf '/%P\n' | LC_ALL=C sort >"$work/output"
+    [[ $(<"$work/output") == $'/etc/httpd/conf.d/oxd.conf.rpmsave\n/etc/httpd/modules\n/etc/httpd/oxd/oxd-key' ]] ||
+        { cat "$work/output" >&2; fail "expected only the administrator's files"; }
     rm -r "$tree"
+}
+
+# What ARCH asks for, where that is another machine than this one.
+is_foreign() { [[ -n ${ARCH:-} && $ARCH != "$(dpkg --print-architecture)" ]]; }
+foreign_test=test_08_the_package_for_another_machine_is_whole
+
+test_08_the_package_for_another_machine_is_whole() {
+    local machine file programs=0
+    declare -A machines=([amd64]='Advanced Micro Devices X86-64' [arm64]=AArch64)
+    machine=${machines[$ARCH]}
+    mkdir "$work/foreign"
+    build_deb "$work/foreign" 1 "$ARCH"
+    [[ $(dpkg-deb -f "$work/foreign/1.deb" Architecture) == "$ARCH" ]] || fail "not for $ARCH"
+    # What it needs is what the one for this machine needs, but for versions of the C library.
+    for file in packages foreign; do
+        dpkg-deb -f "$work/$file/1.deb" Depends Recommends | sed 's/ ([^)]*)//g'
+    done | sort | uniq -c >"$work/output"
+    [[ $(wc -l <"$work/output") == 2 ]] || { cat "$work/output" >&2; fail "the packages have other needs"; }
+    # And the same files, but what is compiled and the list of crates in it.
+    dpkg-deb -x "$work/foreign/1.deb" "$work/foreign/root"
+    dpkg-deb -x "$work/packages/1.deb" "$work/foreign/native"
+    diff -rq "$work/foreign/root" "$work/foreign/native" >"$work/output" || true
+    if grep -vE '^Files .*/(mod_oxd\.so|oxdctl|THIRD-PARTY\.txt) and ' "$work/output" >&2; then fail "expected the same files"; fi
+    while read -r file; do
+        [[ $(head -c 4 "$file" | tail -c 3) == ELF ]] || continue
+        readelf -h "$file" >"$work/output"
+        has "$work/output" "$machine"
+        programs=$((programs + 1))
+    done < <(find "$work/foreign/root" -type f)
+    [[ $programs -eq 2 ]] || fail "expected the module and oxdctl, not $programs programs"
+    lintian --allow-root --fail-on error,warning "$work"/foreign/*.changes
+    if [[ $ARCH == arm64 ]] && command -v qemu-aarch64 >/dev/null; then
+        [[ $(qemu-aarch64 "$work/foreign/root/usr/bin/oxdctl" --version) == "oxdctl $(scripts/version.sh)" ]] ||
+            fail "oxdctl does not run there"
+    fi
+    rm -r "$work/foreign"
 }
 
 # -----------------------------------------------------------------------------
 
-# build_deb FOLDER REVISION: FOLDER/REVISION.deb
+# build_deb FOLDER REVISION [ARCH]: FOLDER/REVISION.deb
 build_deb() {
-    PACKAGES=$1 REVISION=$2 scripts/package.sh deb >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; return 1; }
+    PACKAGES=$1 REVISION=$2 ARCH=${3:-} scripts/package.sh deb >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; return 1; }
     mv "$1/$package"_*-"$2"_*.deb "$1/$2.deb"
     # lintian looks for the package beside them, by its name. The one of debugging
     # information, which is named too, has kept its own.
@@ -424,12 +503,17 @@ build_deb() {
         "$1"/*-"$2"_*.changes)"
 }
 
+# build_rpm FOLDER REVISION: FOLDER/REVISION.rpm
+build_rpm() {
+    PACKAGES=$1 REVISION=$2 ARCH='' scripts/package.sh rpm >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; return 1; }
+    mv "$1"/mod_oxd-*-"$2".*.rpm "$1/$2.rpm"
+}
+
 build_packages() {
     mkdir "$work/packages"
     build_deb "$work/packages" 1
-    build_deb "$work/packages" 2
-    PACKAGES=$work/packages scripts/package.sh rpm >"$work/build.log" 2>&1 || { tail -n 40 "$work/build.log" >&2; return 1; }
-    mv "$work"/packages/mod_oxd-*.rpm "$work/packages/1.rpm"
+    [[ -z $(chosen 1) ]] || build_deb "$work/packages" 2
+    [[ -z $(chosen '0[5-9]') ]] || { build_rpm "$work/packages" 1; build_rpm "$work/packages" 2; }
 }
 
 # What apt here installs from, as far as it is Debian (or Ubuntu) itself: lines of
@@ -511,10 +595,16 @@ start_oxd() {
 passed=0
 failed=()
 
+# chosen PATTERN: those tests of the pattern that are to run.
+chosen() {
+    compgen -A function test_ | grep -E "^test_($only)" | grep -E "^test_($1)" |
+        { if is_foreign; then cat; else grep -v "^$foreign_test$"; fi; } | LC_ALL=C sort || true
+}
+
 # run_tests PATTERN: stops at the first failure, as each may stand on those before.
 run_tests() {
     local name status began
-    for name in $(compgen -A function test_ | grep -E "^test_$1" | LC_ALL=C sort); do
+    for name in $(chosen "$1"); do
         if [[ ${#failed[@]} -gt 0 ]]; then
             not_run=$((not_run + 1))
             continue
@@ -539,8 +629,9 @@ not_run=0
 verdict() {
     local verdict=ok
     [[ ${#failed[@]} -eq 0 ]] || verdict=FAILED
-    printf '\ntest result: %s. %d passed; %d failed; %d ignored; 0 measured; 0 filtered out\n' \
-        "$verdict" "$passed" "${#failed[@]}" "$not_run"
+    printf '\ntest result: %s. %d passed; %d failed; %d ignored; 0 measured; %d filtered out\n' \
+        "$verdict" "$passed" "${#failed[@]}" "$not_run" \
+        $(($(compgen -A function test_ | wc -l) - $(chosen . | wc -l)))
     [[ ${#failed[@]} -eq 0 ]]
 }
 
@@ -549,7 +640,8 @@ verdict() {
 # In a network that has nothing but loopback.
 stage_apart() {
     work=$1
-    passed=$2
+    only=$2
+    passed=$3
     root=$work/root
     ip link set lo up
     start_oxd
@@ -561,13 +653,14 @@ stage_apart() {
 stage_own() {
     work=$1
     build=$2
+    only=$3
     root=$work/root
     # What this namespace calls its processes.
     mount -t proc proc /proc
     say "Building the packages"
     build_packages
     run_tests 0
-    [[ ${#failed[@]} -eq 0 ]] || { verdict; exit; }
+    [[ ${#failed[@]} -eq 0 && -n $(chosen '[12]') ]] || { verdict; exit; }
     say "Making a Debian in $root"
     {
         make_root
@@ -583,7 +676,7 @@ stage_own() {
         say "Building the package in a Debian of its own"
         build_inside >"$work/make.log" 2>&1 || { tail -n 40 "$work/make.log" >&2; fail "the package could not be built there"; exit 1; }
     fi
-    unshare --net bash "$script" --stage-apart "$work" "$passed"
+    unshare --net bash "$script" --stage-apart "$work" "$only" "$passed"
 }
 
 case ${1:-} in
@@ -592,15 +685,18 @@ case ${1:-} in
 esac
 
 build=false
-for argument in "$@"; do
-    case $argument in
+only=.
+while [[ $# -gt 0 ]]; do
+    case $1 in
     --build) build=true ;;
-    *) say "test-package: unknown argument '$argument'"; exit 2 ;;
+    --only) only=${2:-}; shift ;;
+    *) say "test-package: unknown argument '$1'"; exit 2 ;;
     esac
+    shift || break
 done
 
 [[ $EUID -eq 0 ]] || cannot "only root may make another Debian and go into it"
-for tool in debootstrap unshare chroot ip lintian rpm2cpio cpio curl; do
+for tool in debootstrap unshare chroot ip lintian rpm curl; do
     command -v "$tool" >/dev/null || cannot "$tool is missing: scripts/need.sh test-package"
 done
 for program in "$oxd_dev" "$visitor"; do
@@ -609,12 +705,14 @@ done
 unshare --mount --pid --fork --net true 2>/dev/null || cannot "no namespaces can be made here"
 [[ -n $(mirrors) ]] || cannot "apt has no mirror of Debian: try apt-get update"
 
+[[ -n $only && -n $(chosen .) ]] || { say "test-package: --only wants numbers of tests, like 2[12]"; exit 2; }
+
 mkdir -p "$folder"
 work=$(mktemp -d "$folder/run.XXXXXX")
 chmod 0755 "$work"
 # What was mounted was so in a namespace that has ended.
 trap 'rm -rf --one-file-system "$work"' EXIT
-unshare --mount --pid --fork --kill-child bash "$script" --stage-own "$work" "$build" &
+unshare --mount --pid --fork --kill-child bash "$script" --stage-own "$work" "$build" "$only" &
 # unshare takes no other signal while it waits; with it ends everything that it began.
 trap 'kill -KILL $!; wait; exit 130' INT
 trap 'kill -KILL $!; wait; exit 143' TERM HUP

@@ -198,6 +198,15 @@ test_need_knows_what_is_built_for_another_machine() {
     has "$scratch/output" "only for amd64 and arm64"
 }
 
+test_need_waits_for_no_trigger() {
+    # A dpkg-query as it answers for man-db, while apt installs something else.
+    mkdir "$scratch/bin"
+    printf '#!/bin/sh\necho triggers-pending\n' >"$scratch/bin/dpkg-query"
+    chmod +x "$scratch/bin/dpkg-query"
+    PATH=$scratch/bin:$PATH scripts/need.sh --list demo >"$scratch/output"
+    [[ ! -s $scratch/output ]] || { cat "$scratch/output" >&2; fail "expected nothing to be missing"; }
+}
+
 test_need_prints_the_command_when_it_cannot_ask() {
     # A dpkg-query that knows no package.
     mkdir "$scratch/bin"

@@ -4,7 +4,8 @@
 #
 # Usage: third-party.sh >FILE
 #
-# Reads the sources that cargo has fetched for the build.
+# Reads the sources that cargo has fetched for the build. RUST_TARGET names the machine that was built
+# for, when it is not this one.
 set -euo pipefail
 shopt -s inherit_errexit nullglob
 
@@ -16,7 +17,7 @@ trap 'rm -rf "$texts"' EXIT
 # name version licence repository; the project's own crates have a path behind the version.
 crates() {
     cargo tree --locked --package mod_oxd --package oxdctl --edges normal \
-        --prefix none --no-dedupe --format $'{p}\t{l}\t{r}' |
+        ${RUST_TARGET:+--target "$RUST_TARGET"} --prefix none --no-dedupe --format $'{p}\t{l}\t{r}' |
         sed -E '/^$/d; s/ \(proc-macro\)//; /^[^\t]*\(/d; s/ v/\t/' | sort -u
 }
 
