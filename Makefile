@@ -35,7 +35,7 @@ ARCH =
 PACKAGE =
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	lint lint-shell msrv fmt bench keep-instructions docs install uninstall deb rpm test-package \
+	lint lint-shell msrv fmt bench sanitize keep-instructions docs install uninstall deb rpm test-package \
 	test-container clean
 
 help: ## show this list
@@ -136,6 +136,11 @@ bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick
 	@$(MAKE) --no-print-directory module PROFILE=release
 	cargo build -p oxd-dev
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh $(ARGS)
+
+# Not a part of `make test`: it compiles everything anew, and needs clang's runtime of the sanitizers.
+sanitize: ## the suites under AddressSanitizer, the threads under ThreadSanitizer (ARGS=address)
+	@scripts/need.sh test
+	@scripts/sanitize.sh $(ARGS)
 
 keep-instructions: ## write tests/instructions.json, which `make test` compares with, anew
 	@scripts/need.sh test
