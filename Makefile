@@ -38,7 +38,7 @@ PACKAGE =
 SHARD ?=
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak msrv mutants coverage \
+	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak msrv mutants coverage sanitize \
 	test-container clean
 
 help: ## show this list
@@ -154,6 +154,11 @@ soak: ## mixed load, restarts and faults with every store, watched for growth (H
 	cargo build -p oxd-tests --bin oxd-soak
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) exec "$(DEMO)/oxd-soak" \
 		--out='$(abspath $(CARGO_TARGET))/soak' $(if $(HOURS),--hours='$(HOURS)',--day='$(DAY)') $(ARGS)
+
+# Not a part of `make test`: it compiles everything anew, and needs clang's runtime of the sanitizers.
+sanitize: ## the suites under AddressSanitizer, the threads under ThreadSanitizer (ARGS=address)
+	@scripts/need.sh test
+	@scripts/sanitize.sh $(ARGS)
 
 keep-instructions: ## write tests/instructions.json, which `make test` compares with, anew
 	@scripts/need.sh test

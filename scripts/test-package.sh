@@ -491,6 +491,23 @@ test_08_the_package_for_another_machine_is_whole() {
     rm -r "$work/foreign"
 }
 
+test_07_the_packages_say_what_they_are_made_of() {
+    local tree=$work/made-of file
+    mkdir -p "$tree/deb" "$tree/rpm"
+    dpkg-deb -x "$work/packages/1.deb" "$tree/deb"
+    (cd "$tree/rpm" && rpm2cpio "$work/packages/1.rpm" | cpio --quiet -id)
+    for file in "deb/usr/share/doc/$package" rpm/usr/share/doc/mod_oxd; do
+        has "$tree/$file/mod_oxd.cdx.json" '"bomFormat": "CycloneDX"'
+        has "$tree/$file/mod_oxd.cdx.json" '"purl": "pkg:cargo/ring@'
+    done
+    for file in deb/usr/lib/apache2/modules/mod_oxd.so deb/usr/bin/oxdctl \
+        rpm/usr/lib64/httpd/modules/mod_oxd.so rpm/usr/bin/oxdctl; do
+        readelf -SW "$tree/$file" >"$work/output"
+        has "$work/output" .dep-v0
+    done
+    rm -r "$tree"
+}
+
 # -----------------------------------------------------------------------------
 
 # build_deb FOLDER REVISION [ARCH]: FOLDER/REVISION.deb

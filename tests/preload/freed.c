@@ -3,13 +3,23 @@
  *
  * Debian's APR takes the memory of pools straight from mmap(). With `MaxMemFree 1` it gives back each piece as soon as
  * its pool is destroyed, and the kernel hands out the same address at the next call: without this, freed text is often
- * replaced by a text that looks the same. An APR that uses malloc() is covered by glibc's MALLOC_PERTURB_. */
+ * replaced by a text that looks the same. An APR that uses malloc() is covered by glibc's MALLOC_PERTURB_.
+ *
+ * Under AddressSanitizer (`make sanitize`) freed memory is also marked as such: a module that was compiled with it does
+ * not read rubbish, but is reported at once. And what only a pool points to counts as reachable, not as a leak. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* The sanitizer's own functions, where its runtime is loaded. */
+extern void __asan_poison_memory_region(const void *at, size_t length) __attribute__((weak));
+extern void __asan_unpoison_memory_region(const void *at, size_t length) __attribute__((weak));
+extern void __lsan_register_root_region(const void *at, size_t length) __attribute__((weak));
+extern void __lsan_unregister_root_region(const void *at, size_t length) __attribute__((weak));
 
 /* As MALLOC_PERTURB_ in tests/src/builder.rs. */
 #define FILL 0xa5
@@ -57,7 +67,12 @@ static void *map(void *where, size_t length, int protection, int flags, int file
                    protection == (PROT_READ | PROT_WRITE) && length <= LARGEST;
     if (at != MAP_FAILED && is_plain) {
         hold();
-        used[slot(at)] = (struct piece){ at, length };
+        struct piece *known = &used[slot(at)];
+        if (known->at != NULL && __lsan_unregister_root_region != NULL)
+            __lsan_unregister_root_region(known->at, known->length);
+        *known = (struct piece){ at, length };
+        if (__lsan_register_root_region != NULL)
+            __lsan_register_root_region(at, length);
         release();
     }
     return at;
@@ -80,13 +95,19 @@ int munmap(void *at, size_t length)
     struct piece *known = &used[slot(at)];
     if (known->at == at && known->length == length) {
         known->at = NULL;
+        if (__lsan_unregister_root_region != NULL)
+            __lsan_unregister_root_region(at, length);
         memset(at, FILL, length);
         /* A NUL, so that a text read beyond its end ends here. */
         ((char *)at)[length - 1] = 0;
+        if (__asan_poison_memory_region != NULL)
+            __asan_poison_memory_region(at, length);
         old = kept[next];
         kept[next] = (struct piece){ at, length };
         next = (next + 1) % KEPT;
     }
+    if (old.at != NULL && __asan_unpoison_memory_region != NULL)
+        __asan_unpoison_memory_region(old.at, old.length);
     release();
     return old.at == NULL ? 0 : (int)syscall(SYS_munmap, old.at, old.length);
 }

@@ -81,7 +81,10 @@ impl Builder {
             root,
             port,
             tls_port: None,
-            environment: Vec::new(),
+            environment: freed::sanitizer()
+                .map(|runtime| ("LD_PRELOAD".to_owned(), runtime))
+                .into_iter()
+                .collect(),
             allowed: Vec::new(),
             mpm: Mpm::Event,
             processes: None,

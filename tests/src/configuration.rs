@@ -64,6 +64,9 @@ impl Builder {
         if self.wipe {
             line(freed::CONFIG);
         }
+        if freed::sanitizer().is_some() {
+            line(freed::INSPECTED);
+        }
         if self.documents {
             line(DOCUMENTS);
             // As httpd's own default: nobody delegates anything, unless a test does.

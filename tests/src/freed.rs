@@ -10,13 +10,23 @@ use crate::module::target_dir;
 /// The configuration that makes APR keep no freed memory for later.
 pub(crate) const CONFIG: &str = "MaxMemFree 1";
 
+/// What children of an httpd started by root may be asked by a sanitizer only with: whether they have leaks.
+pub(crate) const INSPECTED: &str = "CoreDumpDirectory run";
+
 /// The environment of such an httpd: APR takes memory from `mmap()`, which the preloaded library looks after, or from
 /// glibc's `malloc()`, depending on how it was built.
 pub(crate) fn environment() -> [(&'static str, String); 2] {
-    [
-        ("LD_PRELOAD", library().display().to_string()),
-        ("MALLOC_PERTURB_", "165".to_owned()),
-    ]
+    let library = library().display().to_string();
+    let preloaded = sanitizer().map_or(library.clone(), |runtime| format!("{runtime}:{library}"));
+    [("LD_PRELOAD", preloaded), ("MALLOC_PERTURB_", "165".to_owned())]
+}
+
+/// The runtime of the sanitizer that the module is built with, if `OXD_SANITIZER` names one: httpd is not built with it,
+/// so it has to be loaded before everything else.
+pub(crate) fn sanitizer() -> Option<String> {
+    std::env::var("OXD_SANITIZER")
+        .ok()
+        .filter(|runtime| !runtime.is_empty())
 }
 
 /// The library, built once per process: several suites may run at the same time.
