@@ -87,6 +87,7 @@ pub struct Record {
     /// Since the last sample, the pages.
     interval: Mutex<Histogram<u64>>,
     faults: Mutex<(usize, Vec<String>)>,
+    happened: Mutex<BTreeMap<String, u64>>,
 }
 
 /// What happened since the last sample.
@@ -104,6 +105,7 @@ impl Record {
             tallies: Mutex::default(),
             interval: Mutex::new(histogram()),
             faults: Mutex::default(),
+            happened: Mutex::default(),
         }
     }
 
@@ -142,6 +144,18 @@ impl Record {
             eprintln!("soak: {what}");
             faults.1.push(what);
         }
+    }
+
+    /// Something that is counted.
+    pub fn happened(&self, what: String) {
+        *self.happened.lock().expect("a lock").entry(what).or_default() += 1;
+    }
+
+    /// What was counted, as a Markdown table.
+    pub fn counts(&self) -> String {
+        let counts = self.happened.lock().expect("a lock");
+        let lines = counts.iter().map(|(what, count)| format!("| {what} | {count} |\n"));
+        format!("| event | times |\n|---|---|\n{}", lines.collect::<String>())
     }
 
     /// How many faults there were, and the first ones.

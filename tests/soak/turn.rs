@@ -118,6 +118,7 @@ impl Part<'_> {
                 match events.get(held) {
                     Some(event) if reached() >= due => {
                         self.hold(*event, store);
+                        self.world.record.happened(format!("{event:?}"));
                         held += 1;
                     }
                     None if reached() >= 1.0 => break,

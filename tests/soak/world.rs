@@ -122,6 +122,16 @@ impl World {
         format!("{}{path}", self.site)
     }
 
+    /// Notes the calls that have reached oxd, which would otherwise be kept; some may be missed.
+    pub fn count_calls(&self) {
+        let oxd = self.oxd.read().expect("a lock");
+        let calls = oxd.calls();
+        oxd.clear_calls();
+        for call in calls {
+            self.record.happened(format!("call to oxd: {}", call.command));
+        }
+    }
+
     /// Whether the threads shall end.
     pub fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
