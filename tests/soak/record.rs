@@ -42,7 +42,13 @@ impl Kind {
     pub fn needs_oxd(self) -> bool {
         !matches!(
             self,
-            Kind::Page | Kind::Tabs | Kind::Session | Kind::Open | Kind::Ended | Kind::Stranger | Kind::Metrics
+            Kind::Page
+                | Kind::Tabs
+                | Kind::Session
+                | Kind::Open
+                | Kind::Ended
+                | Kind::Stranger
+                | Kind::Metrics
         )
     }
 
@@ -154,7 +160,9 @@ impl Record {
     /// What was counted, as a Markdown table.
     pub fn counts(&self) -> String {
         let counts = self.happened.lock().expect("a lock");
-        let lines = counts.iter().map(|(what, count)| format!("| {what} | {count} |\n"));
+        let lines = counts
+            .iter()
+            .map(|(what, count)| format!("| {what} | {count} |\n"));
         format!("| event | times |\n|---|---|\n{}", lines.collect::<String>())
     }
 
