@@ -73,17 +73,16 @@ pub fn events(restarts: bool, count: usize) -> Vec<Event> {
         return events;
     }
     vec![
-        OxdStalled,
         SigningKey,
+        OxdStalled,
         StoreStalled,
         OxdGone,
         StoreKilled,
         RetiredKeys,
-        OxdStalled,
         SigningKey,
+        OxdStalled,
         OxdGone,
         StoreKilled,
-        SigningKey,
         StoreStalled,
         RetiredKeys,
     ]

@@ -75,7 +75,8 @@ fn slope(values: &[(f64, f64)]) -> f64 {
     let values: Vec<_> = values.iter().step_by(step).collect();
     let pairs = values.iter().enumerate().flat_map(|(number, one)| {
         let later = values[number + 1..].iter();
-        later.filter_map(|other| (other.0 > one.0).then(|| (other.1 - one.1) / (other.0 - one.0)))
+        let later = later.filter(|other| other.0 > one.0);
+        later.map(|other| (other.1 - one.1) / (other.0 - one.0))
     });
     median(pairs.collect())
 }

@@ -298,7 +298,8 @@ impl Run {
         for line in reached {
             text.push_str(&format!("- {line}\n"));
         }
-        text.push_str(&format!("\n{}\n{}", self.record.table(), verdict::table(growths)));
+        let (table, counts) = (self.record.table(), self.record.counts());
+        text.push_str(&format!("\n{table}\n{counts}\n{}", verdict::table(growths)));
         text.push_str(&format!("\n{count} faults\n"));
         for fault in &faults {
             text.push_str(&format!("- {fault}\n"));

@@ -54,24 +54,76 @@ fn draw(panels: &[Area<'_>], rows: &[Row]) -> Result<(), Fault> {
         move |row: &Row| (!row.children.is_empty()).then(|| row.largest(value) as f64)
     };
     let memory = of_child(|child| child.private);
-    linear(&panels[0], rows, "memory, MiB", &[
-        ("all processes (Pss)", GREY, Box::new(move |row| Some(mib(row.whole())))),
-        ("the largest child (private)", ORANGE, Box::new(move |row| Some(memory(row)? / 1024.0))),
-        ("the parent (private)", BLUE, Box::new(move |row| Some(mib(row.parent.private)))),
-    ])?;
-    linear(&panels[1], rows, "shared memory, processes", &[
-        ("shared memory of the parent, MiB", BLUE, Box::new(move |row| Some(mib(row.parent.shared)))),
-        ("processes", ORANGE, Box::new(|row| Some(row.children.len() as f64 + 1.0))),
-    ])?;
-    linear(&panels[2], rows, "descriptors, threads", &[
-        ("descriptors of a child, at most", ORANGE, Box::new(of_child(|child| child.descriptors))),
-        ("threads of a child, at most", GREEN, Box::new(of_child(|child| child.threads))),
-        ("descriptors of the parent", BLUE, Box::new(|row| Some(row.parent.descriptors as f64))),
-    ])?;
-    linear(&panels[3], rows, "answers a second", &[
-        ("all", GREY, Box::new(|row| Some(row.answers))),
-        ("pages with a session", BLUE, Box::new(|row| Some(row.pages))),
-    ])?;
+    linear(
+        &panels[0],
+        rows,
+        "memory, MiB",
+        &[
+            (
+                "all processes (Pss)",
+                GREY,
+                Box::new(move |row| Some(mib(row.whole()))),
+            ),
+            (
+                "the largest child (private)",
+                ORANGE,
+                Box::new(move |row| Some(memory(row)? / 1024.0)),
+            ),
+            (
+                "the parent (private)",
+                BLUE,
+                Box::new(move |row| Some(mib(row.parent.private))),
+            ),
+        ],
+    )?;
+    linear(
+        &panels[1],
+        rows,
+        "shared memory, processes",
+        &[
+            (
+                "shared memory of the parent, MiB",
+                BLUE,
+                Box::new(move |row| Some(mib(row.parent.shared))),
+            ),
+            (
+                "processes",
+                ORANGE,
+                Box::new(|row| Some(row.children.len() as f64 + 1.0)),
+            ),
+        ],
+    )?;
+    linear(
+        &panels[2],
+        rows,
+        "descriptors, threads",
+        &[
+            (
+                "descriptors of a child, at most",
+                ORANGE,
+                Box::new(of_child(|child| child.descriptors)),
+            ),
+            (
+                "threads of a child, at most",
+                GREEN,
+                Box::new(of_child(|child| child.threads)),
+            ),
+            (
+                "descriptors of the parent",
+                BLUE,
+                Box::new(|row| Some(row.parent.descriptors as f64)),
+            ),
+        ],
+    )?;
+    linear(
+        &panels[3],
+        rows,
+        "answers a second",
+        &[
+            ("all", GREY, Box::new(|row| Some(row.answers))),
+            ("pages with a session", BLUE, Box::new(|row| Some(row.pages))),
+        ],
+    )?;
     let time = |number: usize| move |row: &Row| (row.pages > 0.0).then(|| row.times[number].max(LEAST));
     let lines: [Line<'_>; 3] = [
         ("p99.9", ORANGE, Box::new(time(2))),
@@ -79,7 +131,14 @@ fn draw(panels: &[Area<'_>], rows: &[Row]) -> Result<(), Fault> {
         ("p50", BLUE, Box::new(time(0))),
     ];
     let most = highest(rows, &lines).max(1.0) * 2.0;
-    panel(&panels[4], rows, "a page with a session, ms", &lines, (LEAST..most).log_scale(), most)
+    panel(
+        &panels[4],
+        rows,
+        "a page with a session, ms",
+        &lines,
+        (LEAST..most).log_scale(),
+        most,
+    )
 }
 
 fn linear(area: &Area<'_>, rows: &[Row], title: &str, lines: &[Line<'_>]) -> Result<(), Fault> {
@@ -143,9 +202,12 @@ where
         .draw()?;
     let step = rows.len().div_ceil(POINTS).max(1);
     for (_, colour, value) in lines {
-        let points = rows.iter().step_by(step);
-        let points = points.filter_map(|row| Some((row.time / 60.0, value(row)?)));
-        chart.draw_series(LineSeries::new(points, colour.stroke_width(1)))?;
+        // Between two turns there is nothing.
+        for turn in rows.chunk_by(|one, other| one.store == other.store) {
+            let points = turn.iter().step_by(step);
+            let points = points.filter_map(|row| Some((row.time / 60.0, value(row)?)));
+            chart.draw_series(LineSeries::new(points, colour.stroke_width(1)))?;
+        }
     }
     Ok(())
 }
@@ -155,7 +217,9 @@ fn font(size: u32) -> TextStyle<'static> {
 }
 
 fn highest(rows: &[Row], lines: &[Line<'_>]) -> f64 {
-    let values = lines.iter().flat_map(|(_, _, value)| rows.iter().filter_map(value));
+    let values = lines
+        .iter()
+        .flat_map(|(_, _, value)| rows.iter().filter_map(value));
     values.fold(0.0, f64::max)
 }
 

@@ -42,7 +42,13 @@ impl Kind {
     pub fn needs_oxd(self) -> bool {
         !matches!(
             self,
-            Kind::Page | Kind::Tabs | Kind::Session | Kind::Open | Kind::Ended | Kind::Stranger | Kind::Metrics
+            Kind::Page
+                | Kind::Tabs
+                | Kind::Session
+                | Kind::Open
+                | Kind::Ended
+                | Kind::Stranger
+                | Kind::Metrics
         )
     }
 
@@ -87,6 +93,7 @@ pub struct Record {
     /// Since the last sample, the pages.
     interval: Mutex<Histogram<u64>>,
     faults: Mutex<(usize, Vec<String>)>,
+    happened: Mutex<BTreeMap<String, u64>>,
 }
 
 /// What happened since the last sample.
@@ -104,6 +111,7 @@ impl Record {
             tallies: Mutex::default(),
             interval: Mutex::new(histogram()),
             faults: Mutex::default(),
+            happened: Mutex::default(),
         }
     }
 
@@ -142,6 +150,20 @@ impl Record {
             eprintln!("soak: {what}");
             faults.1.push(what);
         }
+    }
+
+    /// Something that is counted.
+    pub fn happened(&self, what: String) {
+        *self.happened.lock().expect("a lock").entry(what).or_default() += 1;
+    }
+
+    /// What was counted, as a Markdown table.
+    pub fn counts(&self) -> String {
+        let counts = self.happened.lock().expect("a lock");
+        let lines = counts
+            .iter()
+            .map(|(what, count)| format!("| {what} | {count} |\n"));
+        format!("| event | times |\n|---|---|\n{}", lines.collect::<String>())
     }
 
     /// How many faults there were, and the first ones.

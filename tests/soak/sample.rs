@@ -102,6 +102,7 @@ impl Watch<'_> {
             };
             let seconds = last.elapsed().as_secs_f64();
             last = Instant::now();
+            self.world.count_calls();
             let interval = record.interval();
             let now = record.answers();
             let row = Row {
@@ -149,9 +150,9 @@ impl Watch<'_> {
             allowed.push(r"^[^\]]+\] \[socache_\w+:");
         }
         if self.piped && is(&[Trouble::Restart]) {
-            // httpd says so of the programs of CustomLog, too, whichever modules are loaded; and what old children still
-            // write to an old program is lost (docs/AUDIT.md).
-            allowed.push("AH00488: long lost child came home");
+            // httpd says so of the programs of CustomLog, too, whichever modules are loaded: what old children still write
+            // to an old program is lost (docs/AUDIT.md).
+            allowed.push("AH00488: long lost child came home|AH00646: Error writing to .*rotatelogs");
             allowed.push(r"OxdAuditLog .*: a line is lost \(Broken pipe");
         }
         let allowed: Vec<_> = allowed

@@ -12,7 +12,7 @@ pub const LIFETIME: Duration = Duration::from_secs(150);
 pub const PASSWORD: &str = "secret";
 
 /// How long an access token works; it is refreshed when half of that is left.
-const TOKEN: Duration = Duration::from_secs(40);
+const TOKEN: Duration = Duration::from_secs(12);
 
 /// The name of a visitor of a thread.
 pub fn name(thread: usize, visitor: usize) -> String {
@@ -31,19 +31,21 @@ pub fn start(store: &Store, visitors: impl Iterator<Item = String>, rotated_ever
     let people = people.collect();
     let site = match store.kind() {
         // The bed's is too small for all sessions of a turn: it would forget some.
-        StoreKind::Shmcb => builder().httpd(|httpd| httpd.load("socache_shmcb")).directives(SHMCB),
+        StoreKind::Shmcb => builder()
+            .httpd(|httpd| httpd.load("socache_shmcb"))
+            .directives(SHMCB),
         _ => builder().store(store),
     };
     site.provider(|provider| {
-            provider.users = people;
-            provider.consent = false;
-            provider.access_token_lifetime = TOKEN;
-        })
-        .backchannel_logout()
-        .directives(DIRECTIVES)
-        .config(&logs(rotated_every))
-        .config(PLACES)
-        .start()
+        provider.users = people;
+        provider.consent = false;
+        provider.access_token_lifetime = TOKEN;
+    })
+    .backchannel_logout()
+    .directives(DIRECTIVES)
+    .config(&logs(rotated_every))
+    .config(PLACES)
+    .start()
 }
 
 fn builder() -> SiteBuilder {
@@ -72,8 +74,8 @@ const DIRECTIVES: &str = r#"
 OxdServerTimeout 2s 1s
 OxdSessionLifetime 150s
 OxdCryptoKey "file:${ROOT}/oxd-key" "file:${ROOT}/oxd-key.old"
-OxdTokenRefresh 20s
-OxdUserInfo On 30s
+OxdTokenRefresh 6s
+OxdUserInfo On 10s
 "#;
 
 /// The bed's own limits make few children, and change their number; here it stays.
@@ -85,6 +87,7 @@ ThreadLimit 24
 MinSpareThreads 1
 MaxSpareThreads 48
 MaxRequestWorkers 48
+KeepAliveTimeout 20
 Alias /api ${ROOT}/docroot/app
 Alias /tokens ${ROOT}/docroot/app
 <Location /app>

@@ -21,6 +21,9 @@ use crate::world::{Mischief, Trouble, World};
 /// How long something stays broken.
 const BROKEN: Duration = Duration::from_secs(3);
 
+/// The least time between two new keys of the provider.
+const KEYS: Duration = Duration::from_secs(66);
+
 /// How long a restart may take on a loaded machine.
 const RESTART: Duration = Duration::from_secs(60);
 
@@ -117,7 +120,9 @@ impl Part<'_> {
                 let due = (held + 1) as f64 / (events.len() + 1) as f64;
                 match events.get(held) {
                     Some(event) if reached() >= due => {
-                        self.hold(*event, store);
+                        if self.hold(*event, store) {
+                            self.world.record.happened(format!("{event:?}"));
+                        }
                         held += 1;
                     }
                     None if reached() >= 1.0 => break,
@@ -145,7 +150,8 @@ impl Part<'_> {
         }
     }
 
-    fn hold(&self, event: Event, store: &mut Store) {
+    /// Does what an event is; whether there was something to do.
+    fn hold(&self, event: Event, store: &mut Store) -> bool {
         let world = self.world;
         match event {
             Event::Graceful => self.restart(),
@@ -164,8 +170,11 @@ impl Part<'_> {
                 self.restart();
             }
             Event::SigningKey => {
+                // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md).
+                let rested = || world.is_over() || world.key_age() > KEYS || crate::interrupted();
+                within(KEYS, || rested().then_some(()));
                 world.oxd.read().expect("a lock").rotate_key();
-                world.signing.fetch_add(1, Ordering::SeqCst);
+                world.new_key();
             }
             Event::RetiredKeys => {
                 // A JWT or logout token that was signed with an old key and is still under way would be refused; the
@@ -204,8 +213,9 @@ impl Part<'_> {
                 }
             }),
             // Other stores have no server that could fail.
-            Event::StoreStalled | Event::StoreKilled => {}
+            Event::StoreStalled | Event::StoreKilled => return false,
         }
+        true
     }
 
     fn stall_oxd(&self, on: bool) {
@@ -260,7 +270,7 @@ impl Part<'_> {
     }
 }
 
-/// Requests that are begun and never finished, for [`Mischief::Descriptors`].
+/// Connections that nobody closes, for [`Mischief::Descriptors`].
 #[derive(Default)]
 struct Kept(Vec<(Instant, TcpStream)>);
 
@@ -269,12 +279,12 @@ impl Kept {
         if self
             .0
             .last()
-            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(250))
+            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(100))
         {
             return;
         }
         if let Ok(mut stream) = TcpStream::connect(httpd) {
-            let _ = stream.write_all(b"GET / HT");
+            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
             self.0.push((Instant::now(), stream));
         }
     }

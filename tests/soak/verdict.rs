@@ -7,7 +7,10 @@ use crate::growth::{Bound, Growth};
 use crate::sample::Row;
 use crate::usage::Usage;
 
-const CHILD: [(Bound, fn(&Usage) -> u64); 3] = [
+/// A bound, and the value that it is for.
+type Watched = (Bound, fn(&Usage) -> u64);
+
+const CHILD: [Watched; 3] = [
     (
         Bound {
             what: "private memory of a child",
@@ -16,12 +19,12 @@ const CHILD: [(Bound, fn(&Usage) -> u64); 3] = [
         },
         |usage| usage.private,
     ),
-    // Every visitor may have a connection, and the module some to oxd and to the store.
+    // Connections: as many as visitors have just then, and some to oxd and to the store.
     (
         Bound {
             what: "descriptors of a child",
             unit: "",
-            most: 8.0,
+            most: 12.0,
         },
         |usage| usage.descriptors,
     ),
@@ -35,7 +38,7 @@ const CHILD: [(Bound, fn(&Usage) -> u64); 3] = [
     ),
 ];
 
-const PARENT: [(Bound, fn(&Usage) -> u64); 4] = [
+const PARENT: [Watched; 4] = [
     (
         Bound {
             what: "private memory of the parent",

@@ -57,6 +57,8 @@ pub struct Visitors<'a> {
     jwt: Option<(String, u64, Instant)>,
     random: u64,
     count: u64,
+    /// The browser of whoever signed in first, for [`Mischief::Stranger`].
+    strange: Option<Browser>,
 }
 
 impl<'a> Visitors<'a> {
@@ -81,6 +83,7 @@ impl<'a> Visitors<'a> {
             jwt: None,
             random: 0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1).wrapping_mul(0xD134_2543_DE82_EF95),
             count: 0,
+            strange: None,
         }
     }
 
@@ -143,6 +146,9 @@ impl<'a> Visitors<'a> {
             keys,
             sid: None,
         };
+        if self.strange.is_none() {
+            self.strange = Some(session.browser.copy());
+        }
         if let Some(old) = self.users[user].session.replace(session) {
             self.users[user].others.push(old);
             // Whoever is not told of an end forgets: their lifetimes end them.
@@ -164,8 +170,8 @@ impl<'a> Visitors<'a> {
             return;
         };
         let world = self.world;
-        let browser = match (world.mischief, &self.graves.front()) {
-            (Some(Mischief::Stranger), Some(grave)) => &grave.browser,
+        let browser = match (world.mischief, &self.strange) {
+            (Some(Mischief::Stranger), Some(strange)) => strange,
             _ => &session.browser,
         };
         let url = world.url(if kind == Kind::Page {

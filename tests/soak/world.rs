@@ -45,7 +45,7 @@ const CONNECTIONS: usize = 8;
 /// How a request ended.
 pub enum Outcome {
     /// As it should.
-    Right(Answer),
+    Right(Box<Answer>),
     /// Not so, but something was broken on purpose.
     Excused,
     /// It has been noted.
@@ -77,6 +77,7 @@ pub struct World {
     /// What the program itself does wrong, to see that it is noticed.
     pub mischief: Option<Mischief>,
     troubles: Mutex<Vec<Span>>,
+    key_since: Mutex<Option<Instant>>,
 }
 
 /// Ways to do wrong on purpose.
@@ -114,12 +115,35 @@ impl World {
             over: AtomicBool::new(false),
             mischief,
             troubles: Mutex::default(),
+            key_since: Mutex::default(),
         }
     }
 
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.site)
+    }
+
+    /// Notes the calls that have reached oxd, which would otherwise be kept; some may be missed.
+    pub fn count_calls(&self) {
+        let oxd = self.oxd.read().expect("a lock");
+        let calls = oxd.calls();
+        oxd.clear_calls();
+        for call in calls {
+            self.record.happened(format!("call to oxd: {}", call.command));
+        }
+    }
+
+    /// The provider has a new key.
+    pub fn new_key(&self) {
+        self.signing.fetch_add(1, Ordering::SeqCst);
+        *self.key_since.lock().expect("a lock") = Some(Instant::now());
+    }
+
+    /// How long the provider has had its key; for ever, if it had no other.
+    pub fn key_age(&self) -> Duration {
+        let since = *self.key_since.lock().expect("a lock");
+        since.map_or(Duration::MAX, |since| since.elapsed())
     }
 
     /// Whether the threads shall end.
@@ -180,7 +204,7 @@ impl World {
                 Ok(()) => {
                     let in_trouble = self.troubled(&[Trouble::Oxd, Trouble::Store], begun, ended);
                     self.record.right(kind, took, in_trouble);
-                    return Outcome::Right(answer.clone());
+                    return Outcome::Right(Box::new(answer.clone()));
                 }
                 Err(_) if is_refusal(answer) && self.troubled(excuses, begun, ended) => {
                     self.record.excused(kind);
@@ -209,7 +233,10 @@ pub struct Failed {
 pub fn send(ask: Ask<'_>, keeps: bool) -> Result<Answer, Failed> {
     ask.try_send().map_err(|error| Failed {
         is_stale: keeps && !error.is_timeout(),
-        why: format!("no answer on a {} connection: {error:?}", if keeps { "kept" } else { "new" }),
+        why: format!(
+            "no answer on a {} connection: {error:?}",
+            if keeps { "kept" } else { "new" }
+        ),
     })
 }
 
