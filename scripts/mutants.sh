@@ -2,24 +2,22 @@
 # Mutation testing of what decides who is let in: changes oxd-core in small ways, one at a time, and looks whether a
 # test of its own notices. .cargo/mutants.toml says which folders.
 #
-# Usage: mutants.sh [--plain] [--again]
+# Usage: mutants.sh [--plain | --resume | --again]
 #
-#   --plain   run cargo-mutants itself, which builds the crate for each mutant (a minute each on a busy machine);
-#             without it tests/mutants builds all of them at once
-#   --again   run only what survived the last run, with the tests as they are now
+#   --plain    run cargo-mutants itself, which builds the crate and runs all tests for each mutant; without it
+#              tests/mutants builds all of them at once, and runs for each the tests that come by it
+#   --resume   go on with a run that was stopped; the sources have to be the same
+#   --again    run only what survived the last run, with the tests as they are now
 #
 # SHARD=0/4 runs every fourth mutant, the first of four shares. Results are in target/mutants; survivors are printed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-plain=false again=false
-for argument in "$@"; do
-    case $argument in
-    --plain) plain=true ;;
-    --again) again=true ;;
-    *) echo "mutants.sh: unknown argument '$argument'; known are --plain and --again" >&2; exit 1 ;;
-    esac
-done
+mode=${1:-}
+case $mode in
+'' | --plain | --resume | --again) ;;
+*) echo "mutants.sh: unknown argument '$mode'; known are --plain, --resume and --again" >&2; exit 1 ;;
+esac
 
 version=27.1.0
 root=$PWD
@@ -47,7 +45,7 @@ export CARGO_TARGET_DIR=$work/build
 run=()
 ! command -v mold >/dev/null || run=(mold -run)
 
-if [[ $plain == true ]]; then
+if [[ $mode == --plain ]]; then
     exec "${run[@]}" "${mutants[@]}" --output "$work" --jobs 1 --timeout-multiplier 5
 fi
 
@@ -55,13 +53,8 @@ fi
 rm -rf "$work/tree"
 mkdir "$work/tree"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/tree"
-earlier=()
-if [[ $again == true ]]; then
-    cp "$work/results" "$work/earlier"
-    earlier=("$work/earlier")
-fi
 CARGO_TARGET_DIR=$work/engine cargo build --quiet --locked --manifest-path tests/mutants/Cargo.toml
-"${run[@]}" "$work/engine/debug/mutants" "$work/list.json" "$work/tree" "$work/results" "${earlier[@]}"
+"${run[@]}" "$work/engine/debug/mutants" "$work/list.json" "$work/tree" "$work" ${mode:+"$mode"}
 grep '^survived' "$work/results" || true
 rm -rf "$work/tree"
 echo "each mutant's fate: ${work#"$root"/}/results"

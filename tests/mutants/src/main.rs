@@ -3,6 +3,8 @@
 //! cargo-mutants builds the crate anew for each mutant and runs all its tests: with two thousand mutants that is most of a
 //! day. Here all of them are compiled at once, each behind a switch; a mutant then costs the tests that come by it, and
 //! only until the first one fails. What does not compile in company is built alone, as cargo-mutants does.
+//!
+//! The mutants are run in steps through the list, so that those of a run that was stopped are a fair sample.
 
 #![forbid(unsafe_code)]
 
@@ -10,27 +12,44 @@ mod compile;
 mod list;
 mod report;
 mod run;
+mod state;
 mod weave;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use compile::{Left, Tree};
 use report::Results;
 use run::{Outcome, Test};
+use state::State;
 
-const USAGE: &str = "usage: mutants LIST TREE RESULTS [SURVIVORS]
+const USAGE: &str = "usage: mutants LIST TREE FOLDER [--resume | --again]
   LIST       the output of cargo mutants --list --json
   TREE       a copy of the sources, which is changed
-  RESULTS    the file to write
-  SURVIVORS  results of an earlier run: only what survived it is run again";
+  FOLDER     for the results
+  --resume   go on with a run that was stopped
+  --again    run only what has survived";
+
+/// The steps in which the list is gone through.
+const STEP: usize = 32;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    New,
+    Resume,
+    Again,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let outcome = match arguments.as_slice() {
-        [list, tree, results] => all(list, tree, results, None),
-        [list, tree, results, earlier] => all(list, tree, results, Some(earlier)),
+    let (paths, mode) = match arguments.as_slice() {
+        [paths @ .., word] if word.as_os_str() == "--resume" => (paths, Mode::Resume),
+        [paths @ .., word] if word.as_os_str() == "--again" => (paths, Mode::Again),
+        paths => (paths, Mode::New),
+    };
+    let outcome = match paths {
+        [list, tree, folder] => all(list, tree, folder, mode),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -42,57 +61,67 @@ fn main() -> ExitCode {
     }
 }
 
-fn all(list: &Path, tree: &Path, results: &Path, earlier: Option<&Path>) -> Result<(), String> {
+fn all(list: &Path, tree: &Path, folder: &Path, mode: Mode) -> Result<(), String> {
+    let absolute = |path: &Path| std::path::absolute(path).map_err(|why| why.to_string());
+    let (tree, state) = (&absolute(tree)?, State(absolute(folder)?));
+    let results = state.0.join("results");
     let mut mutants = list::read(list, tree)?;
-    if let Some(earlier) = earlier {
-        let survivors = report::survivors(earlier)?;
+    if mode == Mode::Again {
+        let survivors = report::names(&results, Some(report::SURVIVED))?;
         mutants.retain(|mutant| survivors.contains(&mutant.name));
         mutants
             .iter_mut()
             .enumerate()
             .for_each(|(id, mutant)| mutant.id = id);
     }
-    println!("{} mutants", mutants.len());
-    let absolute = |path: &Path| std::path::absolute(path).map_err(|why| why.to_string());
-    let (tree, results) = (&absolute(tree)?, &absolute(results)?);
     let sources = Tree::new(tree, &mutants)?;
     // Where cargo runs the tests.
     std::env::set_current_dir(tree.join(compile::CORE)).map_err(|why| why.to_string())?;
-    let (program, left) = sources.together(&mutants)?;
-    let scratch = results.parent().unwrap_or(Path::new("."));
-    // The build for mutants that stand alone replaces the program.
-    let kept = scratch.join("with-all-mutants");
-    std::fs::copy(&program, &kept).map_err(|why| why.to_string())?;
-    let tests = run::baseline(&kept, scratch)?;
+    let (left, tests) = match mode {
+        Mode::Resume => state.load()?,
+        Mode::New | Mode::Again => {
+            let (program, left) = sources.together(&mutants)?;
+            let tests = run::baseline(&program, &state.reached())?;
+            state.save(&program, &left, &tests)?;
+            (left, tests)
+        }
+    };
     println!(
-        "{} tests, {} mutants in one build",
-        tests.len(),
-        mutants.len() - left.len()
+        "{} mutants, {} in one build; {} tests",
+        mutants.len(),
+        mutants.len() - left.len(),
+        tests.len()
     );
 
-    let mut found = Results::create(results)?;
-    for mutant in &mutants {
+    let done = match mode {
+        Mode::Resume => report::names(&results, None)?,
+        Mode::New | Mode::Again => BTreeSet::new(),
+    };
+    if mode == Mode::New {
+        let _ = std::fs::remove_file(&results);
+    }
+    let mut found = Results::go_on(&results, (mode == Mode::Again).then_some(report::SURVIVED))?;
+    let in_steps = (0..STEP).flat_map(|first| mutants.iter().skip(first).step_by(STEP));
+    let mut alone = Vec::new();
+    for mutant in in_steps.filter(|mutant| !done.contains(&mutant.name)) {
         let outcome = match left.get(&mutant.id) {
             None => {
                 let reaching: Vec<&Test> = tests.iter().filter(|t| t.reaches.contains(&mutant.id)).collect();
-                run::run(&kept, Some(mutant.id), &reaching)?
+                run::run(&state.program(), Some(mutant.id), &reaching)?
             }
             Some(Left::Unviable(_)) => Outcome::Unviable,
-            Some(Left::Alone(_)) => continue,
+            Some(Left::Alone(_)) => {
+                alone.push(mutant);
+                continue;
+            }
         };
         found.add(mutant, &outcome)?;
     }
-    found.show();
 
     sources.restore()?;
     let every: Vec<&Test> = tests.iter().collect();
-    let alone: BTreeMap<_, _> = left
-        .iter()
-        .filter(|(_, why)| matches!(why, Left::Alone(_)))
-        .collect();
     println!("{} mutants are built alone", alone.len());
-    for id in alone.keys() {
-        let mutant = &mutants[**id];
+    for mutant in alone {
         let outcome = match sources.alone(mutant)? {
             Some(program) => run::run(&program, None, &every)?,
             None => Outcome::Unviable,
@@ -100,6 +129,5 @@ fn all(list: &Path, tree: &Path, results: &Path, earlier: Option<&Path>) -> Resu
         found.add(mutant, &outcome)?;
     }
     sources.restore()?;
-    found.show();
-    Ok(())
+    report::show(&results)
 }

@@ -17,70 +17,79 @@ struct Counts {
     survived: usize,
 }
 
-/// The results so far.
-pub struct Results {
-    file: File,
-    folders: BTreeMap<String, Counts>,
-}
+/// The file of results. A line has the mutant's fate, its name, and what is to be said of it.
+pub struct Results(File);
 
-const SURVIVED: &str = "survived";
+const CAUGHT: &str = "caught";
+const TIMED_OUT: &str = "timeout";
+const UNVIABLE: &str = "unviable";
+/// The fate of those that no test notices.
+pub const SURVIVED: &str = "survived";
 
 impl Results {
-    /// Begins a file of results.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn create(path: &Path) -> Result<Self, String> {
-        let file = File::create(path).map_err(|why| format!("{}: {why}", path.display()))?;
-        Ok(Self {
-            file,
-            folders: BTreeMap::new(),
-        })
+    /// Goes on with a file of results, from which this fate is taken out.
+    pub fn go_on(path: &Path, without: Option<&str>) -> Result<Self, String> {
+        if let Some(fate) = without {
+            let text = fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+            let kept = text
+                .split_inclusive('\n')
+                .filter(|line| line.split('\t').next() != Some(fate));
+            fs::write(path, kept.collect::<String>()).map_err(|why| why.to_string())?;
+        }
+        let file = File::options().create(true).append(true).open(path);
+        file.map(Self).map_err(|why| format!("{}: {why}", path.display()))
     }
 
     /// Writes how a mutant ended.
-    ///
-    /// # Errors
-    /// The file cannot be written.
     pub fn add(&mut self, mutant: &Mutant, outcome: &Outcome) -> Result<(), String> {
-        // crates/oxd-core/src/FOLDER/...
-        let folder = mutant.file.split('/').nth(3).unwrap_or_default();
-        let counts = self.folders.entry(folder.to_owned()).or_default();
         let (word, detail) = match outcome {
-            Outcome::Caught(by) => {
-                counts.caught += 1;
-                ("caught", by.join(" "))
-            }
-            Outcome::TimedOut(by) => {
-                counts.timed_out += 1;
-                ("timeout", by.join(" "))
-            }
-            Outcome::Survived(passed) => {
-                counts.survived += 1;
-                (SURVIVED, format!("{passed} tests come by"))
-            }
-            Outcome::Unviable => {
-                counts.unviable += 1;
-                ("unviable", String::new())
-            }
+            Outcome::Caught(by) => (CAUGHT, by.join(" ")),
+            Outcome::TimedOut(by) => (TIMED_OUT, by.join(" ")),
+            Outcome::Survived(passed) => (SURVIVED, format!("{passed} tests come by")),
+            Outcome::Unviable => (UNVIABLE, String::new()),
         };
-        writeln!(self.file, "{word}\t{}\t{detail}", mutant.name).map_err(|why| why.to_string())
+        writeln!(self.0, "{word}\t{}\t{detail}", mutant.name).map_err(|why| why.to_string())
     }
+}
 
-    /// Prints the table. The score is the share of the viable ones that a test has noticed.
-    pub fn show(&self) {
-        println!("| folder | mutants | caught | timeout | unviable | survived | score |");
-        println!("|---|---|---|---|---|---|---|");
-        let mut all = Counts::default();
-        for (folder, counts) in &self.folders {
-            row(folder, counts);
-            all.caught += counts.caught;
-            all.timed_out += counts.timed_out;
-            all.unviable += counts.unviable;
-            all.survived += counts.survived;
+fn lines(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let text = fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let fields = text.lines().map(|line| line.splitn(3, '\t').map(str::to_owned));
+    Ok(fields
+        .filter_map(|mut fields| Some((fields.next()?, fields.next()?)))
+        .collect())
+}
+
+/// The names of the mutants in a file of results, all or those with one fate.
+pub fn names(path: &Path, fate: Option<&str>) -> Result<BTreeSet<String>, String> {
+    let lines = lines(path)?.into_iter();
+    let wanted = lines.filter(|(word, _)| fate.is_none_or(|fate| fate == word));
+    Ok(wanted.map(|(_, name)| name).collect())
+}
+
+/// Prints the table of a file of results. The score is the share of the viable mutants that a test has noticed.
+pub fn show(path: &Path) -> Result<(), String> {
+    let mut folders: BTreeMap<String, Counts> = BTreeMap::new();
+    let mut all = Counts::default();
+    for (fate, name) in lines(path)? {
+        // crates/oxd-core/src/FOLDER/...
+        let folder = name.split('/').nth(3).unwrap_or_default().to_owned();
+        for counts in [folders.entry(folder).or_default(), &mut all] {
+            match fate.as_str() {
+                CAUGHT => counts.caught += 1,
+                TIMED_OUT => counts.timed_out += 1,
+                SURVIVED => counts.survived += 1,
+                _ => counts.unviable += 1,
+            }
         }
-        row("all", &all);
     }
+    println!("| folder | mutants | caught | timeout | unviable | survived | score |");
+    println!("|---|---|---|---|---|---|---|");
+    for (folder, counts) in &folders {
+        row(folder, counts);
+    }
+    row("all", &all);
+    Ok(())
 }
 
 fn row(name: &str, counts: &Counts) {
@@ -99,17 +108,4 @@ fn row(name: &str, counts: &Counts) {
         per_mille / 10,
         per_mille % 10
     );
-}
-
-/// The names of the mutants that survived, of earlier results.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn survivors(path: &Path) -> Result<BTreeSet<String>, String> {
-    let text = fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
-    let lines = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-    Ok(lines
-        .filter(|fields| fields.first() == Some(&SURVIVED))
-        .filter_map(|fields| fields.get(1).map(|name| (*name).to_owned()))
-        .collect())
 }

@@ -43,21 +43,20 @@ const KILLED: i32 = 9;
 ///
 /// # Errors
 /// One of them fails.
-pub fn baseline(program: &Path, scratch: &Path) -> Result<Vec<Test>, String> {
+pub fn baseline(program: &Path, reached: &Path) -> Result<Vec<Test>, String> {
     let output = Command::new(program)
         .args(["--list", "--format", "terse"])
         .output();
     let output = output.map_err(|why| format!("{}: {why}", program.display()))?;
     let names = String::from_utf8_lossy(&output.stdout).into_owned();
-    let reached = scratch.join("reached");
     let mut tests = Vec::new();
     for name in names.lines().filter_map(|line| line.strip_suffix(": test")) {
-        let _ = fs::remove_file(&reached);
+        let _ = fs::remove_file(reached);
         let timed = Command::new("bash")
             .args(["-c", "TIMEFORMAT='%U %S'; time \"$@\" >/dev/null 2>&1", "bash"])
             .arg(program)
             .args(["--exact", name])
-            .env("MUTANTS_REACHED", &reached)
+            .env("MUTANTS_REACHED", reached)
             .stdout(Stdio::null())
             .output()
             .map_err(|why| why.to_string())?;
@@ -69,7 +68,7 @@ pub fn baseline(program: &Path, scratch: &Path) -> Result<Vec<Test>, String> {
             .split_whitespace()
             .filter_map(|word| word.parse::<f64>().ok())
             .sum();
-        let ids = fs::read_to_string(&reached).unwrap_or_default();
+        let ids = fs::read_to_string(reached).unwrap_or_default();
         tests.push(Test {
             name: name.to_owned(),
             cost: Duration::from_secs_f64(seconds),
@@ -82,7 +81,7 @@ pub fn baseline(program: &Path, scratch: &Path) -> Result<Vec<Test>, String> {
 
 /// Runs these tests with a mutant, the cheap ones first, until one fails.
 pub fn run(program: &Path, mutant: Option<usize>, tests: &[&Test]) -> Result<Outcome, String> {
-    let (mut rest, mut size) = (tests, 4);
+    let (mut rest, mut size) = (tests, 1);
     while !rest.is_empty() {
         let (now, later) = rest.split_at(size.min(rest.len()));
         let names: Vec<String> = now.iter().map(|test| test.name.clone()).collect();
