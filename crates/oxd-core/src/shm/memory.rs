@@ -177,15 +177,17 @@ impl<'m> Memory<'m> {
                 };
                 self.words[at].store(value, Ordering::Relaxed);
             }
-            for (mark, value) in marks
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|[mark, value]| (*mark, *value))
-            {
-                let fact = Fact::read(value);
-                if let Some(mark) = Mark::stored(mark).filter(|_| !fact.is_over(now)) {
-                    self.remember(self.marks, mark, fact, now);
+            // Those that have run out come last, and take no place from others: a clock that is ahead may be set back.
+            for are_over in [false, true] {
+                for [mark, value] in marks.as_chunks::<2>().0 {
+                    let fact = Fact::read(*value);
+                    match Mark::stored(*mark) {
+                        Some(mark) if !are_over && !fact.is_over(now) => {
+                            self.remember(self.marks, mark, fact, now);
+                        }
+                        Some(mark) if are_over && fact.is_over(now) && *value != 0 => self.lay_by(mark, fact),
+                        _ => {}
+                    }
                 }
             }
             let all: Vec<u64> = self.words[MARKS_AT..MARKS_AT + 2 * self.marks.slots.len()]
@@ -196,6 +198,18 @@ impl<'m> Memory<'m> {
         }
         memory.keep(0, HEADER);
         memory
+    }
+
+    /// Stores a fact that is over where nothing else was ever stored. Only before other processes use the memory.
+    fn lay_by(&self, mark: Mark, fact: Fact) {
+        let mut places = self.window(self.marks, mark);
+        let never_used = |[hash, value]: &&[AtomicU64; 2]| {
+            hash.load(Ordering::Relaxed) == 0 && value.load(Ordering::Relaxed) == 0
+        };
+        if let Some([hash, value]) = places.find(never_used) {
+            value.store(fact.word(), Ordering::Relaxed);
+            hash.store(mark.word(), Ordering::Relaxed);
+        }
     }
 
     fn keep(&self, at: usize, count: usize) {
