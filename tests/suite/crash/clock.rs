@@ -9,7 +9,7 @@ use oxd_tests::{Browser, StoreKind, TestSite, kill_group, wait_until};
 use tempfile::TempDir;
 
 use super::crowd::field;
-use super::service::{expect_logins, expect_own, signed_in, site};
+use super::service::{expect_logins, expect_own, signed_in, site, sub};
 
 /// The library of Debian's package `libfaketime` for programs with threads.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
@@ -46,6 +46,7 @@ impl Clock {
         let library = library();
         let site = site(store)
             .directives("OxdSessionIdle 8h")
+            .config("<Location /oxd-status>\nSetHandler oxd-status\nRequire ip 127.0.0.1\n</Location>")
             .httpd(|httpd| {
                 httpd
                     .without_overwriting()
@@ -172,5 +173,25 @@ fn a_clock_far_ahead_brings_no_ended_session_back() {
     clock.set(0);
     wait_until("httpd to see it", || shows(&site, 0));
     assert_eq!(seen(&site, &cookies), 302, "set back");
+    expect_logins(&site, BACK);
+}
+
+/// With a clock that is behind by more than sessions last, the end of all sessions of a user is kept as long as they last by
+/// the right one.
+#[test]
+fn an_end_that_a_clock_far_behind_has_ordered_lasts() {
+    let (clock, store) = (Clock::new(), StoreKind::Cookie.start());
+    let site = clock.site(&store);
+    let gone = signed_in(&site, 0);
+    let cookies = field(&gone, &site.url("/"));
+    clock.set(-12 * HOUR);
+    wait_until("httpd to see it", || shows(&site, -12 * HOUR));
+    let status = Browser::new();
+    status
+        .post(site.url("/oxd-status"), &[("action", "end"), ("user", &sub(0))])
+        .expect(200);
+    clock.set(0);
+    wait_until("httpd to see it", || shows(&site, 0));
+    assert_eq!(seen(&site, &cookies), 302, "set right");
     expect_logins(&site, BACK);
 }
