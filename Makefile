@@ -37,9 +37,9 @@ ARCH =
 PACKAGE =
 SHARD ?=
 
-.PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package soak msrv mutants coverage sanitize \
-	test-container clean
+.PHONY: help build release module build-demo demo demo-check test test-unit test-httpd \
+	test-scripts models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm \
+	test-package soak msrv mutants coverage sanitize test-container crash clean
 
 help: ## show this list
 	@echo "mod_oxd: sign users in through oxd, inside Apache httpd"
@@ -207,6 +207,15 @@ test-package: ## both packages, and the first one in a Debian of its own (as roo
 # Neither is this: it needs podman, root and a mirror of Debian.
 test-container: ## the image of docs/CONTAINERS.md with a package of `make deb` (as root; PACKAGE=FILE)
 	@scripts/test-container.sh $(PACKAGE)
+
+# The same suite as in `make test`, which strikes each kind of process once for each store.
+ROUNDS ?= 200
+SEED ?=
+crash: ## kill random processes under load for long (ROUNDS=200 for each store, SEED)
+	@scripts/need.sh test
+	@$(MAKE) --no-print-directory module
+	OXD_CRASH_ROUNDS=$(ROUNDS) $(if $(SEED),OXD_CRASH_SEED=$(SEED)) OXD_MODULE=$(MODULE) \
+		cargo test -p oxd-tests --test crash -- --nocapture
 
 clean: ## remove everything that was built
 	cargo clean

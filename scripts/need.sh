@@ -60,6 +60,7 @@ needs() {
         printf '%s\tkeeps sessions in the tests\n' redis-server memcached
         printf 'libapache2-mod-auth-openidc\tmod_auth_openidc, loaded beside the module\n'
         printf 'openssl\treads the certificate of oxd in the quick start\n'
+        printf 'libfaketime\tsets the clock of httpd in the tests\n'
         ;;
     soak)
         needs test

@@ -47,7 +47,8 @@ pub fn kill_group(group: u32) {
     wait_until("a group of processes to end", || !group_runs(group));
 }
 
-/// Whether a process group has a process that runs.
+/// Whether a process group has a process that runs. The first thread of one that ends may be a zombie while others still
+/// have the files open.
 fn group_runs(group: u32) -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes.into_iter().any(|process| {
@@ -56,7 +57,8 @@ fn group_runs(group: u32) -> bool {
         let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let state = fields.next();
         let is_of_group = fields.nth(1).and_then(|field| field.parse().ok()) == Some(group);
-        is_of_group && state != Some("Z")
+        let threads = || fs::read_dir(process.path().join("task")).map_or(0, Iterator::count);
+        is_of_group && (state != Some("Z") || threads() > 1)
     })
 }
 

@@ -4,8 +4,10 @@
 //! The seed of what is random is printed; `OXD_CRASH_SEED` sets it, and `OXD_CRASH_ROUNDS` the number of blows for each store.
 
 mod crash {
+    mod clock;
     pub(crate) mod crowd;
     mod kills;
+    mod names;
     pub(crate) mod random;
     pub(crate) mod service;
     pub(crate) mod victim;

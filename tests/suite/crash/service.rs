@@ -1,6 +1,10 @@
 //! The site that is struck: httpd, its store and oxd, and what each blow may do to it.
 
-use oxd_tests::{SiteBuilder, Store, StoreKind, StoreServer, TestSite, user};
+use std::time::{Duration, Instant};
+
+use oxd_tests::{
+    Browser, SiteBuilder, Store, StoreKind, StoreServer, TestSite, decide, sign_in_as, user, within,
+};
 use serde_json::json;
 
 /// How many users there are, each with a thread.
@@ -50,12 +54,59 @@ pub(crate) fn sub(number: usize) -> String {
 
 /// A site whose answers say whom they are for. One user more than the crowd has can sign in.
 pub(crate) fn site(store: &Store) -> SiteBuilder {
+    site_without_store().store(store)
+}
+
+/// The same, without a word about where sessions are.
+pub(crate) fn site_without_store() -> SiteBuilder {
     let users = (0..=USERS).map(|number| user(&name(number), json!({})));
     TestSite::builder()
         .httpd(|httpd| httpd.processes(3, 16))
         .provider(|provider| provider.consent = false)
         .users(users.collect())
-        .store(store)
         .directives(&format!("OxdCryptoKey {KEY}"))
         .config("<Location /app>\nHeader always set X-User \"expr=%{REMOTE_USER}\"\n</Location>")
+}
+
+/// A browser of a user who has signed in.
+#[track_caller]
+pub(crate) fn signed_in(site: &TestSite, number: usize) -> Browser {
+    let browser = Browser::new();
+    let walk = sign_in_as(&browser, site.url("/app/"), &name(number), "secret");
+    walk.page.expect(200);
+    browser
+}
+
+/// Fails the test unless the page is for this user.
+#[track_caller]
+pub(crate) fn expect_own(site: &TestSite, browser: &Browser, number: usize) {
+    let answer = browser.get(site.url("/app/1k.bin"));
+    assert_eq!(answer.expect(200).header("x-user"), Some(sub(number).as_str()));
+}
+
+/// Fails the test unless somebody without a session can sign in soon. Says how soon.
+#[track_caller]
+pub(crate) fn expect_logins(site: &TestSite, limit: Duration) -> Duration {
+    let begun = Instant::now();
+    let back = within(limit, || sign_in_once(site, USERS).then_some(()));
+    assert!(
+        back.is_some(),
+        "nobody can sign in within {limit:?}:\n{}",
+        site.httpd.error_log()
+    );
+    begun.elapsed()
+}
+
+/// Tries to sign in; whether it worked.
+pub(crate) fn sign_in_once(site: &TestSite, number: usize) -> bool {
+    let browser = Browser::new();
+    let ask = |url: &str| browser.ask("GET", url).try_send().ok();
+    let Some(start) = ask(&site.url("/app/1k.bin")).filter(|start| start.status == 302) else {
+        return false;
+    };
+    let approval = decide(&browser, &start.location(), (&name(number), "secret"), "allow");
+    if ask(approval.url().as_str()).is_none_or(|callback| callback.status != 303) {
+        return false;
+    }
+    ask(&site.url("/app/1k.bin")).is_some_and(|page| page.header("x-user") == Some(sub(number).as_str()))
 }

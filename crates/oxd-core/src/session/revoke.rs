@@ -64,8 +64,9 @@ fn end_one(env: &SessionEnv<'_>) -> Result<Option<Ended>, Failure> {
     match ended {
         Ok(ended) => ended.transpose(),
         Err(failure) => {
+            let moment = env.memory.moment(env.millis);
             for identifier in identifiers(env, env.cookies()) {
-                end_for_all(env, identifier.mark(), env.millis, covers_all(env));
+                end_for_all(env, identifier.mark(), moment, covers_all(env, moment));
             }
             Err(failure)
         }
@@ -135,11 +136,11 @@ fn report_lost(env: &SessionEnv<'_>) {
     }
 }
 
-/// When the last session that exists now will have expired: the mark of an end lasts as long as any session that it
-/// covers, wherever it was ordered.
-fn covers_all(env: &SessionEnv<'_>) -> Seconds {
+/// When the last session that began until this moment will have expired: the mark of an end lasts as long as any session
+/// that it covers, wherever it was ordered. The moment is later than now where the clock was ahead, or is behind.
+fn covers_all(env: &SessionEnv<'_>, moment: Millis) -> Seconds {
     let longest = env.memory.longest_lifetime().max(env.settings.session().lifetime);
-    env.now.saturating_add(longest)
+    env.now.max(moment.seconds()).saturating_add(longest)
 }
 
 /// Ends a session by its key.
@@ -178,7 +179,8 @@ pub(super) fn is_buried_here(env: &SessionEnv<'_>, record: &SessionRecord<'_>) -
 
 /// Ends all sessions with a mark that began until now.
 pub(crate) fn end_marked(env: &SessionEnv<'_>, mark: Mark) -> Result<(), Failure> {
-    let (moment, until) = (env.memory.moment(env.millis), covers_all(env));
+    let moment = env.memory.moment(env.millis);
+    let until = covers_all(env, moment);
     end_for_all(env, mark, moment, until);
     let Some(entries) = env.entries() else {
         return Ok(());

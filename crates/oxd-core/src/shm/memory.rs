@@ -193,16 +193,16 @@ impl<'m> Memory<'m> {
                 };
                 self.words[at].store(value, Ordering::Relaxed);
             }
-            for (mark, value) in marks
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|[mark, value]| (*mark, *value))
-            {
-                let fact = Fact::read(value);
-                let is_whole = fact.told != Told::Taken && !fact.is_over(now);
-                if let Some(mark) = Mark::stored(mark).filter(|_| is_whole) {
-                    self.remember(self.marks, mark, fact, now);
+            // Those that have run out come last, and take no place from others: a clock that is ahead may be set back.
+            for are_over in [false, true] {
+                for [mark, value] in marks.as_chunks::<2>().0 {
+                    let fact = Fact::read(*value);
+                    let is_wanted = fact.told != Told::Taken && *value != GONE && fact.is_over(now) == are_over;
+                    match Mark::stored(*mark).filter(|_| is_wanted) {
+                        Some(mark) if are_over => self.lay_by(mark, fact),
+                        Some(mark) => self.remember(self.marks, mark, fact, now),
+                        None => {}
+                    }
                 }
             }
             let all: Vec<u64> = self.words[MARKS_AT..MARKS_AT + 2 * self.marks.slots.len()]
@@ -213,6 +213,15 @@ impl<'m> Memory<'m> {
         }
         memory.keep(0, HEADER);
         memory
+    }
+
+    /// Stores a fact that is over where nothing else was ever stored. Only before other processes use the memory.
+    fn lay_by(&self, mark: Mark, fact: Fact) {
+        let mut slots = self.window(self.marks, mark);
+        if let Some([hash, value]) = slots.find(|[_, value]| value.load(Ordering::Relaxed) == 0) {
+            value.store(fact.word(), Ordering::Relaxed);
+            hash.store(mark.word(), Ordering::Relaxed);
+        }
     }
 
     fn keep(&self, at: usize, count: usize) {

@@ -343,3 +343,22 @@ fn marks_outlive_the_server_and_uses_do_not() {
         assert!(!memory.has_ended(user("alice"), NOW.millis(), NOW));
     }
 }
+
+/// A server that is started while its clock is ahead takes over what has run out by that clock: it may be set back.
+#[test]
+fn marks_outlive_a_start_with_a_clock_that_is_ahead() {
+    let kept_words = HEADER + 2 * SLOTS_PER_MARK * USUAL_MARKS;
+    let copies = Copies(std::sync::Mutex::new(vec![0; kept_words]));
+    let words_before = words();
+    let before = Memory::over(&words_before).unwrap().kept_by(&copies, &[], NOW);
+    before.end(user("alice"), NOW.millis(), NOW, NOW + 3_600);
+    for _ in 0..2 {
+        let kept = copies.0.lock().unwrap().clone();
+        let words_after = words();
+        let ahead = NOW + 1_000_000;
+        let after = Memory::over(&words_after).unwrap().kept_by(&copies, &kept, ahead);
+        assert!(!after.has_ended(user("alice"), NOW.millis(), ahead));
+        assert!(after.has_ended(user("alice"), NOW.millis(), NOW));
+        assert_eq!(after.marks_in_use(ahead).0, 0);
+    }
+}
