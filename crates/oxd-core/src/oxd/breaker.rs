@@ -24,8 +24,11 @@ pub(super) struct CircuitBreaker(Mutex<Condition>);
 impl CircuitBreaker {
     /// Whether a call may be made now. While the breaker is open, one caller each [`OPEN_FOR`] may try (half-open).
     pub(super) fn admits(&self) -> bool {
+        self.admits_at(Instant::now())
+    }
+
+    pub(super) fn admits_at(&self, now: Instant) -> bool {
         let mut condition = lock(&self.0);
-        let now = Instant::now();
         match condition.open_until {
             Some(until) if now < until => false,
             Some(_) => {
@@ -38,6 +41,10 @@ impl CircuitBreaker {
 
     /// Takes the result of a call: whether oxd answered. Returns whether the breaker has opened with it.
     pub(super) fn report(&self, answered: bool) -> bool {
+        self.report_at(answered, Instant::now())
+    }
+
+    pub(super) fn report_at(&self, answered: bool, now: Instant) -> bool {
         let mut condition = lock(&self.0);
         if answered {
             *condition = Condition::default();
@@ -45,7 +52,7 @@ impl CircuitBreaker {
         }
         condition.failures = condition.failures.saturating_add(1);
         if condition.failures >= FAILURES_TO_OPEN {
-            condition.open_until = Some(Instant::now() + OPEN_FOR);
+            condition.open_until = Some(now + OPEN_FOR);
         }
         condition.failures == FAILURES_TO_OPEN
     }

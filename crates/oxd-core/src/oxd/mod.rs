@@ -16,6 +16,8 @@ mod flight;
 mod handshake;
 mod http;
 mod keys;
+#[cfg(test)]
+mod machines_tests;
 mod server;
 mod single_flight;
 mod site;

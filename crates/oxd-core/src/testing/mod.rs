@@ -42,6 +42,16 @@ pub(crate) fn site(id: &str) -> SiteFile {
     }
 }
 
+/// How state machines are run: so many sequences, or as many as `PROPTEST_CASES` says. What fails is shown, not kept.
+pub(crate) fn machines(usual: u32) -> proptest::test_runner::Config {
+    let cases = std::env::var("PROPTEST_CASES").ok();
+    proptest::test_runner::Config {
+        cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(usual),
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    }
+}
+
 /// Counts everything once.
 pub(crate) fn everything(stats: &Stats<'_>) {
     stats.begin(NOW - 60);
