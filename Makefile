@@ -32,9 +32,14 @@ REVISION ?= 1
 # means something else there.
 ARCH =
 PACKAGE =
+# Of the fuzz targets.
+HOURS ?= 1
+SECONDS =
+TARGET =
+JOBS = 1
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd test-scripts \
-	lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm test-package \
+	lint lint-shell fmt fuzz fuzz-check fuzz-minimise bench keep-instructions docs install uninstall deb rpm test-package \
 	test-container clean
 
 help: ## show this list
@@ -110,10 +115,24 @@ test-scripts: ## only the tests of the demo and the scripts
 	OXD_MODULE=$(MODULE) scripts/test.sh || status=$$?; \
 	exit $$status
 
+fuzz: ## all fuzz targets for long (HOURS=1 or SECONDS=n for all together, TARGET="names", JOBS=1)
+	@scripts/need.sh fuzz
+	@HOURS='$(HOURS)' SECONDS_ALL='$(SECONDS)' TARGETS='$(TARGET)' JOBS='$(JOBS)' scripts/fuzz.sh run
+
+fuzz-check: ## each fuzz target over its corpus and 30 s of new inputs (SECONDS=n, TARGET="names")
+	@scripts/need.sh fuzz
+	@SECONDS_EACH='$(SECONDS)' TARGETS='$(TARGET)' scripts/fuzz.sh check
+
+# After `make fuzz`: what it has found goes into the repository.
+fuzz-minimise:
+	@TARGETS='$(TARGET)' scripts/fuzz.sh minimise
+
 lint: ## formatting, clippy, dependencies, shell scripts
 	@scripts/need.sh lint
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/fuzz.sh clippy
 	scripts/deny.sh
 	@$(MAKE) --no-print-directory lint-shell
 
@@ -123,6 +142,7 @@ lint-shell:
 
 fmt: ## format the Rust sources
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick)
 	@scripts/need.sh bench

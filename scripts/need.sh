@@ -7,6 +7,7 @@
 #             demo    build, and run httpd with it
 #             test    demo, and a browser for the tests
 #             lint    build, and the linters
+#             fuzz    build, and a C++ compiler for libFuzzer
 #             bench   demo, and the measuring tools; what it compares with is
 #                     asked for too, and may be left out
 #             deb     build, and Debian's packaging tools
@@ -65,6 +66,10 @@ needs() {
         printf 'shellcheck\tlinter for shell scripts\n'
         printf 'git\tfetches the database of known vulnerabilities\n'
         ;;
+    fuzz)
+        needs build
+        printf 'g++\tcompiles libFuzzer\n'
+        ;;
     bench)
         needs demo
         cat <<-'LIST'
@@ -100,7 +105,7 @@ needs() {
 		rpm2cpio	unpacks the RPM package
 		LIST
         ;;
-    *) die "unknown purpose '$1'; known are build, demo, test, lint, bench, deb, rpm, test-package" ;;
+    *) die "unknown purpose '$1'; known are build, demo, test, lint, fuzz, bench, deb, rpm, test-package" ;;
     esac
 }
 
@@ -269,7 +274,7 @@ if [[ ${1:-} == --list ]]; then
     list_only=true
     shift
 fi
-[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint, bench, deb, rpm or test-package"
+[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint, fuzz, bench, deb, rpm or test-package"
 [[ ${NEED:-} == skip ]] && exit 0
 
 distro=other
