@@ -36,10 +36,16 @@ REVISION ?= 1
 ARCH =
 PACKAGE =
 SHARD ?=
+# Of the fuzz targets.
+HOURS ?= 1
+SECONDS =
+TARGET =
+JOBS = 1
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd \
 	test-scripts models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm \
-	test-package soak msrv mutants coverage sanitize test-container crash clean
+	test-package soak msrv mutants coverage sanitize test-container crash fuzz fuzz-check \
+	fuzz-minimise clean
 
 help: ## show this list
 	@echo "mod_oxd: sign users in through oxd, inside Apache httpd"
@@ -122,10 +128,24 @@ models: ## shared memory in every interleaving of a few processes, long state ma
 	LOOM_MAX_PREEMPTIONS=$(or $(PREEMPTIONS),3) cargo test -p oxd-models -- --nocapture
 	PROPTEST_CASES=$(or $(CASES),20000) cargo test -p oxd-core machines -- --nocapture
 
+fuzz: ## all fuzz targets for long (HOURS=1 or SECONDS=n for all together, TARGET="names", JOBS=1)
+	@scripts/need.sh fuzz
+	@HOURS='$(HOURS)' SECONDS_ALL='$(SECONDS)' TARGETS='$(TARGET)' JOBS='$(JOBS)' scripts/fuzz.sh run
+
+fuzz-check: ## each fuzz target over its corpus and 30 s of new inputs (SECONDS=n, TARGET="names")
+	@scripts/need.sh fuzz
+	@SECONDS_EACH='$(SECONDS)' TARGETS='$(TARGET)' scripts/fuzz.sh check
+
+# After `make fuzz`: what it has found goes into the repository.
+fuzz-minimise:
+	@TARGETS='$(TARGET)' scripts/fuzz.sh minimise
+
 lint: ## formatting, clippy, dependencies, shell scripts
 	@scripts/need.sh lint
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	scripts/fuzz.sh clippy
 	scripts/deny.sh
 	@$(MAKE) --no-print-directory lint-shell
 
@@ -139,6 +159,7 @@ msrv: ## compile everything with the least Rust that Cargo.toml promises (by rus
 
 fmt: ## format the Rust sources
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick)
 	@scripts/need.sh bench

@@ -8,6 +8,7 @@
 #             test    demo, and a browser for the tests
 #             lint    build, and the linters
 #             soak    test, and what rotates piped logs
+#             fuzz    build, and a C++ compiler for libFuzzer
 #             bench   demo, and the measuring tools; what it compares with is
 #                     asked for too, and may be left out
 #             deb     build, and Debian's packaging tools
@@ -71,6 +72,10 @@ needs() {
         printf 'shellcheck\tlinter for shell scripts\n'
         printf 'git\tfetches the database of known vulnerabilities\n'
         ;;
+    fuzz)
+        needs build
+        printf 'g++\tcompiles libFuzzer\n'
+        ;;
     bench)
         needs demo
         cat <<-'LIST'
@@ -104,7 +109,7 @@ needs() {
 		man-db	checks the manual pages
 		LIST
         ;;
-    *) die "unknown purpose '$1'; known are build, demo, test, soak, lint, bench, deb, rpm, test-package" ;;
+    *) die "unknown purpose '$1'; known are build, demo, test, lint, fuzz, soak, bench, deb, rpm, test-package" ;;
     esac
 }
 
@@ -274,7 +279,7 @@ if [[ ${1:-} == --list ]]; then
     list_only=true
     shift
 fi
-[[ $# -gt 0 ]] || die "which purpose? build, demo, test, soak, lint, bench, deb, rpm or test-package"
+[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint, fuzz, soak, bench, deb, rpm or test-package"
 [[ ${NEED:-} == skip ]] && exit 0
 
 distro=other

@@ -152,11 +152,11 @@ test_a_container_is_made_of_a_package() {
 
 test_need_knows_its_purposes() {
     local purpose
-    for purpose in build demo test lint bench deb rpm test-package; do
+    for purpose in build demo test lint fuzz bench deb rpm test-package; do
         scripts/need.sh --list "$purpose" >"$scratch/output"
     done
     refuses scripts/need.sh fun
-    has "$scratch/output" "build, demo, test, lint, bench, deb, rpm"
+    has "$scratch/output" "build, demo, test, lint, fuzz, bench, deb, rpm"
 }
 
 test_need_names_the_stores() {
@@ -294,7 +294,8 @@ test_the_module_is_made_of_few_crates() {
 test_make_lists_its_targets() {
     local target
     make >"$scratch/output"
-    for target in demo test lint msrv sanitize bench install uninstall deb rpm test-package test-container; do
+    for target in demo test lint models fuzz fuzz-check sanitize crash soak mutants coverage msrv bench install uninstall deb rpm \
+        test-package test-container; do
         has "$scratch/output" "make $target"
     done
 }

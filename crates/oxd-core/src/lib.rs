@@ -2,6 +2,9 @@
 //!
 //! Nothing in here knows httpd. The Apache layer (`src/` of the package `mod_oxd`) hands in a request, carries out the
 //! answer, and provides the host's services. `docs/ARCHITECTURE.md` has the layers; a test holds the imports to them.
+//!
+//! What reads bytes from outside (cookies, forms, tokens, answers of oxd, entries of a store, the configuration) has a
+//! fuzz target in `fuzz/`; `docs/RELIABILITY.md` has the figures.
 #![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
@@ -10,6 +13,9 @@ pub mod base;
 mod bearer;
 pub mod config;
 pub mod flow;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handler;
 pub mod http;
 mod login;

@@ -9,6 +9,8 @@ mod target;
 mod verify;
 
 pub(crate) use callback::{Returned, answer};
+#[cfg(feature = "fuzzing")]
+pub(crate) use multipart::fields as multipart_fields;
 pub(crate) use pending::{begin_gathering, take_gathering};
 pub(crate) use preserve::{FORM_WAITS, limit as form_limit, offer as offer_form};
 pub(crate) use start::{ANY_ACR, AuthRequestOverrides, LoginRequest, from_link, start_with};

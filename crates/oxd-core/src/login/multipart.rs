@@ -9,7 +9,7 @@
 const LONGEST_BOUNDARY: usize = 70;
 
 /// The text fields of a form, in order; `None` when it has files, is not UTF-8, or is not what a browser sends.
-pub(super) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
+pub(crate) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
     let delimiter = format!("--{}", boundary(content_type)?);
     let body = str::from_utf8(body).ok()?.strip_prefix(&delimiter)?;
     // Between two parts the delimiter begins its line.

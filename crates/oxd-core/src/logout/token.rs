@@ -135,17 +135,16 @@ fn check_claims(ctx: &Ctx<'_>, claims: &Map<String, Value>) -> Result<(), Failur
 
 /// Whether this site's users come from the issuer: the configured one, or one of an earlier login.
 fn is_issuer(ctx: &Ctx<'_>, issuer: &str) -> Result<bool, Failure> {
-    let plain = |url: &str| {
-        let url = url
-            .strip_suffix("/.well-known/openid-configuration")
-            .unwrap_or(url);
-        url.trim_end_matches('/').to_owned()
+    let plain = |url: &str| url.trim_end_matches('/').to_owned();
+    let of_configured = |url: &str| {
+        let base = url.strip_suffix("/.well-known/openid-configuration");
+        plain(base.unwrap_or(url))
     };
     let configured = ctx.settings.server().provider.map(Provider::members);
     Ok(configured
         .into_iter()
         .flatten()
-        .any(|(_, url)| plain(url) == plain(issuer))
+        .any(|(_, url)| of_configured(url) == plain(issuer))
         || session::is_noted(ctx, Mark::of_issuer(ctx.site, issuer))?)
 }
 

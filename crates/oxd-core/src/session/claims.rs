@@ -73,7 +73,8 @@ pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
     }
     let mut taken = BTreeSet::new();
     for (name, value) in changed {
-        let variable: Vec<u8> = env_name(name.as_bytes()).collect();
+        // As it is written down: a control character may have several bytes, the blank in its place has one.
+        let variable: Vec<u8> = env_name(harmless(name).as_bytes()).collect();
         let is_of_another =
             std::str::from_utf8(&variable).is_ok_and(|variable| claims.contains_key(variable));
         let hidden = is_of_another || !taken.insert(variable);
@@ -240,6 +241,8 @@ mod tests {
     #[test]
     fn the_exact_name_wins_where_two_claims_meet_in_the_environment() {
         let env = env_of(json!({"e-mail": "forged", "e_mail": "right"}));
+        assert_eq!(env, [("e_mail".to_owned(), "right".to_owned())]);
+        let env = env_of(json!({"e\u{80}mail": "forged", "e_mail": "right"}));
         assert_eq!(env, [("e_mail".to_owned(), "right".to_owned())]);
     }
 

@@ -88,6 +88,10 @@ fn whatever_is_wrong_with_a_token_it_is_refused_with_the_reason() {
     for (changes, why) in [
         (json!({"iss": null}), "no iss"),
         (json!({"iss": "https://evil"}), "iss is not"),
+        (
+            json!({"iss": "https://op/.well-known/openid-configuration"}),
+            "iss is not",
+        ),
         (json!({"aud": null}), "aud"),
         (json!({"aud": "other"}), "aud"),
         (json!({"aud": ["other"]}), "aud"),

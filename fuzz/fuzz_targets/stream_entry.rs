@@ -1,0 +1,4 @@
+//! `oxd_fuzz::stream_entry`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| oxd_fuzz::stream_entry(data));
