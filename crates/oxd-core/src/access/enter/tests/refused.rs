@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::*;
 use crate::access::rule::{Explain, Refusing, Standing};
+use crate::session::SessionRecord;
 
 /// A rule that counts how often it is asked what a session lacks.
 #[derive(Debug, Default)]
