@@ -75,7 +75,7 @@ address() {
     # Every process of httpd writes there, whoever it runs as.
     chmod 1777 "$reports"
     read -r -a filter <<<"${FILTER:-}"
-    read -r -a suites <<<"${SUITES:-access cookies stores login restarts}"
+    read -r -a suites <<<"${SUITES:-bed access cookies stores login restarts}"
     export ASAN_SYMBOLIZER_PATH
     ASAN_SYMBOLIZER_PATH=$(symbolizer)
     # A leak is judged by its report: httpd and the libraries that it loads have leaks of their own.

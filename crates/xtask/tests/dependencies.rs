@@ -19,18 +19,25 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
+/// The Cargo.toml files of the workspace and of those packages that are workspaces of their own.
+const WORKSPACES: &[&str] = &["Cargo.toml", "fuzz/Cargo.toml", "tests/mutants/Cargo.toml"];
+
 /// What the Cargo.toml files say, as cargo reads them.
 fn named() -> Table {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(root())
-        .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
-        .output()
-        .expect("cargo metadata");
-    assert!(output.status.success());
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let packages = WORKSPACES.iter().flat_map(|file| {
+        let output = Command::new(env!("CARGO"))
+            .current_dir(root())
+            .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
+            .args(["--manifest-path", file])
+            .output()
+            .expect("cargo metadata");
+        assert!(output.status.success(), "{file}");
+        let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        metadata["packages"].as_array().expect("packages").clone()
+    });
     let mut table = Table::new();
-    for package in metadata["packages"].as_array().expect("packages") {
+    for package in packages {
         let name = text(&package["name"]);
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             // Neither `dev` nor `build`.
