@@ -152,7 +152,7 @@ test_a_container_is_made_of_a_package() {
 
 test_need_knows_its_purposes() {
     local purpose
-    for purpose in build demo test lint fuzz bench deb rpm test-package; do
+    for purpose in build demo test lint fuzz soak bench deb rpm test-package; do
         scripts/need.sh --list "$purpose" >"$scratch/output"
     done
     refuses scripts/need.sh fun

@@ -71,7 +71,7 @@ pub fn key(number: u64) -> String {
 const SHMCB: &str = "OxdSessionStore \"shmcb:${ROOT}/run/sessions(33554432)\"";
 
 const DIRECTIVES: &str = r#"
-OxdServerTimeout 2s 1s
+OxdServerTimeout 8s 4s
 OxdSessionLifetime 150s
 OxdCryptoKey "file:${ROOT}/oxd-key" "file:${ROOT}/oxd-key.old"
 OxdTokenRefresh 6s
