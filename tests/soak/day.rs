@@ -72,18 +72,15 @@ pub fn events(restarts: bool, count: usize) -> Vec<Event> {
         }
         return events;
     }
+    // A new key of the provider soon after oxd's return is the one that children may have missed.
     vec![
         SigningKey,
         OxdStalled,
         StoreStalled,
-        OxdGone,
-        StoreKilled,
         RetiredKeys,
-        SigningKey,
-        OxdStalled,
         OxdGone,
+        SigningKey,
         StoreKilled,
-        StoreStalled,
         RetiredKeys,
     ]
 }

@@ -1,14 +1,17 @@
-//! The people and programs of one thread: each has a name of its own, and knows whether it is signed in.
+//! The people and programs of one thread: each person has a name of its own, and knows whether it is signed in.
+
+mod programs;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use oxd_dev::Signer;
-use oxd_tests::{Answer, Ask, Browser, decide};
+use oxd_tests::{Answer, Browser, decide};
 use serde_json::json;
 
+use self::programs::{Nobody as _, now, unique};
 use crate::record::Kind;
 use crate::site::{LIFETIME, PASSWORD};
 use crate::world::{Mischief, Outcome, Trouble, World, send};
@@ -18,9 +21,6 @@ const MARGIN: Duration = Duration::from_secs(8);
 
 /// How many sessions that have ended are remembered, and tried again.
 const GRAVES: usize = 60;
-
-/// The shortest time for which a JWT is brought again and again.
-const JWT_LIFE: Duration = Duration::from_secs(20);
 
 /// What breaks a request with a session.
 const STORE: &[Trouble] = &[Trouble::Store];
@@ -237,78 +237,6 @@ impl<'a> Visitors<'a> {
         });
     }
 
-    fn open(&mut self) {
-        let url = self.world.url("/1k.bin");
-        let ask = || send(self.template.copy_ask(&url), self.keeps);
-        self.world.ask(Kind::Open, ask, &[], |answer| status(answer, 200));
-    }
-
-    fn bring(&self, kind: Kind, token: &str, excuses: &[Trouble], sub: &str) {
-        let url = self.world.url("/api/1k.bin");
-        let ask = || {
-            self.template
-                .copy_ask(&url)
-                .header("authorization", &format!("Bearer {token}"))
-        };
-        self.world.ask(
-            kind,
-            || send(ask(), self.keeps),
-            excuses,
-            |answer| match answer.status {
-                200 => match answer.header("soak-user") {
-                    Some(user) if user.starts_with(sub) => Ok(()),
-                    other => Err(format!("the token of {sub} makes {other:?}")),
-                },
-                _ => Err("a good token".to_owned()),
-            },
-        );
-    }
-
-    fn bring_jwt(&mut self) {
-        let world = self.world;
-        let signing = world.signing.load(Ordering::SeqCst);
-        let is_good = |jwt: &(String, u64, Instant)| jwt.1 == signing && jwt.2.elapsed() < JWT_LIFE;
-        if !self.jwt.as_ref().is_some_and(is_good) {
-            let now = now();
-            let claims = json!({
-                "iss": world.issuer, "sub": "robot", "aud": world.client_id, "client_id": "a-client",
-                "iat": now, "exp": now + 300, "jti": unique(), "scope": "read",
-            });
-            let oxd = world.oxd.read().expect("a lock");
-            let token = oxd
-                .jws(&json!({}), &claims.to_string(), &Signer::Current)
-                .expect("a key");
-            self.jwt = Some((token, signing, Instant::now()));
-        }
-        if let Some((token, ..)) = &self.jwt {
-            self.bring(Kind::Jwt, token, BOTH, "robot");
-        }
-    }
-
-    /// The access token of a session.
-    fn bring_opaque(&mut self, user: usize) {
-        let User {
-            name,
-            session: Some(session),
-            ..
-        } = &self.users[user]
-        else {
-            return;
-        };
-        let (url, begun) = (self.world.url("/tokens/1k.bin"), Instant::now());
-        let answer = session.browser.ask("GET", url).try_send();
-        let token = answer
-            .ok()
-            .and_then(|answer| answer.header("soak-token").map(str::to_owned));
-        let Some(token) = token.filter(|token| token.len() > 10) else {
-            return;
-        };
-        // While oxd is away tokens are not refreshed, and may have run out.
-        if !self.world.troubled(BOTH, begun, Instant::now()) {
-            self.bring(Kind::Opaque, &token, BOTH, &format!("sub-of-{name}"));
-        }
-    }
-
     fn sign_out(&mut self, user: usize) {
         let world = self.world;
         let Some(session) = self.users[user].session.take() else {
@@ -419,36 +347,6 @@ impl<'a> Visitors<'a> {
                 _ => Err("not a refusal".to_owned()),
             });
     }
-
-    fn stranger(&mut self) {
-        let url = self.world.url("/app/1k.bin");
-        let made_up = format!(
-            "oxd_session={:x}{:x}",
-            self.random(u64::MAX),
-            self.random(u64::MAX)
-        );
-        let with_cookie = self.count.is_multiple_of(2);
-        let ask = || {
-            let ask = self.template.copy_ask(&url).header("accept", "application/json");
-            let ask = if with_cookie {
-                ask.cookie_field(&made_up)
-            } else {
-                ask
-            };
-            send(ask, self.keeps)
-        };
-        self.world
-            .ask(Kind::Stranger, ask, STORE, |answer| status(answer, 401));
-    }
-
-    fn metrics(&mut self) {
-        let health = self.count.is_multiple_of(2);
-        let url = self.world.url(if health { "/health/ready" } else { "/metrics" });
-        let ask = || send(self.template.copy_ask(&url), self.keeps);
-        // Health is that of some seconds ago.
-        self.world
-            .ask(Kind::Metrics, ask, BOTH, |answer| status(answer, 200));
-    }
 }
 
 impl Session {
@@ -464,23 +362,6 @@ impl Session {
 
     fn must_be_gone(&self) -> bool {
         self.since.elapsed() > LIFETIME + MARGIN
-    }
-}
-
-/// Requests of nobody in particular.
-trait Nobody {
-    fn copy_ask(&self, url: &str) -> Ask<'_>;
-    fn copy_ask_by(&self, method: &str, url: &str) -> Ask<'_>;
-}
-
-impl Nobody for Browser {
-    fn copy_ask(&self, url: &str) -> Ask<'_> {
-        self.copy_ask_by("GET", url)
-    }
-
-    fn copy_ask_by(&self, method: &str, url: &str) -> Ask<'_> {
-        // With a `Cookie` field of its own it neither sends nor keeps any.
-        self.ask(method, url).cookie_field("")
     }
 }
 
@@ -506,16 +387,4 @@ fn shows(answer: &Answer, kind: Kind, name: &str) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("{wanted:?} is shown {seen:?}")),
     }
-}
-
-/// A text that no other token has.
-fn unique() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs())
 }
