@@ -148,9 +148,10 @@ run() {
     mapfile -t names < <(targets)
     count=${#names[@]}
     if [[ -z $each ]]; then
-        local all=${SECONDS_ALL:-$((${HOURS:-1} * 3600))}
-        each=$((all * ${JOBS:-1} / count))
-        [[ $each -gt 0 ]] || each=1
+        each=$(awk -v all="${SECONDS_ALL:-}" -v hours="${HOURS:-1}" -v jobs="${JOBS:-1}" -v count="$count" 'BEGIN {
+            each = int((all == "" ? hours * 3600 : all) * jobs / count)
+            print each > 0 ? each : 1
+        }')
     fi
     say "$count targets, $each seconds each"
     SECONDS_EACH=$each

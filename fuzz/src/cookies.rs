@@ -145,8 +145,9 @@ fn join(header: &[u8]) {
         "longer than what was sent"
     );
     // A value that was cut comes back, whatever stands around it.
-    let value: String = header.iter().map(|byte| char::from(b'A' + byte % 26)).collect();
-    let value = value.repeat(1 + header.first().map_or(0, |byte| usize::from(*byte)) * 8);
+    let letters: Vec<u8> = header.iter().map(|byte| b'A' + byte % 26).collect();
+    let length = header.first().map_or(0, |byte| usize::from(*byte) * 160);
+    let value = String::from_utf8(letters.into_iter().cycle().take(length).collect()).expect("letters");
     let Some(pieces) = cookie::cut("s", &value) else {
         assert!(value.len() > 9 * 3_700);
         return;

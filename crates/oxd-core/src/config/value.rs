@@ -33,6 +33,15 @@ impl Complaint {
     }
 }
 
+/// A text for one line: what came from a file, a command or a library may hold line ends.
+pub fn one_line(text: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_debug().collect::<String>(),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
+}
+
 /// The result of every parser.
 pub type Parsed<T> = Result<T, Complaint>;
 

@@ -21,7 +21,7 @@ pub(super) fn origin_seen(own: Origin, request: &dyn Request, trust: TrustForwar
             }
             seen.scheme = scheme;
         }
-        if let Some((host, port)) = authority.and_then(split_authority) {
+        if let Some((host, port)) = authority.and_then(|text| split_authority(&seen.scheme, text)) {
             seen = Origin::new(&seen.scheme, &host, port);
         }
         if let Some(port) = port.and_then(|p| p.parse().ok()) {
@@ -64,11 +64,13 @@ fn forwarded_param<'h>(element: &'h str, name: &str) -> Option<&'h str> {
     })
 }
 
-fn split_authority(authority: &str) -> Option<(String, Option<u16>)> {
-    if authority.contains(['/', '@', '?', '#', '\\']) || authority.chars().any(char::is_control) {
+/// Host and port, written as browsers write them in a URL of this scheme: they compare origins as texts.
+fn split_authority(scheme: &str, authority: &str) -> Option<(String, Option<u16>)> {
+    let is_odd = |c: char| !c.is_ascii_graphic() || "/@?#\\".contains(c);
+    if authority.is_empty() || authority.contains(is_odd) {
         return None;
     }
-    let url = Url::parse(&format!("oxd://{authority}/")).ok()?;
+    let url = Url::parse(&format!("{scheme}://{authority}/")).ok()?;
     Some((url.host_str()?.to_owned(), url.port()))
 }
 
@@ -116,5 +118,35 @@ mod tests {
             }),
             "https://fwd.example:444/"
         );
+    }
+
+    #[test]
+    fn a_host_is_written_as_browsers_write_it_or_does_not_count() {
+        let own = Origin::new("https", "own.example", None);
+        let trust = TrustForwarded {
+            host: true,
+            ..TrustForwarded::default()
+        };
+        for (host, expected) in [
+            ("WWW.Example:443", "https://www.example/"),
+            ("www.example:80", "https://www.example:80/"),
+            ("0x7f.1", "https://127.0.0.1/"),
+            ("%41.example", "https://a.example/"),
+            ("[0::1]:8443", "https://[::1]:8443/"),
+            ("a%2fb", "https://own.example/"),
+            ("a^b", "https://own.example/"),
+            ("b\u{fc}cher.example", "https://own.example/"),
+            ("a b", "https://own.example/"),
+            ("user@www.example", "https://own.example/"),
+            (":443", "https://own.example/"),
+        ] {
+            let mut request = TestRequest::navigation("/");
+            request.headers.x_forwarded_host = Some(host);
+            assert_eq!(
+                origin_seen(own.clone(), &request, trust).url_of("/"),
+                expected,
+                "{host}"
+            );
+        }
     }
 }

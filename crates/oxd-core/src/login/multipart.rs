@@ -64,7 +64,8 @@ fn field(part: &str) -> Option<(String, String)> {
 fn disposition(content: &str) -> Option<&str> {
     let (kind, name) = content.split_once(';')?;
     let name = name.trim_start().strip_prefix("name=\"")?.strip_suffix('"')?;
-    (kind.trim_end().eq_ignore_ascii_case("form-data") && !name.contains('"')).then_some(name)
+    let is_whole = !name.contains(['"', '\r', '\n']);
+    (kind.trim_end().eq_ignore_ascii_case("form-data") && is_whole).then_some(name)
 }
 
 #[cfg(test)]
@@ -130,6 +131,8 @@ mod tests {
             "Content-Disposition: attachment; name=\"a\"\r\n\r\n1",
             "Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n1",
             "Content-Disposition: form-data; name=\"a\"\r\nContent-Transfer-Encoding: base64\r\n\r\nMQ==",
+            "Content-Disposition: form-data; name=\"a\nb\"\r\n\r\n1",
+            "Content-Disposition: form-data; name=\"a\rb\"\r\n\r\n1",
             "Content-Disposition: form-data; name=\"a\"\r\n",
             "\r\n1",
             "",

@@ -22,7 +22,7 @@ use std::ops::RangeInclusive;
 use crate::base::{Arena, AuditSink, Store};
 use crate::config::raw::RawSettings;
 use crate::config::types::{AuthParam, Expression};
-use crate::config::value::{Complaint, Parsed};
+use crate::config::value::{Parsed, one_line};
 
 /// The environment of the parsers, provided by the Apache layer and the tests. `'a` is the lifetime of the
 /// configuration, and so of expressions and stores.
@@ -148,18 +148,18 @@ impl Directive {
             };
             return Err(format!("{name}: {given} given; allowed: {name} {}", self.syntax));
         }
-        (self.apply)(settings, place, args).map_err(|complaint| match complaint {
-            Complaint {
-                value: Some(value),
-                allowed,
-            } => {
-                format!(
-                    "{name}: '{}' is not allowed; allowed: {allowed}",
-                    value.escape_debug()
-                )
-            }
-            Complaint { value: None, allowed } => {
-                format!("{name}: the value (not shown, as it is a secret) is not allowed; allowed: {allowed}")
+        (self.apply)(settings, place, args).map_err(|complaint| {
+            let allowed = one_line(&complaint.allowed);
+            match complaint.value {
+                Some(value) => {
+                    let value = value.escape_debug();
+                    format!("{name}: '{value}' is not allowed; allowed: {allowed}")
+                }
+                None => {
+                    format!(
+                        "{name}: the value (not shown, as it is a secret) is not allowed; allowed: {allowed}"
+                    )
+                }
             }
         })
     }

@@ -75,6 +75,7 @@ impl<'a> ParseEnv<'a> for Env {
         match command {
             "/bin/good x" => Ok(Some("from-a-command-12345".into())),
             "/bin/later" => Ok(None),
+            "/bin/talks" => Err("first\nsecond".into()),
             _ => Err("cannot be run".into()),
         }
     }
@@ -173,6 +174,15 @@ fn secrets_never_stand_in_the_message() {
         let message = parse(&arena, &line).err().unwrap();
         assert!(!message.contains("short-secret"), "{message}");
     }
+}
+
+#[test]
+fn what_a_command_or_a_library_says_stays_in_one_line() {
+    let arena = Arena::default();
+    let line = parse(&arena, &["OxdClientSecret", "exec:/bin/talks"])
+        .err()
+        .unwrap();
+    assert!(line.contains("first\\nsecond") && !line.contains('\n'), "{line}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use self::expression::ScopeExpression;
 use self::pattern::Pattern;
+use super::value::one_line;
 
 /// The methods of requests (RFC 9110 section 9, RFC 5789).
 const METHODS: [&str; 8] = [
@@ -148,6 +149,11 @@ impl Resources {
     /// One line with what is wrong and where: JSON that oxd would not take, or would take half, and paths that a request
     /// could fall under in two ways.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
+        // Names and paths of the file stand in it, and serde_json shows them as they are.
+        Self::read(text).map_err(|why| one_line(&why))
+    }
+
+    fn read(text: &[u8]) -> Result<Self, String> {
         let file: File = serde_json::from_slice(text).map_err(|why| why.to_string())?;
         let json: Value = serde_json::from_slice(text).map_err(|why| why.to_string())?;
         if file.resources.is_empty() {

@@ -153,10 +153,16 @@ fn files_that_oxd_would_half_accept_are_refused() {
             ),
             "unknown field `x`",
         ),
+        (json!({"resources": [], "a\nb": 1}), "unknown field `a\\nb`"),
+        (
+            condition(json!({"httpMethods": ["\u{85}"], "scopes": ["s"]})),
+            "is no method",
+        ),
     ];
     for (file, said) in rows {
         let why = Resources::parse(file.to_string().as_bytes()).unwrap_err();
         assert!(why.contains(said), "{said}: {why}");
+        assert!(!why.contains(char::is_control), "{why:?}");
     }
     let why = Resources::parse(
         b"{\n\"resources\": [\n{\"path\": \"/x\",\n\"conditions\": [{\"httpMethods\": [\"BREW\"]}]}]}",
