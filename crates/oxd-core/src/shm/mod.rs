@@ -8,12 +8,15 @@ mod lease;
 mod mark;
 mod memory;
 mod notes;
+mod pause;
 pub mod stats;
 
 pub use ends::Ended;
 pub(crate) use lease::Lease;
 pub(crate) use mark::About;
 pub use mark::Mark;
+#[cfg(test)]
+pub(crate) use memory::MAGIC;
 pub(crate) use memory::NOTE_BYTES;
 pub use memory::{Keeper, Memory, USUAL_MARKS, memory_words};
 pub(crate) use notes::Note;
