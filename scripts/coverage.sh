@@ -29,7 +29,7 @@ fi
 left_out='/testing/|/tests/|tests\.rs$|crates/oxd-(dev|store)/|registry/'
 # Only our own crates count what runs; those of others are built as for the tests.
 export CARGO_PROFILE_DEV_DEBUG=0
-"${coverage[@]}" --quiet --package oxd-core --no-report >&2
+"${coverage[@]}" --package oxd-core --no-report >&2
 report=("${coverage[@]}" report --package oxd-core --ignore-filename-regex "$left_out")
 if [[ ${1:-} == --missing ]]; then
     "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
@@ -38,26 +38,21 @@ fi
 
 # Of each file: regions and those missed, functions and those missed, lines and those missed, each with a share.
 "${report[@]}" | awk '
+    function row(name, l, ml, r, mr) {
+        printf "| %s | %d | %d | %.1f %% | %d | %d | %.1f %% |\n", name,
+            l, ml, l ? 100 * (l - ml) / l : 100, r, mr, r ? 100 * (r - mr) / r : 100
+    }
     $1 ~ /\.rs$/ {
         folder = $1
         sub(/^.*oxd-core\/src\//, "", folder)
         if (!sub(/\/.*/, "", folder)) folder = "(root)"
-        regions[folder] += $2; missed_regions[folder] += $3
-        lines[folder] += $8; missed_lines[folder] += $9
-    }
-    function row(name, r, mr, l, ml) {
-        printf "| %s | %d | %d | %.1f %% | %d | %d | %.1f %% |\n", name,
-            l, ml, l ? 100 * (l - ml) / l : 100, r, mr, r ? 100 * (r - mr) / r : 100
+        lines[folder] += $8; missed_lines[folder] += $9; l += $8; ml += $9
+        regions[folder] += $2; missed_regions[folder] += $3; r += $2; mr += $3
     }
     END {
         print "| folder | lines | not run | share | regions | not run | share |"
         print "|---|---|---|---|---|---|---|"
-        sort = "sort"
-        for (folder in lines) {
-            row(folder, regions[folder], missed_regions[folder], lines[folder], missed_lines[folder]) | sort
-            r += regions[folder]; mr += missed_regions[folder]
-            l += lines[folder]; ml += missed_lines[folder]
-        }
-        close(sort)
-        row("all", r, mr, l, ml)
-    }'
+        for (folder in lines)
+            row(folder, lines[folder], missed_lines[folder], regions[folder], missed_regions[folder])
+        row("~all", l, ml, r, mr)
+    }' | { read -r first; read -r second; printf '%s\n' "$first" "$second"; LC_ALL=C sort | sed 's/~all/all/'; }

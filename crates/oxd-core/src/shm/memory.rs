@@ -36,7 +36,7 @@ pub const fn memory_words(marks: usize) -> usize {
 }
 
 /// Identifies the layout. Memory with another number is cleared.
-pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x05");
+pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"oxdmem\x00\x05");
 /// The index of the counter of marks that were evicted before they expired.
 const LOST: usize = 1;
 /// The index of the longest lifetime of a session, in seconds.

@@ -8,6 +8,7 @@ mod lease;
 mod mark;
 mod memory;
 mod notes;
+mod pause;
 mod sizes;
 pub mod stats;
 mod sync;
@@ -16,6 +17,8 @@ pub use ends::Ended;
 pub(crate) use lease::Lease;
 pub(crate) use mark::About;
 pub use mark::Mark;
+#[cfg(test)]
+pub(crate) use memory::MAGIC;
 pub use memory::{Keeper, Memory, USUAL_MARKS, memory_words};
 pub(crate) use notes::Note;
 pub(crate) use sizes::NOTE_BYTES;

@@ -23,6 +23,8 @@ pub(crate) struct FakeOxd {
     /// The answers of `introspect-rpt` and of `uma-rs-check-access`, the latter by `rpt`.
     pub rpt: Result<Value, oxd::Error>,
     pub access: fn(&Map<String, Value>) -> Result<Value, oxd::Error>,
+    /// The answers of `uma-rp-get-rpt`, the next one first; without one left, `rpt` is granted.
+    pub rpts: RefCell<Vec<Result<Value, oxd::Error>>>,
     /// The answer of `introspect-access-token`.
     pub introspection: Result<Value, oxd::Error>,
 }
@@ -39,6 +41,7 @@ impl Default for FakeOxd {
             issuer: None,
             introspection: Ok(json!({"active": false})),
             rpt: Ok(json!({"active": false})),
+            rpts: RefCell::default(),
             access: |_| Ok(json!({"access": "granted"})),
         }
     }
@@ -124,6 +127,17 @@ impl Call for FakeOxd {
             }
             "introspect-rpt" => object(self.rpt.clone()?),
             "uma-rs-check-access" => object((self.access)(&request)?),
+            "uma-rp-get-rpt" => {
+                let mut scripted = self.rpts.borrow_mut();
+                match scripted.is_empty() {
+                    true => object(json!({"access_token": "rpt", "pct": "pct"})),
+                    false => object(scripted.remove(0)?),
+                }
+            }
+            "uma-rp-get-claims-gathering-url" => {
+                let state = request["state"].as_str().unwrap();
+                object(json!({"url": format!("https://as/gather?state={state}")}))
+            }
             "introspect-access-token" => object(self.introspection.clone()?),
             "get-user-info" => object(self.user_info.clone()),
             "get-logout-uri" => object(json!({"uri": "https://op/end_session"})),

@@ -11,8 +11,10 @@ pub(crate) use host::{FakeStore, FakeStream, Log, NoStores, new_stores_are_atomi
 pub(crate) use request::{Headers, TestRequest};
 pub(crate) use signer::{Signer, ed25519, p256};
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use zerocopy::FromZeros as _;
 
 use crate::access::{Admission, Visit, enter};
 use crate::base::{KeyRing, Reason, Reference, Revocations, Seconds, SystemRandom};
@@ -24,7 +26,7 @@ use crate::login::{self, AuthRequestOverrides};
 use crate::shm::stats::{
     Action, Answered, Audit, Command, End, Event, Login, Outcome, Presented, Renewal, Stats, Token, Worth,
 };
-use crate::shm::{Memory, USUAL_MARKS, memory_words};
+use crate::shm::{MAGIC, Memory, USUAL_MARKS, memory_words};
 use crate::tokens::TokenCache;
 
 /// The time at which the tests begin.
@@ -114,16 +116,20 @@ pub(crate) struct Browser<'s> {
 
 /// Fresh counters.
 pub(crate) fn stats() -> Stats<'static> {
-    let words: Vec<AtomicU64> = (0..crate::shm::stats::WORDS).map(|_| AtomicU64::new(0)).collect();
-    Stats::over(words.leak()).unwrap()
+    Stats::over(zeros(crate::shm::stats::WORDS)).unwrap()
 }
 
 /// Fresh memory of a machine.
 pub(crate) fn memory() -> Memory<'static> {
-    let words: Vec<AtomicU64> = (0..memory_words(USUAL_MARKS))
-        .map(|_| AtomicU64::new(0))
-        .collect();
-    Memory::over(words.leak()).unwrap()
+    let words = zeros(memory_words(USUAL_MARKS));
+    // Without it each word would be looked at.
+    words[0].store(MAGIC, Ordering::Relaxed);
+    Memory::over(words).unwrap()
+}
+
+/// Words that cost nothing until they are written.
+fn zeros(number: usize) -> &'static [AtomicU64] {
+    AtomicU64::new_vec_zeroed(number).expect("memory").leak()
 }
 
 /// Keys for tests, always the same.

@@ -42,7 +42,7 @@ fn mark(ctx: &Ctx<'_>, about: About, id: &str, address: &str) -> Mark {
 pub(super) fn begin(ctx: &Ctx<'_>, id: &str, ticket: &str) -> Result<Decision, Failure> {
     let address = login::own_address(ctx);
     let asked = mark(ctx, About::Gathered, id, &address);
-    if ctx.memory.knows(asked, ctx.now) {
+    if ctx.memory.is_paused(asked, ctx.millis, AGAIN_AFTER) {
         return Err(not_granted(
             "the authorization server wants to ask the user again, a moment after it has".to_owned(),
         ));
@@ -62,8 +62,7 @@ pub(super) fn begin(ctx: &Ctx<'_>, id: &str, ticket: &str) -> Result<Decision, F
         return Err(Failure::new(Reason::OxdAnswer, detail));
     };
     let cookies = login::begin_gathering(ctx, state, address)?;
-    ctx.memory
-        .know(asked, ctx.now, ctx.now.saturating_add(AGAIN_AFTER));
+    ctx.memory.pause(asked, ctx.millis, AGAIN_AFTER);
     Ok(Decision::Gather {
         url: url.into(),
         cookies,

@@ -12,7 +12,7 @@ use super::{
     Active, Checked, Decision, Grant, Target, gathering, granted, not_granted, subject_of_jwt, target_of,
 };
 use crate::base::Signal;
-use crate::base::{Failure, Reason, Seconds, wall};
+use crate::base::{Failure, Reason, Seconds, wall, wall_millis};
 use crate::config::UmaSettings;
 use crate::flow::Ctx;
 use crate::oxd::commands::uma_get_rpt::{ID_TOKEN_FORMAT, Rpt, UmaGetRpt};
@@ -113,9 +113,9 @@ impl Visitor<'_, '_> {
         {
             // A call whose answer nobody waited for may still be under way in oxd: the next one would be mixed up with
             // it.
-            let total = Seconds::of(self.ctx.settings.server().timeouts.total);
-            let until = wall().saturating_add(total).saturating_add(Seconds(1));
-            self.ctx.memory.know(self.quiet(), wall(), until);
+            self.ctx
+                .memory
+                .pause(self.quiet(), wall_millis(), self.quiet_for());
         }
         drop(lease);
         FETCHED.notify();
@@ -141,7 +141,10 @@ impl Visitor<'_, '_> {
                 .saturating_add(Seconds::of(timeouts.total.saturating_mul(4)))
                 .saturating_add(Seconds(5));
             let seen = FETCHED.count();
-            if !self.ctx.memory.knows(self.quiet(), wall())
+            if !self
+                .ctx
+                .memory
+                .is_paused(self.quiet(), wall_millis(), self.quiet_for())
                 && let Some(lease) = self.ctx.memory.lease(mark, wall(), until)
             {
                 return Ok(lease);
@@ -155,9 +158,15 @@ impl Visitor<'_, '_> {
         }
     }
 
-    /// Known while an unanswered call for an RPT of the site may be under way.
+    /// The pause while an unanswered call for an RPT of the site may be under way.
     fn quiet(&self) -> Mark {
         Mark::of(About::RptLease, self.ctx.site, &["quiet"])
+    }
+
+    /// How long that is.
+    fn quiet_for(&self) -> Seconds {
+        let total = Seconds::of(self.ctx.settings.server().timeouts.total);
+        total.saturating_add(Seconds(1))
     }
 
     /// Fetches an RPT, and proves it.
@@ -318,3 +327,6 @@ impl Visitor<'_, '_> {
         session::keep_text(self.ctx, Note::Session, self.mark(), &text, until).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests;

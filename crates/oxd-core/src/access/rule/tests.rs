@@ -200,3 +200,5 @@ fn a_path_leads_through_dots_and_arrays() {
     let long = vec!["a"; 100].join(".");
     assert_eq!(text(&long), None, "no endless search");
 }
+
+mod said;
