@@ -65,6 +65,9 @@ pub(super) const LATE_AT: usize = 12;
 /// The index of the first number in the stream whose entry could not be read; 0: all could.
 pub(super) const UNREAD: usize = 13;
 
+/// The index of what [`CAUGHT_UP`] was when the server before this one has ended, as far as its file says.
+pub(super) const KNEW: usize = 14;
+
 /// The least time between two reports about evicted marks.
 const REPORT_EVERY: Seconds = Seconds(60);
 /// How long the holder of a lock has it at the most: it needs microseconds, unless it was killed.
@@ -193,6 +196,8 @@ impl<'m> Memory<'m> {
                 };
                 self.words[at].store(value, Ordering::Relaxed);
             }
+            let knew = header[CAUGHT_UP].max(header[KNEW]);
+            self.words[KNEW].store(knew, Ordering::Relaxed);
             // Those that have run out come last, and take no place from others: a clock that is ahead may be set back.
             for are_over in [false, true] {
                 for [mark, value] in marks.as_chunks::<2>().0 {
@@ -244,7 +249,7 @@ impl<'m> Memory<'m> {
     }
 
     /// Keeps a mark, by its value's word.
-    fn keep_mark(&self, table: Table<'_>, value: &AtomicU64) {
+    pub(super) fn keep_mark(&self, table: Table<'_>, value: &AtomicU64) {
         if table.is_kept && self.keeper.is_some() {
             let offset = ptr::from_ref(value).addr() - self.words.as_ptr().addr();
             self.keep(offset / size_of::<AtomicU64>() - 1, 2);
