@@ -4,9 +4,9 @@ use super::fact::{Fact, Told};
 use super::mark::Mark;
 use super::memory::{
     CAUGHT_UP, GENERATION, KNEW, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNREAD, UNTOLD,
-    exchange, read,
 };
 use super::sync::{AtomicU64, Ordering};
+use super::table::{exchange, read};
 use crate::base::{Millis, Seconds};
 
 /// An end of sessions: all with this mark that began until this moment.

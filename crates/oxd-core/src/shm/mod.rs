@@ -11,6 +11,7 @@ mod notes;
 mod sizes;
 pub mod stats;
 mod sync;
+mod table;
 
 pub use ends::Ended;
 pub(crate) use lease::Lease;
