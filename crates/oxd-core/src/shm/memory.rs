@@ -150,7 +150,8 @@ impl<'m> Memory<'m> {
             for are_over in [false, true] {
                 for [mark, value] in marks.as_chunks::<2>().0 {
                     let fact = Fact::read(*value);
-                    let is_wanted = fact.told != Told::Taken && *value != GONE && fact.is_over(now) == are_over;
+                    let is_wanted =
+                        fact.told != Told::Taken && *value != GONE && fact.is_over(now) == are_over;
                     match Mark::stored(*mark).filter(|_| is_wanted) {
                         Some(mark) if are_over => self.lay_by(mark, fact),
                         Some(mark) => self.remember(self.marks, mark, fact, now),
