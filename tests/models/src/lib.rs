@@ -24,6 +24,7 @@ pub mod shm {
     pub mod stats;
     #[path = "../../../../tests/models/src/sync.rs"]
     mod sync;
+    mod table;
 
     pub use ends::Ended;
     pub use lease::Lease;

@@ -177,15 +177,34 @@ fn one_process_checks_the_sites() {
         let others: Vec<_> = (0..2)
             .map(|_| {
                 let words = words.clone();
-                loom::thread::spawn(move || Health::over(&words).unwrap().take_turn(NOW))
+                loom::thread::spawn(move || Health::over(&words).unwrap().take_turn(NOW).is_some())
             })
             .collect();
-        let mut turns = usize::from(Health::over(&words).unwrap().take_turn(NOW));
+        let mut turns = usize::from(Health::over(&words).unwrap().take_turn(NOW).is_some());
         for other in others {
             turns += usize::from(other.join().unwrap());
         }
         assert_eq!(turns, 1);
-        assert!(!Health::over(&words).unwrap().take_turn(at(59)));
-        assert!(Health::over(&words).unwrap().take_turn(at(60)));
+        assert_eq!(Health::over(&words).unwrap().take_turn(at(59)), None);
+        assert!(Health::over(&words).unwrap().take_turn(at(60)).is_some());
+    });
+}
+
+/// A check that has outlived its turn ends while another process has the next one, or takes it.
+#[test]
+fn a_late_check_does_not_end_the_turn_of_another() {
+    check("a check ends late", 2, || {
+        let words: Arc<Vec<_>> = Arc::new(
+            (0..oxd_models::shm::health::WORDS)
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+        );
+        let late = Health::over(&words).unwrap().take_turn(NOW).unwrap();
+        let others = words.clone();
+        let other = loom::thread::spawn(move || Health::over(&others).unwrap().take_turn(at(60)));
+        Health::over(&words).unwrap().end_turn(late, at(60));
+        let next = other.join().unwrap();
+        let again = Health::over(&words).unwrap().take_turn(at(64));
+        assert!(next.is_none() || again.is_none(), "two check at once");
     });
 }

@@ -313,4 +313,6 @@ fn fresh_claims(
 }
 
 #[cfg(test)]
+mod machines_tests;
+#[cfg(test)]
 mod tests;

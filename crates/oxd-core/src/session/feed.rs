@@ -65,14 +65,14 @@ pub struct Feed<'a> {
 
 impl Feed<'_> {
     /// Begins to read with a new connection: the number, in milliseconds of the stream, from which on. What this machine
-    /// has told shortly before is told again: a server that took over may not have it. With a stream that has become empty,
-    /// all of it is.
+    /// has told shortly before it last knew all ends, or since, is told again: a server that took over may not have it. With
+    /// a stream that has become empty, all of it is.
     pub fn begin(&self, is_empty: bool, now: Millis) -> u64 {
-        if is_empty {
+        let knew = self.memory.knew().filter(|_| !is_empty);
+        let Some(at) = knew.map(|at| at.min(now)) else {
             self.memory.tell_again(Millis(0), now.seconds());
-            return 0;
-        }
-        let at = self.memory.caught_up().unwrap_or(now).min(now);
+            return if is_empty { 0 } else { self.reads_from() };
+        };
         let before = |span: Millis| Millis(at.0.saturating_sub(span.0));
         let since = match now.0 - at.0 <= GAP.0 {
             true => before(LITTLE),
@@ -80,6 +80,10 @@ impl Feed<'_> {
         };
         let since = self.memory.told_late(since).unwrap_or(since).min(since);
         self.memory.tell_again(since, now.seconds());
+        self.reads_from()
+    }
+
+    fn reads_from(&self) -> u64 {
         self.memory.position().saturating_sub(AGAIN.0)
     }
 
@@ -132,5 +136,7 @@ impl Feed<'_> {
     }
 }
 
+#[cfg(test)]
+mod machines_tests;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,10 @@
 use super::fact::{Fact, Told};
 use super::mark::Mark;
 use super::memory::{
-    CAUGHT_UP, GENERATION, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNREAD, UNTOLD, exchange,
-    read,
+    CAUGHT_UP, GENERATION, KNEW, LATE, LATE_AT, Memory, POSITION, READER, SLOTS_PER_MARK, UNREAD, UNTOLD,
 };
 use super::sync::{AtomicU64, Ordering};
+use super::table::{exchange, read};
 use crate::base::{Millis, Seconds};
 
 /// An end of sessions: all with this mark that began until this moment.
@@ -125,7 +125,10 @@ impl<'m> Memory<'m> {
                     ..Fact::read(old)
                 };
                 // It fails if the end has changed: a later one is told by whoever has ordered it.
-                exchange(value, old, new.word());
+                if exchange(value, old, new.word()) {
+                    // A server that ends before it has told them must not take them for told.
+                    self.keep_mark(self.marks, value);
+                }
                 self.note_untold();
             }
         }
@@ -226,6 +229,14 @@ impl<'m> Memory<'m> {
     pub fn caught_up(&self) -> Option<Millis> {
         let at = self.words[CAUGHT_UP].load(Ordering::Acquire);
         (at != 0).then_some(Millis(at))
+    }
+
+    /// The same, or else when the server before this one did; `None` where neither ever has.
+    pub fn knew(&self) -> Option<Millis> {
+        let before = || Some(Millis(self.words[KNEW].load(Ordering::Acquire)));
+        self.caught_up()
+            .or_else(before)
+            .filter(|moment| *moment != Millis(0))
     }
 
     /// Takes down that all ends of the stream are known here now.

@@ -17,6 +17,7 @@ use super::fact::{Fact, GONE, NO_MOMENT, Told};
 use super::lease::{Lease, take};
 use super::sizes::{LEASES, LOCK_ATTEMPTS, LOCKS, NOTE_WORDS, NOTES, USES, WINDOW};
 use super::sync::{AtomicU64, Ordering, pause, wall};
+use super::table::{Slot, Table, exchange, give, read};
 use crate::base::{Millis, Seconds};
 
 /// `OxdSessionMarks` where the directive is missing.
@@ -65,6 +66,9 @@ pub(super) const LATE_AT: usize = 12;
 /// The index of the first number in the stream whose entry could not be read; 0: all could.
 pub(super) const UNREAD: usize = 13;
 
+/// The index of what [`CAUGHT_UP`] was when the server before this one has ended, as far as its file says.
+pub(super) const KNEW: usize = 14;
+
 /// The least time between two reports about evicted marks.
 const REPORT_EVERY: Seconds = Seconds(60);
 /// How long the holder of a lock has it at the most: it needs microseconds, unless it was killed.
@@ -77,59 +81,6 @@ const LEASE_LASTS: Seconds = Seconds(3_600);
 pub trait Keeper: Sync + std::fmt::Debug {
     /// Writes words of the copy, from an index on.
     fn keep(&self, at: usize, words: &[u64]);
-}
-
-/// The hash of a mark, and its value. The value is 0 until the slot is used for the first time, and never again: who
-/// searches for a mark goes on behind a slot whose hash is still to come.
-pub(super) type Slot = [AtomicU64; 2];
-
-/// The hash and the value of a slot, if they belong together. They do not while the slot is given to another mark.
-#[inline]
-pub(super) fn read([hash, value]: &Slot) -> Option<(u64, u64)> {
-    let mark = hash.load(Ordering::Acquire);
-    let word = value.load(Ordering::Acquire);
-    let is_whole = Fact::read(word).told != Told::Taken && hash.load(Ordering::Acquire) == mark;
-    is_whole.then_some((mark, word))
-}
-
-/// Gives a slot with this value to a mark; `false` if another process was faster. In between, the slot is nobody's: were
-/// the new value beside the old hash, it would be taken for that of the mark before, or that mark be renewed in it.
-fn give([hash, value]: &Slot, old: u64, mark: Mark, fact: Fact) -> bool {
-    let taken = Fact {
-        moment: NO_MOMENT,
-        told: Told::Taken,
-        ..fact
-    };
-    if !exchange(value, old, taken.word()) {
-        return false;
-    }
-    hash.store(mark.word(), Ordering::Release);
-    // It fails where a clock was so far ahead that the slot has been taken again.
-    exchange(value, taken.word(), fact.word())
-}
-
-/// Replaces a value, unless it has changed.
-pub(super) fn exchange(value: &AtomicU64, old: u64, new: u64) -> bool {
-    value
-        .compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
-        .is_ok()
-}
-
-/// A table of hashes and values.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Table<'m> {
-    /// Not empty.
-    pub(super) slots: &'m [Slot],
-    /// Whether they are those that a keeper has.
-    is_kept: bool,
-}
-
-impl<'m> Table<'m> {
-    /// The slot that is the first one for a mark.
-    #[inline]
-    fn first(self, mark: Mark) -> &'m Slot {
-        &self.slots[mark.slot() % self.slots.len()]
-    }
 }
 
 /// The shared memory of a server.
@@ -193,11 +144,14 @@ impl<'m> Memory<'m> {
                 };
                 self.words[at].store(value, Ordering::Relaxed);
             }
+            let knew = header[CAUGHT_UP].max(header[KNEW]);
+            self.words[KNEW].store(knew, Ordering::Relaxed);
             // Those that have run out come last, and take no place from others: a clock that is ahead may be set back.
             for are_over in [false, true] {
                 for [mark, value] in marks.as_chunks::<2>().0 {
                     let fact = Fact::read(*value);
-                    let is_wanted = fact.told != Told::Taken && *value != GONE && fact.is_over(now) == are_over;
+                    let is_wanted =
+                        fact.told != Told::Taken && *value != GONE && fact.is_over(now) == are_over;
                     match Mark::stored(*mark).filter(|_| is_wanted) {
                         Some(mark) if are_over => self.lay_by(mark, fact),
                         Some(mark) => self.remember(self.marks, mark, fact, now),
@@ -244,7 +198,7 @@ impl<'m> Memory<'m> {
     }
 
     /// Keeps a mark, by its value's word.
-    fn keep_mark(&self, table: Table<'_>, value: &AtomicU64) {
+    pub(super) fn keep_mark(&self, table: Table<'_>, value: &AtomicU64) {
         if table.is_kept && self.keeper.is_some() {
             let offset = ptr::from_ref(value).addr() - self.words.as_ptr().addr();
             self.keep(offset / size_of::<AtomicU64>() - 1, 2);
@@ -303,6 +257,7 @@ impl<'m> Memory<'m> {
     pub(super) fn values(&self, table: Table<'m>, mark: Mark) -> impl Iterator<Item = (&'m AtomicU64, u64)> {
         self.window(table, mark)
             .take_while(|[_, value]| value.load(Ordering::Acquire) != 0)
+            .filter(move |[hash, _]| hash.load(Ordering::Acquire) == mark.word())
             .filter_map(move |slot| {
                 let (hash, word) = read(slot)?;
                 (hash == mark.word()).then_some((&slot[1], word))

@@ -12,6 +12,7 @@ mod pause;
 mod sizes;
 pub mod stats;
 mod sync;
+mod table;
 
 pub use ends::Ended;
 pub(crate) use lease::Lease;

@@ -18,6 +18,8 @@ pub(crate) struct FakeOxd {
     pub user_info: Value,
     pub authorization_url: Option<String>,
     pub failure: Option<(&'static str, Reason)>,
+    /// What becomes of a refresh token, if not always the same.
+    pub refreshes: Option<fn(&str) -> Result<Refreshed, Reason>>,
     pub keys: Vec<Value>,
     pub issuer: Option<String>,
     /// The answers of `introspect-rpt` and of `uma-rs-check-access`, the latter by `rpt`.
@@ -37,6 +39,7 @@ impl Default for FakeOxd {
             user_info: json!({"sub": "alice", "name": "Alice"}),
             authorization_url: None,
             failure: None,
+            refreshes: None,
             keys: Vec::new(),
             issuer: None,
             introspection: Ok(json!({"active": false})),
@@ -158,6 +161,9 @@ impl Oxd for FakeOxd {
 
     fn refresh(&self, refresh_token: &str, scope: &[&str]) -> Result<Refreshed, oxd::Error> {
         self.ask("refresh", json!({"refresh_token": refresh_token, "scope": scope}))?;
+        if let Some(refreshes) = self.refreshes {
+            return refreshes(refresh_token).map_err(error_for);
+        }
         Ok(Refreshed {
             access_token: Secret::new("new-access".into()),
             expires_in: Some(300),
