@@ -85,7 +85,7 @@ fn a_rule_reads_as_in_the_configuration_and_says_what_is_missing() {
             "the authorization server has not granted it",
         ),
         (
-            Box::new(FalseExpression("%{TIME_HOUR} > 8")),
+            Box::new(ExpressionRule("%{TIME_HOUR} > 8")),
             "expr %{TIME_HOUR} > 8",
             "it is not true of this request",
             "it is not true of this request",
@@ -125,7 +125,11 @@ fn a_refusal_names_its_rules_in_their_order_and_only_the_first_ones() {
     for rule in &rules {
         // The chain of a test lives as long as the test.
         let before = links.last().map(|last| &*Box::leak(Box::new(*last)));
-        links.push(Refusing { rule, before });
+        links.push(Refusing {
+            rule,
+            standing: Standing::default(),
+            before,
+        });
     }
     let of = |number: usize| Unmet {
         rules: links.get(number),
