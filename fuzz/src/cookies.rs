@@ -146,7 +146,9 @@ fn join(header: &[u8]) {
     );
     // A value that was cut comes back, whatever stands around it.
     let letters: Vec<u8> = header.iter().map(|byte| b'A' + byte % 26).collect();
-    let length = header.first().map_or(0, |byte| usize::from(*byte) * 160);
+    // Now and then a value that has to be cut: the longest takes as long as a hundred short ones.
+    let most = if header.len().is_multiple_of(16) { 160 } else { 1 };
+    let length = header.first().map_or(0, |byte| usize::from(*byte) * most);
     let value = String::from_utf8(letters.into_iter().cycle().take(length).collect()).expect("letters");
     let Some(pieces) = cookie::cut("s", &value) else {
         assert!(value.len() > 9 * 3_700);

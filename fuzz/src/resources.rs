@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Whether a registered path covers a request's, read once more in a plain way; with how specific it is.
 fn covers(pattern: &str, path: &str) -> Option<Vec<u8>> {
     if pattern == "??" {
-        return Some(vec![3]);
+        return path.starts_with('/').then(|| vec![3]);
     }
     let wanted = segments(pattern.strip_prefix('/')?);
     let given: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
