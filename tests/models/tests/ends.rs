@@ -166,6 +166,21 @@ fn nothing_is_lost_in_a_full_memory_that_is_not_counted() {
     });
 }
 
+/// In a full memory the end of a user takes the place of one that covers later sessions.
+#[test]
+fn what_had_the_place_before_ends_nothing() {
+    check("an end is looked for while it comes", 2, || {
+        let shared = Shared::new();
+        for number in 1..=3 {
+            end(shared.memory(), mark(number), after(60_000), NOW);
+        }
+        let other = shared.process(|memory| end(memory, mark(4), after(4), NOW));
+        assert!(!shared.memory().has_ended(mark(4), after(5), NOW));
+        other.join().unwrap();
+        assert!(shared.memory().has_ended(mark(4), after(4), NOW));
+    });
+}
+
 /// A session begins while all sessions are ended: it is ended if it began before, and not if after.
 #[test]
 fn each_session_began_before_an_end_or_after_it() {

@@ -59,6 +59,18 @@ fn a_one_time_value_is_accepted_beside_other_marks() {
     });
 }
 
+/// One has read its clock just before a second was over, the other one just after.
+#[test]
+fn a_one_time_value_is_accepted_once_though_a_second_ends() {
+    check("a second ends meanwhile", 2, || {
+        let shared = Shared::new();
+        let other = shared.process(is_first);
+        CLOCK.store(NOW.0 + 1, Ordering::Relaxed);
+        let ours = is_first(shared.memory());
+        assert_eq!(usize::from(ours) + usize::from(other.join().unwrap()), 1);
+    });
+}
+
 /// The lock's holder is killed, or gets no processor for longer than the lock lasts, wherever it is.
 #[test]
 fn a_one_time_value_is_accepted_once_though_its_lock_was_lost() {
