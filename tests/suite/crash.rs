@@ -6,9 +6,11 @@
 mod crash {
     pub(crate) mod clock;
     pub(crate) mod crowd;
+    mod disk;
     pub(crate) mod kills;
     mod names;
     pub(crate) mod random;
+    mod scarce;
     pub(crate) mod service;
     mod starts;
     pub(crate) mod victim;
