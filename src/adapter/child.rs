@@ -3,7 +3,7 @@
 //! Nothing here is created before httpd forks, except what is plain data: the random key, the certificate roots and what
 //! verifies certificates by them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -103,19 +103,40 @@ const MOST_KEPT: u64 = 2 << 30;
 #[derive(Debug)]
 struct MarksFile(File);
 
+/// The file, before it has what it is to keep.
+struct Opened {
+    file: &'static MarksFile,
+    /// What an earlier start has kept.
+    kept: Vec<u64>,
+    /// Where it is until it takes the place of the earlier one. A start that is killed leaves one of the two, and it is whole.
+    beside: Option<PathBuf>,
+}
+
 impl MarksFile {
     /// Opens the file, and reads what it has: of a memory with as many marks, or with fewer or more.
-    fn open(path: &Path, words: usize) -> std::io::Result<(&'static Self, Vec<u64>)> {
+    fn open(path: &Path, words: usize) -> std::io::Result<Opened> {
         let bytes_now = words * size_of::<u64>();
-        let file = shared::open(path, bytes_now)?;
+        let earlier = shared::open(path, bytes_now)?;
         let mut bytes = Vec::new();
-        (&file).take(MOST_KEPT).read_to_end(&mut bytes)?;
-        file.set_len(bytes_now as u64)?;
-        let words = bytes
+        (&earlier).take(MOST_KEPT).read_to_end(&mut bytes)?;
+        let kept = bytes
             .chunks_exact(size_of::<u64>())
             .map(|chunk| u64::from_ne_bytes(chunk.try_into().unwrap_or_default()))
             .collect();
-        Ok((Box::leak(Box::new(Self(file))), words))
+        let beside = path.with_extension("new");
+        // One that an earlier start has left; usually there is none.
+        let _ = fs::remove_file(&beside);
+        let (file, beside) = match shared::open(&beside, bytes_now) {
+            Ok(file) => (file, Some(beside)),
+            // There is room for one only.
+            Err(_) => {
+                let _ = fs::remove_file(&beside);
+                earlier.set_len(bytes_now as u64)?;
+                (earlier, None)
+            }
+        };
+        let file = Box::leak(Box::new(Self(file)));
+        Ok(Opened { file, kept, beside })
     }
 }
 
@@ -138,7 +159,14 @@ pub fn prepare_memory(file: Option<PathBuf>, marks: usize) -> std::io::Result<Op
     let memory = Memory::over(shared::map(memory_words(marks))?).ok_or_else(too_few)?;
     let (memory, remark) = match file.map(|path| (MarksFile::open(&path, memory.kept_words()), path)) {
         None => (memory, Some("there is no DefaultRuntimeDir".to_owned())),
-        Some((Ok((file, kept)), _)) => (memory.kept_by(file, &kept, wall()), None),
+        Some((Ok(opened), path)) => {
+            let memory = memory.kept_by(opened.file, &opened.kept, wall());
+            let moved = opened.beside.map_or(Ok(()), |beside| fs::rename(beside, &path));
+            (
+                memory,
+                moved.err().map(|error| format!("{}: {error}", path.display())),
+            )
+        }
         Some((Err(error), path)) => (memory, Some(format!("{}: {error}", path.display()))),
     };
     let stats = Stats::over(shared::map(stats::WORDS)?).ok_or_else(too_few)?;

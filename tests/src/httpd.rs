@@ -93,8 +93,23 @@ impl Httpd {
     }
 
     fn try_start(&mut self) -> Result<(), String> {
-        assert!(self.process.is_none(), "httpd runs already");
         let before = self.times_running();
+        self.begin_to_start();
+        let started = within(WAIT, || {
+            if let Some(status) = self.exited() {
+                return Some(Err(format!("httpd ended at its start, {status}")));
+            }
+            let accepts = TcpStream::connect(self.address()).is_ok();
+            // Of a single process httpd does not log that it runs.
+            (accepts && (self.counted || self.times_running() > before)).then_some(Ok(()))
+        });
+        let started = started.unwrap_or_else(|| Err("httpd does not accept".into()));
+        started.map_err(|why| format!("{why}:\n{}\n{}", self.output(), self.error_log()))
+    }
+
+    /// Begins to start httpd, and does not wait until it accepts.
+    pub fn begin_to_start(&mut self) {
+        assert!(self.process.is_none(), "httpd runs already");
         let output = fs::File::options()
             .create(true)
             .append(true)
@@ -118,16 +133,6 @@ impl Httpd {
         // In the foreground httpd signals its whole process group when it stops or restarts.
         let process = command.process_group(0).spawn();
         self.process = Some(process.unwrap_or_else(|error| panic!("httpd does not run: {error}")));
-        let started = within(WAIT, || {
-            if let Some(status) = self.exited() {
-                return Some(Err(format!("httpd ended at its start, {status}")));
-            }
-            let accepts = TcpStream::connect(self.address()).is_ok();
-            // Of a single process httpd does not log that it runs.
-            (accepts && (self.counted || self.times_running() > before)).then_some(Ok(()))
-        });
-        let started = started.unwrap_or_else(|| Err("httpd does not accept".into()));
-        started.map_err(|why| format!("{why}:\n{}\n{}", self.output(), self.error_log()))
     }
 
     /// Waits until httpd ends by itself; its output and log are the answer.

@@ -4,12 +4,15 @@
 //! The seed of what is random is printed; `OXD_CRASH_SEED` sets it, and `OXD_CRASH_ROUNDS` the number of blows for each store.
 
 mod crash {
-    mod clock;
+    pub(crate) mod clock;
     pub(crate) mod crowd;
-    mod kills;
+    mod disk;
+    pub(crate) mod kills;
     mod names;
     pub(crate) mod random;
+    mod scarce;
     pub(crate) mod service;
+    mod starts;
     pub(crate) mod victim;
     pub(crate) mod weather;
 }

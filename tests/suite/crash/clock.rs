@@ -80,7 +80,7 @@ fn library() -> PathBuf {
 }
 
 /// What a visitor meets who brings these cookies.
-fn seen(site: &TestSite, cookies: &str) -> u16 {
+pub(crate) fn seen(site: &TestSite, cookies: &str) -> u16 {
     let browser = Browser::new();
     let ask = browser.ask("GET", site.url("/app/1k.bin"));
     ask.cookie_field(cookies).send().status

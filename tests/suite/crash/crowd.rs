@@ -66,7 +66,7 @@ impl<'w> User<'w> {
                 Some(answer)
             }
             Ok(answer) => {
-                if answer.status == 500 {
+                if answer.status == 500 && !self.weather.may_break.load(Ordering::Relaxed) {
                     self.weather.wrong(brief(&answer));
                 }
                 self.weather.failed(began, || brief(&answer));

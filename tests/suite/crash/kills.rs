@@ -18,7 +18,7 @@ use super::victim::{Victim, pause};
 use super::weather::Weather;
 
 /// How long nothing must have failed at the end.
-const QUIET: Duration = Duration::from_secs(2);
+pub(crate) const QUIET: Duration = Duration::from_millis(1_500);
 
 /// The lines that blows may leave, each with whose doing it is.
 const EXPECTED: [&str; 5] = [
@@ -121,7 +121,7 @@ fn kill_and_kill_again(place: Place) {
 }
 
 /// Ends a crowd.
-struct AtTheEnd<'w>(&'w Weather);
+pub(crate) struct AtTheEnd<'w>(pub &'w Weather);
 
 impl Drop for AtTheEnd<'_> {
     fn drop(&mut self) {
@@ -130,7 +130,7 @@ impl Drop for AtTheEnd<'_> {
 }
 
 /// How long it takes until somebody who has no session can sign in.
-fn sign_in_again(weather: &Weather, site: &str, limit: Duration, seed: u64) -> Duration {
+pub(crate) fn sign_in_again(weather: &Weather, site: &str, limit: Duration, seed: u64) -> Duration {
     let begun = Instant::now();
     let back = within(limit, || {
         User::new(weather, site, USERS, seed).sign_in().then_some(())
@@ -142,7 +142,7 @@ fn sign_in_again(weather: &Weather, site: &str, limit: Duration, seed: u64) -> D
 }
 
 /// Visits with all sessions that have ended, from one on; returns how many there were.
-fn look_at_ended(weather: &Weather, site: &str, from: usize) -> usize {
+pub(crate) fn look_at_ended(weather: &Weather, site: &str, from: usize) -> usize {
     let ended = weather.ended_since(from);
     for one in &ended {
         // Where there was no answer, it is asked for again.
@@ -152,7 +152,7 @@ fn look_at_ended(weather: &Weather, site: &str, from: usize) -> usize {
 }
 
 #[track_caller]
-fn expect(weather: &Weather, seed: u64, what: &str) {
+pub(crate) fn expect(weather: &Weather, seed: u64, what: &str) {
     let wrong = weather.verdict();
     assert!(
         wrong.is_empty(),

@@ -19,6 +19,8 @@ pub(crate) struct Ended {
 pub(crate) struct Weather {
     state: Mutex<State>,
     over: AtomicBool,
+    /// Whether what strikes may be answered with 500: httpd or the module lacks what it cannot do without.
+    pub may_break: AtomicBool,
     pub requests: AtomicUsize,
     pub logins: AtomicUsize,
     pub lost: AtomicUsize,
