@@ -83,7 +83,8 @@ impl<V: Clone> ProviderCell<V> {
         };
         let keep = |known: &mut Known<V>, fetched: Result<V, Error>| {
             let now = Instant::now();
-            if anew {
+            // A fetch that failed has told nothing about the key: it is tried again as soon as any other.
+            if anew && fetched.is_ok() {
                 known.asked_anew = Some(now);
             }
             known.failed = fetched.as_ref().err().map(|failure| (now, failure.clone()));
@@ -122,6 +123,21 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(cell.get(true, Duration::ZERO, fetch).unwrap(), [Value::from(3)]);
         }
+    }
+
+    #[test]
+    fn a_failed_fetch_for_an_unknown_key_is_tried_again_soon() {
+        let cell = ProviderCell::<Vec<Value>>::default();
+        let fail = || Err(Error::NotConfigured("why".into()));
+        assert!(cell.get(false, Duration::ZERO, || Ok(vec![])).is_ok());
+        assert!(cell.get(true, Duration::ZERO, fail).is_err());
+        // oxd is back, and the provider has a new key: nobody waits a minute for it.
+        let rested = Instant::now().checked_sub(RETRY).unwrap();
+        cell.0.with(|known| known.failed.as_mut().unwrap().0 = rested);
+        assert!(cell.known(true).is_none(), "it is to be fetched");
+        let fetched = cell.get(true, Duration::ZERO, || Ok(vec![Value::Null]));
+        assert_eq!(fetched.unwrap(), [Value::Null]);
+        assert!(cell.known(true).is_some(), "and not again for a minute");
     }
 
     #[test]
