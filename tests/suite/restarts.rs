@@ -136,8 +136,10 @@ fn restart_under_load(mpm: Mpm, count: usize) {
         requests > count * EACH && logins > 0,
         "{requests} requests and {logins} logins are no load"
     );
+    // A sanitizer keeps what is freed for a while; it says itself what is leaked.
+    let watched = std::env::var_os("OXD_SANITIZER").is_some();
     assert!(
-        late <= early + GROWTH_KIB,
+        watched || late <= early + GROWTH_KIB,
         "the parent grew from {early} to {late} KiB"
     );
     site.httpd.finish();

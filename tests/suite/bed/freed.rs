@@ -69,7 +69,7 @@ fn a_sanitizer_reports_the_use_of_a_destroyed_pool() {
     assert!(compiled.expect("a C compiler").success());
     compile_shared(&[object.display().to_string()], &module);
     // Not among the reports about the module under test.
-    let report = httpd.file("report", "");
+    let report = httpd.file("reports/report", "");
     let folder = report.parent().expect("a folder");
     fs::set_permissions(folder, PermissionsExt::from_mode(0o777)).expect("a folder for everybody");
     let httpd = with_reader(httpd, &module)

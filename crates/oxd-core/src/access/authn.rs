@@ -193,8 +193,10 @@ fn step_up(ctx: &Ctx<'_>, session: Option<&SessionRecord<'_>>, unmet: Unmet<'_>)
     }
     let failure = why_not(ctx, Reason::AcrNotMet, session, unmet);
     let link = login::login_link(ctx, &login::own_address(ctx));
+    // With a name of its own: Rust 1.88 ends the life of such a text before that of what borrows it.
+    let wanted = wanted.join(", ");
     let details = Details {
-        told: Some(Told::Acr(&wanted.join(", "))),
+        told: Some(Told::Acr(&wanted)),
         link: link.as_deref(),
         ..Details::default()
     };
