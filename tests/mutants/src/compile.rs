@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::list::Mutant;
+use crate::list::{Genre, Mutant};
 use crate::weave::weave;
 
 /// The package under test, below the root of the sources.
@@ -113,7 +113,7 @@ impl Tree {
                 self.write(name, &woven.text)?;
                 regions.insert(name, woven.regions);
                 for id in woven.homeless {
-                    left.insert(id, Left::Alone("it has no place in the common build".into()));
+                    left.insert(id, homeless(&mutants[id]));
                 }
             }
             let errors = match self.build()? {
@@ -208,6 +208,15 @@ fn collect(message: &Value, places: &mut Vec<(String, Range<usize>)>) {
     }
     for child in message["children"].as_array().into_iter().flatten() {
         collect(child, places);
+    }
+}
+
+/// What becomes of a mutant that has no place: `&&` beside a `let` cannot become `||`, and the arm of a match may have
+/// to be there for the compiler.
+fn homeless(mutant: &Mutant) -> Left {
+    match mutant.genre {
+        Genre::BinaryOperator => Left::Unviable("let".into()),
+        _ => Left::Alone("it has no place in the common build".into()),
     }
 }
 

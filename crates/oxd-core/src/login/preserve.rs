@@ -145,4 +145,59 @@ mod tests {
         assert_eq!(pairs("application/json", b"{}"), None);
         assert_eq!(pairs(URLENCODED, "a=b&".repeat(MOST_FIELDS + 1).as_bytes()), None);
     }
+
+    #[test]
+    fn a_form_is_kept_for_pages_of_this_origin_only() {
+        use crate::config::RawSettings;
+        use crate::testing::{Browser, site};
+
+        let file = site("s");
+        for (origin, fetch_site, is_own) in [
+            (Some("https://app.example"), None, true),
+            (Some("https://APP.example"), Some("same-origin"), true),
+            (Some("https://app.example"), Some("cross-site"), false),
+            (Some("https://app.example"), Some("same-site"), false),
+            (Some("https://evil.example"), None, false),
+            (Some("https://evil.example"), Some("same-origin"), false),
+            (Some("null"), Some("same-origin"), true),
+            (Some("null"), None, false),
+            (None, Some("same-origin"), true),
+            (None, Some("cross-site"), false),
+            (None, None, false),
+        ] {
+            let mut browser = Browser::at(RawSettings {
+                site: Some(&file),
+                ..RawSettings::default()
+            });
+            browser.headers.origin = origin;
+            browser.headers.sec_fetch_site = fetch_site;
+            browser.headers.content_type = Some(URLENCODED);
+            let form = Form::Read(b"a=1".to_vec());
+            let is_kept = browser.look("/app", |ctx| offer(ctx, &form).is_some());
+            assert_eq!(is_kept, is_own, "{origin:?} {fetch_site:?}");
+        }
+    }
+
+    #[test]
+    fn only_forms_that_lead_to_a_sign_in_are_kept() {
+        let kept = |post_preserve, unauth_action, method| {
+            let settings = AccessSettings {
+                max_age: None,
+                unauth_action,
+                unautz_action: None,
+                post_preserve,
+            };
+            limit(&settings, method)
+        };
+        let on = PostPreserve::UpTo(100);
+        for (post_preserve, unauth_action, method, expected) in [
+            (on, UnauthAction::Auto, Method::Post, Some(100)),
+            (on, UnauthAction::Status(401), Method::Post, Some(100)),
+            (on, UnauthAction::Status(404), Method::Post, None),
+            (on, UnauthAction::Auto, Method::Get, None),
+            (PostPreserve::Off, UnauthAction::Auto, Method::Post, None),
+        ] {
+            assert_eq!(kept(post_preserve, unauth_action, method), expected);
+        }
+    }
 }

@@ -301,3 +301,6 @@ fn authorization_request<'r>(
     }
     Ok((request, form_post))
 }
+
+#[cfg(test)]
+mod tests;

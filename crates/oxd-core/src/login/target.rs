@@ -108,3 +108,6 @@ pub(super) fn start_over(env: &RequestEnv<'_>, target: Option<&str>) -> Option<S
 pub(crate) fn below(env: &RequestEnv<'_>, name: &str) -> String {
     format!("{}/{name}", env.base.unwrap_or_default().trim_end_matches('/'))
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,3 +77,47 @@ pub(crate) fn holds(
         old.acr == wanted && now < old.login.saturating_add(lifetime) && is_young
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_has_what_is_young_and_not_replaced() {
+        const NOW: Seconds = Seconds(1_000_000);
+        let one = |acr: &'static str, auth_time: Option<u64>| Authentication {
+            acr,
+            login: NOW - 10,
+            auth_time: auth_time.map(Seconds),
+        };
+        let hour = Seconds(3_600);
+        let after =
+            |history: &str, earlier, new: &str| with_earlier(history.as_bytes(), earlier, new, NOW, hour);
+        let line = |acr: &str, ago: u64| format!("{acr} {} 7\n", NOW - ago);
+        assert_eq!(after("", one("pin", Some(7)), "u2f"), "pin 999990 7\n");
+        assert_eq!(after("", one("pin", None), "u2f"), "pin 999990 0\n");
+        assert_eq!(after("", one("pin", None), "pin"), "", "replaced by the new one");
+        assert_eq!(after("", one("", None), "u2f"), "", "without a name");
+        assert_eq!(after("", one("a b", None), "u2f"), "");
+        assert_eq!(after("", one("a\0b", None), "u2f"), "");
+        let history = [
+            line("old", 3_600),
+            line("young", 3_599),
+            line("pin", 20),
+            line("u2f", 5),
+        ]
+        .concat();
+        assert_eq!(
+            after(&history, one("pin", Some(7)), "u2f"),
+            [line("young", 3_599), line("pin", 10)].concat(),
+        );
+        // The latest of many.
+        let many: String = (0..9).map(|number| line(&format!("a{number}"), 100)).collect();
+        let kept = after(&many, one("pin", Some(7)), "u2f");
+        assert_eq!(kept.lines().count(), MOST);
+        assert!(
+            kept.starts_with("a3 ") && kept.ends_with("pin 999990 7\n"),
+            "{kept}"
+        );
+    }
+}

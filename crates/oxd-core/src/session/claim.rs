@@ -295,4 +295,56 @@ mod tests {
         written.extend([62, 1, b'x', 0]);
         assert_eq!(Claims::of(&written).count(), 1);
     }
+
+    #[test]
+    fn each_claim_is_handed_on_once_with_its_variable_where_it_has_one() {
+        let long = "x".repeat(0x7f);
+        let longer = "y".repeat(0x80);
+        let mut written = Vec::new();
+        for (name, text, hidden) in [
+            ("sub", "alice", false),
+            ("email", "", false),
+            ("name", long.as_str(), false),
+            ("picture", &longer, false),
+            ("updated_at", "1", true),
+            ("odd", "o", false),
+            ("inum", "last", false),
+        ] {
+            put_claim(
+                &mut written,
+                Kind::Text,
+                hidden,
+                name.as_bytes(),
+                text.as_bytes(),
+                b"",
+            );
+        }
+        put_claim(&mut written, Kind::Json, false, b"address", b"{}", b"{}");
+        let (mut known, mut others) = (Vec::new(), Vec::new());
+        Claims::of(&written).each(
+            |variable, text| known.push((variable.to_str().unwrap().to_owned(), text.with_nul().to_vec())),
+            |claim| others.push((claim.name.to_vec(), claim.hidden)),
+        );
+        let with_nul = |text: &str| [text.as_bytes(), b"\0"].concat();
+        let expected = [
+            ("sub", "alice"),
+            ("email", ""),
+            ("name", long.as_str()),
+            ("picture", &longer),
+            ("inum", "last"),
+            ("address", "{}"),
+        ];
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, text)| (format!("{VARIABLE}{name}"), with_nul(text)))
+            .collect();
+        assert_eq!(known, expected);
+        assert_eq!(others, [(b"updated_at".to_vec(), true), (b"odd".to_vec(), false)]);
+        // What is cut short ends the walk, and nothing of it is handed on.
+        let count = std::cell::Cell::new(0);
+        let one_more = || count.set(count.get() + 1);
+        Claims::of(&written[..written.len() - 1]).each(|_, _| one_more(), |_| one_more());
+        assert_eq!(count.get(), 7);
+        assert_eq!(Terminated::of(b"a"), None);
+    }
 }

@@ -256,4 +256,26 @@ mod tests {
             json!({"sub": "1", "iss": "op", "acr": "basic", "name": "New", "email": "e"})
         );
     }
+
+    #[test]
+    fn an_id_token_is_read_again_as_it_was_signed() {
+        let payload = base64_simd::URL_SAFE_NO_PAD.encode_to_string(r#"{"sub":"alice","n":1}"#);
+        let read = of_id_token(&format!("e30.{payload}.sig"));
+        assert_eq!(read, Some(object(json!({"sub": "alice", "n": 1}))));
+        for broken in ["", "e30", "e30.!.sig", "e30.W10.sig"] {
+            assert_eq!(of_id_token(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn of_two_changed_names_that_meet_the_first_is_shown() {
+        let env = env_of(json!({"e-mail": "first", "e.mail": "second", "e!": "alone"}));
+        assert_eq!(
+            env,
+            [
+                ("e_".to_owned(), "alone".to_owned()),
+                ("e_mail".to_owned(), "first".to_owned())
+            ]
+        );
+    }
 }

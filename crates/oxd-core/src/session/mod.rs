@@ -57,6 +57,8 @@ pub use wire::Terminated;
 mod tests;
 
 #[cfg(test)]
+mod ends_tests;
+#[cfg(test)]
 mod store_tests;
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use super::record::Marks;
 use super::*;
 use crate::base::Seconds;
 use crate::config::{RawSettings, SiteFile};
@@ -276,4 +277,87 @@ fn an_end_by_a_clock_that_was_ahead_locks_nobody_out() {
         browser.log_in("/app");
         assert!(is_signed_in(&browser));
     }
+}
+
+#[test]
+fn a_page_and_the_log_name_a_user_as_far_as_they_may() {
+    use crate::config::AuditUser;
+
+    let site = site("s");
+    for (claims, person, by_sub) in [
+        (
+            json!({"name": " Alice ", "email": "a@x", "sub": "1"}),
+            "Alice",
+            "user \"1\"",
+        ),
+        (
+            json!({"name": " ", "email": "a@x", "sub": "1"}),
+            "a@x",
+            "user \"1\"",
+        ),
+        (
+            json!({"preferred_username": "al", "sub": "1"}),
+            "al",
+            "user \"1\"",
+        ),
+        (json!({"sub": "1"}), "1", "user \"1\""),
+        (json!({"sub": "a\"b"}), "a\"b", "user \"a\\\"b\""),
+        (json!({}), "", "the user"),
+    ] {
+        let raw = claims::encode(claims.as_object().unwrap());
+        let record = SessionRecord {
+            claims: &raw,
+            ..SessionRecord::default()
+        };
+        for (audit_user, expected) in [
+            (None, by_sub),
+            (Some(AuditUser::Sub), by_sub),
+            (Some(AuditUser::None), "the user"),
+        ] {
+            let browser = Browser::at(RawSettings {
+                site: Some(&site),
+                audit_user,
+                ..RawSettings::default()
+            });
+            browser.look("/app", |ctx| {
+                assert_eq!(
+                    super::person(&record, &ctx.settings.identity()),
+                    person,
+                    "{claims}"
+                );
+                assert_eq!(record.named_in_log(ctx), expected, "{claims}");
+            });
+        }
+        let browser = Browser::at(RawSettings {
+            site: Some(&site),
+            audit_user: Some(AuditUser::Hash),
+            ..RawSettings::default()
+        });
+        let named = browser.look("/app", |ctx| record.named_in_log(ctx));
+        assert_eq!(
+            named.starts_with("user #"),
+            claims.get("sub").is_some(),
+            "{named}"
+        );
+        let sub = claims["sub"].as_str().unwrap_or("never");
+        assert!(
+            !named.trim_start_matches("user #").contains(sub) || sub.len() == 1,
+            "{named}"
+        );
+    }
+    // Neither a token nor a session without a provider's has one in the trail.
+    let who = SessionRecord::default().who();
+    assert_eq!((who.session, who.provider_session), (None, None));
+    let known = SessionRecord {
+        id: [7; 16],
+        marks: Marks {
+            sid: 9,
+            ..Default::default()
+        },
+        ..SessionRecord::default()
+    };
+    assert_eq!(
+        (known.who().session, known.who().provider_session),
+        (Some([7; 16]), Some(9))
+    );
 }

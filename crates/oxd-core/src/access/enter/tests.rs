@@ -393,3 +393,4 @@ fn whom_the_rules_refuse_gets_403_a_step_up_or_a_sign_in() {
 
 mod refresh;
 mod refused;
+mod tokens;

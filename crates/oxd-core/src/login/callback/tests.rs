@@ -471,3 +471,97 @@ fn an_authorization_url_needs_state_and_nonce() {
         assert!(browser.cookies.is_empty());
     }
 }
+
+#[test]
+fn one_member_makes_an_answer_of_the_provider() {
+    for (query, is_callback) in [
+        ("code=c", true),
+        ("state=s", true),
+        ("error=e", true),
+        ("iss=https://op&error_description=x", false),
+        ("", false),
+    ] {
+        assert_eq!(
+            Returned::parse(query.as_bytes()).is_callback(),
+            is_callback,
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn why_a_browser_brings_no_cookie_is_said_to_the_administrator() {
+    use crate::config::CookieSecure;
+
+    let site = site("s");
+    for (secure, proto, domain, path, expected) in [
+        (None, None, None, "/", "keeps no cookies"),
+        (Some(CookieSecure::On), None, None, "/", "keeps no cookies"),
+        (
+            Some(CookieSecure::Off),
+            Some("http"),
+            None,
+            "/",
+            "keeps no cookies",
+        ),
+        (
+            Some(CookieSecure::On),
+            Some("http"),
+            None,
+            "/",
+            "OxdCookieSecure On",
+        ),
+        (None, None, Some("app.example"), "/", "keeps no cookies"),
+        (None, None, Some(".EXAMPLE"), "/", "keeps no cookies"),
+        (None, None, Some("pp.example"), "/", "OxdCookieDomain pp.example"),
+        (
+            None,
+            None,
+            Some("other.example"),
+            "/",
+            "OxdCookieDomain other.example",
+        ),
+        (None, None, None, "/oxd", "keeps no cookies"),
+        (None, None, None, "/oxd/", "keeps no cookies"),
+        (None, None, None, "/app", "OxdCookiePath /app"),
+    ] {
+        let (domain, path) = (domain.map(str::to_owned), path.to_owned());
+        let mut browser = browser(&site);
+        browser.settings.cookie_secure = secure;
+        browser.settings.cookie_domain = domain.as_ref();
+        browser.settings.cookie_path = Some(&path);
+        browser.settings.trust_forwarded = Some(crate::config::TrustForwarded {
+            proto: true,
+            ..Default::default()
+        });
+        browser.headers.x_forwarded_proto = proto;
+        let (_, cause) = browser.look("/oxd/callback", |ctx| cookie_trouble(ctx));
+        assert!(cause.contains(expected), "{cause}, expected {expected}");
+    }
+}
+
+#[test]
+fn a_marker_of_a_restart_goes_with_the_login_that_ends() {
+    let site = site("s");
+    let mut browser = browser(&site);
+    let restart = browser.get("/oxd/callback?code=c&state=sunknown");
+    assert_eq!(restart.status, 302);
+    assert!(browser.cookies.iter().any(|(name, _)| name == "oxd_state.retry"));
+    browser.log_in("/app");
+    assert!(!browser.cookies.iter().any(|(name, _)| name == "oxd_state.retry"));
+    // A later login may be restarted again.
+    let again = browser.get("/oxd/callback?code=c&state=sunknown");
+    assert!(again.status == 303, "there is a session: {}", again.status);
+}
+
+#[test]
+fn a_code_that_oxd_could_not_be_asked_about_can_be_sent_again() {
+    let site = site("s");
+    let mut browser = browser(&site);
+    browser.start_login("/app");
+    let callback = format!("/oxd/callback?code=c&state={}", browser.last_state());
+    browser.oxd.failure = Some(("get-tokens-by-code", Reason::OxdUnreachable));
+    assert_eq!(browser.get(&callback).status, 503);
+    browser.oxd.failure = None;
+    assert_eq!(browser.get(&callback).status, 303);
+}

@@ -459,3 +459,41 @@ fn after_a_call_without_an_answer_the_next_one_waits_no_longer_than_that_call_ma
     }
     assert_eq!(decided(&browser, &[]), "open");
 }
+
+#[test]
+fn an_rpt_with_a_subject_is_the_users_or_is_not_used() {
+    let (file, path) = (site("s"), "/photo".to_owned());
+    let signer = crate::testing::ed25519("k");
+    for (claims, expected) in [
+        (json!({"sub": "alice"}), "open"),
+        (json!({"sub": "bob"}), "oxd_answer"),
+        (json!({"pct_claims": {"sub": ["alice"]}}), "open"),
+        (json!({"pct_claims": {"sub": "bob"}}), "oxd_answer"),
+        (json!({}), "open"),
+    ] {
+        let mut browser = browser(&file, &path);
+        browser.oxd.keys = vec![signer.public.clone()];
+        let rpt = || Ok(json!({"access_token": signer.sign(Some("k"), None, &claims)}));
+        browser.oxd.rpts.replace(vec![rpt(), rpt()]);
+        assert_eq!(decided(&browser, &[]), expected, "{claims}");
+    }
+}
+
+#[test]
+fn a_path_that_oxd_does_not_protect_is_open_where_the_directive_says_so() {
+    let (file, path) = (site("s"), "/photo".to_owned());
+    for (open, expected) in [(None, "uma_unprotected"), (Some(true), "open")] {
+        let mut browser = browser(&file, &path);
+        browser.settings.uma_open_elsewhere = open;
+        browser.oxd.access = |_| {
+            let command = crate::oxd::commands::uma_check_access::UmaCheckAccess::COMMAND;
+            Err(BadAnswer::scripted_as(
+                command,
+                400,
+                "invalid_request",
+                "not protected",
+            ))
+        };
+        assert_eq!(decided(&browser, &[]), expected);
+    }
+}
