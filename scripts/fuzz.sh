@@ -163,8 +163,7 @@ run() {
 
 one_run() {
     local target=$1 status=0
-    fuzz "$target" -max_total_time="$SECONDS_EACH" -max_len="${MAX_LEN:-4096}" -use_value_profile=1 \
-        "$corpus/$target" || status=$?
+    fuzz "$target" -max_total_time="$SECONDS_EACH" -max_len="${MAX_LEN:-4096}" "$corpus/$target" || status=$?
     figures "$target" >>"$built/figures.tsv"
     [[ $status -eq 0 ]] || explain "$target"
     return "$status"
@@ -194,10 +193,11 @@ table() {
         END { printf "| together | %s | %s | %s | | |\n", grouped(units), grouped(seconds), grouped(seconds ? int(units / seconds) : units) }'
 }
 
-# With the same flags and profile: only the targets themselves and oxd-core are looked at anew.
+# In the folder and with the profile of the other clippy, so that crates are checked once; and libFuzzer, which is C++, is
+# not compiled for that.
 lint() {
-    CARGO_TARGET_DIR=$built RUSTFLAGS="${flags[*]}" \
-        cargo clippy --quiet --locked --release --target "$triple" --all-targets -- -D warnings
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a \
+        cargo clippy --quiet --locked --all-targets -- -D warnings
 }
 
 minimise() {
