@@ -25,7 +25,7 @@ die() { say "fuzz.sh: $*"; exit 1; }
 
 built=$PWD/target
 triple=$(rustc -vV | sed -n 's/^host: //p')
-programs=$built/$triple/release
+programs=${FUZZ_PROGRAMS:-$built/$triple/release}
 corpus=$built/corpus
 found=$PWD/artifacts
 logs=$built/logs
@@ -83,7 +83,8 @@ fuzz() {
 explain() {
     local target=$1 input
     say "--- $target:"
-    grep -vE '^(INFO|#[0-9]|Dictionary|stat::|==[0-9]|SUMMARY|MS:|0x|\\)' "$logs/$target.log" | tail -n 30 >&2 || true
+    # What the property says, and where; or what libFuzzer says of the time or the memory.
+    grep -A 4 -E "panicked at|ERROR: libFuzzer" "$logs/$target.log" | head -n 12 >&2 || tail -n 12 "$logs/$target.log" >&2
     input=$(sed -n 's/^.*Test unit written to //p' "$logs/$target.log" | tail -n 1)
     [[ -n $input ]] || return 0
     say "The input is $input. To see it again:"
