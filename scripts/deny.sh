@@ -17,6 +17,10 @@ trap 'rm -rf "$scratch"' EXIT
 tool=$(scripts/tool.sh cargo-deny)
 deny=("$tool" --workspace)
 
+# The fuzz targets have a lock file of their own. What is only here of the others is worth no word.
+"$tool" --log-level error --locked --manifest-path fuzz/Cargo.toml --config deny.toml \
+    check --hide-inclusion-graph bans licenses sources
+
 # A hanging network must not hang the check; no answer within a minute is a no.
 if why=$(timeout 60 "${deny[@]}" fetch db 2>&1 </dev/null); then
     "${deny[@]}" check --hide-inclusion-graph advisories bans licenses sources

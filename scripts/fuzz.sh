@@ -25,7 +25,7 @@ die() { say "fuzz.sh: $*"; exit 1; }
 
 built=$PWD/target
 triple=$(rustc -vV | sed -n 's/^host: //p')
-programs=$built/$triple/release
+programs=${FUZZ_PROGRAMS:-$built/$triple/release}
 corpus=$built/corpus
 found=$PWD/artifacts
 logs=$built/logs
@@ -83,7 +83,8 @@ fuzz() {
 explain() {
     local target=$1 input
     say "--- $target:"
-    grep -vE '^(INFO|#[0-9]|Dictionary|stat::|==[0-9]|SUMMARY|MS:|0x|\\)' "$logs/$target.log" | tail -n 30 >&2 || true
+    # What the property says, and where; or what libFuzzer says of the time or the memory.
+    grep -A 4 -E "panicked at|ERROR: libFuzzer" "$logs/$target.log" | head -n 12 >&2 || tail -n 12 "$logs/$target.log" >&2
     input=$(sed -n 's/^.*Test unit written to //p' "$logs/$target.log" | tail -n 1)
     [[ -n $input ]] || return 0
     say "The input is $input. To see it again:"
@@ -163,8 +164,7 @@ run() {
 
 one_run() {
     local target=$1 status=0
-    fuzz "$target" -max_total_time="$SECONDS_EACH" -max_len="${MAX_LEN:-4096}" -use_value_profile=1 \
-        "$corpus/$target" || status=$?
+    fuzz "$target" -max_total_time="$SECONDS_EACH" -max_len="${MAX_LEN:-4096}" "$corpus/$target" || status=$?
     figures "$target" >>"$built/figures.tsv"
     [[ $status -eq 0 ]] || explain "$target"
     return "$status"
@@ -194,10 +194,11 @@ table() {
         END { printf "| together | %s | %s | %s | | |\n", grouped(units), grouped(seconds), grouped(seconds ? int(units / seconds) : units) }'
 }
 
-# With the same flags and profile: only the targets themselves and oxd-core are looked at anew.
+# In the folder and with the profile of the other clippy, so that crates are checked once; and libFuzzer, which is C++, is
+# not compiled for that.
 lint() {
-    CARGO_TARGET_DIR=$built RUSTFLAGS="${flags[*]}" \
-        cargo clippy --quiet --locked --release --target "$triple" --all-targets -- -D warnings
+    CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a \
+        cargo clippy --quiet --locked --all-targets -- -D warnings
 }
 
 minimise() {
