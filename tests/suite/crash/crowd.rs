@@ -119,6 +119,8 @@ impl<'w> User<'w> {
                 self.weather.lost_session(since, || brief(&answer));
                 self.leave();
             }
+            // httpd refuses what it cannot open.
+            403 if self.weather.may_break.load(Ordering::Relaxed) => {}
             _ => self.weather.wrong(brief(&answer)),
         }
         true
