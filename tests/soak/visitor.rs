@@ -289,9 +289,10 @@ impl<'a> Visitors<'a> {
                 .expect("a key")
         };
         let url = world.url("/oxd/backchannel-logout");
+        // A request that changes something is not repeated, as one on a connection of before would have to be.
+        let provider = Browser::new();
         let ask = || {
-            let ask = self
-                .template
+            let ask = provider
                 .copy_ask_by("POST", &url)
                 .without("sec-fetch-mode")
                 .without("sec-fetch-dest");
