@@ -38,9 +38,6 @@ use crate::world::{Mischief, World};
 /// How often piped logs are rotated, in seconds.
 const ROTATED: u64 = 20;
 
-/// One event for so many seconds where the time is given: one that breaks something, and one restart.
-const BETWEEN: [u64; 2] = [30, 8];
-
 /// Mixed load on httpd with mod_oxd, for hours or for a part of a busy day
 #[derive(Parser)]
 #[command(name = "oxd-soak")]
@@ -54,6 +51,9 @@ struct Arguments {
     /// The longest time for it, in minutes; what was reached is said
     #[arg(long, value_name = "NUMBER", default_value_t = 60.0)]
     limit: f64,
+    /// Where the load goes by time: the seconds from one fault to the next; restarts come four times as often
+    #[arg(long, value_name = "NUMBER", default_value_t = 30.0)]
+    between: f64,
     /// The graceful restarts in each store's turn, where the load goes by count
     #[arg(long, value_name = "NUMBER", default_value_t = 40)]
     restarts: usize,
@@ -267,8 +267,8 @@ impl Run {
         let parts = self.arguments.stores.len() as f64 * 2.0;
         if let Some(hours) = self.arguments.hours {
             let time = Duration::from_secs_f64(hours * 3600.0 / parts);
-            let between = BETWEEN[usize::from(restarts)];
-            let count = usize::try_from(time.as_secs() / between).unwrap_or(0).max(1);
+            let between = self.arguments.between * if restarts { 0.25 } else { 1.0 };
+            let count = ((time.as_secs_f64() / between) as usize).max(1);
             let list = events(restarts, count);
             let events = if restarts {
                 list

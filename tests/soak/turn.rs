@@ -264,6 +264,7 @@ impl Part<'_> {
             ));
         }
         world.end(Trouble::Restart);
+        world.new_children();
         if let (Some(Mischief::Crash), Some(child)) = (world.mischief, self.httpd.children().first()) {
             signal(*child, Signal::SIGSEGV);
         }

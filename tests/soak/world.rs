@@ -140,7 +140,12 @@ impl World {
         *self.key_since.lock().expect("a lock") = Some(Instant::now());
     }
 
-    /// How long the provider has had its key; for ever, if it had no other.
+    /// All children are new, and know the provider's keys of now.
+    pub fn new_children(&self) {
+        *self.key_since.lock().expect("a lock") = None;
+    }
+
+    /// For how long children of now have known of the provider's last key; for ever, if they know no other.
     pub fn key_age(&self) -> Duration {
         let since = *self.key_since.lock().expect("a lock");
         since.map_or(Duration::MAX, |since| since.elapsed())
