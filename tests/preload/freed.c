@@ -67,10 +67,8 @@ static void *map(void *where, size_t length, int protection, int flags, int file
                    protection == (PROT_READ | PROT_WRITE) && length <= LARGEST;
     if (at != MAP_FAILED && is_plain) {
         hold();
-        struct piece *known = &used[slot(at)];
-        if (known->at != NULL && __lsan_unregister_root_region != NULL)
-            __lsan_unregister_root_region(known->at, known->length);
-        *known = (struct piece){ at, length };
+        /* One that had the same slot is not watched any more; for leaks it goes on to count. */
+        used[slot(at)] = (struct piece){ at, length };
         if (__lsan_register_root_region != NULL)
             __lsan_register_root_region(at, length);
         release();
