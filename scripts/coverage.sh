@@ -29,7 +29,9 @@ fi
 left_out='/testing/|/tests/|tests\.rs$|crates/oxd-(dev|store)/|registry/'
 # Only our own crates count what runs; those of others are built as for the tests.
 export CARGO_PROFILE_DEV_DEBUG=0
-"${coverage[@]}" --package oxd-core --no-report >&2
+# Programs of an earlier build would count as not run.
+"${coverage[@]}" clean --workspace >&2
+"${coverage[@]}" --package oxd-core --lib --test recorded --no-report >&2
 report=("${coverage[@]}" report --package oxd-core --ignore-filename-regex "$left_out")
 if [[ ${1:-} == --missing ]]; then
     "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'

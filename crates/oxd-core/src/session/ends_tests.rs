@@ -98,7 +98,7 @@ fn a_refresh_replaces_what_the_answer_has_and_keeps_the_rest() {
         let old = Tokens::read(&old).unwrap();
         for (refresh_token, scope, expected) in [
             (Some("next"), Some("a b"), ("next", "a b")),
-            (None, None, ("refresh", "openid")),
+            (None, None, ("refresh", "openid profile email")),
         ] {
             let new = NewTokens {
                 access_token: "fresh",

@@ -58,6 +58,9 @@ mod tests;
 
 #[cfg(test)]
 mod ends_tests;
+
+#[cfg(test)]
+mod bound_tests;
 #[cfg(test)]
 mod store_tests;
 

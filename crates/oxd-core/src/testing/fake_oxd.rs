@@ -11,6 +11,9 @@ use crate::oxd::commands::tokens_by_code::GetTokensByCode;
 use crate::oxd::commands::user_info::GetUserInfo;
 use crate::oxd::{self, BadAnswer, Call, Cause, Oxd, Request as _, Trouble};
 
+/// What a refresh with this token brings.
+type Refreshes = fn(&str) -> Result<Refreshed, Reason>;
+
 /// An oxd with scripted answers that records its calls.
 pub(crate) struct FakeOxd {
     pub asked: RefCell<Vec<(&'static str, Value)>>,
@@ -19,7 +22,7 @@ pub(crate) struct FakeOxd {
     pub authorization_url: Option<String>,
     pub failure: Option<(&'static str, Reason)>,
     /// What becomes of a refresh token, if not always the same.
-    pub refreshes: Option<fn(&str) -> Result<Refreshed, Reason>>,
+    pub refreshes: Option<Refreshes>,
     pub keys: Vec<Value>,
     pub issuer: Option<String>,
     /// The answers of `introspect-rpt` and of `uma-rs-check-access`, the latter by `rpt`.

@@ -535,7 +535,7 @@ fn why_a_browser_brings_no_cookie_is_said_to_the_administrator() {
             ..Default::default()
         });
         browser.headers.x_forwarded_proto = proto;
-        let (_, cause) = browser.look("/oxd/callback", |ctx| cookie_trouble(ctx));
+        let (_, cause) = browser.look("/oxd/callback", cookie_trouble);
         assert!(cause.contains(expected), "{cause}, expected {expected}");
     }
 }

@@ -469,6 +469,7 @@ fn an_rpt_with_a_subject_is_the_users_or_is_not_used() {
         (json!({"sub": "bob"}), "oxd_answer"),
         (json!({"pct_claims": {"sub": ["alice"]}}), "open"),
         (json!({"pct_claims": {"sub": "bob"}}), "oxd_answer"),
+        (json!({"pct_claims": {"sub": ["bob"]}}), "oxd_answer"),
         (json!({}), "open"),
     ] {
         let mut browser = browser(&file, &path);
