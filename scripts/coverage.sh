@@ -8,19 +8,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-version=0.9.1
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-tools=$target/tools
-
-if cargo llvm-cov --version >/dev/null 2>&1; then
-    coverage=(cargo llvm-cov)
-elif [[ -x $tools/bin/cargo-llvm-cov ]]; then
-    coverage=("$tools/bin/cargo-llvm-cov" llvm-cov)
-else
-    echo "cargo-llvm-cov is not here: building version $version into $tools (a minute, once)"
-    scripts/install-tool.sh "$tools" "$version" cargo-llvm-cov
-    coverage=("$tools/bin/cargo-llvm-cov" llvm-cov)
-fi
+tool=$(scripts/tool.sh cargo-llvm-cov)
+coverage=("$tool" llvm-cov)
 [[ -n $(find "$(rustc --print sysroot)" -name llvm-profdata -print -quit) ]] || {
     echo "coverage.sh: LLVM's tools are missing: rustup component add llvm-tools" >&2
     exit 1

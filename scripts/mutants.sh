@@ -19,22 +19,13 @@ case $mode in
 *) echo "mutants.sh: unknown argument '$mode'; known are --plain, --resume and --again" >&2; exit 1 ;;
 esac
 
-version=27.1.0
 root=$PWD
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-tools=$target/tools
 work=$target/mutants
 mkdir -p "$work"
 
-if cargo mutants --version >/dev/null 2>&1; then
-    mutants=(cargo mutants)
-elif [[ -x $tools/bin/cargo-mutants && $("$tools/bin/cargo-mutants" --version) == *" $version" ]]; then
-    mutants=("$tools/bin/cargo-mutants" mutants)
-else
-    echo "cargo-mutants is not here: building version $version into $tools (some minutes, once)"
-    scripts/install-tool.sh "$tools" "$version" cargo-mutants
-    mutants=("$tools/bin/cargo-mutants" mutants)
-fi
+tool=$(scripts/tool.sh cargo-mutants)
+mutants=("$tool" mutants)
 mutants+=(--package oxd-core)
 [[ -z ${SHARD:-} ]] || mutants+=(--shard "$SHARD" --sharding round-robin)
 

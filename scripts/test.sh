@@ -264,7 +264,7 @@ test_tools_that_are_here_are_taken() {
     [[ $(PATH=$scratch/bin:$PATH scripts/tool.sh cargo-auditable) == "$scratch/bin/cargo-auditable" ]] ||
         fail "expected the one in the PATH"
     refuses scripts/tool.sh cargo-fun
-    has "$scratch/output" "cargo-deny or cargo-auditable"
+    has "$scratch/output" "cargo-deny, cargo-auditable"
 }
 
 # One that cannot be built is no reason not to build.

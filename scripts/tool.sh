@@ -2,7 +2,7 @@
 # Prints where a tool for cargo is that other scripts use. Where this machine has none, builds it
 # into target/tools, once.
 #
-# Usage: tool.sh cargo-deny | cargo-auditable
+# Usage: tool.sh cargo-deny | cargo-auditable | cargo-mutants | cargo-llvm-cov
 #
 # One in the PATH is taken whatever its version is.
 set -euo pipefail
@@ -11,7 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 case ${1:-} in
 cargo-deny) version=0.20.2 ;;
 cargo-auditable) version=0.7.7 ;;
-*) echo "tool.sh: cargo-deny or cargo-auditable?" >&2; exit 2 ;;
+cargo-mutants) version=27.1.0 ;;
+cargo-llvm-cov) version=0.9.1 ;;
+*) echo "tool.sh: cargo-deny, cargo-auditable, cargo-mutants or cargo-llvm-cov?" >&2; exit 2 ;;
 esac
 tools=$(realpath -m "${CARGO_TARGET_DIR:-target}")/tools
 
