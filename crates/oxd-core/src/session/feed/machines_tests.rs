@@ -402,7 +402,7 @@ impl StateMachineTest for Cluster {
 }
 
 prop_state_machine! {
-    #![proptest_config(machines(64))]
+    #![proptest_config(machines(32))]
 
     #[test]
     fn every_end_is_known_everywhere_once_all_is_well(sequential 1..60 => Cluster);
