@@ -14,6 +14,9 @@ pub const PASSWORD: &str = "secret";
 /// How long an access token works; it is refreshed when half of that is left.
 const TOKEN: Duration = Duration::from_secs(12);
 
+/// The child processes that httpd begins with, and keeps.
+pub const CHILDREN: usize = 2;
+
 /// The name of a visitor of a thread.
 pub fn name(thread: usize, visitor: usize) -> String {
     format!("u{thread}-{visitor}")

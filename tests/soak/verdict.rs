@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::growth::{Bound, Growth};
 use crate::sample::Row;
+use crate::site::CHILDREN;
 use crate::usage::Usage;
 
 /// A bound, and the value that it is for.
@@ -107,9 +108,9 @@ pub fn growths(store: &str, rows: &[Row]) -> Vec<Growth> {
         for (bound, value) in &PARENT {
             // What a restart leaves behind is seen by their number: they are not evenly spread over the time.
             let at = |row: &Row| if restarts { row.starts as f64 } else { row.time };
-            let values: Vec<_> = part(restarts)
-                .map(|row| (at(row), value(&row.parent) as f64))
-                .collect();
+            // In the middle of a restart some of it is not there.
+            let whole = part(restarts).filter(|row| row.children.len() >= CHILDREN);
+            let values: Vec<_> = whole.map(|row| (at(row), value(&row.parent) as f64)).collect();
             growths.extend(bound.check(store, &values).map(|growth| Growth {
                 what: format!("{}, {name}", growth.what),
                 ..growth
