@@ -120,7 +120,9 @@ impl<'w> User<'w> {
                 self.leave();
             }
             // httpd refuses what it cannot open.
-            403 if self.weather.may_break.load(Ordering::Relaxed) => {}
+            403 if self.weather.may_break.load(Ordering::Relaxed) => {
+                self.weather.failed(began, || brief(&answer));
+            }
             _ => self.weather.wrong(brief(&answer)),
         }
         true

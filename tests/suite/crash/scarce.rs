@@ -20,6 +20,9 @@ const BACK: Duration = Duration::from_secs(6);
 /// How long there is not enough.
 const LASTS: Duration = Duration::from_secs(2);
 
+/// The descriptors that a child may have beside those of one with little to do.
+const ROOM: usize = 3 * USERS;
+
 /// Limits what httpd's parent may have, and lets it start all children anew, which inherit that. The children have another
 /// user, whose limits only few may change.
 #[track_caller]
@@ -102,7 +105,8 @@ fn descriptors_run_out() {
                 .map(descriptors)
                 .max()
                 .unwrap_or_default();
-            limit(&site.httpd, &format!("--nofile={}:", most + 4));
+            // Enough for the users, and not for the clients.
+            limit(&site.httpd, &format!("--nofile={}:", most + ROOM));
             let begun = Instant::now();
             let mut clients = Vec::new();
             while begun.elapsed() < LASTS {
