@@ -94,8 +94,7 @@ struct Guarded(Cell<u32>);
 fn nobody_holds_a_lease_that_another_has() {
     check("three take a lease", 2, || {
         let shared = Shared::new();
-        // The threads of a model take turns in one.
-        #[allow(clippy::arc_with_non_send_sync)]
+        #[allow(clippy::arc_with_non_send_sync)] // loom's threads take turns in one of the system's.
         let guarded = Arc::new(Guarded(Cell::new(0)));
         let acts = |guarded: Arc<Guarded>| {
             move |memory: Memory<'_>| {
