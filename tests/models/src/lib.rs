@@ -12,8 +12,6 @@ pub mod base {
 /// The folder `shm` of oxd-core. Only two of its files are replaced: what it is built on, and how much fits into it.
 // What only other layers of oxd-core call is not called here, and of some things there is one.
 #[allow(clippy::modulo_one, dead_code, unreachable_pub, unused_imports)]
-// Nor are the unit tests in there, which clippy would look at: they want a processor's atomics.
-#[cfg(not(test))]
 #[path = "../../../crates/oxd-core/src/shm"]
 pub mod shm {
     mod ends;
