@@ -46,6 +46,24 @@ pub enum Event {
     StoreKilled,
 }
 
+impl Event {
+    /// What the tables call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Graceful => "graceful restart",
+            Self::Rotation => "graceful restart with rotated logs",
+            Self::CryptoKey => "graceful restart with another OxdCryptoKey",
+            Self::SigningKey => "new key of the provider",
+            Self::RetiredKeys => "old keys of the provider withdrawn",
+            Self::OxdStalled => "oxd stalled",
+            Self::OxdGone => "oxd away",
+            Self::OxdStalledAtRestart => "oxd stalled at a graceful restart",
+            Self::StoreStalled => "store stalled",
+            Self::StoreKilled => "store killed",
+        }
+    }
+}
+
 /// The same for a day, in the part of a store's turn that has no restarts, and in the other one. Each store gets its fifth of
 /// the requests, and all of the events of this list: a day of a server that reloads 40 times is 200 reloads in all.
 pub fn events(restarts: bool, count: usize) -> Vec<Event> {

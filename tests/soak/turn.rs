@@ -121,7 +121,7 @@ impl Part<'_> {
                 match events.get(held) {
                     Some(event) if reached() >= due => {
                         if self.hold(*event, store) {
-                            self.world.record.happened(format!("{event:?}"));
+                            self.world.record.happened(event.name().to_owned());
                         }
                         held += 1;
                     }
