@@ -134,7 +134,10 @@ fn a_store_without_a_name_loses_no_session() {
     for trouble in ["gone", "hangs"] {
         let resolver = Resolver::new();
         let mut store = StoreServer::persistent_redis();
-        let site = site(Some(&store), &resolver).start();
+        // A child that httpd starts meanwhile would have no connection yet.
+        let site = site(Some(&store), &resolver)
+            .httpd(|httpd| httpd.processes(1, 16))
+            .start();
         let inside: Vec<_> = (0..3).map(|number| signed_in(&site, number)).collect();
         let gone = signed_in(&site, 3);
         let copy = gone.copy();
