@@ -1,6 +1,7 @@
 //! No descriptors, and no memory, under load.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,12 +17,14 @@ use super::service::{USERS, site};
 use super::weather::Weather;
 
 /// How soon all goes on.
-const BACK: Duration = Duration::from_secs(6);
+const BACK: Duration = Duration::from_secs(10);
 /// How long there is not enough.
 const LASTS: Duration = Duration::from_secs(2);
 
-/// The descriptors that a child may have beside those of one with little to do.
-const ROOM: usize = 3 * USERS;
+/// The descriptors that a child may have beside those of one with little to do: enough for the users, and fewer than its
+/// threads want for clients.
+const ROOM: usize = 4 * USERS;
+const THREADS: u32 = 64;
 
 /// Limits what httpd's parent may have, and lets it start all children anew, which inherit that. The children have another
 /// user, whose limits only few may change.
@@ -91,9 +94,9 @@ fn address_space(pid: u32) -> u64 {
 fn descriptors_run_out() {
     for kind in [StoreKind::Cookie, StoreKind::RedisUrl] {
         let store = kind.start();
-        let site = site(&store).start();
+        let site = site(&store).httpd(|httpd| httpd.processes(2, THREADS)).start();
         site.httpd
-            .allow_log(r"\(24\)Too many open files|exit signal Killed|AH10392");
+            .allow_log(r"\(24\)Too many open files|exit signal Killed|AH10392|AH03490: scoreboard is full");
         site.httpd.allow_log(
             r"\[oxd:(warn|error)\].* (oxd_(unreachable|resting|busy|timeout|answer)|store_unavailable|internal): ",
         );
@@ -110,10 +113,15 @@ fn descriptors_run_out() {
             let begun = Instant::now();
             let mut clients = Vec::new();
             while begun.elapsed() < LASTS {
-                clients.extend(TcpStream::connect(site.httpd.address()).ok());
+                if let Ok(mut client) = TcpStream::connect(site.httpd.address()) {
+                    // Without it, the system waits for more before it tells httpd.
+                    let _ = client.write_all(b"GET / HTTP/1.1\r\n");
+                    clients.push(client);
+                }
                 thread::sleep(Duration::from_millis(10));
             }
         });
+        site.httpd.expect_log(r"Too many open files");
         site.httpd.finish();
     }
 }
