@@ -72,8 +72,23 @@ impl Text {
     }
 }
 
-/// A table for `tbl`: the first column as wide as its content, the last one takes the rest.
+/// The characters of a name that a column of `tbl` still holds, beside one with sentences.
+const WIDEST: usize = 30;
+
+/// A table for `tbl`: the first column as wide as its content, the last one takes the rest. Where the first one has
+/// something that fits into no column and cannot be broken, it is a list of terms, as manual pages have them.
 fn add_table(page: &mut Roff, rows: Vec<Vec<Vec<Inline>>>) {
+    let is_pairs = rows.iter().all(|row| row.len() == 2);
+    if is_pairs && rows.iter().any(|row| longest_word(&row[0]) > WIDEST) {
+        for mut row in rows.into_iter().skip(1) {
+            let what = row.pop().unwrap_or_default();
+            page.control("TP", []);
+            for text in row.into_iter().chain([what]) {
+                page.text(text);
+            }
+        }
+        return;
+    }
     let between = rows.first().map_or(0, Vec::len).saturating_sub(2);
     let columns = format!("l{} lx.", " lw(14n)".repeat(between));
     page.control("PP", []).control("TS", []).text([roman(columns)]);
@@ -85,6 +100,15 @@ fn add_table(page: &mut Roff, rows: Vec<Vec<Vec<Inline>>>) {
         page.text([roman("T}")]);
     }
     page.control("TE", []);
+}
+
+/// In characters.
+fn longest_word(cell: &[Inline]) -> usize {
+    let words = cell.iter().flat_map(|inline| match inline {
+        Inline::Roman(text) | Inline::Italic(text) | Inline::Bold(text) => text.split(' '),
+        Inline::LineBreak => "".split(' '),
+    });
+    words.map(|word| word.chars().count()).max().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -114,6 +138,17 @@ mod tests {
             rendered(text),
             ".PP\n.TS\nl lw(14n) lx.\nT{\na\nT}\tT{\nb\nT}\tT{\nc\nT}\n\
              T{\n\\fB1\\fR\nT}\tT{\n2 | 3\nT}\tT{\n4\nT}\n.TE\n"
+        );
+    }
+
+    /// `tbl` would run it into the next column, and troff warn of it.
+    #[test]
+    fn a_name_that_fits_into_no_column_is_a_term() {
+        let text =
+            "| URL | servers |\n|---|---|\n| `redis+sentinel://HOST[:PORT][,...]/SERVICE` | several |\n";
+        assert_eq!(
+            rendered(text),
+            ".TP\n\\fBredis+sentinel://HOST[:PORT][,...]/SERVICE\\fR\nseveral\n"
         );
     }
 
