@@ -475,7 +475,7 @@ test_08_the_package_for_another_machine_is_whole() {
     dpkg-deb -x "$work/foreign/1.deb" "$work/foreign/root"
     dpkg-deb -x "$work/packages/1.deb" "$work/foreign/native"
     diff -rq "$work/foreign/root" "$work/foreign/native" >"$work/output" || true
-    if grep -vE '^Files .*/(mod_oxd\.so|oxdctl|THIRD-PARTY\.txt) and ' "$work/output" >&2; then fail "expected the same files"; fi
+    if grep -vE '^Files .*/(mod_oxd\.so|oxdctl|THIRD-PARTY\.txt|mod_oxd\.cdx\.json) and ' "$work/output" >&2; then fail "expected the same files"; fi
     while read -r file; do
         [[ $(head -c 4 "$file" | tail -c 3) == ELF ]] || continue
         readelf -h "$file" >"$work/output"
@@ -491,11 +491,11 @@ test_08_the_package_for_another_machine_is_whole() {
     rm -r "$work/foreign"
 }
 
-test_07_the_packages_say_what_they_are_made_of() {
+test_09_the_packages_say_what_they_are_made_of() {
     local tree=$work/made-of file
     mkdir -p "$tree/deb" "$tree/rpm"
     dpkg-deb -x "$work/packages/1.deb" "$tree/deb"
-    (cd "$tree/rpm" && rpm2cpio "$work/packages/1.rpm" | cpio --quiet -id)
+    rpm --root "$tree/rpm" --dbpath /var/lib/rpm -i --nodeps "$work/packages/1.rpm"
     for file in "deb/usr/share/doc/$package" rpm/usr/share/doc/mod_oxd; do
         has "$tree/$file/mod_oxd.cdx.json" '"bomFormat": "CycloneDX"'
         has "$tree/$file/mod_oxd.cdx.json" '"purl": "pkg:cargo/ring@'
