@@ -128,7 +128,7 @@ impl Part<'_> {
                     None if reached() >= 1.0 => break,
                     _ => thread::sleep(Duration::from_millis(20)),
                 }
-                if self.world.mischief == Some(Mischief::Descriptors) {
+                if self.world.mischief == Some(Mischief::Descriptors) && reached() > 0.4 {
                     kept.more(self.httpd.address());
                 }
             }
@@ -280,7 +280,7 @@ impl Kept {
         if self
             .0
             .last()
-            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(100))
+            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(50))
         {
             return;
         }
