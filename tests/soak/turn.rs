@@ -22,7 +22,7 @@ use crate::world::{Mischief, Trouble, World};
 const BROKEN: Duration = Duration::from_secs(3);
 
 /// The least time between two new keys of the provider.
-const KEYS: Duration = Duration::from_secs(66);
+const KEYS: Duration = Duration::from_secs(90);
 
 /// How long a restart may take on a loaded machine.
 const RESTART: Duration = Duration::from_secs(60);
@@ -170,7 +170,7 @@ impl Part<'_> {
                 self.restart();
             }
             Event::SigningKey => {
-                // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md).
+                // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md), and may have been late.
                 let rested = || world.is_over() || world.key_age() > KEYS || crate::interrupted();
                 within(KEYS, || rested().then_some(()));
                 world.oxd.read().expect("a lock").rotate_key();
