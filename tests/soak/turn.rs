@@ -173,8 +173,11 @@ impl Part<'_> {
                 // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md), and may have been late.
                 let rested = || world.is_over() || world.key_age() > KEYS || crate::interrupted();
                 within(KEYS, || rested().then_some(()));
+                // To make an RSA key takes the development provider seconds on a loaded machine, and others wait.
+                world.begin(Trouble::Oxd);
                 world.oxd.read().expect("a lock").rotate_key();
                 world.new_key();
+                world.end(Trouble::Oxd);
             }
             Event::RetiredKeys => {
                 // A JWT or logout token that was signed with an old key and is still under way would be refused; the
