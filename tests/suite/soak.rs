@@ -48,7 +48,7 @@ fn it_ends_well_and_leaves_samples_a_picture_and_tables() {
         "{tables}"
     );
     assert!(
-        tables.contains("| Graceful | 1 |") && tables.contains("| OxdStalled | 1 |"),
+        tables.contains("| graceful restart | 1 |") && tables.contains("| oxd stalled | 1 |"),
         "{tables}"
     );
     assert!(read("soak.csv").lines().count() > 5);
