@@ -64,24 +64,6 @@ impl Event {
     }
 }
 
-impl Event {
-    /// Its name in the table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Event::Graceful => "graceful restart",
-            Event::Rotation => "rotated logs, and a graceful restart",
-            Event::CryptoKey => "new `OxdCryptoKey`, and a graceful restart",
-            Event::SigningKey => "new key of the provider",
-            Event::RetiredKeys => "the provider's old keys withdrawn",
-            Event::OxdStalled => "oxd stalled",
-            Event::OxdGone => "oxd gone",
-            Event::OxdStalledAtRestart => "oxd stalled during a graceful restart",
-            Event::StoreStalled => "store stalled",
-            Event::StoreKilled => "store killed",
-        }
-    }
-}
-
 /// The same for a day, in the part of a store's turn that has no restarts, and in the other one. Each store gets its fifth of
 /// the requests, and all of the events of this list: a day of a server that reloads 40 times is 200 reloads in all.
 pub fn events(restarts: bool, count: usize) -> Vec<Event> {
