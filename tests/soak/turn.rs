@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -20,6 +20,9 @@ use crate::world::{Mischief, Trouble, World};
 
 /// How long something stays broken.
 const BROKEN: Duration = Duration::from_secs(3);
+
+/// When connections are kept on purpose, from what time of a part on.
+const WARM: Duration = Duration::from_secs(4);
 
 /// The least time between two new keys of the provider.
 const KEYS: Duration = Duration::from_secs(90);
@@ -114,7 +117,10 @@ impl Part<'_> {
                 let done = &done;
                 scope.spawn(move || self.visit(number, done, part));
             }
-            let (mut held, mut kept) = (0, Kept::default());
+            if self.world.mischief == Some(Mischief::Descriptors) {
+                scope.spawn(|| self.keep_connections());
+            }
+            let mut held = 0;
             // Everything in the middle: load before the first event and after the last one.
             while !self.world.is_over() && Instant::now() < self.latest && !crate::interrupted() {
                 let due = (held + 1) as f64 / (events.len() + 1) as f64;
@@ -128,14 +134,26 @@ impl Part<'_> {
                     None if reached() >= 1.0 => break,
                     _ => thread::sleep(Duration::from_millis(20)),
                 }
-                if self.world.mischief == Some(Mischief::Descriptors) && reached() > 0.4 {
-                    kept.more(self.httpd.address());
-                }
             }
             self.world.over.store(true, Ordering::SeqCst);
             held
         });
         (reached().min(1.0), held)
+    }
+
+    /// Opens connections that nobody closes, once the warm-up is over.
+    fn keep_connections(&self) {
+        let (begun, mut kept) = (Instant::now(), Vec::new());
+        while !self.world.is_over() {
+            thread::sleep(Duration::from_millis(50));
+            if begun.elapsed() < WARM {
+                continue;
+            }
+            if let Ok(mut stream) = TcpStream::connect(self.httpd.address()) {
+                let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                kept.push(stream);
+            }
+        }
     }
 
     fn visit(&self, number: usize, done: &Done, part: Option<f64>) {
@@ -270,26 +288,6 @@ impl Part<'_> {
         world.new_children();
         if let (Some(Mischief::Crash), Some(child)) = (world.mischief, self.httpd.children().first()) {
             signal(*child, Signal::SIGSEGV);
-        }
-    }
-}
-
-/// Connections that nobody closes, for [`Mischief::Descriptors`].
-#[derive(Default)]
-struct Kept(Vec<(Instant, TcpStream)>);
-
-impl Kept {
-    fn more(&mut self, httpd: SocketAddr) {
-        if self
-            .0
-            .last()
-            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(50))
-        {
-            return;
-        }
-        if let Ok(mut stream) = TcpStream::connect(httpd) {
-            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            self.0.push((Instant::now(), stream));
         }
     }
 }
