@@ -92,10 +92,8 @@ pub fn events(restarts: bool, count: usize) -> Vec<Event> {
     }
     // A new key of the provider soon after oxd's return is the one that children may have missed.
     vec![
-        SigningKey,
         OxdStalled,
         StoreStalled,
-        RetiredKeys,
         OxdGone,
         SigningKey,
         StoreKilled,

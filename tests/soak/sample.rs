@@ -94,7 +94,8 @@ impl Watch<'_> {
         let (mut answers, mut last) = (record.answers(), Instant::now());
         while !over.load(Ordering::SeqCst) {
             thread::sleep(self.every.min(Duration::from_millis(200)));
-            if last.elapsed() < self.every {
+            // Between two parts those who made requests come to their ends.
+            if last.elapsed() < self.every || self.world.is_over() {
                 continue;
             }
             let Some(parent) = Usage::of(self.parent) else {

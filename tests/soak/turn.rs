@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -21,8 +21,11 @@ use crate::world::{Mischief, Trouble, World};
 /// How long something stays broken.
 const BROKEN: Duration = Duration::from_secs(3);
 
+/// When connections are kept on purpose, from what time of a part on.
+const WARM: Duration = Duration::from_secs(4);
+
 /// The least time between two new keys of the provider.
-const KEYS: Duration = Duration::from_secs(66);
+const KEYS: Duration = Duration::from_secs(90);
 
 /// How long a restart may take on a loaded machine.
 const RESTART: Duration = Duration::from_secs(60);
@@ -114,7 +117,10 @@ impl Part<'_> {
                 let done = &done;
                 scope.spawn(move || self.visit(number, done, part));
             }
-            let (mut held, mut kept) = (0, Kept::default());
+            if self.world.mischief == Some(Mischief::Descriptors) {
+                scope.spawn(|| self.keep_connections());
+            }
+            let mut held = 0;
             // Everything in the middle: load before the first event and after the last one.
             while !self.world.is_over() && Instant::now() < self.latest && !crate::interrupted() {
                 let due = (held + 1) as f64 / (events.len() + 1) as f64;
@@ -128,14 +134,26 @@ impl Part<'_> {
                     None if reached() >= 1.0 => break,
                     _ => thread::sleep(Duration::from_millis(20)),
                 }
-                if self.world.mischief == Some(Mischief::Descriptors) {
-                    kept.more(self.httpd.address());
-                }
             }
             self.world.over.store(true, Ordering::SeqCst);
             held
         });
         (reached().min(1.0), held)
+    }
+
+    /// Opens connections that nobody closes, once the warm-up is over.
+    fn keep_connections(&self) {
+        let (begun, mut kept) = (Instant::now(), Vec::new());
+        while !self.world.is_over() {
+            thread::sleep(Duration::from_millis(50));
+            if begun.elapsed() < WARM {
+                continue;
+            }
+            if let Ok(mut stream) = TcpStream::connect(self.httpd.address()) {
+                let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+                kept.push(stream);
+            }
+        }
     }
 
     fn visit(&self, number: usize, done: &Done, part: Option<f64>) {
@@ -170,11 +188,14 @@ impl Part<'_> {
                 self.restart();
             }
             Event::SigningKey => {
-                // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md).
+                // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md), and may have been late.
                 let rested = || world.is_over() || world.key_age() > KEYS || crate::interrupted();
                 within(KEYS, || rested().then_some(()));
+                // To make an RSA key takes the development provider seconds on a loaded machine, and others wait.
+                world.begin(Trouble::Oxd);
                 world.oxd.read().expect("a lock").rotate_key();
                 world.new_key();
+                world.end(Trouble::Oxd);
             }
             Event::RetiredKeys => {
                 // A JWT or logout token that was signed with an old key and is still under way would be refused; the
@@ -267,26 +288,6 @@ impl Part<'_> {
         world.new_children();
         if let (Some(Mischief::Crash), Some(child)) = (world.mischief, self.httpd.children().first()) {
             signal(*child, Signal::SIGSEGV);
-        }
-    }
-}
-
-/// Connections that nobody closes, for [`Mischief::Descriptors`].
-#[derive(Default)]
-struct Kept(Vec<(Instant, TcpStream)>);
-
-impl Kept {
-    fn more(&mut self, httpd: SocketAddr) {
-        if self
-            .0
-            .last()
-            .is_some_and(|(since, _)| since.elapsed() < Duration::from_millis(100))
-        {
-            return;
-        }
-        if let Ok(mut stream) = TcpStream::connect(httpd) {
-            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-            self.0.push((Instant::now(), stream));
         }
     }
 }

@@ -20,12 +20,12 @@ const CHILD: [Watched; 3] = [
         },
         |usage| usage.private,
     ),
-    // Connections: as many as visitors have just then, and some to oxd and to the store.
+    // Connections: those that visitors keep (eight for each of four threads at most), and some to oxd and to the store.
     (
         Bound {
             what: "descriptors of a child",
             unit: "",
-            most: 12.0,
+            most: 24.0,
         },
         |usage| usage.descriptors,
     ),
@@ -222,7 +222,7 @@ mod tests {
         assert!(too_much(&rows(true, |_, _| ())).is_empty());
         let leaky = rows(false, |row, time| row.children[1].private += 200 * time);
         assert_eq!(too_much(&leaky), ["cookie: private memory of a child"]);
-        let leaky = rows(false, |row, time| row.children[0].descriptors += time);
+        let leaky = rows(false, |row, time| row.children[0].descriptors += 2 * time);
         assert_eq!(too_much(&leaky), ["cookie: descriptors of a child"]);
         let leaky = rows(true, |row, time| row.parent.descriptors += time / 4);
         assert_eq!(

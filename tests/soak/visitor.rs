@@ -252,8 +252,9 @@ impl<'a> Visitors<'a> {
                 BOTH,
                 |answer| match answer.status {
                     303 => Ok(()),
-                    // oxd does not say where the provider signs out: the session here has ended anyway.
-                    200 if world.troubled(&[Trouble::Oxd], begun, Instant::now()) => Ok(()),
+                    // oxd does not say where the provider signs out, or the store cannot be told: the session has ended
+                    // on this machine anyway.
+                    200 if world.troubled(BOTH, begun, Instant::now()) => Ok(()),
                     _ => Err("not signed out".to_owned()),
                 },
             ),
