@@ -306,7 +306,7 @@ impl Run {
         }
         let picture = plot::svg(
             &rows,
-            "httpd with mod_oxd: each store in turn; darker: graceful restarts",
+            "httpd with mod_oxd: each store in turn; shaded more: graceful restarts",
         );
         std::fs::create_dir_all(out).expect("a directory for the results");
         let write = |name: &str, text: &str| {
