@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
-use oxd_core::base::{Doubt, Key, Seconds, Store, StoreError, sha256_of, wall};
+use oxd_core::base::{Doubt, Key, Miss, Seconds, Store, StoreError, sha256_of, wall};
 use oxd_core::shm::stats::{Action, Answered};
 
 use super::{child, slot, worker_pool};
@@ -269,33 +269,61 @@ fn confirm_miss<A>(
     action: &impl Fn(&ProviderStore) -> Result<A, Refusal>,
 ) -> Result<A, Refusal> {
     let doubt = &store.doubt;
-    let no_server = || Err(Refusal::Failed("no server is left".into()));
-    let mut asked = doubt.ask();
-    let mut answer = action(store);
-    if matches!(answer, Err(Refusal::Failed(_) | Refusal::General(_))) {
-        doubt.failed();
-        asked = doubt.ask();
-        // A connection that stayed open across a restart of the server fails once.
-        answer = action(store);
-    }
-    if matches!(answer, Err(Refusal::NotFound)) && doubt.is_doubtful() {
+    let _under_way = doubt.begin();
+    let ask = || {
+        let asked = doubt.ask();
+        let answer = action(store);
+        note_failure(store, &answer);
+        (asked, answer)
+    };
+    // A server that is given up takes no entry.
+    let takes_entries = || {
+        let asked = doubt.ask();
         let probe = sha256_of(&[b"mod_oxd probe"]);
-        asked = doubt.ask();
-        if put(store, &probe, b"alive", wall().saturating_add(Seconds(60))).is_err() {
+        let put = put(store, &probe, b"alive", wall().saturating_add(Seconds(60)));
+        note_failure(store, &put);
+        if put.is_ok() {
+            doubt.answered(asked);
+        }
+        put.is_ok()
+    };
+    let no_server = || Err(Refusal::Failed("no server is left".into()));
+    let miss = |answer: &Result<A, Refusal>| matches!(answer, Err(Refusal::NotFound)).then_some(());
+    let (mut asked, mut answer) = ask();
+    if is_failure(&answer) {
+        // A connection that stayed open across a restart of the server fails once.
+        (asked, answer) = ask();
+    }
+    let mut certainty = miss(&answer).map(|()| doubt.of_miss());
+    if certainty == Some(Miss::Doubtful) {
+        if !takes_entries() {
             return no_server();
         }
-        doubt.answered(asked);
-        asked = doubt.ask();
-        answer = action(store);
-        if matches!(answer, Err(Refusal::NotFound)) && doubt.is_doubtful() {
-            // It has died again meanwhile.
-            return no_server();
-        }
+        (asked, answer) = ask();
+        certainty = miss(&answer).map(|()| doubt.of_miss());
+    }
+    match certainty {
+        // It has died again meanwhile.
+        Some(Miss::Doubtful) => return no_server(),
+        // It is given up for longer than this takes.
+        Some(Miss::Unsure) if !takes_entries() => return no_server(),
+        _ => {}
     }
     if answer.is_ok() {
         doubt.answered(asked);
     }
     answer
+}
+
+/// Whether a call has failed, after which the provider gives the server up for some seconds.
+fn is_failure<A>(answer: &Result<A, Refusal>) -> bool {
+    matches!(answer, Err(Refusal::Failed(_) | Refusal::General(_)))
+}
+
+fn note_failure<A>(store: &ProviderStore, answer: &Result<A, Refusal>) {
+    if is_failure(answer) {
+        store.doubt.failed();
+    }
 }
 
 fn piece(key: &Key, number: usize) -> Key {

@@ -22,7 +22,7 @@ pub use clock::{CLOCK_LEEWAY, Millis, Seconds, wall, wall_millis};
 pub(crate) use clock::{LeBytes, numeric_date};
 pub use crypto::{KeyRing, NoRandomness, Random, SealError, SystemRandom, sha256_of};
 pub(crate) use crypto::{LEAST_KEY_TEXT, OVERHEAD, Purpose, random_text, sha256_text};
-pub use doubt::Doubt;
+pub use doubt::{Doubt, Miss};
 pub use failure::Failure;
 pub use log::Level;
 pub use path::path_below;
