@@ -126,9 +126,9 @@ const MISTAKES: &[Mistake] = &[
         what: "the key's path without file:",
         config: "SITE OxdCryptoKey /etc/apache2/oxd/oxd-key\nHANDLER PROTECTED",
         starts: false,
-        line: "OxdCryptoKey: '/etc/apache2/oxd/oxd-key' is not allowed; allowed: text, file:/path, env:NAME \
-               or exec:/path arguments, and what it names must not be empty (a path needs file: before it: \
-               file:/etc/apache2/oxd/oxd-key); oxdctl key --out FILE makes a key",
+        line: "OxdCryptoKey: the value (not shown, as it is a secret) is not allowed; allowed: text, file:/path, \
+               env:NAME or exec:/path arguments, and what it names must not be empty (what looks like a path needs \
+               file: before it: file:/path); oxdctl key --out FILE makes a key",
     },
     Mistake {
         what: "everybody can read the key file",

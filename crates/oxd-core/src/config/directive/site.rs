@@ -42,10 +42,7 @@ pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>
             None => return Ok(None),
         }
     } else if is_path(text) {
-        return Err(Complaint::about(
-            text,
-            format!("{SECRET_FORMS} (a path needs file: before it: file:{text})"),
-        ));
+        return Err(complain("what looks like a path needs file: before it: file:/path".into()));
     } else {
         text.to_owned()
     };
@@ -55,8 +52,8 @@ pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>
     Ok(Some(Secret::new(found)))
 }
 
-/// Whether a text looks like the path of a file rather than a secret. A key in base64 also begins with a slash now and
-/// then, and ends with `=`.
+/// Whether a text looks like the path of a file rather than a secret. So does a key in base64 now and then: the text is not
+/// shown.
 fn is_path(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     text.starts_with('/') && text.chars().all(fits)

@@ -169,6 +169,8 @@ fn secrets_never_stand_in_the_message() {
     let arena = Arena::default();
     for line in [
         ["OxdCryptoKey", "short-secret"],
+        // As a key in base64 may begin.
+        ["OxdCryptoKey", "/short-secret/ABC"],
         ["OxdClientSecret", "exec:/bin/bad"],
     ] {
         let message = parse(&arena, &line).err().unwrap();
