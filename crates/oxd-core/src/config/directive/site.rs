@@ -42,7 +42,9 @@ pub(super) fn secret(text: &str, place: &Place<'_, '_>) -> Parsed<Option<Secret>
             None => return Ok(None),
         }
     } else if is_path(text) {
-        return Err(complain("what looks like a path needs file: before it: file:/path".into()));
+        return Err(complain(
+            "what looks like a path needs file: before it: file:/path".into(),
+        ));
     } else {
         text.to_owned()
     };
