@@ -95,6 +95,8 @@ impl<'w> User<'w> {
         let Approval::Redirect(url) = approval else {
             panic!("not a redirect");
         };
+        // The session is written after this, and may be lost with its store before the answer has come.
+        let asked = Instant::now();
         let Some(callback) = self.ask(began, url.as_str()) else {
             return false;
         };
@@ -102,7 +104,7 @@ impl<'w> User<'w> {
             self.weather.failed(began, || brief(&callback));
             return false;
         }
-        self.since = Some(Instant::now());
+        self.since = Some(asked);
         self.weather.logins.fetch_add(1, Ordering::Relaxed);
         true
     }
