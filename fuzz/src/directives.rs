@@ -54,9 +54,12 @@ pub fn directive(data: &[u8]) {
             let content = String::from_utf8_lossy(content);
             // A word of the message itself may stand in a secret: so only this one counts.
             let is_shown = |secret: &str| secret.contains("hunter2") && line.contains("hunter2");
-            let secrets = arguments.iter().filter(|text| !text.contains(':')).copied();
+            let (sources, secrets): (Vec<&str>, Vec<&str>) =
+                arguments.iter().partition(|text| text.contains(':'));
+            // Where a secret comes from is shown, whatever it is called.
+            let is_named = sources.iter().any(|source| source.contains("hunter2"));
             assert!(
-                !secrets.chain([&*content]).any(is_shown),
+                is_named || !secrets.into_iter().chain([&*content]).any(is_shown),
                 "a secret is shown: {line}"
             );
         }
