@@ -250,16 +250,12 @@ const SESSION: &[Bad] = &[
     ("OxdCookieSecure", "perhaps", "(?i)auto.*on.*off"),
     ("OxdCookieAttributes", "Path=/x", "Partitioned"),
     ("OxdCookieAttributes", "Partitioned;Secure", "Partitioned"),
-    (
-        "OxdCryptoKey",
-        "/etc/apache2/oxd.key",
-        "file:/etc/apache2/oxd.key",
-    ),
+    ("OxdCryptoKey", "/etc/apache2/oxd.key", "needs file: before it"),
     ("OxdCryptoKey", "file:${ROOT}/docroot/key", "chmod 640"),
     (
         "OxdClientSecret",
         "/etc/apache2/oxd.secret",
-        "file:/etc/apache2/oxd.secret",
+        "needs file: before it",
     ),
     (
         "OxdTrustForwarded",
