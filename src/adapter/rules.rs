@@ -27,7 +27,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The answer that lets nobody in by this rule, where it cannot be checked.
+    /// The answer that lets nobody in by this rule: that of one that refuses, or cannot be checked.
     pub fn refusal(standing: Standing) -> Self {
         if standing.refuses_who_meets() {
             Self::Granted

@@ -49,7 +49,7 @@ struct ProviderStore {
     splits_entries: bool,
     /// The socache instance, present while a configuration names the store.
     socache: Socache,
-    /// Whether a call of this child has failed since the last successful one.
+    /// Whether this child may believe that there is no such entry.
     doubt: Doubt,
     /// Until when this child makes no calls to the store, in milliseconds since the child's start; 0: calls are
     /// allowed.

@@ -119,10 +119,15 @@ unsafe extern "C" fn check<R: Rule>(
         }
     };
     // SAFETY: httpd calls this in the thread of the request.
-    match unsafe { Request::during(r, ask) } {
-        Some(Answer::Granted) => sys::authz_status_AUTHZ_GRANTED,
-        Some(Answer::NoUser) => sys::authz_status_AUTHZ_DENIED_NO_USER,
-        Some(Answer::Denied) | None => sys::authz_status_AUTHZ_DENIED,
+    status(unsafe { Request::during(r, ask) }.unwrap_or(Answer::Denied))
+}
+
+/// An answer as httpd has it.
+fn status(answer: Answer) -> sys::authz_status {
+    match answer {
+        Answer::Granted => sys::authz_status_AUTHZ_GRANTED,
+        Answer::NoUser => sys::authz_status_AUTHZ_DENIED_NO_USER,
+        Answer::Denied => sys::authz_status_AUTHZ_DENIED,
     }
 }
 
@@ -300,11 +305,7 @@ unsafe extern "C" fn check_expression(
     let evaluate = || unsafe { check(r, line, placed.parsed) };
     // SAFETY: httpd passes NULL or the text of the configuration, which outlives the request.
     let text = unsafe { c_text(line) };
-    let refusal = if placed.standing.refuses_who_meets() {
-        sys::authz_status_AUTHZ_GRANTED
-    } else {
-        sys::authz_status_AUTHZ_DENIED
-    };
+    let refusal = status(Answer::refusal(placed.standing));
     let ask = |request: Request<'_>| {
         let status = protect::check_expression(request, evaluate);
         if status == Some(refusal) {
@@ -316,7 +317,7 @@ unsafe extern "C" fn check_expression(
     // SAFETY: httpd calls this in the thread of the request.
     match unsafe { Request::during(r, ask) } {
         Some(Some(status)) => status,
-        Some(None) => sys::authz_status_AUTHZ_DENIED_NO_USER,
+        Some(None) => status(Answer::NoUser),
         None => sys::authz_status_AUTHZ_GENERAL_ERROR,
     }
 }

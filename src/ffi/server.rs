@@ -188,7 +188,7 @@ impl<'c> Server<'c> {
     }
 
     /// The server's `<Directory>` sections.
-    fn directories(self) -> Vec<Section<'c>> {
+    pub(super) fn directories(self) -> Vec<Section<'c>> {
         self.sections(|core| core.sec_dir)
     }
 
@@ -254,23 +254,25 @@ impl<'c> Section<'c> {
     /// The settings of each `<Files>` and `<If>` in this section, those of an outer one with what it has itself. The
     /// recursion is as deep as the administrator nested the sections.
     fn settings_within(self) -> Vec<RawSettings<'c>> {
-        let Some(core) = self.core() else {
-            return Vec::new();
-        };
         let mut found = Vec::new();
-        for list in [core.sec_file, core.sec_if] {
-            // SAFETY: each list of sections is NULL or a live array of configuration vectors.
-            for section in unsafe { sections(list, self.of) } {
-                let own = section.settings();
-                let inner = section.settings_within();
-                found.push(own);
-                found.extend(inner.iter().map(|inner| own.overlaid_with(inner)));
-            }
+        for section in self.inner() {
+            let own = section.settings();
+            let inner = section.settings_within();
+            found.push(own);
+            found.extend(inner.iter().map(|inner| own.overlaid_with(inner)));
         }
         found
     }
 
-    fn core(self) -> Option<&'c sys::core_dir_config> {
+    /// Each `<Files>` and `<If>` directly in this section.
+    pub(super) fn inner(self) -> Vec<Section<'c>> {
+        let lists = self.core().map(|core| [core.sec_file, core.sec_if]);
+        // SAFETY: each list of sections is NULL or a live array of configuration vectors.
+        let each = |list: *mut _| unsafe { sections(list, self.of) };
+        lists.into_iter().flatten().flat_map(each).collect()
+    }
+
+    pub(super) fn core(self) -> Option<&'c sys::core_dir_config> {
         let vector = self.vector.as_ptr().cast();
         // SAFETY: the core module's per-directory configuration is a core_dir_config, and lives as long as the section.
         unsafe {

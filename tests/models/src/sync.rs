@@ -90,6 +90,6 @@ pub(super) fn wall() -> Seconds {
     Seconds(CLOCK.load(Ordering::Relaxed))
 }
 
-pub(super) fn pause() {
+pub(super) fn wait() {
     loom::thread::yield_now();
 }

@@ -16,7 +16,7 @@ use super::Mark;
 use super::fact::{Fact, GONE, NO_MOMENT, Told};
 use super::lease::{Lease, take};
 use super::sizes::{LEASES, LOCK_ATTEMPTS, LOCKS, NOTE_WORDS, NOTES, USES, WINDOW};
-use super::sync::{AtomicU64, Ordering, pause, wall};
+use super::sync::{AtomicU64, Ordering, wait, wall};
 use super::table::{Slot, Table, exchange, give, read};
 use crate::base::{Millis, Seconds};
 
@@ -389,7 +389,7 @@ impl<'m> Memory<'m> {
             if let Some(lock) = take(word, wall(), LOCK_LASTS, LOCK_LASTS) {
                 return Some(lock);
             }
-            pause();
+            wait();
         }
         None
     }

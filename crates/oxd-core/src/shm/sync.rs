@@ -8,6 +8,6 @@ pub(super) use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) use crate::base::wall;
 
 /// Waits a moment for another process.
-pub(super) fn pause() {
+pub(super) fn wait() {
     thread::sleep(Duration::from_millis(1));
 }
