@@ -26,6 +26,7 @@ SBOM := $(BUILT)/release/mod_oxd.cdx.json
 PORT ?= 8080
 OXD_PORT ?= 8443
 PROVIDER_PORT ?= 8444
+# How long `make soak` and `make fuzz` run; each says what it does where nothing is said here.
 HOURS ?=
 DAY ?= 1
 DESTDIR ?=
@@ -37,7 +38,6 @@ ARCH =
 PACKAGE =
 SHARD ?=
 # Of the fuzz targets.
-HOURS ?= 1
 SECONDS =
 TARGET =
 JOBS = 1

@@ -25,7 +25,7 @@ die() { say "fuzz.sh: $*"; exit 1; }
 
 built=$PWD/target
 triple=$(rustc -vV | sed -n 's/^host: //p')
-programs=${FUZZ_PROGRAMS:-$built/$triple/release}
+programs=$built/$triple/release
 corpus=$built/corpus
 found=$PWD/artifacts
 logs=$built/logs
@@ -94,10 +94,7 @@ explain() {
 
 # one_check TARGET: the corpus, then new inputs. What is found stays out of the committed corpus.
 one_check() {
-    local target=$1 status=0
-    fuzz "$target" -max_total_time="${SECONDS_EACH:-30}" -seed=1 "$corpus/$target" || status=$?
-    cp "$logs/$target.log" "$logs/$target.check"
-    return "$status"
+    fuzz "$1" -max_total_time="${SECONDS_EACH:-30}" -seed=1 "$corpus/$1"
 }
 
 check() {
@@ -134,7 +131,6 @@ figures() {
         / cov: / {
             for (i = 1; i < NF; i++) {
                 if ($i == "cov:") edges = $(i + 1)
-                if ($i == "ft:") features = $(i + 1)
                 if ($i == "corp:") { split($(i + 1), corp, "/"); inputs = corp[1] }
             }
         }

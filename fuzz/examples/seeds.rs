@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use oxd_core::config::directive::TABLE;
+use oxd_core::http::Header;
 use oxd_core::session::{SessionRecord, Tokens, claims};
+use oxd_fuzz::HEADERS;
 use serde_json::{Value, json};
 
 /// Values, one after the other.
@@ -89,77 +91,7 @@ fn headers(seeds: &Seeds) {
             &["multipart/form-data; boundary=X", "--X\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=\"\u{e9}\"\r\n\r\n\u{20ac}\r\n--X--"],
         ],
     );
-    seeds.texts(
-        "request_headers",
-        &[
-            &[
-                "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
-                "navigate",
-                "cross-site",
-                "iframe",
-            ],
-            &[
-                "application/json",
-                "cors",
-                "same-origin",
-                "empty",
-                "prefetch",
-                "prefetch",
-                "prefetch",
-                "XMLHttpRequest",
-            ],
-            &[
-                "*/*",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "https://app.example",
-                "http, https",
-                "a.example, www.example",
-                "8443",
-            ],
-            &[
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "null",
-                "",
-                "",
-                "",
-                "for=1.2.3.4;proto=https;host=\"fwd.example:444\"",
-                "multipart/form-data; boundary=X",
-                "de",
-                "Bearer abc.def==",
-            ],
-            &[
-                "text/html;q=0",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "",
-                "https",
-                "[::1]:8443",
-                "443",
-                "",
-                "",
-                "",
-                "Bearer a, Basic b",
-            ],
-        ],
-    );
+    seeds.put("request_headers", requests());
     seeds.texts(
         "language",
         &[
@@ -195,6 +127,73 @@ fn headers(seeds: &Seeds) {
             [&[which, which][..], &values].concat()
         }),
     );
+}
+
+fn requests() -> [Vec<u8>; 5] {
+    use Header::*;
+    [
+        headers_of(
+            &[
+                (Accept, "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"),
+                (SecFetchMode, "navigate"),
+                (SecFetchSite, "cross-site"),
+                (SecFetchDest, "iframe"),
+            ],
+            "",
+        ),
+        headers_of(
+            &[
+                (Accept, "application/json"),
+                (SecFetchMode, "cors"),
+                (SecFetchSite, "same-origin"),
+                (SecFetchDest, "empty"),
+                (SecPurpose, "prefetch"),
+                (Purpose, "prefetch"),
+                (XMoz, "prefetch"),
+                (RequestedWith, "XMLHttpRequest"),
+            ],
+            "",
+        ),
+        headers_of(
+            &[
+                (Accept, "*/*"),
+                (Origin, "https://app.example"),
+                (ForwardedProto, "http, https"),
+                (ForwardedHost, "a.example, www.example"),
+                (ForwardedPort, "8443"),
+            ],
+            "",
+        ),
+        headers_of(
+            &[
+                (Origin, "null"),
+                (Forwarded, "for=1.2.3.4;proto=https;host=\"fwd.example:444\""),
+                (ContentType, "multipart/form-data; boundary=X"),
+                (AcceptLanguage, "de"),
+            ],
+            "Bearer abc.def==",
+        ),
+        headers_of(
+            &[
+                (Accept, "text/html;q=0"),
+                (ForwardedProto, "https"),
+                (ForwardedHost, "[::1]:8443"),
+                (ForwardedPort, "443"),
+            ],
+            "Bearer a, Basic b",
+        ),
+    ]
+}
+
+/// Headers as the target takes them.
+fn headers_of(headers: &[(Header, &str)], authorization: &str) -> Vec<u8> {
+    let value = |wanted: &Header| {
+        let found = headers.iter().find(|(name, _)| name == wanted);
+        found.map_or("", |(_, value)| value)
+    };
+    let mut values: Vec<_> = HEADERS.iter().map(value).collect();
+    values.push(authorization);
+    input(&values)
 }
 
 fn sessions(seeds: &Seeds) {

@@ -17,8 +17,8 @@ thread_local! {
     });
 }
 
-/// The headers, in the order of the values of an input.
-const HEADERS: [Header; 15] = [
+/// The headers, in the order of the values of an input; `Authorization` follows them.
+pub const HEADERS: [Header; 15] = [
     Header::Accept,
     Header::SecFetchMode,
     Header::SecFetchSite,

@@ -25,7 +25,7 @@ pub use claims::claims;
 pub use cookies::cookie_header;
 pub use directives::directive;
 pub use forms::form;
-pub use headers::{language, request_headers, trace};
+pub use headers::{HEADERS, language, request_headers, trace};
 pub use logins::login;
 pub use pages::page;
 pub use records::session_record;

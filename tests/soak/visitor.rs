@@ -42,6 +42,13 @@ struct User {
     others: Vec<Session>,
 }
 
+impl User {
+    /// The name and the session, while there is one.
+    fn signed_in(&self) -> Option<(&str, &Session)> {
+        Some((&self.name, self.session.as_ref()?))
+    }
+}
+
 struct Grave {
     browser: Browser,
     whose: String,
@@ -208,12 +215,7 @@ impl<'a> Visitors<'a> {
     /// Four requests at once with the same cookies.
     fn tabs(&mut self, user: usize) {
         let (world, keeps) = (self.world, self.keeps);
-        let User {
-            name,
-            session: Some(session),
-            ..
-        } = &self.users[user]
-        else {
+        let Some((name, session)) = self.users[user].signed_in() else {
             return;
         };
         let url = world.url("/app/other.html");

@@ -7,7 +7,7 @@ use oxd_dev::Signer;
 use oxd_tests::{Ask, Browser};
 use serde_json::json;
 
-use super::{BOTH, STORE, User, Visitors, status};
+use super::{BOTH, STORE, Visitors, status};
 use crate::record::Kind;
 use crate::world::{Trouble, send};
 
@@ -65,12 +65,7 @@ impl Visitors<'_> {
 
     /// The access token of a session.
     pub(super) fn bring_opaque(&mut self, user: usize) {
-        let User {
-            name,
-            session: Some(session),
-            ..
-        } = &self.users[user]
-        else {
+        let Some((name, session)) = self.users[user].signed_in() else {
             return;
         };
         let (url, begun) = (self.world.url("/tokens/1k.bin"), Instant::now());

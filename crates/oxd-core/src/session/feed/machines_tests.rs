@@ -163,10 +163,12 @@ impl Machine {
     }
 
     fn memory(&self, now: Millis) -> Memory<'_> {
-        Memory::over(&self.words)
-            .unwrap()
-            .kept_by(&self.file, &[], now.seconds())
+        memory_of(&self.words, &self.file, now)
     }
+}
+
+fn memory_of<'m>(words: &'m [AtomicU64], file: &'m File, now: Millis) -> Memory<'m> {
+    Memory::over(words).unwrap().kept_by(file, &[], now.seconds())
 }
 
 struct Entry {
@@ -232,9 +234,7 @@ impl Cluster {
             return false;
         }
         let machine = &mut self.machines[at];
-        let memory = Memory::over(&machine.words)
-            .unwrap()
-            .kept_by(&machine.file, &[], now.seconds());
+        let memory = memory_of(&machine.words, &machine.file, now);
         let feed = Feed {
             memory,
             keys: &self.keys,
@@ -267,9 +267,7 @@ impl Cluster {
             return;
         }
         let machine = &mut self.machines[at];
-        let memory = Memory::over(&machine.words)
-            .unwrap()
-            .kept_by(&machine.file, &[], now.seconds());
+        let memory = memory_of(&machine.words, &machine.file, now);
         let feed = Feed {
             memory,
             keys: &self.keys,
