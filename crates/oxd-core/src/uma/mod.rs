@@ -11,7 +11,7 @@ pub(crate) use visitor::decide_for_session;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::base::{Failure, Millis, Reason, Seconds, Step};
 use crate::bearer;
@@ -317,7 +317,9 @@ fn no_ticket() -> Failure {
 fn record(ctx: &Ctx<'_>, rpt: &str, told: IntrospectedRpt, ends: Option<Seconds>) -> Vec<u8> {
     let mut said = told.others;
     let has_subject = said.get("sub").is_some_and(Value::is_string);
-    if !has_subject && let Some(subject) = subject_of_jwt(ctx, rpt) {
+    // What the provider has not signed may be anybody's.
+    let signed = || jws::read(rpt).ok()?.verify(ctx.oxd).ok();
+    if !has_subject && let Some(Value::String(subject)) = signed().as_ref().and_then(subject_of) {
         said.insert("sub".into(), subject.into());
     }
     let mut scopes: Vec<String> = told
@@ -335,16 +337,17 @@ fn record(ctx: &Ctx<'_>, rpt: &str, told: IntrospectedRpt, ends: Option<Seconds>
     session::record_of_token(ctx.now, &said, claims::encode(&said), ends)
 }
 
-/// The subject of an RPT that is a JWT: its `sub`, or that of its `pct_claims`, as the provider signed it.
-fn subject_of_jwt(ctx: &Ctx<'_>, rpt: &str) -> Option<String> {
-    let claims = jws::read(rpt).ok()?.verify(ctx.oxd).ok()?;
-    let of = |claims: &Value| match claims.get("sub")? {
-        Value::String(sub) => Some(sub.clone()),
-        Value::Array(list) => list.first()?.as_str().map(str::to_owned),
-        _ => None,
-    };
-    let whole = Value::Object(claims);
-    of(&whole).or_else(|| of(whole.get("pct_claims")?))
+/// Whom the claims of an RPT are about: `sub`, or that of its `pct_claims`; a text, or what cannot be compared with one.
+/// `None` where they do not say.
+fn subject_of(claims: &Map<String, Value>) -> Option<Value> {
+    let is_said = |subject: &&Value| !subject.is_null();
+    let own = claims.get("sub").filter(is_said);
+    let gathered = || claims.get("pct_claims")?.get("sub").filter(is_said);
+    match own.or_else(gathered)? {
+        // Gathered claims are lists.
+        Value::Array(list) if list.len() == 1 => list.first().cloned(),
+        other => Some(other.clone()),
+    }
 }
 
 /// A ticket for a client whose RPT does not open the resource, or that has none.

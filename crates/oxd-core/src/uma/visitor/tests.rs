@@ -470,6 +470,11 @@ fn an_rpt_with_a_subject_is_the_users_or_is_not_used() {
         (json!({"pct_claims": {"sub": ["alice"]}}), "open"),
         (json!({"pct_claims": {"sub": "bob"}}), "oxd_answer"),
         (json!({"pct_claims": {"sub": ["bob"]}}), "oxd_answer"),
+        (json!({"sub": ["bob"]}), "oxd_answer"),
+        (json!({"sub": {"is": "alice"}}), "oxd_answer"),
+        (json!({"sub": 7}), "oxd_answer"),
+        (json!({"pct_claims": {"sub": ["alice", "bob"]}}), "oxd_answer"),
+        (json!({"sub": null}), "open"),
         (json!({}), "open"),
     ] {
         let mut browser = browser(&file, &path);
@@ -477,6 +482,11 @@ fn an_rpt_with_a_subject_is_the_users_or_is_not_used() {
         let rpt = || Ok(json!({"access_token": signer.sign(Some("k"), None, &claims)}));
         browser.oxd.rpts.replace(vec![rpt(), rpt()]);
         assert_eq!(decided(&browser, &[]), expected, "{claims}");
+        // Whoever has signed it.
+        browser.oxd.keys.clear();
+        let rpt = || Ok(json!({"access_token": signer.sign(Some("k"), None, &claims)}));
+        browser.oxd.rpts.replace(vec![rpt(), rpt()]);
+        assert_eq!(decided(&browser, &[]), expected, "{claims}, without a key");
     }
 }
 
