@@ -188,6 +188,8 @@ fn after_refusal(ctx: &Ctx<'_>, session: &Opened<'_>) -> Result<Refresh, Failure
 
 fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Result<Refresh, Failure> {
     let (mut written, mut has_failed, mut is_refused) = (None, false, false);
+    // Who has waited for oxd in vain does not wait again: the claims are fetched by a later request.
+    let mut is_away = false;
     if wants_tokens(ctx.settings, session.record, ctx.now) && !backoff::is_refused(ctx, tokens) {
         match new_tokens(ctx, session, tokens) {
             Ok(renewed) => written = Some(renewed),
@@ -197,10 +199,16 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Resu
                 ctx.audit(|| event().about(session.record.who()).by(End::Provider));
                 is_refused = true;
             }
-            Err(_) => has_failed = true,
+            Err(failure) => {
+                has_failed = true;
+                is_away = matches!(
+                    failure.reason,
+                    Reason::OxdTimeout | Reason::OxdUnreachable | Reason::OxdBusy
+                );
+            }
         }
     }
-    if wants_claims(ctx.settings, session.record, ctx.now) {
+    if wants_claims(ctx.settings, session.record, ctx.now) && !is_away {
         match new_claims(ctx, session, tokens, written.as_ref()) {
             Some(renewed) => written = Some(renewed),
             None => has_failed = true,

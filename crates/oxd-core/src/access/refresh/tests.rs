@@ -190,6 +190,35 @@ fn only_a_refusal_ends_a_session_and_only_once_its_token_has_expired() {
     }
 }
 
+/// A request waits for oxd once: the next call would wait as long.
+#[test]
+fn nobody_waits_a_second_time_for_an_oxd_that_has_not_answered() {
+    let file = site("s");
+    for (reason, is_asked) in [
+        (Reason::OxdTimeout, false),
+        (Reason::OxdUnreachable, false),
+        (Reason::OxdAnswer, true),
+        (Reason::RefreshRefused, true),
+    ] {
+        let mut browser = Browser::that_refreshes(&file);
+        browser.settings.user_info = Some(UserInfo::Every(Seconds(100)));
+        browser.log_in("/app");
+        let calls = |browser: &Browser<'_>| {
+            browser
+                .oxd
+                .commands()
+                .iter()
+                .filter(|c| **c == "get-user-info")
+                .count()
+        };
+        let before = calls(&browser);
+        browser.oxd.failure = Some(("refresh", reason));
+        browser.now = NOW + 241;
+        refreshed(&browser);
+        assert_eq!(calls(&browser) > before, is_asked, "{reason:?}");
+    }
+}
+
 #[test]
 fn a_failing_refresh_is_tried_ever_more_seldom_and_reported_once() {
     let file = site("s");
