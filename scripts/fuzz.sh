@@ -147,7 +147,7 @@ run() {
     if [[ -z $each ]]; then
         each=$(awk -v all="${SECONDS_ALL:-}" -v hours="${HOURS:-1}" -v jobs="${JOBS:-1}" -v count="$count" 'BEGIN {
             each = int((all == "" ? hours * 3600 : all) * jobs / count)
-            print each > 0 ? each : 1
+            print (each > 0 ? each : 1)
         }')
     fi
     say "$count targets, $each seconds each"
