@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::access::{Admission, Unmet, enter, refuse};
 use crate::base::{Seconds, Secret};
 use crate::bearer::header::{Presented, presented};
-use crate::config::{BearerCache, BearerMode, RawSettings, SiteFile};
+use crate::config::{BearerCache, BearerMode, RawSettings, ResourceMetadata, SiteFile, UnauthAction};
 use crate::http::{Body, Response};
 use crate::oxd::commands::introspect_access_token::IntrospectAccessToken;
 use crate::oxd::{BadAnswer, Cause, Error, Request as _, Trouble};
@@ -138,6 +138,12 @@ fn what_oxd_says_decides() {
             "401 invalid_token",
         ),
         ("site unknown", Err(refusal(400, "invalid_oxd_id")), "503"),
+        ("another failure of oxd", Err(refusal(500, "unsupported")), "503"),
+        (
+            "the same word in another status",
+            Err(refusal(400, "internal_error")),
+            "503",
+        ),
         (
             "oxd's framework refuses",
             Err(refusal(400, "")),
@@ -290,6 +296,10 @@ fn with_both_only_what_is_no_jwt_goes_to_oxd() {
     assert!(!browser.oxd.commands().contains(&"introspect-access-token"));
     browser.authorization = Some("Bearer opaque".into());
     assert_eq!(outcome(&browser), "bob");
+    // Where JWTs alone are taken, oxd is not asked.
+    browser.settings.bearer = Some(BearerMode::Jwt);
+    assert_eq!(outcome(&browser), "401 invalid_token");
+    browser.settings.bearer = Some(BearerMode::JwtOrIntrospect);
     // A JWT that is refused is not asked about.
     let expired = ed.sign(Some("ed"), Some("at+jwt"), &claims(json!({"exp": 1})));
     browser.authorization = Some(format!("Bearer {expired}"));
@@ -380,7 +390,7 @@ fn what_a_token_says_becomes_claims_and_the_token_is_not_kept() {
     let site = of_client();
     let mut browser = place(&site, BearerMode::Introspect);
     browser.authorization = Some("Bearer hunter2".into());
-    browser.oxd.introspection = Ok(introspected(json!({})));
+    browser.oxd.introspection = Ok(introspected(json!({"nonce": "n", "null": null})));
     browser.visit("/app", |ctx, visit| {
         let Admission::Admit(admitted) = enter(ctx, visit) else {
             panic!("not let in");
@@ -389,6 +399,7 @@ fn what_a_token_says_becomes_claims_and_the_token_is_not_kept() {
         let claim =
             |name| lookup::claim_text(record, name).map(|text| String::from_utf8_lossy(&text).into_owned());
         assert_eq!(claim("username").unwrap().trim_end_matches('\0'), "zoe");
+        assert_eq!((claim("nonce"), claim("null")), (None, None));
         assert_eq!(record.strings.scope, b"openid read");
         assert_eq!(record.access_expires, NOW + 600);
         let bytes = String::from_utf8_lossy(admitted.session.bytes()).into_owned();
@@ -437,4 +448,49 @@ fn a_request_is_read_without_its_token_being_shown() {
         ..crate::testing::TestRequest::navigation("/")
     };
     assert_eq!(presented(&request), Presented::Token("abc"));
+}
+
+#[test]
+fn a_token_may_be_as_long_as_a_jwt_and_no_longer() {
+    for (length, expected) in [(16 * 1024, true), (16 * 1024 + 1, false)] {
+        let request = crate::testing::TestRequest {
+            authorization: Some(format!("Bearer {}", "a".repeat(length))),
+            ..crate::testing::TestRequest::navigation("/")
+        };
+        let is_token = matches!(presented(&request), Presented::Token(_));
+        assert_eq!(is_token, expected, "{length}");
+    }
+}
+
+/// A client is told that the token is not valid; the log and the audit trail say that oxd could not check it.
+#[test]
+fn a_token_that_oxd_cannot_check_has_a_code_of_its_own() {
+    let site = of_client();
+    for (introspection, expected) in [
+        (Ok(introspected(json!({"active": false}))), "invalid_token"),
+        (Err(refusal(500, "internal_error")), "token_unchecked"),
+    ] {
+        let mut browser = place(&site, BearerMode::Introspect);
+        browser.authorization = Some("Bearer t".into());
+        browser.oxd.introspection = introspection;
+        assert_eq!(browser.enter("/app").code, Some(expected));
+    }
+}
+
+#[test]
+fn a_challenge_names_the_document_about_the_resource() {
+    let site = of_client();
+    for (path, expected) in [
+        ("/", "/.well-known/oauth-protected-resource"),
+        ("/api", "/.well-known/oauth-protected-resource/api"),
+    ] {
+        let metadata = ResourceMetadata::At(path.to_owned());
+        let mut browser = place(&site, BearerMode::Introspect);
+        browser.settings.resource_metadata = Some(&metadata);
+        browser.settings.unauth_action = Some(UnauthAction::Status(401));
+        let answer = browser.enter("/api");
+        let challenge = header(&answer, "WWW-Authenticate").unwrap();
+        let named = format!("resource_metadata=\"https://app.example{expected}\"");
+        assert!(challenge.ends_with(&named), "{challenge}");
+    }
 }

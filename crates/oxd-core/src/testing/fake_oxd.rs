@@ -1,6 +1,8 @@
 //! A scripted oxd.
 
 use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +19,8 @@ type Refreshes = fn(&str) -> Result<Refreshed, Reason>;
 /// An oxd with scripted answers that records its calls.
 pub(crate) struct FakeOxd {
     pub asked: RefCell<Vec<(&'static str, Value)>>,
+    /// How many have begun to wait for another request's call.
+    pub waiting: Arc<AtomicUsize>,
     pub id_token_claims: Value,
     pub user_info: Value,
     pub authorization_url: Option<String>,
@@ -38,6 +42,7 @@ impl Default for FakeOxd {
     fn default() -> Self {
         Self {
             asked: RefCell::default(),
+            waiting: Arc::default(),
             id_token_claims: json!({"sub": "alice", "iss": "https://op", "exp": NOW + 3600, "acr": "basic"}),
             user_info: json!({"sub": "alice", "name": "Alice"}),
             authorization_url: None,
@@ -159,6 +164,7 @@ impl Oxd for FakeOxd {
     }
 
     fn wait_place(&self) -> Result<oxd::Place<'_>, oxd::Error> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
         Ok(oxd::Place::unlimited())
     }
 

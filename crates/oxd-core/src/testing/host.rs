@@ -1,13 +1,14 @@
-//! A log, and a store in this process.
+//! A log, an audit trail and a store in this process.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::base::{
-    Atomic, Key, KeyRing, Level, Member, NoRandomness, Random, Replaced, Revocations, Seconds, Store,
-    StoreError, SystemRandom,
+    Atomic, AuditSink, Key, KeyRing, Level, Member, NoRandomness, Random, Replaced, Revocations, Seconds,
+    Store, StoreError, SystemRandom,
 };
 use crate::config::Expression;
 use crate::config::store::{StoreSettings, Stores};
@@ -25,6 +26,9 @@ impl Random for Log {
 
 impl Host for Log {
     fn evaluate(&self, expression: Expression<'_>) -> Result<String, String> {
+        if let Some(text) = expression.0.downcast_ref::<&str>() {
+            return Ok((*text).to_owned());
+        }
         match expression.0.downcast_ref() {
             None | Some(0) => Err("scripted".into()),
             Some(number) => Ok(format!("value{number}")),
@@ -242,5 +246,32 @@ impl Atomic for FakeStore {
     fn exists(&self, key: &Key) -> Result<bool, StoreError> {
         let is_set = self.sets()?.get(key).is_some_and(|list| !list.is_empty());
         Ok(is_set || self.entries.lock().unwrap().contains_key(key))
+    }
+}
+
+/// A trail in memory, which a test can make fail.
+#[derive(Debug, Default)]
+pub(crate) struct Trail {
+    pub lines: Mutex<Vec<String>>,
+    pub is_full: AtomicBool,
+    pub complained: AtomicU64,
+}
+
+impl AuditSink for Trail {
+    fn append(&self, line: &[u8]) -> io::Result<()> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let line = String::from_utf8(line.to_vec()).unwrap();
+        self.lines.lock().unwrap().push(line);
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        "audit.log"
+    }
+
+    fn complained(&self) -> &AtomicU64 {
+        &self.complained
     }
 }

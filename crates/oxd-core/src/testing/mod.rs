@@ -7,7 +7,7 @@ mod request;
 mod signer;
 
 pub(crate) use fake_oxd::FakeOxd;
-pub(crate) use host::{FakeStore, FakeStream, Log, NoStores, new_stores_are_atomic};
+pub(crate) use host::{FakeStore, FakeStream, Log, NoStores, Trail, new_stores_are_atomic};
 pub(crate) use request::{Headers, TestRequest};
 pub(crate) use signer::{Signer, ed25519, p256};
 

@@ -229,3 +229,107 @@ fn a_grant_is_kept_and_never_past_a_permission() {
         assert_eq!(introspections.count(), asked, "{permission_for} {after}");
     }
 }
+
+/// A place with resources, at which `rpt` is introspected so.
+fn place<'s>(file: &'s crate::config::SiteFile, resources: &'s Resources, told: Value) -> Browser<'s> {
+    let mut browser = Browser::at(RawSettings {
+        site: Some(file),
+        uma_resources: Some(resources),
+        ..RawSettings::default()
+    });
+    browser.oxd.rpt = Ok(told);
+    browser.oxd.access = by_rpt;
+    browser
+}
+
+#[test]
+fn what_an_rpt_says_are_the_claims_of_its_bearer() {
+    let (file, resources) = (site("site"), resources());
+    let signer = crate::testing::ed25519("k");
+    let jwt = |claims: Value| signer.sign(Some("k"), None, &claims);
+    let two = json!([permission(&["see", "print"]), permission(&["see"])]);
+    for (rpt, own, expected) in [
+        ("opaque".to_owned(), json!(null), json!(null)),
+        ("opaque".to_owned(), json!("alice"), json!("alice")),
+        (jwt(json!({"sub": "bob"})), json!(null), json!("bob")),
+        (jwt(json!({"sub": "bob"})), json!("alice"), json!("alice")),
+        (
+            jwt(json!({"pct_claims": {"sub": ["carol"]}})),
+            json!(null),
+            json!("carol"),
+        ),
+        (
+            jwt(json!({"pct_claims": {"sub": ["carol", "dan"]}})),
+            json!(null),
+            json!(null),
+        ),
+    ] {
+        for is_signed in [true, false] {
+            let told = json!({"active": true, "sub": own, "permissions": two});
+            let mut browser = place(&file, &resources, told);
+            if is_signed {
+                browser.oxd.keys = vec![signer.public.clone()];
+            }
+            let claims = browser.look("/photo/1", |ctx| {
+                let uma = ctx.settings.uma().unwrap();
+                match decide(ctx, &uma, "GET", Some(&rpt), &[]) {
+                    Decision::Granted(record) => {
+                        let record = crate::session::SessionRecord::read(&record).unwrap();
+                        Value::Object(claims::to_json(&record))
+                    }
+                    other => panic!("{other:?}"),
+                }
+            });
+            let expected = if is_signed { &expected } else { &own };
+            let sub = claims.get("sub").unwrap_or(&Value::Null);
+            assert_eq!((sub, &claims["scope"]), (expected, &json!("print see")), "{rpt}");
+            assert_eq!(
+                claims["permissions"][0]["resource_scopes"],
+                json!(["see", "print"])
+            );
+        }
+    }
+}
+
+#[test]
+fn what_one_rpt_opens_another_does_not() {
+    let (file, resources) = (site("site"), resources());
+    let mut browser = place(&file, &resources, told(json!([permission(&["see"])])).unwrap());
+    assert_eq!(decided(&browser, "/photo/1", Some("good"), &[]), "granted");
+    browser.oxd.rpt = Ok(json!({"active": false}));
+    browser.oxd.access = denied;
+    assert_eq!(decided(&browser, "/photo/1", Some("bad"), &[]), CHALLENGE);
+    assert_eq!(
+        decided(&browser, "/photo/1", Some("good"), &[]),
+        "granted",
+        "what is known of it is kept"
+    );
+}
+
+#[test]
+fn rpts_are_counted_by_what_they_were_worth() {
+    let (file, resources) = (site("site"), resources());
+    for (rpt, access, expected) in [
+        (
+            told(json!([permission(&["see"])])),
+            by_rpt as Access,
+            Worth::Active,
+        ),
+        (Ok(json!({"active": false})), denied, Worth::Refused),
+        (Err(refusal(500, "said")), by_rpt, Worth::Unknown),
+        (
+            told(json!([])),
+            |_| Ok(json!({"access": "denied"})),
+            Worth::Refused,
+        ),
+    ] {
+        let mut browser = place(&file, &resources, json!({}));
+        (browser.oxd.rpt, browser.oxd.access) = (rpt, access);
+        browser.authorization = Some("Bearer r".into());
+        browser.look("/photo/1", |ctx| {
+            let uma = ctx.settings.uma().unwrap();
+            let decision = decide(ctx, &uma, "GET", Some("r"), &[]);
+            assert_eq!(decision.worth(), expected, "{decision:?}");
+        });
+    }
+}

@@ -382,7 +382,18 @@ fn whom_the_rules_refuse_gets_403_a_step_up_or_a_sign_in() {
     assert_eq!(refused(&browser, None).status, 403);
     let step_up = refused(&browser, Some(&wanted));
     assert!(step_up.status == 302 && header(&step_up, "Location").is_some());
+    // A form is not sent there, as it would be lost: its user is told, and can go.
+    browser.method = Method::Post;
+    let told = refused(&browser, Some(&wanted));
+    let page = String::from_utf8_lossy(told.body_bytes()).into_owned();
+    assert!(told.status == 403 && page.contains("/oxd/login?"), "{page}");
+    browser.method = Method::Get;
     browser.settings.unauth_action = Some(UnauthAction::Pass);
+    assert_eq!(
+        refused(&browser, None).status,
+        403,
+        "no login would change what the rules say of this user"
+    );
     browser.cookies.clear();
     assert_eq!(
         refused(&browser, None).status,

@@ -4,6 +4,7 @@ use serde_json::json;
 use super::*;
 use crate::base::Level;
 use crate::config::{RawSettings, RefusedRefresh};
+use crate::oxd::commands::refresh::Refreshed;
 use crate::session::{Leaked, with_own};
 use crate::testing::{Browser, FakeStore, NOW, site};
 
@@ -108,7 +109,10 @@ fn claims_are_brought_up_to_date_when_they_are_old() {
     };
     let parts = SessionRecord::read(&written.record).unwrap();
     assert_eq!(claims::to_json(&parts)["name"], "Alice B.");
-    assert_eq!((parts.informed, parts.issued), (NOW + 100, NOW));
+    assert_eq!(
+        (parts.informed, parts.seen, parts.issued),
+        (NOW + 100, NOW + 100, NOW)
+    );
     browser.now = NOW;
     browser.log_in("/app");
     browser.now = NOW + 100;
@@ -181,12 +185,105 @@ fn only_a_refusal_ends_a_session_and_only_once_its_token_has_expired() {
         browser.oxd.failure = Some(("refresh", reason));
         browser.now = NOW + 241;
         assert_eq!(refreshed(&browser), Refresh::Unchanged, "the token still works");
-        browser.now = NOW + 301;
+        browser.now = NOW + 300;
         assert_eq!(refreshed(&browser), after_token, "{reason:?} {action:?}");
         assert_eq!(is_signed_in(&browser), after_token != Refresh::Ended);
         let calls = || browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
         let expected = if reason == Reason::RefreshRefused { 1 } else { 2 };
         assert_eq!(calls(), expected, "a refused token is not sent again");
+    }
+}
+
+/// A token that the provider makes longer than a store takes is good for the request that has fetched it.
+#[test]
+fn new_tokens_that_do_not_fit_are_good_for_this_request_and_reported() {
+    let (file, store) = (site("s"), FakeStore::default());
+    let mut browser = Browser::that_refreshes(&file);
+    browser.store = Some(&store);
+    browser.log_in("/app");
+    browser.oxd.refreshes = Some(|_| {
+        Ok(Refreshed {
+            access_token: Secret::new("x".repeat(12_000)),
+            expires_in: Some(300),
+            refresh_token: None,
+            scope: json!(null),
+        })
+    });
+    browser.now = NOW + 241;
+    let Refresh::Changed(written, cookies) = refreshed(&browser) else {
+        panic!("the new tokens")
+    };
+    assert_eq!(Tokens::read(&written.tokens).unwrap().access_token.len(), 12_000);
+    assert_eq!(cookies, [""; 0]);
+    let lines = browser.log.0.borrow();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("tokens were not refreshed")),
+        "{lines:?}"
+    );
+    drop(lines);
+    assert!(is_signed_in(&browser));
+    // Any other trouble with the store is an error.
+    browser.now = NOW + 301;
+    store.is_down.store(true, std::sync::atomic::Ordering::SeqCst);
+    browser.look("/app", |ctx| assert!(with_own(ctx, |_| ()).is_err()));
+}
+
+/// Another request of the session is at it, and the access token has run out.
+#[test]
+fn who_has_no_token_that_works_waits_for_the_request_that_fetches_one() {
+    let file = site("s");
+    let mut browser = Browser::that_refreshes(&file);
+    browser.log_in("/app");
+    let mark = browser.look("/", |ctx| {
+        with_own(ctx, |s| Mark::of_session(&s.unwrap().record.id)).unwrap()
+    });
+    let (memory, waiting) = (browser.memory, browser.oxd.waiting.clone());
+    let (taken, is_taken) = std::sync::mpsc::channel();
+    let other = std::thread::spawn(move || {
+        let lease = memory.lease(mark, wall(), wall() + 60).unwrap();
+        taken.send(()).unwrap();
+        while waiting.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(lease);
+    });
+    is_taken.recv().unwrap();
+    browser.now = NOW + 299;
+    assert_eq!(refreshed(&browser), Refresh::Unchanged, "it still works");
+    assert_eq!(browser.oxd.waiting.load(std::sync::atomic::Ordering::SeqCst), 0);
+    browser.now = NOW + 300;
+    assert!(matches!(refreshed(&browser), Refresh::Changed(..)));
+    other.join().unwrap();
+}
+
+#[test]
+fn after_a_refresh_that_works_the_next_failure_is_the_first_one() {
+    let file = site("s");
+    let mut browser = Browser::that_refreshes(&file);
+    browser.log_in("/app");
+    let calls = |browser: &Browser<'_>| browser.oxd.commands().iter().filter(|c| **c == "refresh").count();
+    for (second, failure, expected) in [
+        (241, Some("refresh"), 1),
+        (246, Some("refresh"), 2),
+        (251, Some("refresh"), 3),
+        // Ten seconds have to pass now.
+        (256, None, 3),
+        (261, None, 4),
+    ] {
+        browser.now = NOW + second;
+        browser.oxd.failure = failure.map(|command| (command, Reason::OxdAnswer));
+        if let Refresh::Changed(_, cookies) = refreshed(&browser) {
+            browser.take_cookies(&cookies);
+        }
+        assert_eq!(calls(&browser), expected, "{second}");
+    }
+    browser.oxd.failure = Some(("refresh", Reason::OxdAnswer));
+    for (second, expected) in [(502, 5), (506, 5), (507, 6)] {
+        browser.now = NOW + second;
+        assert_eq!(refreshed(&browser), Refresh::Unchanged);
+        assert_eq!(calls(&browser), expected, "{second}");
     }
 }
 

@@ -25,6 +25,7 @@ fn claims_are_compared_as_the_interface_says() {
     for (rule, expected) in [
         ("sub alice", true),
         ("sub bob alice", true),
+        ("sub alice bob", true),
         ("sub Alice", false),
         ("sub ali", false),
         ("n 5", true),
@@ -75,6 +76,8 @@ fn rules_that_cannot_be_read_say_why() {
             "{error}"
         );
     }
+    let nameless = ClaimRule::parse(&["".into(), "alice".into()]).unwrap_err();
+    assert!(nameless.contains("name is empty"), "{nameless}");
     assert!(AcrRule::parse(&[]).is_err() && AcrRule::parse(&["a b".into()]).is_err());
 }
 

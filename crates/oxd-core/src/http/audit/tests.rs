@@ -1,40 +1,11 @@
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::{fs, io};
+use std::fs;
 
 use serde_json::Value;
 
 use super::*;
-use crate::base::{AuditSink, LONGEST_LINE};
+use crate::base::LONGEST_LINE;
 use crate::config::RawSettings;
-use crate::testing::{Browser, site};
-
-/// A trail in memory, which a test can make fail.
-#[derive(Debug, Default)]
-struct Trail {
-    lines: Mutex<Vec<String>>,
-    is_full: AtomicBool,
-    complained: AtomicU64,
-}
-
-impl AuditSink for Trail {
-    fn append(&self, line: &[u8]) -> io::Result<()> {
-        if self.is_full.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let line = String::from_utf8(line.to_vec()).unwrap();
-        self.lines.lock().unwrap().push(line);
-        Ok(())
-    }
-
-    fn name(&self) -> &str {
-        "audit.log"
-    }
-
-    fn complained(&self) -> &AtomicU64 {
-        &self.complained
-    }
-}
+use crate::testing::{Browser, Trail, site};
 
 /// The lines that `act` writes at a site with these settings.
 fn lines_of(user: AuditUser, act: impl FnOnce(&mut Browser<'_>)) -> Vec<Value> {

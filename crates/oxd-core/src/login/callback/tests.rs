@@ -290,6 +290,67 @@ fn a_failing_oxd_is_an_error_page_without_a_session() {
     }
 }
 
+/// oxd exchanges every code with the first address that the site is registered with.
+#[test]
+fn a_refused_code_is_explained_by_another_redirect_uri() {
+    let (site, uri) = (site("s"), "https://app.example/cb".to_owned());
+    for (uri, is_said) in [(Some(&uri), true), (None, false)] {
+        let mut browser = browser(&site);
+        browser.settings.redirect_uri = uri;
+        browser.oxd.failure = Some(("get-tokens-by-code", Reason::CodeInvalid));
+        browser.log_in("/app");
+        let lines = browser.log.0.borrow();
+        let said = lines
+            .iter()
+            .any(|line| line.contains("OxdRedirectUri is https://app.example/cb"));
+        assert_eq!(said, is_said, "{lines:?}");
+    }
+}
+
+/// httpd and proxies refuse requests whose header fields are longer than they allow.
+#[test]
+fn the_cookies_of_many_logins_with_long_addresses_fit_into_a_request() {
+    let site = site("s");
+    let mut browser = browser(&site);
+    for tab in 0..8 {
+        browser.now += 1;
+        browser.start_login(&format!("/app/{tab}?{}", "x".repeat(1_500)));
+        let length: usize = browser.cookies.iter().map(|(n, v)| n.len() + v.len() + 3).sum();
+        assert!(
+            length < 8_190,
+            "{length} bytes of cookies after {tab} more logins"
+        );
+    }
+    let newest = browser.last_state();
+    let answer = browser.get(&format!("/oxd/login?code=c&state={newest}"));
+    assert_eq!(answer.status, 303);
+}
+
+/// The provider's answer is then a request of another site, with which browsers send no `Lax` cookie.
+#[test]
+fn an_answer_by_a_form_gets_its_cookie_from_another_site() {
+    let site = site("s");
+    for (name, value, is_none) in [
+        ("response_mode", &"form_post", true),
+        ("response_mode", &"query", false),
+        ("ui_locales", &"form_post", false),
+    ] {
+        let params = vec![AuthParam {
+            name,
+            value: Expression(value),
+        }];
+        let mut browser = browser(&site);
+        browser.settings.auth_params = Some(&params);
+        let answer = browser.start_login("/app");
+        let cookie = answer
+            .cookies
+            .iter()
+            .find(|line| line.starts_with("oxd_state."))
+            .unwrap();
+        assert_eq!(cookie.contains("SameSite=None"), is_none, "{name}: {cookie}");
+    }
+}
+
 #[test]
 fn several_tabs_log_in_at_once_and_old_logins_go() {
     let site = site("s");

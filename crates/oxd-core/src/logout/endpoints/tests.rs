@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::config::{RawSettings, SiteFile};
 use crate::http::Response;
-use crate::testing::{Browser, FakeStore, NOW, Signer, ed25519, header, site};
+use crate::shm::stats::End;
+use crate::testing::{Browser, FakeStore, NOW, Signer, Trail, ed25519, header, site};
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -230,5 +231,71 @@ fn a_logout_leads_back_to_where_the_directive_says() {
         let (_, request) = asked.iter().find(|(name, _)| *name == "get-logout-uri").unwrap();
         assert_eq!(request["post_logout_redirect_uri"], json!(sent));
         assert_eq!(request["id_token_hint"], json!("e30.e30.sig"));
+    }
+}
+
+/// What the provider ends is counted, and the audit trail names its session.
+#[test]
+fn a_logout_of_the_providers_is_counted_and_in_the_trail() {
+    let (file, signer, trail) = (of_client(), ed25519("k"), Trail::default());
+    let mut browser = signed_in(&file, &signer);
+    browser.settings.audit_log = Some(Some(&trail));
+    let ended = |browser: &Browser<'_>, by| browser.stats.sessions_ended(by);
+    let said = || -> Value {
+        let lines = trail.lines.lock().unwrap();
+        serde_json::from_str(lines.last().expect("a line")).unwrap()
+    };
+    browser.get("/oxd/frontchannel-logout?iss=https://op&sid=other");
+    assert_eq!(
+        (
+            ended(&browser, End::FrontChannel),
+            trail.lines.lock().unwrap().len()
+        ),
+        (0, 0)
+    );
+    browser.get("/oxd/frontchannel-logout?iss=https://op&sid=s1");
+    assert_eq!(ended(&browser, End::FrontChannel), 1);
+    let front = said();
+    assert_eq!(
+        (&front["event"], &front["by"]),
+        (&json!("logout"), &json!("front_channel"))
+    );
+    assert!(front["provider_session"].is_string(), "{front}");
+    let mut browser = signed_in(&file, &signer);
+    browser.settings.audit_log = Some(Some(&trail));
+    let token = signer.sign(Some("k"), Some("logout+jwt"), &claims(json!({})));
+    browser.post("/oxd/backchannel-logout", &format!("logout_token={token}"));
+    assert_eq!(ended(&browser, End::BackChannel), 1);
+    let back = said();
+    assert_eq!(
+        (&back["by"], &back["provider_session"]),
+        (&json!("back_channel"), &front["provider_session"])
+    );
+}
+
+/// The reference number of a logout's page is that of its line in the trail; a redirect shows none.
+#[test]
+fn only_a_logout_with_a_page_has_a_reference_number() {
+    let (file, signer) = (of_client(), ed25519("k"));
+    for fails in [false, true] {
+        let trail = Trail::default();
+        let mut browser = signed_in(&file, &signer);
+        browser.settings.audit_log = Some(Some(&trail));
+        browser.oxd.failure = fails.then_some(("get-logout-uri", crate::base::Reason::OxdUnreachable));
+        let answer = browser.get("/oxd/logoutme");
+        let line: Value = serde_json::from_str(&trail.lines.lock().unwrap()[0]).unwrap();
+        assert_eq!(
+            (
+                answer.status,
+                answer.reference.is_some(),
+                line["reference"].is_string()
+            ),
+            if fails {
+                (200, true, true)
+            } else {
+                (303, false, false)
+            },
+            "{line}"
+        );
     }
 }

@@ -53,7 +53,7 @@ fn good_tokens_are_taken_once() {
             (with(json!({"aud": ["other", "client"]})), None, Some("k")),
             (with(json!({"sid": null})), None, Some("k")),
             (with(json!({"sub": null})), None, Some("k")),
-            (with(json!({"iat": NOW + 29, "exp": NOW - 29})), None, Some("k")),
+            (with(json!({"iat": NOW + 30, "exp": NOW - 29})), None, Some("k")),
             (with(json!({"iat": NOW - 600})), None, Some("k")),
             (with(json!({"events": {EVENT: {}, "other": 1}})), None, Some("k")),
         ] {
