@@ -17,7 +17,7 @@ use crate::counted;
 use crate::httpd_log::unexpected;
 use crate::install::Install;
 use crate::port::Port;
-use crate::process::{children, has_connections, resident_kib, runs, send};
+use crate::process::{children, has_connections, listens, resident_kib, runs, send, stops};
 use crate::wait::{WAIT, wait_until, within};
 
 /// The log line of a start or restart.
@@ -144,10 +144,17 @@ impl Httpd {
         format!("{}\n{}", self.output(), self.error_log())
     }
 
-    /// Restarts gracefully (as `apachectl graceful`) and waits until the new configuration serves.
+    /// Restarts gracefully (as `apachectl graceful`) and waits until the new configuration, and no other, serves.
     #[track_caller]
     pub fn graceful(&self) {
+        let before = self.children();
         self.signal_and_wait(Signal::SIGUSR1);
+        // A child of before may take another connection until it hears of the restart.
+        let port = self.port.number();
+        let takes = |child: &u32| runs(*child) && !stops(*child) && listens(*child, port);
+        wait_until("the children of before to take no more connections", || {
+            !before.iter().any(takes)
+        });
     }
 
     /// Restarts (as `apachectl restart`) and waits until the new configuration serves.

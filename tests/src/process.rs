@@ -117,13 +117,45 @@ pub(crate) fn resident_kib(pid: u32) -> u64 {
 
 /// Whether this port of 127.0.0.1 has connections that its server has not done with.
 pub(crate) fn has_connections(port: u16) -> bool {
-    const LISTEN: &str = "0A";
     const TIME_WAIT: &str = "06";
+    let is_open = |socket: &Socket| socket.state != LISTEN && socket.state != TIME_WAIT;
+    sockets(port).iter().any(is_open)
+}
+
+/// Whether a process may take new connections to this port of 127.0.0.1.
+pub(crate) fn listens(pid: u32, port: u16) -> bool {
+    let listening = sockets(port).into_iter().filter(|socket| socket.state == LISTEN);
+    let names: Vec<_> = listening
+        .map(|socket| format!("socket:[{}]", socket.inode))
+        .collect();
+    let files = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut targets = files.filter_map(|file| fs::read_link(file.path()).ok());
+    targets.any(|target| names.iter().any(|name| target.as_os_str() == name.as_str()))
+}
+
+const LISTEN: &str = "0A";
+
+/// A socket of 127.0.0.1, as proc(5) has it in `/proc/net/tcp`.
+struct Socket {
+    state: String,
+    inode: String,
+}
+
+fn sockets(port: u16) -> Vec<Socket> {
     let local = format!("0100007F:{port:04X}");
     let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    table.lines().skip(1).any(|line| {
+    let of_port = |line: &str| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        let state = fields.get(3).copied().unwrap_or(LISTEN);
-        fields.get(1) == Some(&local.as_str()) && state != LISTEN && state != TIME_WAIT
-    })
+        let [_, address, _, state, _, _, _, _, _, inode, ..] = fields[..] else {
+            return None;
+        };
+        (address == local).then(|| Socket {
+            state: state.to_owned(),
+            inode: inode.to_owned(),
+        })
+    };
+    table.lines().skip(1).filter_map(of_port).collect()
 }
