@@ -8,6 +8,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+arguments=$*
+case $arguments in
+'' | --missing) ;;
+*) echo "coverage.sh: unknown argument '$arguments'; known is --missing" >&2; exit 1 ;;
+esac
+
 tool=$(scripts/tool.sh cargo-llvm-cov)
 coverage=("$tool" llvm-cov)
 [[ -n $(find "$(rustc --print sysroot)" -name llvm-profdata -print -quit) ]] || {
@@ -22,7 +28,7 @@ export CARGO_PROFILE_DEV_DEBUG=0
 "${coverage[@]}" clean --workspace >&2
 "${coverage[@]}" --package oxd-core --lib --test recorded --no-report >&2
 report=("${coverage[@]}" report --package oxd-core --ignore-filename-regex "$left_out")
-if [[ ${1:-} == --missing ]]; then
+if [[ $arguments == --missing ]]; then
     "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
     exit
 fi
@@ -41,6 +47,10 @@ fi
         regions[folder] += $2; missed_regions[folder] += $3; r += $2; mr += $3
     }
     END {
+        if (!l) {
+            print "coverage.sh: the report names no line of oxd-core" >"/dev/stderr"
+            exit 1
+        }
         print "| folder | lines | not run | share | regions | not run | share |"
         print "|---|---|---|---|---|---|---|"
         for (folder in lines)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks everything with the least Rust that Cargo.toml promises (rust-version), and that it is the
-# least: a crate that asks for a newer one is an error of cargo's. Run by `make msrv`.
+# Checks that everything compiles with the least Rust that Cargo.toml promises (rust-version), and that no
+# crate asks for a newer one, which is an error of cargo's. Run by `make msrv`.
 #
 # Takes as long as compiling everything once, and 2 GB below the target folder, which go again.
 set -euo pipefail

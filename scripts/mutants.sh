@@ -6,14 +6,14 @@
 #
 #   --plain    run cargo-mutants itself, which builds the crate and runs all tests for each mutant; without it
 #              tests/mutants builds all of them at once, and runs for each the tests that come by it
-#   --resume   go on with a run that was stopped; the sources have to be the same
+#   --resume   go on with a run that was stopped; the sources and SHARD have to be the same
 #   --again    run only what survived the last run, with the tests as they are now
 #
 # SHARD=0/4 runs every fourth mutant, the first of four shares. Results are in target/mutants; survivors are printed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-mode=${1:-}
+mode=$*
 case $mode in
 '' | --plain | --resume | --again) ;;
 *) echo "mutants.sh: unknown argument '$mode'; known are --plain, --resume and --again" >&2; exit 1 ;;
@@ -25,8 +25,7 @@ work=$target/mutants
 mkdir -p "$work"
 
 tool=$(scripts/tool.sh cargo-mutants)
-mutants=("$tool" mutants)
-mutants+=(--package oxd-core)
+mutants=("$tool" mutants --package oxd-core)
 [[ -z ${SHARD:-} ]] || mutants+=(--shard "$SHARD" --sharding round-robin)
 
 # Compiled often and run for seconds: nothing for debuggers, and only what has changed.

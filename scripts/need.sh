@@ -28,6 +28,8 @@ root=$(dirname "$here")
 say() { printf '%s\n' "$*" >&2; }
 die() { say "need.sh: $*"; exit 1; }
 
+purposes="build, demo, test, lint, soak, fuzz, bench, deb, rpm or test-package"
+
 # --- what each purpose needs -------------------------------------------------
 
 # name <tab> why; the first mention of a package counts.
@@ -109,7 +111,7 @@ needs() {
 		man-db	checks the manual pages
 		LIST
         ;;
-    *) die "unknown purpose '$1'; known are build, demo, test, lint, fuzz, soak, bench, deb, rpm, test-package" ;;
+    *) die "unknown purpose '$1': it is $purposes" ;;
     esac
 }
 
@@ -279,7 +281,7 @@ if [[ ${1:-} == --list ]]; then
     list_only=true
     shift
 fi
-[[ $# -gt 0 ]] || die "which purpose? build, demo, test, lint, fuzz, soak, bench, deb, rpm or test-package"
+[[ $# -gt 0 ]] || die "which purpose? $purposes"
 [[ ${NEED:-} == skip ]] && exit 0
 
 distro=other

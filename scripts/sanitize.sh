@@ -16,6 +16,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 die() { printf 'sanitize: %s\n' "$*" >&2; exit 1; }
 
+# All of them first: what comes before a wrong one would run for most of an hour.
+[[ $# -gt 0 ]] || set -- address thread
+for kind in "$@"; do
+    case $kind in
+    address | thread) ;;
+    *) die "unknown argument '$kind'; known are address and thread" ;;
+    esac
+done
+
 triple=$(rustc -vV | sed -n 's/^host: //p')
 llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
@@ -98,13 +107,8 @@ thread() {
         cargo test --locked -Zbuild-std --target "$triple" -p oxd-core -p oxd-store --lib -- "${filter[@]}"
 }
 
-[[ $# -gt 0 ]] || set -- address thread
 failed=()
 for kind in "$@"; do
-    case $kind in
-    address | thread) ;;
-    *) die "address or thread?" ;;
-    esac
     began=$SECONDS
     printf '=== %s\n' "$kind"
     # Not in an `if`, which would turn `set -e` off inside.
