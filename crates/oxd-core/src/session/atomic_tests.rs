@@ -1,7 +1,7 @@
 //! A store that changes several things in one step: it keeps every promise of the others, and more.
 
 use super::*;
-use crate::base::{Atomic as _, Replaced, Seconds, SiteId};
+use crate::base::{Atomic as _, OVERHEAD, Replaced, Seconds, SiteId};
 use crate::config::{RawSettings, SiteFile};
 use crate::session::alive::key_of;
 use crate::session::store::{Entries, Kind};
@@ -147,6 +147,14 @@ fn a_stored_record_has_its_version_in_front() {
         for bad in [&b""[..], b"1234567", &[7; 8], &[7; 40]] {
             store.entries.lock().unwrap().insert(key, bad.to_vec());
             assert!(entries.session(&key).unwrap().is_none());
+        }
+        // Its head says how long it is, and that is less than anything sealed has.
+        for length in 0..=OVERHEAD {
+            let mut short = [0; 12];
+            short[4..8].copy_from_slice(&u32::try_from(length).unwrap().to_le_bytes());
+            let short = [&short[..], &vec![1; length]].concat();
+            store.entries.lock().unwrap().insert(key, short);
+            assert!(entries.session(&key).unwrap().is_none(), "{length}");
         }
     });
 }

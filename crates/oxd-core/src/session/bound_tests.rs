@@ -79,3 +79,72 @@ fn a_kept_text_that_somebody_has_moved_is_not_read() {
     exchange(&store, one, two);
     assert_eq!((kept(&browser, "one"), kept(&browser, "two")), (None, None));
 }
+
+/// Sites may share a store and `OxdCryptoKey`. With a name of the usual length and with a short one.
+#[test]
+fn an_entry_that_somebody_has_copied_lets_nobody_in_at_another_site() {
+    let uuid = "6F9619FF-8B86-D011-B42D-00CF4FC964FF";
+    for (own, other) in [("s", "other"), (uuid, "other"), ("s", uuid)] {
+        let (file, other_file, store) = (site(own), site(other), FakeStore::default());
+        let mut browser = Browser::at(RawSettings {
+            site: Some(&file),
+            ..RawSettings::default()
+        });
+        browser.store = Some(&store);
+        browser.log_in("/app");
+        let look = |browser: &Browser<'_>| {
+            browser.look("/", |ctx| {
+                let record = open(ctx, &Leaked).unwrap()?.record;
+                Some(record.strings.identifier.to_vec())
+            })
+        };
+        let identifier = look(&browser).unwrap_or_else(|| panic!("no session at {own}"));
+        let identifier = identifier::Identifier::of_record(&identifier).unwrap();
+        let [here, there] = [own, other].map(|site| identifier.key(crate::base::SiteId(site)));
+        let entry = store.entries.lock().unwrap()[&here].clone();
+        store.entries.lock().unwrap().insert(there, entry.clone());
+        browser.settings.site = Some(&other_file);
+        assert_eq!(look(&browser), None, "{own} at {other}");
+        // What stands before the sealed record is bound to it too.
+        browser.settings.site = Some(&file);
+        let mut altered = entry;
+        altered[0] ^= 1;
+        store.entries.lock().unwrap().insert(here, altered);
+        assert_eq!(look(&browser), None, "another version at {own}");
+    }
+}
+
+#[test]
+fn what_one_site_keeps_in_memory_is_not_read_at_another() {
+    let (file, other) = (site("s"), site("other"));
+    let mut browser = Browser::at(RawSettings {
+        site: Some(&file),
+        ..RawSettings::default()
+    });
+    browser.log_in("/app");
+    let mark = Mark::of(About::State, crate::base::SiteId("s"), &["one"]);
+    let written = browser.look("/", |ctx| {
+        assert!(keep_text(ctx, Note::Login, mark, "text", NOW + 60).unwrap());
+        let session = open(ctx, &Leaked).unwrap().expect("a session");
+        let old = session.written(ctx);
+        let fresh = NewTokens {
+            access_token: "fresh",
+            expires_in: None,
+            refresh_token: None,
+            scope: None,
+        };
+        let new = session.renewed(Tokens::read(&old.tokens).unwrap(), NOW, fresh);
+        assert!(publish(ctx, 0, &new).unwrap().is_some());
+        old
+    });
+    let found = |browser: &Browser<'_>| {
+        browser.look("/", |ctx| {
+            let session = Opened::of_written(&written, NOW, &Leaked).unwrap();
+            let text = kept_text(ctx, Note::Login, mark);
+            (text, newer(ctx, &session).unwrap().is_some())
+        })
+    };
+    assert_eq!(found(&browser), (Some("text".to_owned()), true));
+    browser.settings.site = Some(&other);
+    assert_eq!(found(&browser), (None, false));
+}

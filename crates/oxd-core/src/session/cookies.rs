@@ -257,3 +257,6 @@ impl Piece {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -275,3 +275,6 @@ fn take(env: &SessionEnv<'_>, entries: &Entries<'_>, mark: Mark) -> Result<Vec<(
     })?;
     Ok(taken)
 }
+
+#[cfg(test)]
+mod tests;

@@ -341,3 +341,6 @@ fn name_of<'r>(
     pattern.captures(text)?.expand(replacement, &mut user);
     (!user.is_empty()).then(|| Cow::Owned(user.into_bytes()))
 }
+
+#[cfg(test)]
+mod tests;

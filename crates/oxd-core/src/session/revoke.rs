@@ -278,3 +278,6 @@ pub(crate) fn is_used(env: &SessionEnv<'_>, mark: Mark) -> Result<bool, Failure>
 pub fn end_all(env: &SessionEnv<'_>) -> Result<(), Failure> {
     end_marked(env, Mark::of_site(env.site))
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,9 +218,6 @@ impl Entries<'_> {
         memory: &dyn SessionMemory<'b>,
     ) -> Option<Stored<&'b [u8]>> {
         let (record, _) = Head::split(head, sealed)?;
-        if record.len() < OVERHEAD {
-            return None;
-        }
         let (copy, sealed_tokens) = memory.copy(sealed).split_at_mut(record.len());
         let record = self.with_aad(key, head, |aad| {
             self.keys.open_copy(Purpose::Entry, aad, record, copy)

@@ -120,3 +120,72 @@ fn walk(value: &Value, steps: &[String]) -> Option<Value> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::claims::encode;
+    use serde_json::json;
+
+    /// What a header has of these claims.
+    fn header(claims: &Value, path: &str, format: HeaderFormat) -> Option<String> {
+        let claims = encode(claims.as_object().unwrap());
+        let record = SessionRecord {
+            claims: &claims,
+            ..SessionRecord::default()
+        };
+        header_value(&record, path, format).map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn a_header_has_a_claim_or_a_member_in_each_format() {
+        let claims = json!({"name": "Zoë", "groups": ["a", "b"], "address": {"country": "DE", "no": [1]}});
+        for (path, text, json, base64, base64url) in [
+            ("name", "Zoë", "\"Zoë\"", "Wm/Dqw==", "Wm_Dqw"),
+            ("groups", "a,b", "[\"a\",\"b\"]", "YSxi", "YSxi"),
+            ("address.country", "DE", "\"DE\"", "REU=", "REU"),
+            ("address.no", "1", "[1]", "MQ==", "MQ"),
+        ] {
+            for (format, expected) in [
+                (HeaderFormat::Text, text),
+                (HeaderFormat::Json, json),
+                (HeaderFormat::Base64, base64),
+                (HeaderFormat::Base64Url, base64url),
+            ] {
+                assert_eq!(
+                    header(&claims, path, format).as_deref(),
+                    Some(expected),
+                    "{path} {format:?}"
+                );
+            }
+        }
+        for path in ["", "none", "name.first", "address.none", "groups.2"] {
+            assert_eq!(header(&claims, path, HeaderFormat::Text), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn all_items_of_an_array_are_named_with_a_dot_before_the_brackets_or_without() {
+        let claims = json!({"groups": [{"name": "a"}, {"name": "b"}, {"no": 1}]});
+        for path in ["groups[].name", "groups.[].name"] {
+            assert_eq!(
+                header(&claims, path, HeaderFormat::Text).as_deref(),
+                Some("a,b"),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_has_as_many_steps_as_may_be_and_no_more() {
+        let nested = |steps: usize| (1..steps).fold(json!("end"), |inner, _| json!({ "a": inner }));
+        for (steps, expected) in [(MOST_STEPS, Some("end")), (MOST_STEPS + 1, None)] {
+            let path = vec!["a"; steps].join(".");
+            let found = header(&json!({"a": nested(steps)}), &path, HeaderFormat::Text);
+            assert_eq!(found.as_deref(), expected, "{steps} steps");
+            // A claim that has all of it as its name is found in any case.
+            let found = header(&json!({ &path: "whole" }), &path, HeaderFormat::Text);
+            assert_eq!(found.as_deref(), Some("whole"), "{steps} steps");
+        }
+    }
+}
