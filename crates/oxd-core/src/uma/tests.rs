@@ -274,7 +274,7 @@ fn what_an_rpt_says_are_the_claims_of_its_bearer() {
                 let uma = ctx.settings.uma().unwrap();
                 match decide(ctx, &uma, "GET", Some(&rpt), &[]) {
                     Decision::Granted(record) => {
-                        let record = crate::session::SessionRecord::read(&record).unwrap();
+                        let record = session::SessionRecord::read(&record).unwrap();
                         Value::Object(claims::to_json(&record))
                     }
                     other => panic!("{other:?}"),
