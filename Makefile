@@ -192,9 +192,9 @@ mutants: ## change oxd-core in small ways, and see whether its tests notice (SHA
 	@scripts/need.sh build
 	@SHARD='$(SHARD)' scripts/mutants.sh $(ARGS)
 
-coverage: ## which lines of oxd-core its own tests run, by folder
+coverage: ## which lines of oxd-core its own tests run, by folder (ARGS=fuzz: the fuzzing corpora)
 	@scripts/need.sh build
-	@scripts/coverage.sh
+	@scripts/coverage.sh $(ARGS)
 
 docs: ## write docs/DIRECTIVES.md from the table in the code, and all pages as a site (target/book)
 	@scripts/need.sh build

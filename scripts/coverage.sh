@@ -1,34 +1,70 @@
 #!/usr/bin/env bash
-# Which lines and regions of oxd-core its own tests run, as a table by folder. A region is a piece of code between two
-# branches. Files of tests are left out; tests within a file count as its lines.
+# Which lines and regions of oxd-core run, as a table by folder. A region is a piece of code between two branches. Files
+# of tests are left out; tests within a file count as its lines.
 #
-# Usage: coverage.sh [--missing]
+# Usage: coverage.sh [tests] [--missing] | coverage.sh fuzz
 #
+#   tests       by its own tests; this is the default
+#   fuzz        by the inputs of the fuzz targets' corpora (fuzz/corpus)
 #   --missing   list the lines that no test runs, instead of the table
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-arguments=$*
-case $arguments in
-'' | --missing) ;;
-*) echo "coverage.sh: unknown argument '$arguments'; known is --missing" >&2; exit 1 ;;
-esac
+by=tests lists=
+for argument; do
+    case $argument in
+    tests | fuzz) by=$argument ;;
+    --missing) lists=yes ;;
+    *) echo "coverage.sh: unknown argument '$argument'; known are tests, fuzz and --missing" >&2; exit 1 ;;
+    esac
+done
+[[ $by$lists != fuzzyes ]] || { echo "coverage.sh: --missing is for the tests" >&2; exit 1; }
 
 tool=$(scripts/tool.sh cargo-llvm-cov)
 coverage=("$tool" llvm-cov)
-[[ -n $(find "$(rustc --print sysroot)" -name llvm-profdata -print -quit) ]] || {
+profdata=$(find "$(rustc --print sysroot)" -name llvm-profdata -print -quit)
+[[ -n $profdata ]] || {
     echo "coverage.sh: LLVM's tools are missing: rustup component add llvm-tools" >&2
     exit 1
 }
 
-left_out='/testing/|/tests/|tests\.rs$|crates/oxd-(dev|store)/|registry/'
+left_out='/testing/|/tests/|tests\.rs$|crates/oxd-(dev|store)/|registry/|fuzz/|rustlib/'
 # Only our own crates count what runs; those of others are built as for the tests.
 export CARGO_PROFILE_DEV_DEBUG=0
+
 # Programs of an earlier build would count as not run.
-"${coverage[@]}" clean --workspace >&2
-"${coverage[@]}" --package oxd-core --lib --test recorded --no-report >&2
-report=("${coverage[@]}" report --package oxd-core --ignore-filename-regex "$left_out")
-if [[ $arguments == --missing ]]; then
+by_tests() {
+    "${coverage[@]}" clean --workspace >&2
+    "${coverage[@]}" --package oxd-core --lib --test recorded --no-report >&2
+    report=("${coverage[@]}" report --package oxd-core --ignore-filename-regex "$left_out")
+}
+
+# There oxd-core is no member of the workspace, whose report cargo-llvm-cov does not make.
+by_corpora() {
+    local archive target built=$PWD/fuzz/target/llvm-cov-target
+    inputs=$(mktemp -d)
+    trap 'rm -rf "$inputs"' EXIT
+    for archive in fuzz/corpus/*.tar.gz; do
+        target=$(basename "$archive" .tar.gz)
+        mkdir "$inputs/$target"
+        tar -xzf "$archive" -C "$inputs/$target"
+    done
+    (
+        cd fuzz
+        export CARGO_TARGET_DIR=$PWD/target
+        "${coverage[@]}" clean --workspace
+        "${coverage[@]}" run --dep-coverage oxd-core --example replay --no-report -- "$inputs"
+    ) >&2
+    "$profdata" merge --sparse "$built"/*.profraw -o "$built/corpora.profdata"
+    report=("${profdata%/*}/llvm-cov" report --ignore-filename-regex "$left_out"
+        --instr-profile "$built/corpora.profdata" "$built/debug/examples/replay")
+}
+
+case $by in
+tests) by_tests ;;
+fuzz) by_corpora ;;
+esac
+if [[ -n $lists ]]; then
     "${report[@]}" --show-missing-lines | sed -n '/^Uncovered/,$p'
     exit
 fi
