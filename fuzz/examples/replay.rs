@@ -4,12 +4,14 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
+type Target = (&'static str, fn(&[u8]));
+
 /// A target and its name.
 macro_rules! targets {
     ($($name:ident)*) => { [$((stringify!($name), oxd_fuzz::$name as fn(&[u8]))),*] };
 }
 
-const TARGETS: [(&str, fn(&[u8])); 18] = targets! {
+const TARGETS: [Target; 18] = targets! {
     access_token claim_rule claims cookie_header directive form language login logout_token oxd_answer page
     request_headers resources return_address session_record store_entry stream_entry trace
 };
