@@ -128,8 +128,8 @@ fn provider_error(
         ctx.log(Level::Debug, || {
             format!("the provider has to ask the user ({error}): a visible login")
         });
+        // A silent login asks for no acr.
         let overrides = AuthRequestOverrides {
-            acr: &pending.step_up,
             max_age: pending.max_age,
             ..AuthRequestOverrides::default()
         };
