@@ -4,7 +4,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use crate::root;
+use crate::project::{cargo, root};
 
 /// Ports are passed on as written; the demo reports bad ones.
 #[derive(clap::Args)]
@@ -26,8 +26,7 @@ pub struct Demo {
 impl Demo {
     /// Does not come back, unless something is wrong.
     pub fn run(self) -> Result<(), String> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(&cargo);
+        let mut build = cargo();
         build.args([
             "build",
             "-p",
@@ -45,7 +44,7 @@ impl Demo {
                 build.env_remove(&name);
             }
         }
-        let built = build.current_dir(root()).status();
+        let built = build.status();
         let built = built.map_err(|why| format!("cargo: {why}"))?;
         if !built.success() {
             return Err(format!("cargo build: {built}"));

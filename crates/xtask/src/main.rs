@@ -6,6 +6,7 @@ mod book;
 mod demo;
 mod man;
 mod markdown;
+mod project;
 mod sbom;
 mod share;
 mod simulate;
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use project::root;
 
 /// The tasks of this project that cargo has no command for.
 #[derive(Parser)]
@@ -78,9 +81,7 @@ fn main() -> ExitCode {
         Task::Man { out: Some(file) } => write(&file, &man::page()),
         Task::Man { out: None } => print(&man::page()),
         Task::Share { oxdctl, out } => share::make(&oxdctl, &out),
-        Task::Sbom { out, target } => {
-            sbom::document(root(), target.as_deref()).and_then(|text| write(&out, &text))
-        }
+        Task::Sbom { out, target } => sbom::document(target.as_deref()).and_then(|text| write(&out, &text)),
         Task::Demo(demo) => demo.run(),
         Task::Simulate(plan) => plan.run(),
     };
@@ -91,11 +92,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The folder of the whole project.
-fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 fn docs() -> Result<(), String> {

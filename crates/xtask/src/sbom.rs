@@ -4,12 +4,12 @@
 //! give the same bytes, as for the packages that it lies in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
+
+use crate::project::{cargo, output, root};
 
 /// The packages that become programs. They are built apart from each other, and so asked for apart: together they would
 /// have features of dependencies that neither has alone.
@@ -32,15 +32,15 @@ struct Crate {
 }
 
 /// The document, for programs of this kind of machine or, without one, of the kind that this runs on.
-pub fn document(root: &Path, target: Option<&str>) -> Result<String, String> {
+pub fn document(target: Option<&str>) -> Result<String, String> {
     let mut crates = BTreeMap::new();
     let mut programs = Vec::new();
     for program in PROGRAMS {
-        let tree = cargo_tree(root, program, target)?;
+        let tree = cargo_tree(program, target)?;
         let own = read_tree(&tree, &mut crates)?;
         programs.push(own);
     }
-    let lock = fs::read_to_string(root.join("Cargo.lock")).map_err(|why| format!("Cargo.lock: {why}"))?;
+    let lock = fs::read_to_string(root().join("Cargo.lock")).map_err(|why| format!("Cargo.lock: {why}"))?;
     let checksums = read_lock(&lock);
     let compiler = standard_library()?;
 
@@ -109,7 +109,7 @@ fn component(id: &str, one: &Crate, checksums: &BTreeMap<Id, String>) -> Result<
 /// compiler's name.
 fn standard_library() -> Result<Value, String> {
     let compiler = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let said = run(Command::new(compiler).arg("--version"))?;
+    let said = output(Command::new(compiler).arg("--version"))?;
     let version = said
         .split_whitespace()
         .nth(1)
@@ -127,10 +127,9 @@ fn standard_library() -> Result<Value, String> {
 }
 
 /// The crates of a program, a line each, by the edges that end in it.
-fn cargo_tree(root: &Path, package: &str, target: Option<&str>) -> Result<String, String> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+fn cargo_tree(package: &str, target: Option<&str>) -> Result<String, String> {
+    let mut cargo = cargo();
     cargo
-        .current_dir(root)
         .args([
             "tree", "--quiet", "--locked", "--edges", "normal", "--prefix", "depth",
         ])
@@ -138,20 +137,7 @@ fn cargo_tree(root: &Path, package: &str, target: Option<&str>) -> Result<String
     if let Some(target) = target {
         cargo.args(["--target", target]);
     }
-    run(&mut cargo)
-}
-
-fn run(command: &mut Command) -> Result<String, String> {
-    let program = command.get_program().display().to_string();
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|why| format!("{program}: {why}"))?;
-    if !output.status.success() {
-        return Err(format!("{program}: {}", output.status));
-    }
-    String::from_utf8(output.stdout).map_err(|why| format!("{program}: {why}"))
+    output(&mut cargo)
 }
 
 /// Adds what `cargo tree` says, and gives the id of its first crate. A crate that comes again has its own dependencies

@@ -4,8 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::project::output;
 use crate::{man, write};
 
 /// The completions of oxdctl: the shell's name for oxdctl, and the file's place.
@@ -43,14 +44,5 @@ fn place(file: &Path) -> Result<&Path, String> {
 
 /// The output of oxdctl.
 fn ask(oxdctl: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String, String> {
-    let output = Command::new(oxdctl)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|why| format!("{}: {why}", oxdctl.display()))?;
-    if !output.status.success() {
-        return Err(format!("{}: {}", oxdctl.display(), output.status));
-    }
-    String::from_utf8(output.stdout).map_err(|why| format!("{}: {why}", oxdctl.display()))
+    output(Command::new(oxdctl).args(arguments))
 }

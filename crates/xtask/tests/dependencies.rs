@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
+
+#[path = "../src/project.rs"]
+mod project;
+
+use project::{cargo, output, root};
 
 /// What becomes part of an installed program.
 const PROGRAMS: &[&str] = &["mod_oxd", "oxd-core", "oxd-store", "oxdctl"];
@@ -15,27 +18,21 @@ const ELSEWHERE: &str = "To build, to test, to develop";
 /// Section of the page, crate: the packages that name it.
 type Table = BTreeMap<(String, String), BTreeSet<String>>;
 
-fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
-
 /// The Cargo.toml files of the workspace and of those packages that are workspaces of their own.
 const WORKSPACES: &[&str] = &["Cargo.toml", "fuzz/Cargo.toml", "tests/mutants/Cargo.toml"];
 
 /// What the Cargo.toml files say, as cargo reads them.
 fn named() -> Table {
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
     let packages = WORKSPACES.iter().flat_map(|file| {
-        let output = Command::new(env!("CARGO"))
-            .current_dir(root())
+        let mut metadata = cargo();
+        metadata
             .args(["metadata", "--no-deps", "--locked", "--format-version", "1"])
-            .args(["--manifest-path", file])
-            .output()
-            .expect("cargo metadata");
-        assert!(output.status.success(), "{file}");
-        let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            .args(["--manifest-path", file]);
+        let text = output(&mut metadata).unwrap_or_else(|why| panic!("{file}: {why}"));
+        let metadata: Value = serde_json::from_str(&text).expect("JSON");
         metadata["packages"].as_array().expect("packages").clone()
     });
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
     let mut table = Table::new();
     for package in packages {
         let name = text(&package["name"]);

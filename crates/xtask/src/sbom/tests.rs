@@ -5,10 +5,10 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::document;
-use crate::root;
+use crate::project::{cargo, output, root};
 
 fn parsed() -> Value {
-    let text = document(root(), None).expect("a document");
+    let text = document(None).expect("a document");
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -24,14 +24,10 @@ fn field<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// Name, version and licence of what `cargo tree` lists for a program, without its members of this workspace.
 fn listed(program: &str) -> BTreeSet<(String, String, String)> {
-    let output = Command::new(env!("CARGO"))
-        .current_dir(root())
-        .args(["tree", "--locked", "-p", program, "-e", "normal", "--no-dedupe"])
-        .args(["--prefix", "none", "--format", "{p} {l}"])
-        .output()
-        .expect("cargo tree");
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).expect("text");
+    let mut tree = cargo();
+    tree.args(["tree", "--locked", "-p", program, "-e", "normal", "--no-dedupe"])
+        .args(["--prefix", "none", "--format", "{p} {l}"]);
+    let text = output(&mut tree).expect("cargo tree");
     let foreign = text
         .lines()
         .filter(|line| !line.contains(" (/") && !line.is_empty());
@@ -106,8 +102,7 @@ fn the_checksums_are_those_of_the_crates_as_they_were_downloaded() {
         else {
             continue;
         };
-        let output = Command::new("sha256sum").arg(&path).output().expect("sha256sum");
-        let sum = String::from_utf8(output.stdout).expect("text");
+        let sum = output(Command::new("sha256sum").arg(&path)).expect("sha256sum");
         assert_eq!(
             sum.split(' ').next(),
             Some(field(&one["hashes"][0], "content")),
@@ -153,8 +148,8 @@ fn what_needs_what_can_be_followed_from_the_package_to_every_crate() {
 
 #[test]
 fn the_same_sources_give_the_same_bytes_without_a_time_or_a_number_of_its_own() {
-    let first = document(root(), None).expect("a document");
-    assert_eq!(first, document(root(), None).expect("a document"));
+    let first = document(None).expect("a document");
+    assert_eq!(first, document(None).expect("a document"));
     let bill: Value = serde_json::from_str(&first).expect("JSON");
     assert_eq!(field(&bill, "bomFormat"), "CycloneDX");
     assert_eq!(field(&bill, "specVersion"), "1.5");
