@@ -9,7 +9,7 @@
 #   --resume   go on with a run that was stopped; the sources and SHARD have to be the same
 #   --again    run only what survived the last run, with the tests as they are now
 #
-# SHARD=0/4 runs every fourth mutant, the first of four shares. Results are in target/mutants; survivors are printed.
+# SHARD=0/4 runs every fourth mutant, the first of four shares. Results are in target/mutants.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -45,6 +45,5 @@ mkdir "$work/tree"
 git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$work/tree"
 CARGO_TARGET_DIR=$work/engine cargo build --quiet --locked --manifest-path tests/mutants/Cargo.toml
 "${run[@]}" "$work/engine/debug/mutants" "$work/list.json" "$work/tree" "$work" ${mode:+"$mode"}
-grep '^survived' "$work/results" || true
 rm -rf "$work/tree"
 echo "each mutant's fate: ${work#"$root"/}/results"

@@ -19,12 +19,12 @@ const SWITCH: &str = include_str!("switch.rs.in");
 const MOST_ROUNDS: usize = 25;
 
 /// Why a mutant has no place in the common build.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
     /// It does not compile, here or elsewhere.
-    Unviable(String),
+    Unviable,
     /// It may compile when it stands alone.
-    Alone(String),
+    Alone,
 }
 
 /// A copy of the sources that is changed at will.
@@ -36,8 +36,16 @@ pub struct Tree {
 /// What cargo says of a build.
 enum Built {
     Program(PathBuf),
-    /// Code, file and place of each error, with the other places that it names.
-    Errors(Vec<(String, Vec<(String, Range<usize>)>, String)>),
+    Errors(Vec<CompilerError>),
+}
+
+struct CompilerError {
+    /// As the compiler numbers them: `E0308`.
+    code: String,
+    /// Files and places in them, those first that it is about.
+    places: Vec<(String, Range<usize>)>,
+    /// The whole message, for people.
+    text: String,
 }
 
 impl Tree {
@@ -99,9 +107,7 @@ impl Tree {
     pub fn together(&self, mutants: &[Mutant]) -> Result<(PathBuf, BTreeMap<usize, Left>), String> {
         // The copies of an expression have one type; two values of an `impl Trait` have not.
         let opaque = mutants.iter().filter(|mutant| mutant.returns_opaque());
-        let mut left: BTreeMap<usize, Left> = opaque
-            .map(|mutant| (mutant.id, Left::Alone("impl Trait".into())))
-            .collect();
+        let mut left: BTreeMap<usize, Left> = opaque.map(|mutant| (mutant.id, Left::Alone)).collect();
         for round in 1..=MOST_ROUNDS {
             let mut regions: BTreeMap<&str, Vec<(Range<usize>, usize)>> = BTreeMap::new();
             for (name, source) in &self.originals {
@@ -121,7 +127,7 @@ impl Tree {
                 Built::Errors(errors) => errors,
             };
             let mut found = 0;
-            for (code, places, text) in &errors {
+            for CompilerError { code, places, text } in &errors {
                 let inner = |(name, at): &(String, Range<usize>)| {
                     let known = regions.get(name.as_str())?.iter();
                     known
@@ -182,7 +188,7 @@ impl Tree {
             if !places.is_empty() {
                 let code = said["code"]["code"].as_str().unwrap_or_default().to_owned();
                 let text = said["rendered"].as_str().unwrap_or_default().to_owned();
-                errors.push((code, places, text));
+                errors.push(CompilerError { code, places, text });
             }
         }
         match program.filter(|_| output.status.success()) {
@@ -215,8 +221,8 @@ fn collect(message: &Value, places: &mut Vec<(String, Range<usize>)>) {
 /// to be there for the compiler.
 fn homeless(mutant: &Mutant) -> Left {
     match mutant.genre {
-        Genre::BinaryOperator => Left::Unviable("let".into()),
-        _ => Left::Alone("it has no place in the common build".into()),
+        Genre::BinaryOperator => Left::Unviable,
+        _ => Left::Alone,
     }
 }
 
@@ -226,8 +232,8 @@ fn verdict(code: &str) -> Left {
     match code {
         // Other types, unknown names, missing implementations.
         "E0061" | "E0277" | "E0308" | "E0369" | "E0425" | "E0432" | "E0433" | "E0599" | "E0600" | "E0614" => {
-            Left::Unviable(code.to_owned())
+            Left::Unviable
         }
-        _ => Left::Alone(code.to_owned()),
+        _ => Left::Alone,
     }
 }

@@ -1,7 +1,7 @@
 //! Runs cargo-mutants' mutants of oxd-core from one build.
 //!
-//! cargo-mutants builds the crate anew for each mutant and runs all its tests: with two thousand mutants that is most of a
-//! day. Here all of them are compiled at once, each behind a switch; a mutant then costs the tests that come by it, and
+//! cargo-mutants builds the crate anew for each mutant and runs all its tests: with two thousand mutants that is most of
+//! a day. Here all of them are compiled at once, each behind a switch; a mutant then costs the tests that come by it, and
 //! only until the first one fails. What does not compile in company is built alone, as cargo-mutants does.
 //!
 //! The mutants are run in steps through the list, so that those of a run that was stopped are a fair sample.
@@ -15,11 +15,12 @@ mod run;
 mod state;
 mod weave;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use compile::{Left, Tree};
+use list::Mutant;
 use report::Results;
 use run::{Outcome, Test};
 use state::State;
@@ -74,15 +75,20 @@ fn all(list: &Path, tree: &Path, folder: &Path, mode: Mode) -> Result<(), String
             .enumerate()
             .for_each(|(id, mutant)| mutant.id = id);
     }
+    match mode {
+        _ if !mutants.is_empty() => {}
+        Mode::Again => return report::show(&results),
+        Mode::New | Mode::Resume => return Err("there is no mutant to run".into()),
+    }
     let sources = Tree::new(tree, &mutants)?;
     // Where cargo runs the tests.
     std::env::set_current_dir(tree.join(compile::CORE)).map_err(|why| why.to_string())?;
     let (left, tests) = match mode {
-        Mode::Resume => state.load()?,
+        Mode::Resume => state.load(&mutants)?,
         Mode::New | Mode::Again => {
             let (program, left) = sources.together(&mutants)?;
             let tests = run::baseline(&program, &state.reached())?;
-            state.save(&program, &left, &tests)?;
+            state.save(&program, &mutants, &left, &tests)?;
             (left, tests)
         }
     };
@@ -100,34 +106,51 @@ fn all(list: &Path, tree: &Path, folder: &Path, mode: Mode) -> Result<(), String
     if mode == Mode::New {
         let _ = std::fs::remove_file(&results);
     }
-    let mut found = Results::go_on(&results, (mode == Mode::Again).then_some(report::SURVIVED))?;
     let in_steps = (0..STEP).flat_map(|first| mutants.iter().skip(first).step_by(STEP));
+    let rest: Vec<&Mutant> = in_steps.filter(|mutant| !done.contains(&mutant.name)).collect();
+    let mut found = Results::go_on(&results)?;
+    let alone = run_together(&rest, &left, &tests, &state.program(), &mut found)?;
+    run_alone(&alone, &sources, &tests, &mut found)?;
+    report::show(&results)
+}
+
+/// Runs the mutants of the common build; returns those that have to be built alone.
+fn run_together<'m>(
+    mutants: &[&'m Mutant],
+    left: &BTreeMap<usize, Left>,
+    tests: &[Test],
+    program: &Path,
+    found: &mut Results,
+) -> Result<Vec<&'m Mutant>, String> {
     let mut alone = Vec::new();
-    for mutant in in_steps.filter(|mutant| !done.contains(&mutant.name)) {
+    for mutant in mutants {
         let outcome = match left.get(&mutant.id) {
             None => {
                 let reaching: Vec<&Test> = tests.iter().filter(|t| t.reaches.contains(&mutant.id)).collect();
-                run::run(&state.program(), Some(mutant.id), &reaching)?
+                run::run(program, Some(mutant.id), &reaching)?
             }
-            Some(Left::Unviable(_)) => Outcome::Unviable,
-            Some(Left::Alone(_)) => {
-                alone.push(mutant);
+            Some(Left::Unviable) => Outcome::Unviable,
+            Some(Left::Alone) => {
+                alone.push(*mutant);
                 continue;
             }
         };
         found.add(mutant, &outcome)?;
     }
+    Ok(alone)
+}
 
+/// Builds each of these mutants by itself and runs every test with it.
+fn run_alone(mutants: &[&Mutant], sources: &Tree, tests: &[Test], found: &mut Results) -> Result<(), String> {
     sources.restore()?;
     let every: Vec<&Test> = tests.iter().collect();
-    println!("{} mutants are built alone", alone.len());
-    for mutant in alone {
+    println!("{} mutants are built alone", mutants.len());
+    for mutant in mutants {
         let outcome = match sources.alone(mutant)? {
             Some(program) => run::run(&program, None, &every)?,
             None => Outcome::Unviable,
         };
         found.add(mutant, &outcome)?;
     }
-    sources.restore()?;
-    report::show(&results)
+    sources.restore()
 }

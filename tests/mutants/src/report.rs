@@ -17,7 +17,8 @@ struct Counts {
     survived: usize,
 }
 
-/// The file of results. A line has the mutant's fate, its name, and what is to be said of it.
+/// The file of results. A line has the mutant's fate, its name, and what is to be said of it; of several lines of one mutant
+/// the last one counts, so that a run that is stopped takes nothing away from an earlier one.
 pub struct Results(File);
 
 const CAUGHT: &str = "caught";
@@ -27,15 +28,8 @@ const UNVIABLE: &str = "unviable";
 pub const SURVIVED: &str = "survived";
 
 impl Results {
-    /// Goes on with a file of results, from which this fate is taken out.
-    pub fn go_on(path: &Path, without: Option<&str>) -> Result<Self, String> {
-        if let Some(fate) = without {
-            let text = fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
-            let kept = text
-                .split_inclusive('\n')
-                .filter(|line| line.split('\t').next() != Some(fate));
-            fs::write(path, kept.collect::<String>()).map_err(|why| why.to_string())?;
-        }
+    /// Goes on with a file of results.
+    pub fn go_on(path: &Path) -> Result<Self, String> {
         let file = File::options().create(true).append(true).open(path);
         file.map(Self).map_err(|why| format!("{}: {why}", path.display()))
     }
@@ -52,26 +46,32 @@ impl Results {
     }
 }
 
-fn lines(path: &Path) -> Result<Vec<(String, String)>, String> {
+/// The fate of each mutant in a file of results, and what is to be said of it, by its name.
+fn fates(path: &Path) -> Result<BTreeMap<String, (String, String)>, String> {
     let text = fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
     let fields = text.lines().map(|line| line.splitn(3, '\t').map(str::to_owned));
     Ok(fields
-        .filter_map(|mut fields| Some((fields.next()?, fields.next()?)))
+        .filter_map(|mut fields| {
+            let fate = fields.next()?;
+            Some((fields.next()?, (fate, fields.next().unwrap_or_default())))
+        })
         .collect())
 }
 
 /// The names of the mutants in a file of results, all or those with one fate.
 pub fn names(path: &Path, fate: Option<&str>) -> Result<BTreeSet<String>, String> {
-    let lines = lines(path)?.into_iter();
-    let wanted = lines.filter(|(word, _)| fate.is_none_or(|fate| fate == word));
-    Ok(wanted.map(|(_, name)| name).collect())
+    let fates = fates(path)?.into_iter();
+    let wanted = fates.filter(|(_, (word, _))| fate.is_none_or(|fate| fate == word));
+    Ok(wanted.map(|(name, _)| name).collect())
 }
 
-/// Prints the table of a file of results. The score is the share of the viable mutants that a test has noticed.
+/// Prints the table of a file of results, and below it what has survived. The score is the share of the viable mutants
+/// that a test has noticed.
 pub fn show(path: &Path) -> Result<(), String> {
+    let fates = fates(path)?;
     let mut folders: BTreeMap<String, Counts> = BTreeMap::new();
     let mut all = Counts::default();
-    for (fate, name) in lines(path)? {
+    for (name, (fate, _)) in &fates {
         // crates/oxd-core/src/FOLDER/...
         let folder = name.split('/').nth(3).unwrap_or_default().to_owned();
         for counts in [folders.entry(folder).or_default(), &mut all] {
@@ -89,6 +89,11 @@ pub fn show(path: &Path) -> Result<(), String> {
         row(folder, counts);
     }
     row("all", &all);
+    for (name, (fate, detail)) in &fates {
+        if fate == SURVIVED {
+            println!("{fate}\t{name}\t{detail}");
+        }
+    }
     Ok(())
 }
 

@@ -42,7 +42,7 @@ const KILLED: i32 = 9;
 /// The tests of a program, each run once without a mutant.
 ///
 /// # Errors
-/// One of them fails.
+/// One of them fails, or there is none: every mutant would have survived.
 pub fn baseline(program: &Path, reached: &Path) -> Result<Vec<Test>, String> {
     let output = Command::new(program)
         .args(["--list", "--format", "terse"])
@@ -74,6 +74,9 @@ pub fn baseline(program: &Path, reached: &Path) -> Result<Vec<Test>, String> {
             cost: Duration::from_secs_f64(seconds),
             reaches: ids.lines().filter_map(|id| id.parse().ok()).collect(),
         });
+    }
+    if tests.is_empty() {
+        return Err(format!("{} has no test", program.display()));
     }
     tests.sort_by_key(|test| test.cost);
     Ok(tests)

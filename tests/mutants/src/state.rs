@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::compile::Left;
+use crate::list::Mutant;
 use crate::run::Test;
 
 /// The folder of a run.
@@ -29,12 +30,18 @@ impl State {
     }
 
     /// Keeps the program and what is known of it.
-    pub fn save(&self, program: &Path, left: &BTreeMap<usize, Left>, tests: &[Test]) -> Result<(), String> {
+    pub fn save(
+        &self,
+        program: &Path,
+        mutants: &[Mutant],
+        left: &BTreeMap<usize, Left>,
+        tests: &[Test],
+    ) -> Result<(), String> {
         let left: Vec<Value> = left
             .iter()
             .map(|(id, why)| match why {
-                Left::Unviable(why) => json!([id, true, why]),
-                Left::Alone(why) => json!([id, false, why]),
+                Left::Unviable => json!([id, true]),
+                Left::Alone => json!([id, false]),
             })
             .collect();
         let tests: Vec<Value> = tests
@@ -44,23 +51,28 @@ impl State {
         if program != self.program() {
             fs::copy(program, self.program()).map_err(|why| why.to_string())?;
         }
-        let text = json!({ "left": left, "tests": tests }).to_string();
+        let text = json!({ "mutants": names(mutants), "left": left, "tests": tests }).to_string();
         fs::write(self.file(), text).map_err(|why| why.to_string())
     }
 
-    /// What an earlier run has kept.
-    pub fn load(&self) -> Result<(BTreeMap<usize, Left>, Vec<Test>), String> {
+    /// What an earlier run of these mutants has kept.
+    ///
+    /// # Errors
+    /// There is none, or it was one of other mutants, whose numbers mean something else.
+    pub fn load(&self, mutants: &[Mutant]) -> Result<(BTreeMap<usize, Left>, Vec<Test>), String> {
         let text =
             fs::read_to_string(self.file()).map_err(|why| format!("{}: {why}", self.file().display()))?;
         let value: Value = serde_json::from_str(&text).map_err(|why| why.to_string())?;
+        if value["mutants"] != json!(names(mutants)) {
+            return Err("the run that was stopped was one of other mutants: begin a new one".into());
+        }
         let number = |value: &Value| usize::try_from(value.as_u64().unwrap_or_default()).unwrap_or_default();
         let list = |name: &str| value[name].as_array().cloned().unwrap_or_default();
         let (left, tests) = (list("left"), list("tests"));
         let left = left.iter().map(|one| {
-            let why = one[2].as_str().unwrap_or_default().to_owned();
             let why = match one[1] == true {
-                true => Left::Unviable(why),
-                false => Left::Alone(why),
+                true => Left::Unviable,
+                false => Left::Alone,
             };
             (number(&one[0]), why)
         });
@@ -71,4 +83,8 @@ impl State {
         });
         Ok((left.collect(), tests.collect()))
     }
+}
+
+fn names(mutants: &[Mutant]) -> Vec<&str> {
+    mutants.iter().map(|mutant| mutant.name.as_str()).collect()
 }
