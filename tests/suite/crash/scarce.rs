@@ -62,7 +62,7 @@ fn go_without(site: &TestSite, what: &'static str, take_away: impl FnOnce()) {
         for number in 0..USERS {
             scope.spawn(move || User::new(weather, address, number, seed).run());
         }
-        thread::sleep(Duration::from_millis(500));
+        wait_until("all to have signed in", || weather.logins.load(Relaxed) >= USERS);
         weather.strikes(what, false);
         weather.may_break.store(true, Relaxed);
         take_away();
