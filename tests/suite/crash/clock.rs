@@ -1,15 +1,17 @@
 //! Clocks that are set, forwards and backwards, while httpd runs and while it does not.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use oxd_tests::{Browser, StoreKind, TestSite, kill_group, wait_until};
+use oxd_tests::{Browser, Store, StoreKind, TestSite, wait_until};
 use tempfile::TempDir;
 
 use super::crowd::field;
-use super::service::{expect_logins, expect_own, signed_in, site, sub};
+use super::service::{
+    expect_logins, expect_own, readable_directory, sign_out, signed_in, site, status_with, sub,
+};
+use super::victim::kill_httpd;
 
 /// The library of Debian's package `libfaketime` for programs with threads.
 const LIBRARY: &str = "faketime/libfaketimeMT.so.1";
@@ -18,31 +20,32 @@ const BACK: Duration = Duration::from_secs(5);
 const HOUR: i64 = 3_600;
 
 /// The clock of an httpd.
-struct Clock(
-    PathBuf,
-    #[allow(dead_code, reason = "kept as long as the file")] TempDir,
-);
+struct Clock {
+    file: PathBuf,
+    /// Kept as long as the file.
+    _directory: TempDir,
+}
 
 impl Clock {
     fn new() -> Clock {
-        let directory = tempfile::tempdir().expect("a directory");
-        // httpd's children are somebody else.
-        let open = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(directory.path(), open).expect("permissions");
-        let clock = Clock(directory.path().join("time"), directory);
+        let directory = readable_directory();
+        let clock = Clock {
+            file: directory.path().join("time"),
+            _directory: directory,
+        };
         clock.set(0);
         clock
     }
 
     /// From now on it differs by so many seconds from the others.
     fn set(&self, seconds: i64) {
-        let beside = self.0.with_extension("new");
+        let beside = self.file.with_extension("new");
         fs::write(&beside, format!("{seconds:+}")).expect("the clock's file");
-        fs::rename(beside, &self.0).expect("the clock's file");
+        fs::rename(beside, &self.file).expect("the clock's file");
     }
 
     /// A site whose httpd has this clock.
-    fn site(&self, store: &oxd_tests::Store) -> TestSite {
+    fn site(&self, store: &Store) -> TestSite {
         let library = library();
         let site = site(store)
             .directives("OxdSessionIdle 8h")
@@ -51,7 +54,7 @@ impl Clock {
                 httpd
                     .without_overwriting()
                     .environment("LD_PRELOAD", &library.display().to_string())
-                    .environment("FAKETIME_TIMESTAMP_FILE", &self.0.display().to_string())
+                    .environment("FAKETIME_TIMESTAMP_FILE", &self.file.display().to_string())
                     .environment("FAKETIME_NO_CACHE", "1")
                     // What is set is the time of day.
                     .environment("FAKETIME_DONT_FAKE_MONOTONIC", "1")
@@ -79,13 +82,6 @@ fn library() -> PathBuf {
     found.expect("package libfaketime, which scripts/need.sh installs")
 }
 
-/// What a visitor meets who brings these cookies.
-pub(crate) fn seen(site: &TestSite, cookies: &str) -> u16 {
-    let browser = Browser::new();
-    let ask = browser.ask("GET", site.url("/app/1k.bin"));
-    ask.cookie_field(cookies).send().status
-}
-
 /// A clock that was wrong for a while, by less than sessions last: nobody has to sign in again, nobody becomes another, and
 /// what was ended before, meanwhile and afterwards is over.
 fn set_and_set_back(kind: StoreKind, by: i64) {
@@ -95,8 +91,7 @@ fn set_and_set_back(kind: StoreKind, by: i64) {
     let mut ended = Vec::new();
     let leave = |number: usize, browser: &Browser, ended: &mut Vec<String>| {
         expect_own(&site, browser, number);
-        ended.push(field(browser, &site.url("/")));
-        browser.get(site.url("/oxd/logoutme")).expect(303);
+        ended.push(sign_out(&site, browser));
     };
     let [before, meanwhile, afterwards] = [1, 2, 3].map(|number| (number, signed_in(&site, number)));
     leave(before.0, &before.1, &mut ended);
@@ -105,12 +100,12 @@ fn set_and_set_back(kind: StoreKind, by: i64) {
         wait_until("httpd to see it", || shows(&site, offset));
         expect_own(&site, &stays, 0);
         for cookies in &ended {
-            assert_eq!(seen(&site, cookies), 302, "{kind:?}, {offset} s");
+            assert_eq!(status_with(&site, cookies), 302, "{kind:?}, {offset} s");
         }
         let (number, browser) = if offset == 0 { &afterwards } else { &meanwhile };
         leave(*number, browser, &mut ended);
         for cookies in &ended {
-            assert_eq!(seen(&site, cookies), 302, "{kind:?}, {offset} s");
+            assert_eq!(status_with(&site, cookies), 302, "{kind:?}, {offset} s");
         }
     }
     expect_own(&site, &stays, 0);
@@ -119,7 +114,7 @@ fn set_and_set_back(kind: StoreKind, by: i64) {
     let later = signed_in(&site, 4);
     leave(4, &later, &mut ended);
     for cookies in &ended {
-        assert_eq!(seen(&site, cookies), 302, "{kind:?}, afterwards");
+        assert_eq!(status_with(&site, cookies), 302, "{kind:?}, afterwards");
     }
 }
 
@@ -159,20 +154,18 @@ fn a_clock_far_ahead_brings_no_ended_session_back() {
     let (clock, store) = (Clock::new(), StoreKind::Cookie.start());
     let mut site = clock.site(&store);
     let gone = signed_in(&site, 0);
-    let cookies = field(&gone, &site.url("/"));
-    gone.get(site.url("/oxd/logoutme")).expect(303);
+    let cookies = sign_out(&site, &gone);
     clock.set(12 * HOUR);
     wait_until("httpd to see it", || shows(&site, 12 * HOUR));
     for _ in 0..2 {
-        assert_eq!(seen(&site, &cookies), 302, "ahead");
-        let group = site.httpd.lose_parent();
-        kill_group(group);
+        assert_eq!(status_with(&site, &cookies), 302, "ahead");
+        kill_httpd(&mut site.httpd);
         site.httpd.allow_log("AH00098: pid file .* overwritten");
         site.httpd.start();
     }
     clock.set(0);
     wait_until("httpd to see it", || shows(&site, 0));
-    assert_eq!(seen(&site, &cookies), 302, "set back");
+    assert_eq!(status_with(&site, &cookies), 302, "set back");
     expect_logins(&site, BACK);
 }
 
@@ -192,6 +185,6 @@ fn an_end_that_a_clock_far_behind_has_ordered_lasts() {
         .expect(200);
     clock.set(0);
     wait_until("httpd to see it", || shows(&site, 0));
-    assert_eq!(seen(&site, &cookies), 302, "set right");
+    assert_eq!(status_with(&site, &cookies), 302, "set right");
     expect_logins(&site, BACK);
 }

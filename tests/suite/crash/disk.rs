@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use oxd_tests::{Browser, StoreKind, TestSite, kill_group, wait_until};
+use oxd_tests::{Browser, StoreKind, TestSite, wait_until};
 use tempfile::TempDir;
 
-use super::clock::seen;
-use super::crowd::field;
-use super::service::{expect_logins, expect_own, signed_in, site};
+use super::service::{expect_logins, expect_own, sign_out, signed_in, site, status_with};
+use super::victim::kill_httpd;
 
+/// How soon somebody can sign in, whatever the disk is like.
 const BACK: Duration = Duration::from_secs(5);
 
 /// A small disk.
@@ -86,17 +86,8 @@ fn run(command: &[&str], directory: &TempDir) -> bool {
 /// Kills httpd and starts it again.
 fn kill_and_start(site: &mut TestSite) {
     site.httpd.allow_log("AH00098: pid file .* overwritten");
-    let group = site.httpd.lose_parent();
-    kill_group(group);
+    kill_httpd(&mut site.httpd);
     site.httpd.start();
-}
-
-/// Signs out, and returns a copy of the cookies.
-#[track_caller]
-fn leave(site: &TestSite, browser: &Browser) -> String {
-    let cookies = field(browser, &site.url("/"));
-    browser.get(site.url("/oxd/logoutme")).expect(303);
-    cookies
 }
 
 /// The file of ended sessions has its room from the start: a logout on a full disk outlives httpd. Only lines of the audit
@@ -107,9 +98,9 @@ fn a_disk_that_fills_up_loses_no_end() {
     let mut site = disk.site();
     let stays = signed_in(&site, 0);
     let leaving: Vec<_> = (1..4).map(|number| signed_in(&site, number)).collect();
-    let mut gone = vec![leave(&site, &leaving[0])];
+    let mut gone = vec![sign_out(&site, &leaving[0])];
     disk.fill(true);
-    gone.push(leave(&site, &leaving[1]));
+    gone.push(sign_out(&site, &leaving[1]));
     // The last page of the trail may have room yet.
     for _ in 0..40 {
         Browser::new().get(site.url("/oxd/callback?state=x")).expect(400);
@@ -120,18 +111,18 @@ fn a_disk_that_fills_up_loses_no_end() {
         expect_own(&site, &stays, 0);
         expect_logins(&site, BACK);
         for cookies in &gone {
-            assert_eq!(seen(&site, cookies), 302);
+            assert_eq!(status_with(&site, cookies), 302);
         }
         kill_and_start(&mut site);
     }
     disk.fill(false);
     let length = || fs::metadata(disk.path("audit.log")).expect("the trail").len();
     let before = length();
-    gone.push(leave(&site, &leaving[2]));
+    gone.push(sign_out(&site, &leaving[2]));
     wait_until("a line of the trail", || length() > before);
     kill_and_start(&mut site);
     for cookies in &gone {
-        assert_eq!(seen(&site, cookies), 302, "with room again");
+        assert_eq!(status_with(&site, cookies), 302, "with room again");
     }
     expect_own(&site, &stays, 0);
     site.httpd.finish();
@@ -154,9 +145,9 @@ fn httpd_starts_where_it_cannot_write() {
         site.httpd
             .expect_log(r"sessions that have ended are remembered until httpd stops, and not beyond");
         let (stays, leaving) = (signed_in(&site, 0), signed_in(&site, 1));
-        let gone = leave(&site, &leaving);
+        let gone = sign_out(&site, &leaving);
         for _ in 0..2 {
-            assert_eq!(seen(&site, &gone), 302, "read-only: {readonly}");
+            assert_eq!(status_with(&site, &gone), 302, "read-only: {readonly}");
             expect_own(&site, &stays, 0);
             site.httpd.graceful();
         }

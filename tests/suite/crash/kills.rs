@@ -8,7 +8,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use oxd_tests::{Httpd, TestSite, WAIT, wait_until, within};
+use oxd_tests::{Httpd, WAIT, wait_until, within};
 use regex::Regex;
 
 use super::crowd::{User, look};
@@ -117,7 +117,7 @@ fn kill_and_kill_again(place: Place) {
         "what is left, seed {seed}"
     );
     report(place, seed, rounds, &weather, &blows);
-    stop(site);
+    site.httpd.finish();
 }
 
 /// Ends a crowd.
@@ -242,8 +242,4 @@ fn report(
             victim.name()
         );
     }
-}
-
-fn stop(site: TestSite) {
-    site.httpd.finish();
 }

@@ -1,14 +1,13 @@
 //! Names that do not resolve any more, or take their time.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use oxd_tests::{Browser, Port, SiteBuilder, StoreServer, TestSite, compile_shared, wait_until, within};
 use tempfile::TempDir;
 
-use super::service::{expect_logins, expect_own, signed_in, site_without_store, sub};
+use super::service::{expect_logins, expect_own, readable_directory, signed_in, site_without_store, sub};
 
 /// The names of the servers: the preloaded library resolves both to this machine, as long as it resolves at all.
 const OXD: &str = "oxd.names.test";
@@ -24,25 +23,26 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 const TOLD: Duration = Duration::from_secs(6);
 
 /// What `tests/preload/names.c` reads before it resolves a name.
-struct Resolver(
-    PathBuf,
-    #[allow(dead_code, reason = "kept as long as the file")] TempDir,
-);
+struct Resolver {
+    file: PathBuf,
+    /// Kept as long as the file.
+    _directory: TempDir,
+}
 
 impl Resolver {
     fn new() -> Resolver {
-        let directory = tempfile::tempdir().expect("a directory");
-        // httpd's children are somebody else.
-        let open = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(directory.path(), open).expect("permissions");
-        let resolver = Resolver(directory.path().join("names"), directory);
+        let directory = readable_directory();
+        let resolver = Resolver {
+            file: directory.path().join("names"),
+            _directory: directory,
+        };
         resolver.says("ok");
         resolver
     }
 
-    /// The preloaded library.
-    fn library(&self) -> String {
-        let library = self.0.with_file_name("names.so");
+    /// Compiles the preloaded library, and says where it is.
+    fn compiled_library(&self) -> String {
+        let library = self.file.with_file_name("names.so");
         compile_shared(
             &[concat!(env!("CARGO_MANIFEST_DIR"), "/preload/names.c").to_owned()],
             &library,
@@ -52,7 +52,7 @@ impl Resolver {
 
     /// From now on names resolve (`ok`), do not (`gone`), or nothing answers (`hangs`).
     fn says(&self, what: &str) {
-        fs::write(&self.0, what).expect("the resolver's file");
+        fs::write(&self.file, what).expect("the resolver's file");
     }
 }
 
@@ -74,8 +74,8 @@ fn site(store: Option<&StoreServer>, resolver: &Resolver) -> SiteBuilder {
         .httpd(|httpd| {
             httpd
                 .without_overwriting()
-                .environment("LD_PRELOAD", &resolver.library())
-                .environment("OXD_NAMES", &resolver.0.display().to_string())
+                .environment("LD_PRELOAD", &resolver.compiled_library())
+                .environment("OXD_NAMES", &resolver.file.display().to_string())
                 .allow_log(
                     r"\[oxd:(warn|error)\].* (oxd_(unreachable|resting|busy|timeout)|store_unavailable): ",
                 )

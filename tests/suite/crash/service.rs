@@ -1,11 +1,16 @@
 //! The site that is struck: httpd, its store and oxd, and what each blow may do to it.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use oxd_tests::{
     Browser, SiteBuilder, Store, StoreKind, StoreServer, TestSite, decide, sign_in_as, user, within,
 };
 use serde_json::json;
+use tempfile::TempDir;
+
+use super::crowd::field;
 
 /// How many users there are, each with a thread.
 pub(crate) const USERS: usize = 8;
@@ -95,6 +100,29 @@ pub(crate) fn expect_logins(site: &TestSite, limit: Duration) -> Duration {
         site.httpd.error_log()
     );
     begun.elapsed()
+}
+
+/// Signs out, and returns a copy of the session's cookies.
+#[track_caller]
+pub(crate) fn sign_out(site: &TestSite, browser: &Browser) -> String {
+    let cookies = field(browser, &site.url("/"));
+    browser.get(site.url("/oxd/logoutme")).expect(303);
+    cookies
+}
+
+/// The status that a visitor meets who brings these cookies.
+pub(crate) fn status_with(site: &TestSite, cookies: &str) -> u16 {
+    let browser = Browser::new();
+    let ask = browser.ask("GET", site.url("/app/1k.bin"));
+    ask.cookie_field(cookies).send().status
+}
+
+/// A directory that httpd's children may read, who are somebody else.
+pub(crate) fn readable_directory() -> TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(directory.path(), open).expect("permissions");
+    directory
 }
 
 /// Tries to sign in; whether it worked.

@@ -109,7 +109,7 @@ impl Victim {
                 site.httpd.start();
             }
             Victim::Httpd => {
-                end(&mut site.httpd);
+                kill_httpd(&mut site.httpd);
                 pause(random, 200);
                 site.httpd.start();
             }
@@ -124,11 +124,11 @@ impl Victim {
                 revive(site, random);
             }
             Victim::Everything => {
-                let place = store.has_server();
-                if place {
+                let has_server = store.has_server();
+                if has_server {
                     store.server_mut().kill();
                 }
-                end(&mut site.httpd);
+                kill_httpd(&mut site.httpd);
                 site.oxd.stop();
                 pause(random, 200);
                 // In any order.
@@ -136,7 +136,7 @@ impl Victim {
                 random.shuffle(&mut order);
                 for one in order {
                     match one {
-                        0 if place => store.server_mut().start(),
+                        0 if has_server => store.server_mut().start(),
                         1 => site.httpd.start(),
                         2 => revive(site, random),
                         _ => {}
@@ -157,7 +157,7 @@ fn revive(site: &mut TestSite, random: &mut Random) {
 }
 
 /// Ends httpd and its children at once.
-fn end(httpd: &mut Httpd) {
+pub(crate) fn kill_httpd(httpd: &mut Httpd) {
     let group = httpd.lose_parent();
     kill_group(group);
 }
