@@ -1,5 +1,6 @@
 //! The people and programs of one thread: each person has a name of its own, and knows whether it is signed in.
 
+mod ended;
 mod programs;
 
 use std::collections::VecDeque;
@@ -11,16 +12,14 @@ use oxd_dev::Signer;
 use oxd_tests::{Answer, Browser, StoreKind, decide};
 use serde_json::json;
 
-use self::programs::{Nobody as _, now, unique};
+use self::ended::Ended;
+use self::programs::{ask_as_nobody, now, unique};
 use crate::record::Kind;
 use crate::site::{LIFETIME, PASSWORD};
 use crate::world::{Mischief, Outcome, Trouble, World, send};
 
 /// How exactly ends of lifetimes are known here.
 const MARGIN: Duration = Duration::from_secs(8);
-
-/// How many sessions that have ended are remembered, and tried again.
-const GRAVES: usize = 60;
 
 /// What breaks a request with a session.
 const STORE: &[Trouble] = &[Trouble::Store];
@@ -49,18 +48,13 @@ impl User {
     }
 }
 
-struct Grave {
-    browser: Browser,
-    whose: String,
-}
-
 /// The visitors of one thread.
 pub struct Visitors<'a> {
     world: &'a World,
     template: Browser,
     keeps: bool,
     users: Vec<User>,
-    graves: VecDeque<Grave>,
+    ended: VecDeque<Ended>,
     jwt: Option<(String, u64, Instant)>,
     random: u64,
     count: u64,
@@ -86,7 +80,7 @@ impl<'a> Visitors<'a> {
             },
             keeps,
             users: users.collect(),
-            graves: VecDeque::new(),
+            ended: VecDeque::new(),
             jwt: None,
             random: 0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1).wrapping_mul(0xD134_2543_DE82_EF95),
             count: 0,
@@ -247,7 +241,7 @@ impl<'a> Visitors<'a> {
         let begun = Instant::now();
         let url = world.url("/oxd/logoutme");
         let outcome = match world.mischief {
-            Some(Mischief::Alive) => return self.bury(user, session),
+            Some(Mischief::Alive) => return self.has_ended(user, session),
             _ => world.ask(
                 Kind::Logout,
                 || send(session.browser.ask("GET", &url), self.keeps),
@@ -264,8 +258,8 @@ impl<'a> Visitors<'a> {
         // oxd need not be there for a session to end; the store must.
         let in_doubt = world.troubled(STORE, begun, Instant::now());
         match outcome {
-            Outcome::Right(_) => self.bury(user, session),
-            Outcome::Excused if !in_doubt => self.bury(user, session),
+            Outcome::Right(_) => self.has_ended(user, session),
+            Outcome::Excused if !in_doubt => self.has_ended(user, session),
             _ => {}
         }
     }
@@ -295,68 +289,27 @@ impl<'a> Visitors<'a> {
         // A request that changes something is not repeated, as one on a connection of before would have to be.
         let provider = Browser::new();
         let ask = || {
-            let ask = provider
-                .copy_ask_by("POST", &url)
+            let ask = ask_as_nobody(&provider, "POST", &url)
                 .without("sec-fetch-mode")
                 .without("sec-fetch-dest");
             send(ask.form(&[("logout_token", &token)]), false)
         };
         let outcome = world.ask(Kind::BackChannel, ask, BOTH, |answer| status(answer, 200));
         if let Outcome::Right(_) = outcome {
-            self.bury(user, session);
+            self.has_ended(user, session);
             if claims.get("sub").is_some() {
                 for other in std::mem::take(&mut self.users[user].others) {
-                    self.bury(user, other);
+                    self.has_ended(user, other);
                 }
             }
         }
-    }
-
-    fn bury(&mut self, user: usize, session: Session) {
-        let whose = self.users[user].name.clone();
-        self.graves.push_back(Grave {
-            browser: session.browser,
-            whose,
-        });
-        if self.graves.len() > GRAVES {
-            self.graves.pop_front();
-        }
-        // At once, and later again.
-        self.try_grave(self.graves.len() - 1);
-    }
-
-    fn try_ended(&mut self) {
-        match self.graves.len() as u64 {
-            0 => self.stranger(),
-            count => {
-                let grave = self.random(count) as usize;
-                self.try_grave(grave);
-            }
-        }
-    }
-
-    fn try_grave(&self, grave: usize) {
-        let Grave { browser, whose } = &self.graves[grave];
-        let url = self.world.url("/app/1k.bin");
-        let ask = || {
-            send(
-                browser.ask("GET", &url).header("accept", "application/json"),
-                self.keeps,
-            )
-        };
-        self.world
-            .ask(Kind::Ended, ask, STORE, |answer| match answer.status {
-                401 => Ok(()),
-                200 => Err(format!("the session of {whose} has ended and works")),
-                _ => Err("not a refusal".to_owned()),
-            });
     }
 }
 
 impl Session {
     fn may_be_gone(&self, world: &World) -> bool {
-        // An answer that is lost with its connection may have brought a new refresh token: with the old one the provider
-        // lets nobody in, and the session ends with its access token.
+        // An answer that is lost with its connection may have brought a new refresh token: with the old one the
+        // provider lets nobody in, and the session ends with its access token.
         let lost = world.troubled(&[Trouble::Oxd], self.since, Instant::now())
             && world.troubled(&[Trouble::Oxd], Instant::now() - MARGIN, Instant::now());
         lost || self.since.elapsed() + MARGIN > LIFETIME

@@ -17,17 +17,14 @@ const JWT_LIFE: Duration = Duration::from_secs(20);
 impl Visitors<'_> {
     pub(super) fn open(&mut self) {
         let url = self.world.url("/1k.bin");
-        let ask = || send(self.template.copy_ask(&url), self.keeps);
+        let ask = || send(ask_as_nobody(&self.template, "GET", &url), self.keeps);
         self.world.ask(Kind::Open, ask, &[], |answer| status(answer, 200));
     }
 
     fn bring(&self, kind: Kind, token: &str, excuses: &[Trouble], sub: &str) {
         let url = self.world.url("/api/1k.bin");
-        let ask = || {
-            self.template
-                .copy_ask(&url)
-                .header("authorization", &format!("Bearer {token}"))
-        };
+        let ask =
+            || ask_as_nobody(&self.template, "GET", &url).header("authorization", &format!("Bearer {token}"));
         self.world.ask(
             kind,
             || send(ask(), self.keeps),
@@ -91,7 +88,7 @@ impl Visitors<'_> {
         );
         let with_cookie = self.count.is_multiple_of(2);
         let ask = || {
-            let ask = self.template.copy_ask(&url).header("accept", "application/json");
+            let ask = ask_as_nobody(&self.template, "GET", &url).header("accept", "application/json");
             let ask = if with_cookie {
                 ask.cookie_field(&made_up)
             } else {
@@ -106,28 +103,16 @@ impl Visitors<'_> {
     pub(super) fn metrics(&mut self) {
         let health = self.count.is_multiple_of(2);
         let url = self.world.url(if health { "/health/ready" } else { "/metrics" });
-        let ask = || send(self.template.copy_ask(&url), self.keeps);
+        let ask = || send(ask_as_nobody(&self.template, "GET", &url), self.keeps);
         // Health is that of some seconds ago.
         self.world
             .ask(Kind::Metrics, ask, BOTH, |answer| status(answer, 200));
     }
 }
 
-/// Requests of nobody in particular.
-pub(super) trait Nobody {
-    fn copy_ask(&self, url: &str) -> Ask<'_>;
-    fn copy_ask_by(&self, method: &str, url: &str) -> Ask<'_>;
-}
-
-impl Nobody for Browser {
-    fn copy_ask(&self, url: &str) -> Ask<'_> {
-        self.copy_ask_by("GET", url)
-    }
-
-    fn copy_ask_by(&self, method: &str, url: &str) -> Ask<'_> {
-        // With a `Cookie` field of its own it neither sends nor keeps any.
-        self.ask(method, url).cookie_field("")
-    }
+/// A request of nobody in particular: with a `Cookie` field of its own a browser neither sends nor keeps any.
+pub(super) fn ask_as_nobody<'b>(browser: &'b Browser, method: &str, url: &str) -> Ask<'b> {
+    browser.ask(method, url).cookie_field("")
 }
 
 /// A text that no other token has.
