@@ -1,7 +1,7 @@
 //! The day of a busy site, in numbers.
 //!
-//! 5,000 users who sign in four times a day each (at work, on the phone, after lunch, from home), look at some twenty pages
-//! each time, mostly sign out; applications with access tokens; a provider and administrators at work.
+//! 5,000 users who sign in four times a day each (at work, on the phone, after lunch, from home), look at some twenty
+//! pages each time, half of the time sign out; applications with access tokens; a provider and administrators at work.
 
 use crate::record::Kind;
 
@@ -64,8 +64,9 @@ impl Event {
     }
 }
 
-/// The same for a day, in the part of a store's turn that has no restarts, and in the other one. Each store gets its fifth of
-/// the requests, and all of the events of this list: a day of a server that reloads 40 times is 200 reloads in all.
+/// What happens in a part of a store's turn: in that with restarts, of which `count` are plain ones, or in that without,
+/// where the list is always the same. Each store gets its fifth of a day's requests, and all of these events: with five
+/// stores a day that reloads 40 times has 200 plain reloads.
 pub fn events(restarts: bool, count: usize) -> Vec<Event> {
     use Event::*;
     if restarts {

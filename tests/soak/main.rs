@@ -1,7 +1,7 @@
-//! The soak: mixed load on a real httpd with each session store in turn, while it restarts, logs and keys are rotated, and
-//! what it needs fails. It watches memory, descriptors, threads and times, and ends badly when something grows, a user
-//! sees the session of another, a session that has ended works, a line in the error log is not expected, or a child crashes.
-//! `make soak` builds and runs it.
+//! The soak: mixed load on a real httpd with each session store in turn, while it restarts, logs and keys are rotated,
+//! and what it needs fails. It watches memory, descriptors, threads and times, and ends badly when something grows, a
+//! user sees the session of another, a session that has ended works, a line in the error log is not expected, or a child
+//! crashes. `make soak` builds and runs it.
 
 #![forbid(unsafe_code)]
 
@@ -208,12 +208,12 @@ impl Run {
             over: &over,
             rows: &self.rows,
         };
-        let looked = AtomicBool::new(false);
+        let sampled = AtomicBool::new(false);
         let (said, httpd) = thread::scope(|scope| {
-            scope.spawn(|| watch.look(&looked));
-            scope.spawn(|| watch.read(&mut logs));
+            scope.spawn(|| watch.sample_until(&sampled));
+            scope.spawn(|| watch.read_until_over(&mut logs));
             let said = self.parts(&world, &httpd, &mut store, &restarts, &starts, share);
-            looked.store(true, Ordering::SeqCst);
+            sampled.store(true, Ordering::SeqCst);
             // Its directory stays until the log has been read to its end.
             let mut httpd = httpd;
             httpd.stop();
@@ -223,7 +223,6 @@ impl Run {
         if let Err(why) = httpd.verdict() {
             self.record.fault(format!("{name}: {why}"));
         }
-        drop(world);
         format!("{name}: {said}")
     }
 
@@ -294,7 +293,7 @@ impl Run {
         let minutes = self.begun.elapsed().as_secs_f64() / 60.0;
         let (count, faults) = self.record.faults();
         let day: u64 = REQUESTS.iter().map(|(_, count)| count).sum();
-        let mut text = format!("{:.0} minutes; a day has {day} requests\n\n", minutes);
+        let mut text = format!("{minutes:.0} minutes; a day has {day} requests\n\n");
         for line in reached {
             text.push_str(&format!("- {line}\n"));
         }

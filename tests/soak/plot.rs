@@ -1,5 +1,5 @@
-//! The samples as a picture: SVG for a page that may be light or dark, which an image cannot ask. So nothing is filled behind
-//! it, and each colour stands out from white and from black.
+//! The samples as a picture: SVG for a page that may be light or dark, which an image cannot ask. So nothing is filled
+//! behind it, and each colour stands out from white and from black.
 
 use std::error::Error;
 use std::ops::Range;

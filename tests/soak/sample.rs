@@ -42,7 +42,7 @@ pub struct Row {
     pub pages: f64,
     /// Right or excused answers of all kinds, a second.
     pub answers: f64,
-    /// Their median, 99th and 99.9th percentile, in milliseconds.
+    /// Of the pages the median, the 99th and the 99.9th percentile, in milliseconds.
     pub times: [f64; 3],
     /// Answers so far that had an excuse.
     pub excused: u64,
@@ -87,12 +87,12 @@ pub struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Takes samples until it is over.
-    pub fn look(&self, over: &AtomicBool) {
+    /// Takes samples until there are enough.
+    pub fn sample_until(&self, enough: &AtomicBool) {
         let record = &self.world.record;
         record.interval();
         let (mut answers, mut last) = (record.answers(), Instant::now());
-        while !over.load(Ordering::SeqCst) {
+        while !enough.load(Ordering::SeqCst) {
             thread::sleep(self.every.min(Duration::from_millis(200)));
             // Between two parts those who made requests come to their ends.
             if last.elapsed() < self.every || self.world.is_over() {
@@ -124,8 +124,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Reads the log until the end, and once more.
-    pub fn read(&self, logs: &mut Logs) {
+    /// Reads the log until it is over, and once more.
+    pub fn read_until_over(&self, logs: &mut Logs) {
         loop {
             let last = self.over.load(Ordering::SeqCst);
             let news = logs.news();
@@ -151,8 +151,8 @@ impl Watch<'_> {
             allowed.push(r"^[^\]]+\] \[socache_\w+:");
         }
         if self.piped && is(&[Trouble::Restart]) {
-            // httpd says so of the programs of CustomLog, too, whichever modules are loaded: what old children still write
-            // to an old program is lost (docs/AUDIT.md).
+            // httpd says so of the programs of CustomLog, too, whichever modules are loaded: what old children still
+            // write to an old program is lost (docs/AUDIT.md).
             allowed.push("AH00488: long lost child came home|AH00646: Error writing to .*rotatelogs");
             allowed.push(r"OxdAuditLog .*: a line is lost \(Broken pipe");
         }

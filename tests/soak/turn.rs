@@ -21,7 +21,7 @@ use crate::world::{Mischief, Trouble, World};
 /// How long something stays broken.
 const BROKEN: Duration = Duration::from_secs(3);
 
-/// When connections are kept on purpose, from what time of a part on.
+/// How long a part lasts before connections are kept on purpose.
 const WARM: Duration = Duration::from_secs(4);
 
 /// The least time between two new keys of the provider.
@@ -66,8 +66,8 @@ impl Done {
         done.sum::<f64>() / (0..REQUESTS.len()).map(target).sum::<f64>()
     }
 
-    /// Something of which there is still to do; of everything, once all is done. While oxd is away, who has `patience` goes
-    /// on waiting for it, and the others look at pages.
+    /// The number of a kind of which there is still some to do; of any, once all is done. While oxd is away, who has
+    /// `patience` goes on waiting for it, and the others look at pages.
     fn choose(&self, visitors: &mut Visitors<'_>, part: Option<f64>, patience: bool) -> usize {
         let left = |number: usize| {
             let Some(part) = part else {
@@ -302,8 +302,8 @@ fn signal(pid: u32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid), signal);
 }
 
-/// Moves the logs away as logrotate does. Of the error log all are kept: their reader knows files by their inodes, which
-/// the system gives away again.
+/// Moves the logs away as logrotate does. Of the error log all are kept: their reader knows files by their inodes,
+/// which the system gives away again.
 fn rotate(root: &Path) {
     // With piped logs there is nothing to move, and error.log is another name of a file of rotatelogs.
     if !root.join("access.log").exists() {

@@ -75,8 +75,8 @@ const PARENT: [Watched; 4] = [
     ),
 ];
 
-/// All growths of one store's turn. The children are looked at while there are no restarts, which would replace them; the
-/// parent all the time, and most of all during the restarts.
+/// All growths of one store's turn. The children are looked at while there are no restarts, which would replace them;
+/// the parent all the time, and most of all during the restarts.
 pub fn growths(store: &str, rows: &[Row]) -> Vec<Growth> {
     let part = |restarts: bool| {
         rows.iter()

@@ -23,7 +23,8 @@ pub enum Trouble {
 
 impl Trouble {
     /// How much longer its effects may be seen. After oxd's return: calls under way run into `OxdServerTimeout`, a
-    /// refused one rests the breaker, and tokens that could not be refreshed have run out. After a store's: httpd's own client leaves a failed server out for five seconds.
+    /// refused one rests the breaker, and tokens that could not be refreshed have run out. After a store's: httpd's own
+    /// client leaves a failed server out for five seconds.
     fn grace(self) -> Duration {
         Duration::from_secs(match self {
             Trouble::Oxd => 16,
