@@ -1,7 +1,9 @@
-//! The shared memory of oxd-core, from its own sources, over the atomics of loom: `tests/` runs it in every interleaving
-//! of a few processes, with every value that the memory model lets a load return. Nothing is built with other flags for it.
+//! The shared memory of oxd-core, from its own sources, over the atomics of loom: `tests/` runs it in every
+//! interleaving of a few processes, with every value that the memory model lets a load return. Nothing is built with
+//! other flags for it.
 
-// The tests in these sources are oxd-core's: they want its whole crate around them. `--all-targets` asks for them all the same.
+// The tests in these sources are oxd-core's: they want its whole crate around them. `--all-targets` asks for them all
+// the same.
 #![cfg(not(test))]
 
 /// What the sources take from their crate.

@@ -8,9 +8,9 @@ pub use loom::sync::atomic::Ordering;
 
 /// An atomic of loom, and another one that each use of it writes to first.
 ///
-/// Of each atomic loom remembers the last access only, to see which ones it has to try in another order. Between a load of
-/// one thread and a write of another that has itself loaded the word before, it sees nothing, and tries one order only. Two
-/// writes are always seen.
+/// Of each atomic loom remembers the last access only, to see which ones it has to try in another order. Between a load
+/// of one thread and a write of another that has itself loaded the word before, it sees nothing, and tries one order
+/// only. Two writes are always seen.
 #[derive(Debug)]
 pub struct AtomicU64 {
     word: loom::sync::atomic::AtomicU64,
@@ -35,8 +35,8 @@ impl AtomicU64 {
         self.word().load(order)
     }
 
-    /// An exchange: between a store and the exchange of another thread loom keeps no order, and lets a later exchange find
-    /// what was there before both.
+    /// An exchange: between a store and the exchange of another thread loom keeps no order, and lets a later exchange
+    /// find what was there before both.
     pub fn store(&self, value: u64, order: Ordering) {
         self.word().swap(value, order);
     }

@@ -1,17 +1,14 @@
-//! Ends of sessions: what a process has ended is ended for all, whatever others write at the same time, and nothing else is.
+//! Ends of sessions: what a process has ended is ended for all, whatever others write at the same time, and nothing else
+//! is.
 //!
 //! A process that is killed in the middle of a write is the same as one that goes on after the others have looked: each
 //! look of a process is also one at what a killed one has left behind.
 
 mod common;
 
-use common::{LASTS, MUCH_LATER, NOW, Shared, after, at, check, mark};
-use oxd_models::base::{Millis, Seconds};
-use oxd_models::shm::{Mark, Memory};
-
-fn end(memory: Memory<'_>, mark: Mark, moment: Millis, now: Seconds) {
-    memory.end(mark, moment, now, now.saturating_add(LASTS));
-}
+use common::{MUCH_LATER, NOW, Shared, after, at, check, end, mark};
+use oxd_models::base::Seconds;
+use oxd_models::shm::Memory;
 
 /// Two users whose marks have the same place sign out at once.
 #[test]
@@ -81,25 +78,12 @@ fn the_end_of_somebody_else_ends_nothing_else() {
         let shared = Shared::new();
         end(shared.memory(), mark(1), NOW.millis(), NOW);
         let began = MUCH_LATER.millis();
-        let other = shared.process(move |memory| {
-            end(
-                memory,
-                mark(2),
-                began.saturating_add(Millis(60_000)),
-                MUCH_LATER.saturating_add(Seconds(60)),
-            )
-        });
-        assert!(
-            !shared
-                .memory()
-                .has_ended(mark(1), began, MUCH_LATER.saturating_add(Seconds(60)))
-        );
+        let a_minute_later = MUCH_LATER.saturating_add(Seconds(60));
+        let other =
+            shared.process(move |memory| end(memory, mark(2), a_minute_later.millis(), a_minute_later));
+        assert!(!shared.memory().has_ended(mark(1), began, a_minute_later));
         other.join().unwrap();
-        assert!(
-            !shared
-                .memory()
-                .has_ended(mark(1), began, MUCH_LATER.saturating_add(Seconds(60)))
-        );
+        assert!(!shared.memory().has_ended(mark(1), began, a_minute_later));
     });
 }
 

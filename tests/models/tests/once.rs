@@ -4,11 +4,11 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{LASTS, MUCH_LATER, NOW, Shared, at, check, mark};
+use common::{MUCH_LATER, NOW, Shared, at, check, end, mark, unused};
 use loom::cell::Cell;
 use oxd_models::base::Seconds;
-use oxd_models::shm::health::Health;
-use oxd_models::shm::{AtomicU64, CLOCK, Memory, Ordering};
+use oxd_models::shm::health::{Health, WORDS};
+use oxd_models::shm::{CLOCK, Memory, Ordering};
 
 fn is_first(memory: Memory<'_>) -> bool {
     memory.first_time(mark(1), NOW, at(600))
@@ -49,8 +49,7 @@ fn a_one_time_value_is_accepted_beside_other_marks() {
                 .memory()
                 .first_time(mark(1), then, then.saturating_add(Seconds(600)))
         );
-        let other =
-            shared.process(|memory| memory.end(mark(2), NOW.millis(), NOW, NOW.saturating_add(LASTS)));
+        let other = shared.process(|memory| end(memory, mark(2), NOW.millis(), NOW));
         assert!(is_first(shared.memory()));
         assert!(!is_first(shared.memory()));
         other.join().unwrap();
@@ -182,11 +181,7 @@ fn one_process_reads_the_stream() {
 #[test]
 fn one_process_checks_the_sites() {
     check("three ask for the turn to check", 2, || {
-        let words: Arc<Vec<_>> = Arc::new(
-            (0..oxd_models::shm::health::WORDS)
-                .map(|_| AtomicU64::new(0))
-                .collect(),
-        );
+        let words = unused(WORDS);
         let others: Vec<_> = (0..2)
             .map(|_| {
                 let words = words.clone();
@@ -207,11 +202,7 @@ fn one_process_checks_the_sites() {
 #[test]
 fn a_late_check_does_not_end_the_turn_of_another() {
     check("a check ends late", 2, || {
-        let words: Arc<Vec<_>> = Arc::new(
-            (0..oxd_models::shm::health::WORDS)
-                .map(|_| AtomicU64::new(0))
-                .collect(),
-        );
+        let words = unused(WORDS);
         let late = Health::over(&words).unwrap().take_turn(NOW).unwrap();
         let others = words.clone();
         let other = loom::thread::spawn(move || Health::over(&others).unwrap().take_turn(at(60)));

@@ -1,10 +1,11 @@
-//! What else processes leave to each other: ends that are still to be told, the file that outlives the server, counters.
+//! What else processes leave to each other: ends that are still to be told, the file that outlives the server,
+//! counters.
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{LASTS, MUCH_LATER, NOW, Shared, after, at, check, mark};
+use common::{LASTS, MUCH_LATER, NOW, Shared, after, at, check, end, mark, unused};
 use loom::sync::Mutex;
 use oxd_models::base::{Millis, Reason, Seconds};
 use oxd_models::shm::stats::{Login, Stats, WORDS};
@@ -55,7 +56,8 @@ fn an_end_that_was_taken_down_is_found() {
     });
 }
 
-/// Ends are told again while the place of an old one is taken by that of another machine: it is not for this one to tell.
+/// Ends are told again while the place of an old one is taken by that of another machine: it is not for this one to
+/// tell.
 #[test]
 fn what_is_told_again_is_what_was_told() {
     check("told again while a place is taken", 2, || {
@@ -66,7 +68,7 @@ fn what_is_told_again_is_what_was_told() {
         memory.told(&ended);
         let late = MUCH_LATER.millis();
         let other = shared.process(move |memory| {
-            memory.end(mark(2), late, MUCH_LATER, MUCH_LATER.saturating_add(LASTS));
+            end(memory, mark(2), late, MUCH_LATER);
             assert!(memory.has_ended(mark(2), late, MUCH_LATER));
         });
         // Its clock is behind: the old end has not run out for it.
@@ -97,7 +99,7 @@ fn the_last_end_outlives_the_server() {
         let acts = |by: u64, copy: Arc<Copy>| {
             move |memory: Memory<'_>| {
                 let memory = memory.kept_by(&*copy, &[], NOW);
-                memory.end(mark(1), after(by), NOW, NOW.saturating_add(LASTS));
+                end(memory, mark(1), after(by), NOW);
             }
         };
         let other = shared.process(acts(9, copy.clone()));
@@ -115,7 +117,7 @@ fn the_last_end_outlives_the_server() {
 #[test]
 fn no_login_is_left_uncounted() {
     check("logins are counted", 2, || {
-        let words: Arc<Vec<_>> = Arc::new((0..WORDS).map(|_| AtomicU64::new(0)).collect());
+        let words = unused(WORDS);
         let count = |words: &[AtomicU64], minute: u64| {
             let stats = Stats::over(words).unwrap();
             stats.login(Login::Completed, Seconds(60 * minute));
@@ -138,7 +140,7 @@ fn no_login_is_left_uncounted() {
 #[test]
 fn every_call_that_ends_was_begun() {
     check("calls begin and end", 2, || {
-        let words: Arc<Vec<_>> = Arc::new((0..WORDS).map(|_| AtomicU64::new(0)).collect());
+        let words = unused(WORDS);
         Stats::over(&words).unwrap().process_begins(7);
         let call = |words: &[AtomicU64]| {
             let stats = Stats::over(words).unwrap();

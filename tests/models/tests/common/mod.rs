@@ -14,8 +14,8 @@ pub const NOW: Seconds = Seconds(1_800_000_000);
 pub const MUCH_LATER: Seconds = Seconds(1_800_100_000);
 pub const LASTS: Seconds = Seconds(28_800);
 
-/// Runs a model in every interleaving with at most so many preemptions, and says how many that were. `LOOM_MAX_PREEMPTIONS`
-/// allows more.
+/// Runs a model in every interleaving with at most so many preemptions, and says how many that were.
+/// `LOOM_MAX_PREEMPTIONS` allows more.
 pub fn check(name: &str, preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let runs = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();
@@ -55,6 +55,16 @@ impl Shared {
         let shared = self.clone();
         loom::thread::spawn(move || acts(shared.memory()))
     }
+}
+
+/// Words of a part of the memory that nobody has used yet, for threads that share them.
+pub fn unused(count: usize) -> Arc<Vec<AtomicU64>> {
+    Arc::new((0..count).map(|_| AtomicU64::new(0)).collect())
+}
+
+/// Ends sessions, for as long as they last.
+pub fn end(memory: Memory<'_>, mark: Mark, moment: Millis, now: Seconds) {
+    memory.end(mark, moment, now, now.saturating_add(LASTS));
 }
 
 /// Marks that are searched for in the same slots.
