@@ -4,7 +4,7 @@ use oxd_core::base::Arena;
 use oxd_core::config::RawSettings;
 use oxd_core::config::directive::{Place, TABLE};
 
-use crate::place::{Files, keys, settings};
+use crate::configuration::{Files, keys, settings};
 
 /// Directives whose value may be a secret.
 const SECRET: [&str; 2] = ["OxdCryptoKey", "OxdClientSecret"];
@@ -70,8 +70,8 @@ pub fn directive(data: &[u8]) {
         ),
         Ok(()) => {
             let keys = keys();
-            let shown = format!("{:?}", settings(&raw, &keys));
-            assert!(!shown.is_empty());
+            // Whatever was taken can be resolved.
+            let _ = format!("{:?}", settings(&raw, &keys));
         }
     }
 }

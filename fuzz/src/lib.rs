@@ -5,6 +5,7 @@
 
 mod answers;
 mod claims;
+mod configuration;
 mod cookies;
 mod directives;
 mod forms;

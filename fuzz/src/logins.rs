@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use oxd_core::fuzzing::{self, Sealed};
 use oxd_core::http::{Form, Method, Response};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
@@ -27,8 +26,8 @@ fn location(answer: &Response) -> Option<&str> {
     found.map(|(_, value)| value.as_str())
 }
 
-/// Every answer is one that httpd can send.
-fn is_sound(answer: &Response) {
+/// The answer is one that httpd can send.
+fn expect_sound(answer: &Response) {
     assert!((200..600).contains(&answer.status), "{}", answer.status);
     let lines = answer
         .headers
@@ -59,7 +58,7 @@ pub fn login(data: &[u8]) {
                 ..Asked::default()
             };
             let answer = place.handle(&asked, &Form::None);
-            led_nowhere_else(&answer, &target);
+            expect_to_lead_nowhere_else(&answer, &target);
         }
         let asked = Asked {
             method: Some(Method::Post),
@@ -72,17 +71,17 @@ pub fn login(data: &[u8]) {
             ..Asked::default()
         };
         let answer = place.handle(&asked, &Form::Read(query.clone().into_bytes()));
-        led_nowhere_else(&answer, &query);
+        expect_to_lead_nowhere_else(&answer, &query);
         if let Some(pending) = pending {
             with_a_login(place, &target, pending);
         }
     });
 }
 
-/// Without a sealed cookie nobody is signed in, whatever the query says; a redirect leads to the provider, to this site,
-/// or to a listed host.
-fn led_nowhere_else(answer: &Response, query: &str) {
-    is_sound(answer);
+/// Without a sealed cookie nobody is signed in, whatever the query says; a redirect leads to the provider, to this
+/// site, or to a listed host.
+fn expect_to_lead_nowhere_else(answer: &Response, query: &str) {
+    expect_sound(answer);
     assert!(!is_signed_in(answer), "signed in without a login: {query:?}");
     let Some(location) = location(answer) else { return };
     let base = Url::parse("https://app.example/oxd/callback").expect("a URL");
@@ -100,21 +99,16 @@ fn with_a_login(place: &Place, target: &str, pending: &[u8]) {
         .map(|(_, value)| value.into_owned())
         .collect();
     let state = states.first().map_or("", String::as_str);
-    let nobody = Asked {
-        target: "/oxd/callback",
-        ..Asked::default()
-    };
-    let Ok(sealed) = place.ask(&nobody, |ctx| fuzzing::seal(ctx, Sealed::Login, pending)) else {
+    let Some(cookie) = place.login_cookie(state, pending) else {
         return;
     };
-    let cookie = format!("{}={sealed}", fuzzing::login_cookie(state));
     let asked = Asked {
         target: &format!("/oxd/callback?{target}"),
         cookies: cookie.as_bytes(),
         ..Asked::default()
     };
     let answer = place.handle(&asked, &Form::None);
-    is_sound(&answer);
+    expect_sound(&answer);
     if !is_signed_in(&answer) {
         return;
     }

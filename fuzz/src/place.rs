@@ -1,20 +1,16 @@
 //! A place of a server with the module, without httpd: its configuration, a request, an oxd that answers from memory.
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use oxd_core::access::{Admission, Visit, enter};
-use oxd_core::base::{
-    Arena, AuditSink, Key, KeyRing, Level, Millis, NoRandomness, Random, Seconds, Store, StoreError,
-};
-use oxd_core::config::directive::{self, ParseEnv};
-use oxd_core::config::store::{StoreSettings, Stores};
-use oxd_core::config::{AuthParam, Expression, RawSettings, ServerDefaults, Settings};
+use oxd_core::base::{Arena, Key, KeyRing, Level, Millis, NoRandomness, Random, Seconds, Store, StoreError};
+use oxd_core::config::{AuthParam, Expression, RawSettings, directive};
 use oxd_core::flow::Ctx;
+use oxd_core::fuzzing::{self, Sealed};
 use oxd_core::http::{Form, Header, Host, Method, Origin, Request, RequestEnv, Response};
 use oxd_core::oxd::commands::refresh::Refreshed;
 use oxd_core::oxd::{Call, Command, Error, Oxd, Place as Waiting};
@@ -23,6 +19,8 @@ use oxd_core::shm::stats::{Stats, WORDS};
 use oxd_core::shm::{Memory, memory_words};
 use oxd_core::tokens::TokenCache;
 use serde_json::{Map, Value, json};
+
+use crate::configuration::{Files, keys, settings};
 
 /// When each request comes.
 pub(crate) const NOW: Seconds = Seconds(1_800_000_000);
@@ -211,95 +209,6 @@ impl Store for Kept {
     }
 }
 
-/// There is no Redis.
-#[derive(Debug)]
-pub(crate) struct NoRedis;
-
-impl Stores for NoRedis {
-    fn redis<'a>(&'a self, _: &StoreSettings<'a>) -> &'a dyn Store {
-        static NOTHING: std::sync::LazyLock<Kept> = std::sync::LazyLock::new(Kept::default);
-        &*NOTHING
-    }
-}
-
-/// What a configuration is read from.
-#[derive(Default)]
-pub(crate) struct Files<'a> {
-    /// The content of each file, variable and command.
-    pub content: &'a [u8],
-    pub store: Option<&'static Kept>,
-    pub warned: RefCell<Vec<String>>,
-}
-
-#[derive(Debug)]
-struct NoAudit;
-
-impl AuditSink for NoAudit {
-    fn append(&self, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn name(&self) -> &str {
-        ""
-    }
-
-    fn complained(&self) -> &AtomicU64 {
-        static NEVER: AtomicU64 = AtomicU64::new(0);
-        &NEVER
-    }
-}
-
-impl<'c> ParseEnv<'c> for Files<'_> {
-    fn read_file(&self, _: &str) -> io::Result<Vec<u8>> {
-        Ok(self.content.to_vec())
-    }
-
-    fn file_names(&self, _: &str) -> io::Result<Vec<String>> {
-        Ok(vec!["error.html".to_owned()])
-    }
-
-    fn others_may_read(&self, path: &str) -> bool {
-        path.ends_with("shared")
-    }
-
-    fn warn(&self, line: String) {
-        self.warned.borrow_mut().push(line);
-    }
-
-    fn variable(&self, _: &str) -> Option<String> {
-        String::from_utf8(self.content.to_vec()).ok()
-    }
-
-    fn run(&self, _: &str) -> Result<Option<String>, String> {
-        Ok(String::from_utf8(self.content.to_vec()).ok())
-    }
-
-    fn compile(&self, expression: &str) -> Result<Expression<'c>, String> {
-        match expression.contains("broken") {
-            true => Err("syntax error".into()),
-            false => Ok(Expression(&7)),
-        }
-    }
-
-    fn location(&self) -> Option<String> {
-        Some("/app".into())
-    }
-
-    fn open_store(&self, provider: &str, _: &str) -> Result<&'c dyn Store, String> {
-        match self.store {
-            Some(store) => Ok(store),
-            None => Err(format!("once mod_socache_{} is loaded", provider.escape_debug())),
-        }
-    }
-
-    fn open_audit(&self, target: &str) -> Result<&'c dyn AuditSink, String> {
-        match target.is_empty() {
-            true => Err("a file or a program".into()),
-            false => Ok(&NoAudit),
-        }
-    }
-}
-
 /// Memory of a request, which goes with it.
 #[derive(Default)]
 pub(crate) struct OfRequest<'b> {
@@ -315,11 +224,6 @@ impl<'b> SessionMemory<'b> for &'b OfRequest<'b> {
     fn keep(&self, record: SessionRecord<'b>) -> &'b SessionRecord<'b> {
         self.records.alloc(record)
     }
-}
-
-/// The keys of each place.
-pub(crate) fn keys() -> KeyRing {
-    KeyRing::derive([&b"a key for the fuzz targets"[..]]).expect("there is a text")
 }
 
 /// A place, and the process that serves it.
@@ -349,7 +253,7 @@ impl Place {
         let files = Files {
             content: b"",
             store,
-            warned: RefCell::default(),
+            ..Files::default()
         };
         let mut raw = RawSettings::default();
         for line in lines {
@@ -394,6 +298,18 @@ impl Place {
         ))
     }
 
+    /// The cookie of a login in progress that the module has sealed, as a browser brings it; `None` where it cannot be
+    /// sealed.
+    pub(crate) fn login_cookie(&self, state: &str, pending: &[u8]) -> Option<String> {
+        let nobody = Asked {
+            target: "/oxd/callback",
+            ..Asked::default()
+        };
+        let sealed = self.ask(&nobody, |ctx| fuzzing::seal(ctx, Sealed::Login, pending));
+        let sealed = sealed.ok()?;
+        Some(format!("{}={sealed}", fuzzing::login_cookie(state)))
+    }
+
     /// The handler's answer.
     pub(crate) fn handle(&self, request: &Asked<'_>, form: &Form) -> Response {
         use oxd_core::handler::routes::{answer, locate};
@@ -422,16 +338,4 @@ impl Place {
             }
         })
     }
-}
-
-/// The resolved settings of a place.
-pub(crate) fn settings<'a>(raw: &'a RawSettings<'a>, keys: &'a KeyRing) -> Settings<'a> {
-    let server = ServerDefaults {
-        keys,
-        threads: 16,
-        stores: &NoRedis,
-        revocations: None,
-        tokens_path: None,
-    };
-    Settings::of(raw, server)
 }

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use oxd_core::base::{Key, Millis, Seconds};
+use oxd_core::base::{Key, KeyRing, Millis, Seconds};
 use oxd_core::fuzzing;
 use oxd_core::http::Form;
 use oxd_core::session::feed::{self, Feed};
 use oxd_core::shm::{Ended, Mark, Memory};
 
-use crate::place::{Answering, Asked, Kept, NONCE, NOW, Place, Server, keys, memory};
+use crate::configuration::keys;
+use crate::place::{Answering, Asked, Kept, NONCE, NOW, Place, Server, memory};
 
 struct SignedIn {
     place: Place,
@@ -28,13 +29,7 @@ fn sign_in() -> SignedIn {
     ];
     let place = Place::with(lines, Some(store), Answering::default());
     let pending = format!(r#"{{"s":"state","n":"{NONCE}","r":"/app","t":{}}}"#, NOW.0);
-    let nobody = Asked {
-        target: "/oxd/callback",
-        ..Asked::default()
-    };
-    let seal = |ctx: &oxd_core::flow::Ctx<'_>| fuzzing::seal(ctx, fuzzing::Sealed::Login, pending.as_bytes());
-    let sealed = place.ask(&nobody, seal).expect("nonces");
-    let cookie = format!("{}={sealed}", fuzzing::login_cookie("state"));
+    let cookie = place.login_cookie("state", pending.as_bytes()).expect("nonces");
     let asked = Asked {
         target: "/oxd/callback?code=c&state=state",
         cookies: cookie.as_bytes(),
@@ -81,6 +76,8 @@ impl SignedIn {
             .insert(self.key, entry.to_vec());
     }
 }
+
+static KEYS: LazyLock<KeyRing> = LazyLock::new(keys);
 
 thread_local! {
     static SIGNED_IN: LazyLock<SignedIn> = LazyLock::new(sign_in);
@@ -144,7 +141,7 @@ pub fn store_entry(data: &[u8]) {
 /// The values: `s`, the content of an entry that is sealed; or what came as one.
 pub fn stream_entry(data: &[u8]) {
     MEMORY.with(|memory| {
-        let keys = keys_of_thread();
+        let keys: &KeyRing = &KEYS;
         let feed = Feed {
             memory: **memory,
             keys,
@@ -185,9 +182,4 @@ pub fn stream_entry(data: &[u8]) {
         let told = feed::entry(&Server::default(), keys, &ended).expect("nonces");
         assert!(feed.hear(2, &told, NOW));
     });
-}
-
-fn keys_of_thread() -> &'static oxd_core::base::KeyRing {
-    static KEYS: LazyLock<oxd_core::base::KeyRing> = LazyLock::new(keys);
-    &KEYS
 }
