@@ -123,7 +123,8 @@ fn split(header: &[u8]) {
         );
     }
     assert!(!split.is_alone || !header.contains(&b';'));
-    // A name with a prefix that browsers protect counts only where the browser has written it: at the beginning of a pair.
+    // A name with a prefix that browsers protect counts only where the browser has written it: at the beginning of a
+    // pair.
     if let Some(whole) = &split.whole {
         let trusted = cookie::find_all(whole, b"__Host-s").count();
         assert!(

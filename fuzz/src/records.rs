@@ -9,7 +9,8 @@ use oxd_core::session::{SessionRecord, Tokens};
 use crate::place::{Answering, Asked, NOW, Place};
 
 thread_local! {
-    static PLACE: LazyLock<Place> = LazyLock::new(|| Place::with(&[&["OxdId", "site"]], None, Answering::default()));
+    static PLACE: LazyLock<Place> =
+        LazyLock::new(|| Place::with(&[&["OxdId", "site"]], None, Answering::default()));
 }
 
 /// Bytes are read as a record without one of its texts leaving them; what was read is written as it was; a record of any

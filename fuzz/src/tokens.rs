@@ -38,8 +38,8 @@ struct Token {
     claims: Map<String, Value>,
 }
 
-/// The values: `a` and a token, `s`, a header and claims that are signed, or `m`, the same and changes: (place, byte)
-/// pairs.
+/// The values: `a` and a token; `s`, a header and claims that are signed; or `m`, the same and changes, of three bytes
+/// each: two for the place, one for what becomes of it.
 fn token(signer: &Signer, data: &[u8]) -> Option<Token> {
     let mut parts = crate::parts(data);
     match parts.next()? {
@@ -77,7 +77,7 @@ fn token(signer: &Signer, data: &[u8]) -> Option<Token> {
     }
 }
 
-fn only_genuine_ones(provider: &Provider, token: &Token) {
+fn expect_genuine(provider: &Provider, token: &Token) {
     let verified = fuzzing::verified(&token.text, &provider.place.oxd);
     let Some(claims) = verified else { return };
     assert!(token.is_genuine, "a token that nobody has signed: {}", token.text);
@@ -105,7 +105,7 @@ pub fn logout_token(data: &[u8]) {
         let Some(token) = token(&provider.signer, data) else {
             return;
         };
-        only_genuine_ones(provider, &token);
+        expect_genuine(provider, &token);
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("logout_token", &token.text)
             .finish();
@@ -156,7 +156,7 @@ pub fn access_token(data: &[u8]) {
         let Some(token) = token(&provider.signer, data) else {
             return;
         };
-        only_genuine_ones(provider, &token);
+        expect_genuine(provider, &token);
         let header = format!("Bearer {}", token.text);
         let asked = Asked {
             target: "/app",
