@@ -144,8 +144,11 @@ lint: ## formatting, clippy, dependencies, shell scripts
 	@scripts/need.sh lint
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path tests/mutants/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/fuzz.sh clippy
+	CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET))/mutants/engine' \
+		cargo clippy --quiet --locked --manifest-path tests/mutants/Cargo.toml --all-targets -- -D warnings
 	scripts/deny.sh
 	@$(MAKE) --no-print-directory lint-shell
 
@@ -160,6 +163,7 @@ msrv: ## compile everything with the least Rust that Cargo.toml promises (by rus
 fmt: ## format the Rust sources
 	cargo fmt --all
 	cargo fmt --manifest-path fuzz/Cargo.toml
+	cargo fmt --manifest-path tests/mutants/Cargo.toml
 
 bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick)
 	@scripts/need.sh bench
@@ -167,8 +171,8 @@ bench: ## what a request and a login cost, into docs/BENCHMARKS.md (ARGS=--quick
 	cargo build -p oxd-dev
 	@OXD_MODULE=$(abspath $(CARGO_TARGET)/release/libmod_oxd.so) bench/run.sh $(ARGS)
 
-# The release module under load; the program itself need not be fast. How long, or how much of a day by count, if not all
-# of it, is said on the command line: HOURS=0.5, DAY=0.1. What was seen is in target/soak.
+# The release module under load; the program itself need not be fast. HOURS=0.5 goes by time, DAY=0.1 by count, a tenth
+# of a busy day. What was seen is in target/soak.
 soak: ## mixed load, restarts and faults with every store, watched for growth (HOURS=8, or DAY=1 by count)
 	@scripts/need.sh soak
 	@$(MAKE) --no-print-directory module PROFILE=release
