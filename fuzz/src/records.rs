@@ -13,8 +13,8 @@ thread_local! {
         LazyLock::new(|| Place::with(&[&["OxdId", "site"]], None, Answering::default()));
 }
 
-/// Bytes are read as a record without one of its texts leaving them; what was read is written as it was; a record of any
-/// values reads back.
+/// Bytes are read as a record without one of its texts leaving them; what was read is written as it was; a record of
+/// any values reads back.
 pub fn session_record(data: &[u8]) {
     if let Some(record) = SessionRecord::read(data) {
         within(&record, data);

@@ -64,9 +64,9 @@ impl Event {
     }
 }
 
-/// What happens in a part of a store's turn: in that with restarts, of which `count` are plain ones, or in that without,
-/// where the list is always the same. Each store gets its fifth of a day's requests, and all of these events: with five
-/// stores a day that reloads 40 times has 200 plain reloads.
+/// What happens in a part of a store's turn: in that with restarts, of which `count` are plain ones, or in that
+/// without, where the list is always the same. Each store gets its fifth of a day's requests, and all of these events:
+/// with five stores a day that reloads 40 times has 200 plain reloads.
 pub fn events(restarts: bool, count: usize) -> Vec<Event> {
     use Event::*;
     if restarts {

@@ -1,7 +1,7 @@
 //! The soak: mixed load on a real httpd with each session store in turn, while it restarts, logs and keys are rotated,
 //! and what it needs fails. It watches memory, descriptors, threads and times, and ends badly when something grows, a
-//! user sees the session of another, a session that has ended works, a line in the error log is not expected, or a child
-//! crashes. `make soak` builds and runs it.
+//! user sees the session of another, a session that has ended works, a line in the error log is not expected, or a
+//! child crashes. `make soak` builds and runs it.
 
 #![forbid(unsafe_code)]
 

@@ -188,7 +188,8 @@ impl Part<'_> {
                 self.restart();
             }
             Event::SigningKey => {
-                // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md), and may have been late.
+                // A child fetches keys for an unknown one once a minute (docs/SECURITY-NOTES.md), and may have been
+                // late.
                 let rested = || world.is_over() || world.key_age() > KEYS || crate::interrupted();
                 within(KEYS, || rested().then_some(()));
                 // To make an RSA key takes the development provider seconds on a loaded machine, and others wait.

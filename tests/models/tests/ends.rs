@@ -1,5 +1,5 @@
-//! Ends of sessions: what a process has ended is ended for all, whatever others write at the same time, and nothing else
-//! is.
+//! Ends of sessions: what a process has ended is ended for all, whatever others write at the same time, and nothing
+//! else is.
 //!
 //! A process that is killed in the middle of a write is the same as one that goes on after the others have looked: each
 //! look of a process is also one at what a killed one has left behind.

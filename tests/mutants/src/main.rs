@@ -1,8 +1,8 @@
 //! Runs cargo-mutants' mutants of oxd-core from one build.
 //!
-//! cargo-mutants builds the crate anew for each mutant and runs all its tests: with two thousand mutants that is most of
-//! a day. Here all of them are compiled at once, each behind a switch; a mutant then costs the tests that come by it, and
-//! only until the first one fails. What does not compile in company is built alone, as cargo-mutants does.
+//! cargo-mutants builds the crate anew for each mutant and runs all its tests: with two thousand mutants that is most
+//! of a day. Here all of them are compiled at once, each behind a switch; a mutant then costs the tests that come by
+//! it, and only until the first one fails. What does not compile in company is built alone, as cargo-mutants does.
 //!
 //! The mutants are run in steps through the list, so that those of a run that was stopped are a fair sample.
 

@@ -17,8 +17,8 @@ struct Counts {
     survived: usize,
 }
 
-/// The file of results. A line has the mutant's fate, its name, and what is to be said of it; of several lines of one mutant
-/// the last one counts, so that a run that is stopped takes nothing away from an earlier one.
+/// The file of results. A line has the mutant's fate, its name, and what is to be said of it; of several lines of one
+/// mutant the last one counts, so that a run that is stopped takes nothing away from an earlier one.
 pub struct Results(File);
 
 const CAUGHT: &str = "caught";

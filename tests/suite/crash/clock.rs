@@ -82,8 +82,8 @@ fn library() -> PathBuf {
     found.expect("package libfaketime, which scripts/need.sh installs")
 }
 
-/// A clock that was wrong for a while, by less than sessions last: nobody has to sign in again, nobody becomes another, and
-/// what was ended before, meanwhile and afterwards is over.
+/// A clock that was wrong for a while, by less than sessions last: nobody has to sign in again, nobody becomes another,
+/// and what was ended before, meanwhile and afterwards is over.
 fn set_and_set_back(kind: StoreKind, by: i64) {
     let (clock, store) = (Clock::new(), kind.start());
     let site = clock.site(&store);
@@ -147,8 +147,8 @@ fn a_store_survives_a_clock_that_was_ahead_or_behind() {
     }
 }
 
-/// With a clock that is ahead by more than sessions last, all sessions have run out. When it is set back, those that were
-/// ended are still over, even if httpd was started again meanwhile.
+/// With a clock that is ahead by more than sessions last, all sessions have run out. When it is set back, those that
+/// were ended are still over, even if httpd was started again meanwhile.
 #[test]
 fn a_clock_far_ahead_brings_no_ended_session_back() {
     let (clock, store) = (Clock::new(), StoreKind::Cookie.start());
@@ -169,8 +169,8 @@ fn a_clock_far_ahead_brings_no_ended_session_back() {
     expect_logins(&site, BACK);
 }
 
-/// With a clock that is behind by more than sessions last, the end of all sessions of a user is kept as long as they last by
-/// the right one.
+/// With a clock that is behind by more than sessions last, the end of all sessions of a user is kept as long as they
+/// last by the right one.
 #[test]
 fn an_end_that_a_clock_far_behind_has_ordered_lasts() {
     let (clock, store) = (Clock::new(), StoreKind::Cookie.start());

@@ -90,8 +90,8 @@ fn kill_and_start(site: &mut TestSite) {
     site.httpd.start();
 }
 
-/// The file of ended sessions has its room from the start: a logout on a full disk outlives httpd. Only lines of the audit
-/// trail are lost, which the error log says.
+/// The file of ended sessions has its room from the start: a logout on a full disk outlives httpd. Only lines of the
+/// audit trail are lost, which the error log says.
 #[test]
 fn a_disk_that_fills_up_loses_no_end() {
     let Some(disk) = Disk::mount() else { return };
@@ -128,8 +128,8 @@ fn a_disk_that_fills_up_loses_no_end() {
     site.httpd.finish();
 }
 
-/// httpd starts without room for the file, or without the right to write it, and says that it remembers ends no longer than
-/// it runs. Otherwise all is as usual.
+/// httpd starts without room for the file, or without the right to write it, and says that it remembers ends no longer
+/// than it runs. Otherwise all is as usual.
 #[test]
 fn httpd_starts_where_it_cannot_write() {
     for readonly in [false, true] {

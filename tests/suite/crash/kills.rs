@@ -1,7 +1,7 @@
 //! `kill -9` of a random process at random points under load.
 //!
-//! Afterwards nobody is taken for another, no session lives that was ended, none is lost that need not be, and all goes on
-//! without anybody's help but systemd's, which starts again whoever has no parent.
+//! Afterwards nobody is taken for another, no session lives that was ended, none is lost that need not be, and all goes
+//! on without anybody's help but systemd's, which starts again whoever has no parent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

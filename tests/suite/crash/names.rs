@@ -16,8 +16,8 @@ const STORE: &str = "store.names.test";
 /// How soon all goes on once names are there again: a child that has seen oxd fail leaves it alone for two seconds.
 const BACK: Duration = Duration::from_secs(8);
 
-/// How long a page may take that needs no name, or that is refused because there is none: less than one takes that waits for
-/// a resolver that does not answer.
+/// How long a page may take that needs no name, or that is refused because there is none: less than one takes that
+/// waits for a resolver that does not answer.
 const AT_ONCE: Duration = Duration::from_secs(2);
 /// How long a login may take until it is refused.
 const TOLD: Duration = Duration::from_secs(6);

@@ -9,8 +9,8 @@ use super::random::{Random, rounds, seed};
 use super::service::{expect_own, sign_out, signed_in, site, status_with};
 use super::victim::{kill_httpd, pause};
 
-/// The file of ended sessions is written anew when httpd starts, and when `OxdSessionMarks` has changed in another way. A
-/// start that is killed leaves the earlier one or the new one, and each has every end.
+/// The file of ended sessions is written anew when httpd starts, and when `OxdSessionMarks` has changed in another way.
+/// A start that is killed leaves the earlier one or the new one, and each has every end.
 #[test]
 fn a_start_that_is_killed_forgets_no_end() {
     const SIZES: [&str; 2] = ["OxdSessionMarks 200000", "OxdSessionMarks 2000"];

@@ -56,8 +56,8 @@ impl Victim {
         }
     }
 
-    /// Whether sessions may be lost: those of shared memory with httpd's parent, those of a server that writes nothing down
-    /// with the server.
+    /// Whether sessions may be lost: those of shared memory with httpd's parent, those of a server that writes nothing
+    /// down with the server.
     pub(crate) fn is_lossy(self, place: Place) -> bool {
         let ends_httpd = matches!(self, Victim::Parent | Victim::Httpd | Victim::Everything);
         let ends_store = matches!(self, Victim::Store | Victim::Everything);
@@ -68,8 +68,8 @@ impl Victim {
         }
     }
 
-    /// How long after its repair requests may still fail. A child that has seen oxd fail leaves it alone for two seconds;
-    /// httpd's own clients of Redis and memcached leave a failed server out for five.
+    /// How long after its repair requests may still fail. A child that has seen oxd fail leaves it alone for two
+    /// seconds; httpd's own clients of Redis and memcached leave a failed server out for five.
     pub(crate) fn grace(self, place: Place) -> Duration {
         let ends_store = matches!(self, Victim::Store | Victim::Everything);
         match place {
