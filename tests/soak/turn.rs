@@ -215,7 +215,7 @@ impl Part<'_> {
                 let mut oxd = world.oxd.write().expect("a lock");
                 if on { oxd.stop() } else { oxd.resume() }
             }),
-            Event::StoreStalled if has_server(world.store) => {
+            Event::StoreStalled if store.has_server() => {
                 self.broken(Trouble::Store, |on| {
                     if on {
                         store.server().stall()
@@ -224,7 +224,7 @@ impl Part<'_> {
                     }
                 });
             }
-            Event::StoreKilled if has_server(world.store) => self.broken(Trouble::Store, |on| {
+            Event::StoreKilled if store.has_server() => self.broken(Trouble::Store, |on| {
                 // Memcached forgets everything; the Redis servers write everything down.
                 let forgets = world.store == StoreKind::Memcache;
                 world.epoch.fetch_add(u64::from(forgets), Ordering::SeqCst);
@@ -291,10 +291,6 @@ impl Part<'_> {
             signal(*child, Signal::SIGSEGV);
         }
     }
-}
-
-fn has_server(store: StoreKind) -> bool {
-    !matches!(store, StoreKind::Cookie | StoreKind::Shmcb | StoreKind::Dbm)
 }
 
 fn signal(pid: u32, signal: Signal) {
