@@ -43,7 +43,7 @@ TARGET =
 JOBS = 1
 
 .PHONY: help build release module build-demo demo demo-check test test-unit test-httpd \
-	test-scripts models lint lint-shell fmt bench keep-instructions docs install uninstall deb rpm \
+	test-scripts models lint lint-mutants lint-shell fmt bench keep-instructions docs install uninstall deb rpm \
 	test-package soak msrv mutants coverage sanitize test-container crash fuzz fuzz-check \
 	fuzz-minimise clean
 
@@ -144,13 +144,17 @@ lint: ## formatting, clippy, dependencies, shell scripts
 	@scripts/need.sh lint
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
-	cargo fmt --manifest-path tests/mutants/Cargo.toml --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	scripts/fuzz.sh clippy
-	CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET))/mutants/engine' \
-		cargo clippy --quiet --locked --manifest-path tests/mutants/Cargo.toml --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory lint-mutants
 	scripts/deny.sh
 	@$(MAKE) --no-print-directory lint-shell
+
+# A workspace of its own.
+lint-mutants:
+	cargo fmt --manifest-path tests/mutants/Cargo.toml --check
+	CARGO_TARGET_DIR='$(abspath $(CARGO_TARGET))/mutants/engine' \
+		cargo clippy --quiet --locked --manifest-path tests/mutants/Cargo.toml --all-targets -- -D warnings
 
 lint-shell:
 	shellcheck -x scripts/*.sh .ci/run bench/*.sh debian/*.postrm debian/tests/smoke \

@@ -6,8 +6,8 @@
 #   build     compile the targets, below fuzz/target
 #   check     each target over its corpus and SECONDS_EACH (30) seconds of new inputs, two at a time; the last line is
 #             like cargo test's. What `make fuzz-check` and .ci/run do
-#   run       all targets, one after the other, SECONDS_EACH each (HOURS or SECONDS for all of them together), over a
-#             corpus that grows below fuzz/target/corpus. What `make fuzz` does
+#   run       all targets, one after the other, SECONDS_EACH each (HOURS or SECONDS_ALL for all of them together), over
+#             a corpus that grows below fuzz/target/corpus. What `make fuzz` does
 #   minimise  pack the smallest corpus with the coverage of the one that has grown (fuzz/corpus/*.tar.gz)
 #   seeds     write the first inputs (fuzz/examples/seeds.rs) to the corpus below fuzz/target
 #   clippy    the linter over the targets
@@ -30,8 +30,8 @@ corpus=$built/corpus
 found=$PWD/artifacts
 logs=$built/logs
 
-# The flags of `cargo fuzz build --sanitizer none`: coverage of blocks, edges and comparisons for libFuzzer. They need no
-# nightly. AddressSanitizer would find nothing in code that forbids unsafe, and makes it several times slower.
+# The flags of `cargo fuzz build --sanitizer none`: coverage of blocks, edges and comparisons for libFuzzer. They need
+# no nightly. AddressSanitizer would find nothing in code that forbids unsafe, and makes it several times slower.
 flags=(
     --cfg fuzzing
     -Cpasses=sancov-module
@@ -43,12 +43,18 @@ flags=(
 
 all_targets() { local file; for file in fuzz_targets/*.rs; do basename "$file" .rs; done; }
 
+# Those that TARGETS names, or all.
 targets() {
-    if [[ -n ${TARGETS:-} ]]; then
-        tr ' ' '\n' <<<"$TARGETS"
-    else
+    local names=() name
+    read -r -a names <<<"${TARGETS:-}"
+    if [[ ${#names[@]} -eq 0 ]]; then
         all_targets
+        return
     fi
+    for name in "${names[@]}"; do
+        [[ -e fuzz_targets/$name.rs ]] || die "there is no target '$name'; there are: $(all_targets | xargs)"
+        printf '%s\n' "$name"
+    done
 }
 
 # With --target the flags are not those of build scripts and macros.
@@ -98,9 +104,10 @@ one_check() {
 }
 
 check() {
-    local target passed=0 failed=() names=()
+    local target passed=0 failed=() names
+    names=$(targets)
+    mapfile -t names <<<"$names"
     build
-    mapfile -t names < <(targets)
     # xargs runs so many at a time, and each writes whether it passed.
     rm -f "$logs"/*.passed
     printf '%s\n' "${names[@]}" | xargs -P "${JOBS:-2}" -n 1 "$root/scripts/fuzz.sh" one-check || true
@@ -140,9 +147,10 @@ figures() {
 }
 
 run() {
-    local target each=${SECONDS_EACH:-} count status=0 names=()
+    local target each=${SECONDS_EACH:-} count status=0 names
+    names=$(targets)
+    mapfile -t names <<<"$names"
     build
-    mapfile -t names < <(targets)
     count=${#names[@]}
     if [[ -z $each ]]; then
         each=$(awk -v all="${SECONDS_ALL:-}" -v hours="${HOURS:-1}" -v jobs="${JOBS:-1}" -v count="$count" 'BEGIN {
@@ -171,11 +179,17 @@ table() {
     [[ -e $built/figures.tsv ]] || die "nothing has run"
     awk -F '\t' '
         { units[$1] += $2; seconds[$1] += $3; edges[$1] = $5; inputs[$1] = $6 }
-        END { for (name in units) printf "%s\t%d\t%d\t%d\t%d\n", name, units[name], seconds[name], edges[name], inputs[name] }
+        END {
+            for (name in units)
+                printf "%s\t%d\t%d\t%d\t%d\n", name, units[name], seconds[name], edges[name], inputs[name]
+        }
     ' "$built/figures.tsv" | sort | awk -F '\t' '
         function grouped(n,   text) {
             text = ""
-            while (length(n) > 3) { text = "," substr(n, length(n) - 2) text; n = substr(n, 1, length(n) - 3) }
+            while (length(n) > 3) {
+                text = "," substr(n, length(n) - 2) text
+                n = substr(n, 1, length(n) - 3)
+            }
             return n text
         }
         BEGIN {
@@ -187,20 +201,24 @@ table() {
                 grouped($3 ? int($2 / $3) : $2), grouped($4), grouped($5)
             units += $2; seconds += $3
         }
-        END { printf "| together | %s | %s | %s | | |\n", grouped(units), grouped(seconds), grouped(seconds ? int(units / seconds) : units) }'
+        END {
+            printf "| together | %s | %s | %s | | |\n", grouped(units), grouped(seconds),
+                grouped(seconds ? int(units / seconds) : units)
+        }'
 }
 
-# In the folder and with the profile of the other clippy, so that crates are checked once; and libFuzzer, which is C++, is
-# not compiled for that.
+# In the folder and with the profile of the other clippy, so that crates are checked once; and libFuzzer, which is C++,
+# is not compiled for that.
 lint() {
     CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target} CUSTOM_LIBFUZZER_PATH=/nowhere/libfuzzer.a \
         cargo clippy --quiet --locked --all-targets -- -D warnings
 }
 
 minimise() {
-    local target small
+    local target small names
+    names=$(targets)
     build
-    for target in $(targets); do
+    for target in $names; do
         unpack "$target"
         small=$built/minimised/$target
         rm -rf "$small"
