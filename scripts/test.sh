@@ -156,7 +156,7 @@ test_need_knows_its_purposes() {
         scripts/need.sh --list "$purpose" >"$scratch/output"
     done
     refuses scripts/need.sh fun
-    has "$scratch/output" "build, demo, test, lint, fuzz, soak, bench, deb, rpm"
+    has "$scratch/output" "build, demo, test, lint, soak, fuzz, bench, deb, rpm or test-package"
 }
 
 test_need_names_the_stores() {
