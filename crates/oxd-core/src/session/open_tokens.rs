@@ -85,7 +85,6 @@ impl<'b> Opened<'b> {
             seen: now,
             version: self.record.version.saturating_add(1),
             access_expires: expiry(now, new.expires_in),
-            can_refresh: !tokens.refresh_token.is_empty(),
             strings,
             ..*self.record
         };

@@ -24,6 +24,7 @@ pub(crate) struct FakeOxd {
     pub id_token_claims: Value,
     pub user_info: Value,
     pub authorization_url: Option<String>,
+    pub logout_uri: &'static str,
     pub failure: Option<(&'static str, Reason)>,
     /// What becomes of a refresh token, if not always the same.
     pub refreshes: Option<Refreshes>,
@@ -46,6 +47,7 @@ impl Default for FakeOxd {
             id_token_claims: json!({"sub": "alice", "iss": "https://op", "exp": NOW + 3600, "acr": "basic"}),
             user_info: json!({"sub": "alice", "name": "Alice"}),
             authorization_url: None,
+            logout_uri: "https://op/end_session",
             failure: None,
             refreshes: None,
             keys: Vec::new(),
@@ -151,7 +153,7 @@ impl Call for FakeOxd {
             }
             "introspect-access-token" => object(self.introspection.clone()?),
             "get-user-info" => object(self.user_info.clone()),
-            "get-logout-uri" => object(json!({"uri": "https://op/end_session"})),
+            "get-logout-uri" => object(json!({"uri": self.logout_uri})),
             other => panic!("nobody has scripted {other}"),
         })
     }

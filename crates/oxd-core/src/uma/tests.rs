@@ -333,3 +333,23 @@ fn rpts_are_counted_by_what_they_were_worth() {
         });
     }
 }
+
+/// A refusal is in the audit trail; what is about oxd or the configuration is not.
+#[test]
+fn only_refusals_are_in_the_trail() {
+    let (file, resources) = (site("site"), resources());
+    for (reason, expected) in [
+        (Reason::InsufficientScope, 1),
+        (Reason::OxdUnreachable, 0),
+        (Reason::InvalidToken, 1),
+    ] {
+        let trail = crate::testing::Trail::default();
+        let mut browser = place(&file, &resources, json!({}));
+        browser.settings.audit_log = Some(Some(&trail));
+        browser.look("/photo/1", |ctx| {
+            let unopened = Unopened::Refused(reason, "said");
+            assert_eq!(answer(ctx, unopened).status, reason.status(), "{reason:?}");
+        });
+        assert_eq!(trail.lines.lock().unwrap().len(), expected, "{reason:?}");
+    }
+}

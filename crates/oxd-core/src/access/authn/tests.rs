@@ -166,14 +166,17 @@ fn an_aged_session_is_renewed_without_a_word_and_then_visibly() {
 fn a_silent_login_that_fails_for_another_reason_is_an_error() {
     let site = site("s");
     let mut browser = browser(&site);
-    browser.enter("/app");
-    let state = browser.last_state();
+    browser.oxd.id_token_claims["auth_time"] = json!(NOW);
+    browser.log_in("/app");
+    browser.now = NOW + 601;
+    let started = browser.enter("/app");
     assert_eq!(
-        browser
-            .get(&format!("/oxd/callback?error=server_error&state={state}"))
-            .status,
-        400
+        (started.status, started.code),
+        (302, Some("silent_login_started"))
     );
+    let state = browser.last_state();
+    let answer = browser.get(&format!("/oxd/callback?error=server_error&state={state}"));
+    assert_eq!(answer.status, 400);
 }
 
 #[test]

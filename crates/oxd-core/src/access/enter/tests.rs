@@ -386,7 +386,10 @@ fn whom_the_rules_refuse_gets_403_a_step_up_or_a_sign_in() {
     browser.method = Method::Post;
     let told = refused(&browser, Some(&wanted));
     let page = String::from_utf8_lossy(told.body_bytes()).into_owned();
-    assert!(told.status == 403 && page.contains("/oxd/login?"), "{page}");
+    assert!(
+        told.status == 403 && page.contains("href=\"/oxd/login?return_to=%2Fapp\""),
+        "{page}"
+    );
     browser.method = Method::Get;
     browser.settings.unauth_action = Some(UnauthAction::Pass);
     assert_eq!(

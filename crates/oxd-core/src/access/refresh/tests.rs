@@ -104,10 +104,14 @@ fn claims_are_brought_up_to_date_when_they_are_old() {
     assert_eq!(refreshed(&browser), Refresh::Unchanged);
     browser.now = NOW + 100;
     browser.oxd.user_info = json!({"sub": "alice", "name": "Alice B."});
+    let before = browser.look("/", |ctx| {
+        with_own(ctx, |own| own.unwrap().record.version).unwrap()
+    });
     let Refresh::Changed(written, _) = refreshed(&browser) else {
         panic!("new claims")
     };
     let parts = SessionRecord::read(&written.record).unwrap();
+    assert_eq!(parts.version, before + 1);
     assert_eq!(claims::to_json(&parts)["name"], "Alice B.");
     assert_eq!(
         (parts.informed, parts.seen, parts.issued),
@@ -224,10 +228,32 @@ fn new_tokens_that_do_not_fit_are_good_for_this_request_and_reported() {
     );
     drop(lines);
     assert!(is_signed_in(&browser));
-    // Any other trouble with the store is an error.
-    browser.now = NOW + 301;
-    store.is_down.store(true, std::sync::atomic::Ordering::SeqCst);
-    browser.look("/app", |ctx| assert!(with_own(ctx, |_| ()).is_err()));
+}
+
+#[test]
+fn new_tokens_that_a_store_cannot_be_told_are_an_error() {
+    static STORE: std::sync::LazyLock<FakeStore> = std::sync::LazyLock::new(FakeStore::default);
+    let file = site("s");
+    let mut browser = Browser::that_refreshes(&file);
+    browser.store = Some(&STORE);
+    browser.log_in("/app");
+    browser.oxd.refreshes = Some(|_| {
+        STORE.is_down.store(true, std::sync::atomic::Ordering::SeqCst);
+        Ok(Refreshed {
+            access_token: Secret::new("new".into()),
+            expires_in: Some(300),
+            refresh_token: None,
+            scope: json!(null),
+        })
+    });
+    browser.now = NOW + 241;
+    let outcome = browser.look("/app", |ctx| {
+        with_own(ctx, |session| {
+            refresh(ctx, &session.unwrap()).map_err(|failure| failure.reason)
+        })
+        .unwrap()
+    });
+    assert_eq!(outcome, Err(Reason::StoreUnavailable));
 }
 
 /// Another request of the session is at it, and the access token has run out.

@@ -76,6 +76,8 @@ fn rules_that_cannot_be_read_say_why() {
             "{error}"
         );
     }
+    let broken = ClaimRule::parse(&words("sub ~ (")).unwrap_err();
+    assert!(broken.contains("unclosed group"), "{broken}");
     let nameless = ClaimRule::parse(&["".into(), "alice".into()]).unwrap_err();
     assert!(nameless.contains("name is empty"), "{nameless}");
     assert!(AcrRule::parse(&[]).is_err() && AcrRule::parse(&["a b".into()]).is_err());

@@ -234,6 +234,21 @@ fn a_logout_leads_back_to_where_the_directive_says() {
     }
 }
 
+#[test]
+fn a_logout_leads_to_addresses_of_the_web_only() {
+    let (file, signer) = (of_client(), ed25519("k"));
+    for (uri, status) in [
+        ("http://op/out", 303),
+        ("javascript:alert(1)", 200),
+        ("nonsense", 200),
+    ] {
+        let mut browser = signed_in(&file, &signer);
+        browser.oxd.logout_uri = uri;
+        let answer = browser.get("/oxd/logoutme");
+        assert_eq!((answer.status, is_signed_in(&browser)), (status, false), "{uri}");
+    }
+}
+
 /// What the provider ends is counted, and the audit trail names its session.
 #[test]
 fn a_logout_of_the_providers_is_counted_and_in_the_trail() {
