@@ -368,13 +368,15 @@ fn a_way_back_that_is_not_as_it_should_be_ends_on_a_page() {
         ("state=STATE", 403),
         ("ticket=&state=STATE", 403),
         ("ticket=a&ticket=b&state=STATE", 403),
-        ("error=access_denied&ticket=t&state=STATE", 403),
+        ("error=access%0A_denied&ticket=t&state=STATE", 403),
         (&format!("ticket={long}&state=STATE"), 403),
         (&format!("ticket={}&state=STATE", &long[1..]), 303),
     ] {
         let (mut browser, state) = at_the_page(&file, &path);
         let answer = browser.get(&format!("/oxd/claims?{}", query.replace("STATE", &state)));
         assert_eq!(answer.status, status, "{query:.60}");
+        let page = String::from_utf8_lossy(answer.body_bytes()).into_owned();
+        assert_eq!(page.contains("access_denied"), query.contains("error"), "{page}");
         // It is over, whichever way: the cookie of the gathering goes.
         let is_over = answer.cookies.iter().any(|line| line.contains("Max-Age=0"));
         assert_eq!(is_over, status != 400, "{query:.60}");
