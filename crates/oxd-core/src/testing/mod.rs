@@ -50,6 +50,8 @@ pub(crate) fn machines(usual: u32) -> proptest::test_runner::Config {
     proptest::test_runner::Config {
         cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(usual),
         failure_persistence: None,
+        // Steps that cannot be taken are left out of a sequence; there are more of them in more sequences.
+        max_local_rejects: u32::MAX,
         ..proptest::test_runner::Config::default()
     }
 }
