@@ -172,7 +172,7 @@ fn the_user_name_follows_its_rule() {
 }
 
 /// A browser whose sessions are in the store, or in its cookies without one.
-fn with_store<'s>(file: &'s SiteFile, store: Option<&'s FakeStore>) -> Browser<'s> {
+pub(super) fn with_store<'s>(file: &'s SiteFile, store: Option<&'s FakeStore>) -> Browser<'s> {
     let mut browser = Browser::at(RawSettings {
         site: Some(file),
         ..RawSettings::default()

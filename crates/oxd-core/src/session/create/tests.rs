@@ -1,33 +1,11 @@
-use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
 
 use super::*;
-use crate::base::{AuditSink, SiteId};
+use crate::base::SiteId;
 use crate::config::{AuditUser, RawSettings};
 use crate::session::{Leaked, is_noted, open};
-use crate::testing::{Browser, FakeStore, FakeStream, NOW, keys, memory, site};
+use crate::testing::{Browser, FakeStore, FakeStream, NOW, Trail, keys, memory, site};
 use serde_json::json;
-
-/// The lines of the audit trail.
-#[derive(Debug, Default)]
-struct Trail(Mutex<Vec<Value>>, AtomicU64);
-
-impl AuditSink for Trail {
-    fn append(&self, line: &[u8]) -> io::Result<()> {
-        let line = serde_json::from_slice(line)?;
-        self.0.lock().unwrap().push(line);
-        Ok(())
-    }
-
-    fn name(&self) -> &str {
-        "audit.log"
-    }
-
-    fn complained(&self) -> &AtomicU64 {
-        &self.1
-    }
-}
 
 #[test]
 fn the_audit_trail_tells_why_a_session_has_ended_and_whose_it_was() {
@@ -45,7 +23,11 @@ fn the_audit_trail_tells_why_a_session_has_ended_and_whose_it_was() {
         browser
     };
     let ends = || {
-        let lines = std::mem::take(&mut *trail.0.lock().unwrap());
+        let lines = std::mem::take(&mut *trail.lines.lock().unwrap());
+        let lines: Vec<Value> = lines
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         let ends = lines.into_iter().filter(|line| line["event"] == "session_ended");
         ends.map(|line| [line["code"].clone(), line["sub"].clone(), line["by"].clone()])
             .collect::<Vec<_>>()

@@ -4,24 +4,15 @@ use zerocopy::FromZeros as _;
 
 use super::*;
 use crate::base::{Reason, SiteId};
-use crate::config::{RawSettings, SiteFile};
+use crate::session::tests::with_store;
 use crate::session::{Leaked, open, with_own};
 use crate::shm::{About, Memory, memory_words};
 use crate::testing::{Browser, FakeStore, FakeStream, NOW, keys, memory, site};
 
-fn browser<'s>(file: &'s SiteFile, store: Option<&'s FakeStore>) -> Browser<'s> {
-    let mut browser = Browser::at(RawSettings {
-        site: Some(file),
-        ..RawSettings::default()
-    });
-    browser.store = store;
-    browser
-}
-
 #[test]
 fn a_session_whose_end_the_store_could_not_be_told_is_over_on_this_machine() {
     let (file, store) = (site("s"), FakeStore::default());
-    let mut browser = browser(&file, Some(&store));
+    let mut browser = with_store(&file, Some(&store));
     browser.log_in("/app");
     let is_signed_in =
         |browser: &Browser<'_>| browser.look("/", |ctx| with_own(ctx, |session| session.is_some()).unwrap());
@@ -43,7 +34,7 @@ fn a_session_whose_end_the_store_could_not_be_told_is_over_on_this_machine() {
 #[test]
 fn memory_that_is_full_of_ends_is_reported() {
     let file = site("s");
-    let mut browser = browser(&file, None);
+    let mut browser = with_store(&file, None);
     // Room for as few ends as can be.
     let words: &[AtomicU64] = AtomicU64::new_vec_zeroed(memory_words(32))
         .expect("memory")
@@ -81,7 +72,7 @@ fn whether_a_token_was_used_is_answered_without_other_machines_only_where_sessio
     };
     let mark = Mark::of(About::Token, SiteId("s"), &["jti"]);
     for (in_store, facts) in [(None, &stream.facts), (Some(&store), &store)] {
-        let mut browser = browser(&file, in_store);
+        let mut browser = with_store(&file, in_store);
         browser.stream = Some(&stream);
         let used = |browser: &Browser<'_>| browser.look("/", |ctx| is_used(ctx, mark)).map_err(|f| f.reason);
         assert_eq!(used(&browser), Ok(false));
