@@ -66,6 +66,7 @@ const FUNCTIONS: &[&str] = &[
     "apr_global_mutex_child_init",
     "apr_global_mutex_lock",
     "apr_global_mutex_lockfile",
+    "apr_global_mutex_trylock",
     "apr_global_mutex_unlock",
     "apr_optional_hook_add",
     "apr_os_file_get",
@@ -110,6 +111,7 @@ const TYPES: &[&str] = &[
 const CONSTANTS: &[&str] = &[
     "ACCESS_CONF",
     "APLOG_(ERR|WARNING|NOTICE|INFO|DEBUG)",
+    "APR_EBUSY",
     "APR_EGENERAL",
     "APR_EINVAL",
     "APR_ENOMEM",

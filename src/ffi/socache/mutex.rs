@@ -4,8 +4,8 @@
 //! configuration, and the children of both configurations may use the same file.
 
 use std::ffi::CStr;
-use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::{hint, ptr, thread};
 
 use super::words;
 use crate::ffi::pool::Pool;
@@ -95,13 +95,38 @@ impl Drop for Held {
     }
 }
 
+/// How often a thread looks again at a mutex that another holds, before it leaves the processor to others.
+const SPINS: usize = 100;
+/// How often it does that, before it sleeps.
+const YIELDS: usize = 10;
+
 /// Locks the mutex.
+///
+/// Whoever finds it held looks again for a moment. It is held for a microsecond or two, and a thread that sleeps makes
+/// others sleep as well: APR's mutex passes to a sleeper (`PTHREAD_PRIO_INHERIT`), and is nobody else's until that runs.
 pub(super) fn hold() -> Result<Held, String> {
     let mutex = MUTEX.load(Ordering::Acquire);
     if mutex.is_null() {
         return Err("the mutex was not made".into());
     }
-    // SAFETY: the mutex lives as long as the process.
+    for _ in 0..YIELDS {
+        for _ in 0..SPINS {
+            // SAFETY: the mutex lives as long as the process.
+            match unsafe { sys::apr_global_mutex_trylock(mutex) } {
+                sys::APR_SUCCESS => return Ok(Held(mutex)),
+                sys::APR_EBUSY => hint::spin_loop(),
+                // A mechanism that cannot be asked so.
+                _ => return sleep_for(mutex),
+            }
+        }
+        thread::yield_now();
+    }
+    sleep_for(mutex)
+}
+
+/// Locks the mutex, and sleeps while another holds it.
+fn sleep_for(mutex: *mut sys::apr_global_mutex_t) -> Result<Held, String> {
+    // SAFETY: as in `hold`, which is the one caller.
     match unsafe { sys::apr_global_mutex_lock(mutex) } {
         sys::APR_SUCCESS => Ok(Held(mutex)),
         status => Err(format!("the mutex: {}", words(status))),
