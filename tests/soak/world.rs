@@ -43,6 +43,12 @@ struct Span {
 /// How many connections a thread keeps at most: at a restart httpd closes all of them at once.
 const CONNECTIONS: usize = 8;
 
+/// A kept connection that was closed is noticed at once. Who has waited longer for an answer has lost it.
+const STALE: Duration = Duration::from_secs(3);
+
+/// No answer may take longer, whatever is broken: `OxdServerTimeout` and a few `OxdStoreTimeout`s.
+const LONGEST: Duration = Duration::from_secs(20);
+
 /// How a request ended.
 pub enum Outcome {
     /// As it should.
@@ -187,7 +193,8 @@ impl World {
     }
 
     /// Sends a request, again while its connection turns out to be closed (as browsers do), and notes how it ended.
-    /// While something of `excuses` is broken, it may be refused with 502, 503 or 504.
+    /// While something of `excuses` is broken, it may be refused with 502, 503 or 504. Nothing excuses an answer that
+    /// takes longer than [`LONGEST`].
     pub fn ask(
         &self,
         kind: Kind,
@@ -206,6 +213,7 @@ impl World {
         let took = begun.elapsed();
         let ended = Instant::now();
         let fault = match &answer {
+            Ok(answer) if took > LONGEST => format!("too long waited for {}", brief(answer)),
             Ok(answer) => match check(answer) {
                 Ok(()) => {
                     let in_trouble = self.troubled(&[Trouble::Oxd, Trouble::Store], begun, ended);
@@ -237,8 +245,9 @@ pub struct Failed {
 
 /// Sends a request on a connection that may have been kept.
 pub fn send(ask: Ask<'_>, keeps: bool) -> Result<Answer, Failed> {
+    let begun = Instant::now();
     ask.try_send().map_err(|error| Failed {
-        is_stale: keeps && !error.is_timeout(),
+        is_stale: keeps && begun.elapsed() < STALE,
         why: format!(
             "no answer on a {} connection: {error:?}",
             if keeps { "kept" } else { "new" }
