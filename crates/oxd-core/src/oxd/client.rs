@@ -213,12 +213,15 @@ impl<T: Transport> Oxd for SiteClient<'_, T> {
         let send = || {
             let inside = Inside(self);
             request.send(&inside).map_err(|error| {
+                if !refresh::may_be_refused(&error) {
+                    return error;
+                }
                 // oxd does not say whether the token was refused or the provider is broken. A client token that the
                 // provider has just issued shows that its token endpoint works.
-                if refresh::may_be_refused(&error) && inside.provider_answers() {
-                    refresh::refused(error)
-                } else {
-                    error
+                match inside.provider_answers() {
+                    Ok(true) => refresh::refused(error),
+                    Ok(false) => error,
+                    Err(silence) => silence,
                 }
             })
         };
@@ -315,20 +318,32 @@ impl<T: Transport> SiteClient<'_, T> {
 impl<T: Transport> Inside<'_, '_, T> {
     /// Whether the provider's token endpoint answers: whether it has issued a client token just now. Nobody knows where
     /// oxd asks for none.
-    fn provider_answers(&self) -> bool {
+    ///
+    /// # Errors
+    /// This thread has waited for oxd in vain.
+    fn provider_answers(&self) -> Result<bool, Error> {
         let Some(credentials) = self.0.site.credentials.as_ref() else {
-            return false;
+            return Ok(false);
         };
         let cell = self.0.token_cell(credentials);
         if !cell.is_new() {
             cell.renew();
         }
-        self.client_token(&cell, credentials).is_ok() && cell.is_new()
+        match self.client_token(&cell, credentials) {
+            Ok(_) => Ok(cell.is_new()),
+            Err(error) if error.is_silence() => Err(error),
+            Err(_) => Ok(false),
+        }
     }
 
+    /// The client token, a new one where it is time. Who has waited for that in vain gets the failure even where the old
+    /// one still works: oxd would not answer the command either, and nobody waits twice.
     fn client_token(&self, cell: &TokenCell, request: &GetClientToken<'_>) -> Result<Arc<Secret>, Error> {
-        cell.get(self.0.patience(), || {
-            let token = request.send(self)?;
+        let mut silence = None;
+        let token = cell.get(self.0.patience(), || {
+            let token = request.send(self).inspect_err(|error| {
+                silence = Some(error.clone()).filter(Error::is_silence);
+            })?;
             let lifetime = token
                 .expires_in
                 .and_then(|s| u64::try_from(s).ok())
@@ -338,7 +353,8 @@ impl<T: Transport> Inside<'_, '_, T> {
                 // A lifetime of centuries would overflow the clock; a day is as good.
                 lifetime: lifetime.map(|s| Duration::from_secs(s.min(86_400))),
             })
-        })
+        });
+        silence.map_or(token, Err)
     }
 }
 

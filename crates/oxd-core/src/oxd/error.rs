@@ -90,6 +90,11 @@ impl Error {
         matches!(bad.status, 401 | 403) && !of_framework && !bad.is_handed_on()
     }
 
+    /// Whether a thread has waited for oxd in vain.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self.reason(), Reason::OxdTimeout | Reason::OxdUnreachable)
+    }
+
     /// The HTTP status of the answer, if there was one.
     pub fn status(&self) -> Option<u16> {
         match self {

@@ -38,13 +38,16 @@ const NEW_FOR: Duration = Duration::from_secs(2);
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(299);
 /// The longest time before its end at which a token is replaced.
 const RENEW_AHEAD: Duration = Duration::from_secs(30);
+/// How long nobody tries again to replace a token that works, once that has failed: it may have taken the whole
+/// `OxdServerTimeout`.
+const RENEW_AGAIN: Duration = Duration::from_secs(5);
 
 impl TokenCell {
     /// The token, fetched with `fetch` when there is none.
     ///
     /// Concurrent threads wait for one fetch, `patience` at the most, and share its result, also a failure: a dead oxd is
     /// called once, not once per thread. A token that is about to expire is renewed by one thread while the others still
-    /// use it.
+    /// use it, as that one does where the renewal fails.
     pub(super) fn get(
         &self,
         patience: Duration,
@@ -58,6 +61,7 @@ impl TokenCell {
                 _ => Found::Nothing,
             }
         };
+        let fetch = || fetch().inspect_err(|_| self.renew_in(RENEW_AGAIN));
         self.0.get(patience, find, fetch, |slot, fetched| {
             let lifetime = fetched.lifetime.unwrap_or(DEFAULT_LIFETIME);
             let now = Instant::now();
@@ -96,9 +100,13 @@ impl TokenCell {
 
     /// Lets the next thread fetch a new token, while the others still use the old one.
     pub(super) fn renew(&self) {
+        self.renew_in(Duration::ZERO);
+    }
+
+    fn renew_in(&self, delay: Duration) {
         self.0.with(|slot| {
             if let Some(held) = slot {
-                held.renew_at = Instant::now();
+                held.renew_at = Instant::now() + delay;
             }
         });
     }

@@ -3,6 +3,7 @@ use crate::base::{Failure, Reason, SiteId};
 use crate::oxd::commands::logout_uri::GetLogoutUri;
 use crate::oxd::{Answer, Trouble, server};
 use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Script = Box<dyn Fn(&str, Option<&str>) -> Result<Answer, Trouble> + Send + Sync>;
 
@@ -151,9 +152,9 @@ fn refresh(
     refused: impl Fn() -> Result<Answer, Trouble> + Send + Sync + 'static,
     second_token: impl Fn() -> Result<Answer, Trouble> + Send + Sync + 'static,
 ) -> (Reason, Vec<String>) {
-    let tokens = std::sync::atomic::AtomicUsize::new(0);
+    let tokens = AtomicUsize::new(0);
     let script = move |command: &str, _: Option<&str>| match command {
-        "get-client-token" if tokens.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 => {
+        "get-client-token" if tokens.fetch_add(1, Ordering::SeqCst) == 0 => {
             answer(200, json!({"access_token": "t", "expires_in": 299}))
         }
         "get-client-token" => second_token(),
@@ -240,7 +241,8 @@ fn a_refused_refresh_token_is_told_from_a_provider_that_fails() {
     );
     assert_eq!(
         refresh(true, internal, || Err(Trouble::new(Cause::NoAnswer, "why"))).0,
-        Reason::OxdAnswer
+        Reason::OxdTimeout,
+        "who has waited for oxd in vain says so, and does not wait again"
     );
     assert_eq!(
         refresh(false, internal, fresh).0,
@@ -272,6 +274,53 @@ fn a_refused_refresh_token_is_told_from_a_provider_that_fails() {
         refresh(true, || Err(Trouble::new(Cause::NoAnswer, "why")), down).0,
         Reason::OxdTimeout
     );
+}
+
+#[test]
+fn who_waits_in_vain_for_a_new_client_token_does_not_wait_for_the_command_too() {
+    for (trouble, reason) in [
+        (Cause::NoAnswer, Some(Reason::OxdTimeout)),
+        (Cause::ConnectionTimeout, Some(Reason::OxdUnreachable)),
+        (Cause::ConnectionBroken, None),
+    ] {
+        let tokens = AtomicUsize::new(0);
+        let transport = Scripted {
+            answer: Box::new(move |command, _| match command {
+                "get-client-token" if tokens.fetch_add(1, Ordering::SeqCst) > 0 => {
+                    Err(Trouble::new(trouble, "why"))
+                }
+                command => token(command).unwrap_or_else(|| answer(200, json!({"uri": "https://op/logout"}))),
+            }),
+            calls: Mutex::default(),
+        };
+        let client = Client::new(transport, crate::testing::stats());
+        let (url, secret) = ("http://oxd/".parse().unwrap(), Secret::new("s".into()));
+        let credentials = GetClientToken::new("c", Some(&secret), None);
+        let at = client.at(Site {
+            server: server::tests::server(&url),
+            id: SiteId("id"),
+            provider: None,
+            credentials: Some(credentials),
+            authorization_site: None,
+        });
+        let call = || {
+            lock(&client.transport.calls).clear();
+            let outcome = GetLogoutUri::default().send(&at).map(drop);
+            let calls = lock(&client.transport.calls).len();
+            (outcome.map_err(|error| Failure::from(error).reason), calls)
+        };
+        assert_eq!(call(), (Ok(()), 2), "a token, and the command");
+        at.token_cell(&credentials).renew();
+        match reason {
+            Some(reason) => assert_eq!(call(), (Err(reason), 1), "no command"),
+            None => assert_eq!(call(), (Ok(()), 2), "the old token works"),
+        }
+        assert_eq!(
+            call(),
+            (Ok(()), 1),
+            "the token is left alone for a while, and works"
+        );
+    }
 }
 
 #[test]
