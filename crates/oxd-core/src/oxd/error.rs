@@ -9,6 +9,10 @@ use super::command::{BadAnswer, Command};
 use super::trouble::{Cause, Stage, Trouble};
 use crate::base::{Failure, Reason};
 
+/// What to do where a child process lacks what a thread and its connections need.
+const MORE_FOR_A_CHILD: &str = "let httpd's processes have more open files, threads or memory (systemd: LimitNOFILE, \
+                                TasksMax and MemoryMax of its unit)";
+
 /// The failure of a command. Its text holds no secret and no token, except for those that oxd itself quotes.
 #[derive(Clone, Debug)]
 pub enum Error {
@@ -118,10 +122,10 @@ impl Error {
                 (None, _) => Reason::OxdAnswer,
             },
             Error::Unusable { .. } => Reason::OxdAnswer,
-            Error::Busy { .. } | Error::Waited { .. } => Reason::OxdBusy,
+            // Not for ever: the child tries again with the next call.
+            Error::Busy { .. } | Error::Waited { .. } | Error::NotStarted(_) => Reason::OxdBusy,
             Error::BreakerOpen { .. } => Reason::BreakerOpen,
             Error::NotConfigured(_) => Reason::NotConfigured,
-            Error::NotStarted(_) => Reason::Internal,
         }
     }
 }
@@ -132,6 +136,7 @@ impl From<Error> for Failure {
         let remedy = match &error {
             Error::Answer(bad) => bad.remedy(),
             Error::NoAnswer { trouble, .. } => trouble.cause.remedy().map(str::to_owned),
+            Error::NotStarted(_) => Some(MORE_FOR_A_CHILD.to_owned()),
             _ => None,
         };
         match remedy {
@@ -224,9 +229,11 @@ mod tests {
     }
 
     #[test]
-    fn what_an_error_comes_from_can_be_asked_for() {
+    fn a_client_that_did_not_start_says_why_and_what_to_do() {
         let error = Error::NotStarted(Arc::new(std::io::ErrorKind::OutOfMemory.into()));
         assert!(error.source().unwrap().is::<std::io::Error>());
-        assert_eq!(Failure::from(error).reason, Reason::Internal);
+        let failure = Failure::from(error);
+        assert_eq!(failure.reason.status(), 503, "it may work with the next request");
+        assert!(failure.log_line().contains("LimitNOFILE"), "{failure:?}");
     }
 }
