@@ -26,7 +26,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use oxd_tests::{Store, StoreKind, TestSite};
+use oxd_tests::{Browser, Store, StoreKind, TestSite, within};
 
 use crate::day::{REQUESTS, events};
 use crate::growth::Growth;
@@ -34,6 +34,9 @@ use crate::record::Record;
 use crate::sample::{Row, Watch};
 use crate::turn::{Load, Part};
 use crate::world::{Mischief, World};
+
+/// How long a site may take until it is ready.
+const READY: Duration = Duration::from_secs(10);
 
 /// How often piped logs are rotated, in seconds.
 const ROTATED: u64 = 20;
@@ -187,6 +190,13 @@ impl Run {
         let rotated = piped.then_some(ROTATED);
         let TestSite { httpd, oxd, site, .. } = site::start(&store, everybody, rotated);
         let url = httpd.url("");
+        // As a load balancer does before it sends anybody.
+        let health = format!("{url}/health/ready");
+        let is_ready = || (Browser::new().get(&health).status == 200).then_some(());
+        if within(READY, is_ready).is_none() {
+            self.record
+                .fault(format!("{name}: not ready in {} s", READY.as_secs()));
+        }
         let world = World::new(
             self.record.clone(),
             kind,

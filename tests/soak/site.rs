@@ -86,6 +86,7 @@ MinSpareThreads 1
 MaxSpareThreads 48
 MaxRequestWorkers 48
 KeepAliveTimeout 20
+Header always set Soak-Time "%D"
 Alias /api ${ROOT}/docroot/app
 Alias /tokens ${ROOT}/docroot/app
 <Location /app>

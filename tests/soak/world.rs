@@ -49,6 +49,10 @@ const STALE: Duration = Duration::from_secs(3);
 /// No answer may take longer, whatever is broken: `OxdServerTimeout` and a few `OxdStoreTimeout`s.
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// What is counted where httpd has answered at once a request that was long on its way: while children are busy the system
+/// may have no room for a new connection, and TCP sends the request ever more seldom again (RFC 6298 section 5.5).
+const ON_ITS_WAY: &str = "request that TCP brought to httpd only after 20 s";
+
 /// How a request ended.
 pub enum Outcome {
     /// As it should.
@@ -210,8 +214,15 @@ impl World {
                 _ => break,
             }
         }
-        let took = begun.elapsed();
-        let ended = Instant::now();
+        let (took, ended) = (begun.elapsed(), Instant::now());
+        let in_httpd = answer.as_ref().ok().and_then(time_in_httpd).unwrap_or(took);
+        let took = match took > LONGEST && in_httpd < took / 2 {
+            true => {
+                self.record.happened(ON_ITS_WAY.to_owned());
+                in_httpd
+            }
+            false => took,
+        };
         let fault = match &answer {
             Ok(answer) if took > LONGEST => format!("too long waited for {}", brief(answer)),
             Ok(answer) => match check(answer) {
@@ -234,6 +245,12 @@ impl World {
         );
         Outcome::Wrong
     }
+}
+
+/// How long httpd had the request, by its header with `%D`: `D=`, and microseconds.
+fn time_in_httpd(answer: &Answer) -> Option<Duration> {
+    let text = answer.header("soak-time")?.strip_prefix("D=")?;
+    text.parse().ok().map(Duration::from_micros)
 }
 
 /// A request without an answer.

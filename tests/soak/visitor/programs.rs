@@ -9,10 +9,17 @@ use serde_json::json;
 
 use super::{BOTH, STORE, Visitors, status};
 use crate::record::Kind;
-use crate::world::{Trouble, send};
+use crate::world::send;
 
 /// The shortest time for which a JWT is brought again and again.
 const JWT_LIFE: Duration = Duration::from_secs(20);
+
+/// How old the answer of `oxd-health` may be: it is checked anew five seconds after trouble, and that takes its time.
+const CHECKED: Duration = Duration::from_secs(10);
+
+/// How long after trouble a token may still have run out: the next attempt to refresh it waits for a while, and a lock that
+/// could not be taken out of the store stands for half a minute.
+const NOT_REFRESHED: Duration = Duration::from_secs(30);
 
 impl Visitors<'_> {
     pub(super) fn open(&mut self) {
@@ -21,15 +28,16 @@ impl Visitors<'_> {
         self.world.ask(Kind::Open, ask, &[], |answer| status(answer, 200));
     }
 
-    fn bring(&self, kind: Kind, token: &str, excuses: &[Trouble], sub: &str) {
+    fn bring(&self, kind: Kind, token: &str, may_have_run_out: bool, sub: &str) {
         let url = self.world.url("/api/1k.bin");
         let ask =
             || ask_as_nobody(&self.template, "GET", &url).header("authorization", &format!("Bearer {token}"));
         self.world.ask(
             kind,
             || send(ask(), self.keeps),
-            excuses,
+            BOTH,
             |answer| match answer.status {
+                401 if may_have_run_out => Ok(()),
                 200 => match answer.header("soak-user") {
                     Some(user) if user.starts_with(sub) => Ok(()),
                     other => Err(format!("the token of {sub} makes {other:?}")),
@@ -56,7 +64,7 @@ impl Visitors<'_> {
             self.jwt = Some((token, signing, Instant::now()));
         }
         if let Some((token, ..)) = &self.jwt {
-            self.bring(Kind::Jwt, token, BOTH, "robot");
+            self.bring(Kind::Jwt, token, false, "robot");
         }
     }
 
@@ -73,9 +81,11 @@ impl Visitors<'_> {
         let Some(token) = token.filter(|token| token.len() > 10) else {
             return;
         };
-        // While oxd is away tokens are not refreshed, and may have run out.
+        // While oxd is away nothing can be said.
         if !self.world.troubled(BOTH, begun, Instant::now()) {
-            self.bring(Kind::Opaque, &token, BOTH, &format!("sub-of-{name}"));
+            let may_have_run_out = self.world.troubled(BOTH, begun - NOT_REFRESHED, begun);
+            let sub = format!("sub-of-{name}");
+            self.bring(Kind::Opaque, &token, may_have_run_out, &sub);
         }
     }
 
@@ -101,10 +111,14 @@ impl Visitors<'_> {
     }
 
     pub(super) fn metrics(&mut self) {
-        let health = self.count.is_multiple_of(2);
+        // Health is that of some seconds ago.
+        let was_troubled = || {
+            let now = Instant::now();
+            self.world.troubled(BOTH, now - CHECKED, now)
+        };
+        let health = self.count.is_multiple_of(2) && !was_troubled();
         let url = self.world.url(if health { "/health/ready" } else { "/metrics" });
         let ask = || send(ask_as_nobody(&self.template, "GET", &url), self.keeps);
-        // Health is that of some seconds ago.
         self.world
             .ask(Kind::Metrics, ask, BOTH, |answer| status(answer, 200));
     }
