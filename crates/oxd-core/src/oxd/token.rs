@@ -106,7 +106,7 @@ impl TokenCell {
     fn renew_in(&self, delay: Duration) {
         self.0.with(|slot| {
             if let Some(held) = slot {
-                held.renew_at = Instant::now() + delay;
+                held.renew_at = held.ends.min(Instant::now() + delay);
             }
         });
     }
@@ -174,6 +174,23 @@ mod tests {
             .get(LONG, || Err(Error::NotConfigured("why".into())))
             .unwrap();
         assert!(Arc::ptr_eq(&first, &again));
+    }
+
+    #[test]
+    fn a_token_that_could_not_be_renewed_is_not_used_after_its_end() {
+        let cell = TokenCell::default();
+        cell.get(LONG, || fetched("a", 1_000_000)).unwrap();
+        let ends = Instant::now() + RENEW_AGAIN / 2;
+        cell.0.with(|held| held.as_mut().unwrap().ends = ends);
+        cell.renew();
+        let mut has_tried = false;
+        let _ = cell.get(LONG, || {
+            has_tried = true;
+            Err(Error::NotConfigured("why".into()))
+        });
+        assert!(has_tried);
+        cell.0
+            .with(|held| assert_eq!(held.as_ref().unwrap().renew_at, ends));
     }
 
     #[test]
