@@ -109,24 +109,19 @@ pub(super) fn hold() -> Result<Held, String> {
     if mutex.is_null() {
         return Err("the mutex was not made".into());
     }
-    for _ in 0..YIELDS {
+    'looks: for _ in 0..YIELDS {
         for _ in 0..SPINS {
             // SAFETY: the mutex lives as long as the process.
             match unsafe { sys::apr_global_mutex_trylock(mutex) } {
                 sys::APR_SUCCESS => return Ok(Held(mutex)),
                 sys::APR_EBUSY => hint::spin_loop(),
                 // A mechanism that cannot be asked so.
-                _ => return sleep_for(mutex),
+                _ => break 'looks,
             }
         }
         thread::yield_now();
     }
-    sleep_for(mutex)
-}
-
-/// Locks the mutex, and sleeps while another holds it.
-fn sleep_for(mutex: *mut sys::apr_global_mutex_t) -> Result<Held, String> {
-    // SAFETY: as in `hold`, which is the one caller.
+    // SAFETY: as above.
     match unsafe { sys::apr_global_mutex_lock(mutex) } {
         sys::APR_SUCCESS => Ok(Held(mutex)),
         status => Err(format!("the mutex: {}", words(status))),
