@@ -201,10 +201,7 @@ fn refresh_now(ctx: &Ctx<'_>, session: &Opened<'_>, tokens: &Tokens<'_>) -> Resu
             }
             Err(failure) => {
                 has_failed = true;
-                is_away = matches!(
-                    failure.reason,
-                    Reason::OxdTimeout | Reason::OxdUnreachable | Reason::OxdBusy
-                );
+                is_away = failure.reason.is_oxd_away();
             }
         }
     }

@@ -392,6 +392,14 @@ impl Reason {
         matches!(self.level(), Level::Error | Level::Warning)
     }
 
+    /// Whether a request has waited for oxd in vain, or was not let wait: it does not call oxd once more.
+    pub fn is_oxd_away(self) -> bool {
+        matches!(
+            self,
+            Reason::OxdTimeout | Reason::OxdUnreachable | Reason::OxdBusy
+        )
+    }
+
     /// Seconds for `Retry-After`, where trying again soon makes sense.
     pub fn retry_after(self) -> Option<Seconds> {
         (self.status() == 503).then_some(Seconds(5))

@@ -94,9 +94,9 @@ impl Error {
         matches!(bad.status, 401 | 403) && !of_framework && !bad.is_handed_on()
     }
 
-    /// Whether a thread has waited for oxd in vain.
+    /// Whether a thread has waited for oxd in vain ([`Reason::is_oxd_away`]).
     pub(super) fn is_silence(&self) -> bool {
-        matches!(self.reason(), Reason::OxdTimeout | Reason::OxdUnreachable)
+        self.reason().is_oxd_away()
     }
 
     /// The HTTP status of the answer, if there was one.
