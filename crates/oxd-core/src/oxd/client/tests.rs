@@ -33,16 +33,23 @@ fn answer(status: u16, body: Value) -> Result<Answer, Trouble> {
     })
 }
 
+/// A client of an oxd that answers so.
+fn client(
+    answer: impl Fn(&str, Option<&str>) -> Result<Answer, Trouble> + Send + Sync + 'static,
+) -> Client<Scripted> {
+    let transport = Scripted {
+        answer: Box::new(answer),
+        calls: Mutex::default(),
+    };
+    Client::new(transport, crate::testing::stats())
+}
+
 /// Runs one `get-logout-uri` against a scripted oxd: the outcome, and the commands that were sent.
 fn run(
     calls: usize,
     script: impl Fn(&str, Option<&str>) -> Result<Answer, Trouble> + Send + Sync + 'static,
 ) -> (Result<String, Reason>, Vec<String>) {
-    let transport = Scripted {
-        answer: Box::new(script),
-        calls: Mutex::default(),
-    };
-    let client = Client::new(transport, crate::testing::stats());
+    let client = client(script);
     let (url, secret) = ("http://oxd/pre/".parse().unwrap(), Secret::new("s".into()));
     let provider = Some(Provider::Host("https://op"));
     let site = Site {
@@ -161,11 +168,7 @@ fn refresh(
         "get-access-token-by-refresh-token" => refused(),
         _ => answer(200, json!({"uri": "https://op/logout"})),
     };
-    let transport = Scripted {
-        answer: Box::new(script),
-        calls: Mutex::default(),
-    };
-    let client = Client::new(transport, crate::testing::stats());
+    let client = client(script);
     let (url, secret) = ("http://oxd/".parse().unwrap(), Secret::new("s".into()));
     let provider = Some(Provider::Host("https://op"));
     let credentials = GetClientToken::new("c", Some(&secret), provider);
@@ -284,16 +287,12 @@ fn who_waits_in_vain_for_a_new_client_token_does_not_wait_for_the_command_too() 
         (Cause::ConnectionBroken, None),
     ] {
         let tokens = AtomicUsize::new(0);
-        let transport = Scripted {
-            answer: Box::new(move |command, _| match command {
-                "get-client-token" if tokens.fetch_add(1, Ordering::SeqCst) > 0 => {
-                    Err(Trouble::new(trouble, "why"))
-                }
-                command => token(command).unwrap_or_else(|| answer(200, json!({"uri": "https://op/logout"}))),
-            }),
-            calls: Mutex::default(),
-        };
-        let client = Client::new(transport, crate::testing::stats());
+        let client = client(move |command, _| match command {
+            "get-client-token" if tokens.fetch_add(1, Ordering::SeqCst) > 0 => {
+                Err(Trouble::new(trouble, "why"))
+            }
+            command => token(command).unwrap_or_else(|| answer(200, json!({"uri": "https://op/logout"}))),
+        });
         let (url, secret) = ("http://oxd/".parse().unwrap(), Secret::new("s".into()));
         let credentials = GetClientToken::new("c", Some(&secret), None);
         let at = client.at(Site {
@@ -325,11 +324,7 @@ fn who_waits_in_vain_for_a_new_client_token_does_not_wait_for_the_command_too() 
 
 #[test]
 fn a_check_waits_for_no_free_place_while_the_client_token_is_known() {
-    let transport = Scripted {
-        answer: Box::new(|command, _| token(command).unwrap()),
-        calls: Mutex::default(),
-    };
-    let client = Client::new(transport, crate::testing::stats());
+    let client = client(|command, _| token(command).unwrap());
     let (url, secret) = ("http://oxd/".parse().unwrap(), Secret::new("s".into()));
     let provider = Some(Provider::Host("https://op"));
     let with_places = |max_calls| Site {
