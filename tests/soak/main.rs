@@ -191,8 +191,8 @@ impl Run {
         let TestSite { httpd, oxd, site, .. } = site::start(&store, everybody, rotated);
         let url = httpd.url("");
         // As a load balancer does before it sends anybody.
-        let health = format!("{url}/health/ready");
-        let is_ready = || (Browser::new().get(&health).status == 200).then_some(());
+        let (probe, health) = (Browser::new(), format!("{url}/health/ready"));
+        let is_ready = || (probe.get(&health).status == 200).then_some(());
         if within(READY, is_ready).is_none() {
             self.record
                 .fault(format!("{name}: not ready in {} s", READY.as_secs()));

@@ -311,7 +311,7 @@ impl Session {
         // An answer that is lost with its connection may have brought a new refresh token: with the old one the
         // provider lets nobody in, and the session ends with its access token.
         let lost = world.troubled(&[Trouble::Oxd], self.since, Instant::now())
-            && world.troubled(&[Trouble::Oxd], Instant::now() - MARGIN, Instant::now());
+            && world.troubled_lately(&[Trouble::Oxd], MARGIN);
         lost || self.since.elapsed() + MARGIN > LIFETIME
             || self.epoch != world.epoch.load(Ordering::SeqCst)
             || self.keys + 2 <= world.keys.load(Ordering::SeqCst)

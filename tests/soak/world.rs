@@ -196,6 +196,12 @@ impl World {
         })
     }
 
+    /// The same of the time until now, this far back.
+    pub fn troubled_lately(&self, kinds: &[Trouble], back: Duration) -> bool {
+        let now = Instant::now();
+        self.troubled(kinds, now - back, now)
+    }
+
     /// Sends a request, again while its connection turns out to be closed (as browsers do), and notes how it ended.
     /// While something of `excuses` is broken, it may be refused with 502, 503 or 504. Nothing excuses an answer that
     /// takes longer than [`LONGEST`].

@@ -83,7 +83,7 @@ impl Visitors<'_> {
         };
         // While oxd is away nothing can be said.
         if !self.world.troubled(BOTH, begun, Instant::now()) {
-            let may_have_run_out = self.world.troubled(BOTH, begun - NOT_REFRESHED, begun);
+            let may_have_run_out = self.world.troubled_lately(BOTH, NOT_REFRESHED);
             let sub = format!("sub-of-{name}");
             self.bring(Kind::Opaque, &token, may_have_run_out, &sub);
         }
@@ -112,11 +112,7 @@ impl Visitors<'_> {
 
     pub(super) fn metrics(&mut self) {
         // Health is that of some seconds ago.
-        let was_troubled = || {
-            let now = Instant::now();
-            self.world.troubled(BOTH, now - CHECKED, now)
-        };
-        let health = self.count.is_multiple_of(2) && !was_troubled();
+        let health = self.count.is_multiple_of(2) && !self.world.troubled_lately(BOTH, CHECKED);
         let url = self.world.url(if health { "/health/ready" } else { "/metrics" });
         let ask = || send(ask_as_nobody(&self.template, "GET", &url), self.keeps);
         self.world
