@@ -84,6 +84,8 @@ const FUNCTIONS: &[&str] = &[
     "apr_table_add",
     "apr_table_addn",
     "apr_table_get",
+    "apr_table_make",
+    "apr_table_overlay",
     "apr_table_set",
     "apr_table_setn",
     "apr_table_unset",

@@ -6,8 +6,10 @@ use std::ffi::CStr;
 use oxd_core::base::Seconds;
 use oxd_core::config::{ClaimHeader, IdentitySettings, PassTokens, Settings};
 use oxd_core::session::claims::{self, lookup};
-use oxd_core::session::{ClaimView, Opened, SessionRecord, Terminated, VARIABLE, Via};
+use oxd_core::session::{ClaimView, NAMES, Opened, SessionRecord, Terminated, VARIABLE, Via};
 
+use crate::ffi::known_names::{Entries, KnownNames, Name};
+use crate::ffi::pool::Pool;
 use crate::ffi::request::Request;
 use crate::ffi::request_state::PoolText;
 use crate::ffi::table::Table;
@@ -15,44 +17,81 @@ use crate::ffi::table::Table;
 /// Prefix of the request headers for claims.
 const HEADER: &[u8] = b"Oxd-Claim-";
 
+/// The variables besides those of claims.
+#[derive(Clone, Copy)]
+enum Own {
+    Acr,
+    Scope,
+    Auth,
+    SessionExpires,
+    ClientId,
+    TokenExpires,
+    AccessToken,
+    IdToken,
+    RefreshToken,
+    AccessTokenExpires,
+}
+
+/// Their names, in that order.
+const OWN: [&CStr; 10] = [
+    c"OXD_ACR",
+    c"OXD_SCOPE",
+    c"OXD_AUTH",
+    c"OXD_SESSION_EXPIRES",
+    c"OXD_CLIENT_ID",
+    c"OXD_TOKEN_EXPIRES",
+    c"OXD_ACCESS_TOKEN",
+    c"OXD_ID_TOKEN",
+    c"OXD_REFRESH_TOKEN",
+    c"OXD_ACCESS_TOKEN_EXPIRES",
+];
+
+/// The names of all variables that are known beforehand.
+const ALL: usize = NAMES.len() + OWN.len();
+
+static VARIABLES: KnownNames<ALL> = {
+    let mut all = [c""; ALL];
+    let (claims, own) = all.split_at_mut(NAMES.len());
+    claims.copy_from_slice(&NAMES);
+    own.copy_from_slice(&OWN);
+    KnownNames::new(b"OXD_", all)
+};
+
+/// Makes ready for requests what all of them need, in the parent.
+pub fn prepare(pool: Pool<'_>) {
+    VARIABLES.prepare(pool);
+}
+
 /// Passes the session's identity to the application.
 pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
     let (identity, record) = (&settings.identity(), &session.record);
+    let (names, mut environment) = request.environment_entries(&VARIABLES);
+    let Some((of_claims, own)) = names.split_first_chunk() else {
+        unreachable!("there are names besides those of claims");
+    };
     if identity.claims_as.in_env() {
-        claims_into(request, identity, record, Table::Environment);
+        claims_into_environment(request, identity, record, of_claims, &mut environment);
     }
     publish_headers(request, identity, record);
     let strings = &record.strings;
-    let environment = request.appender(Table::Environment);
     let mut digits = itoa::Buffer::new();
-    let add = |name: &'static CStr, value: &[u8]| {
+    let mut add = |name: Own, value: &[u8]| {
         if !value.is_empty() {
-            environment.add(name.into(), request.pool().copy(value));
+            environment.add(&own[name as usize], request.pool().copy(value));
         }
     };
     if session.via() == Via::Bearer {
-        add(c"OXD_ACR", strings.acr);
-        add(c"OXD_SCOPE", strings.scope);
-        add(c"OXD_AUTH", b"bearer");
+        add(Own::Acr, strings.acr);
+        add(Own::Scope, strings.scope);
+        add(Own::Auth, b"bearer");
         let client = record.claims().find(|claim| claim.is("client_id"));
-        add(c"OXD_CLIENT_ID", client.map_or(&[], |claim| claim.text()));
+        add(Own::ClientId, client.map_or(&[], |claim| claim.text()));
         if !record.access_expires.is_zero() {
-            add(c"OXD_TOKEN_EXPIRES", decimal(record.access_expires, &mut digits));
+            add(Own::TokenExpires, decimal(record.access_expires, &mut digits));
         }
         // The application that is to have the token gets its header: OxdBearerPass.
-        return;
+        return environment.finish();
     }
-    // Every request with a session has these.
-    let ends = decimal(session.ends(&settings.session()), &mut digits);
-    let [acr, scope, ends] = request.pool().copies([strings.acr, strings.scope, ends]);
-    if !strings.acr.is_empty() {
-        environment.add(c"OXD_ACR".into(), acr);
-    }
-    if !strings.scope.is_empty() {
-        environment.add(c"OXD_SCOPE".into(), scope);
-    }
-    environment.add(c"OXD_AUTH".into(), c"session".into());
-    environment.add(c"OXD_SESSION_EXPIRES".into(), ends);
     let PassTokens {
         access_token,
         id_token,
@@ -61,20 +100,32 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     } = identity.pass_tokens;
     let tokens = session.opened_tokens().unwrap_or_default();
     if access_token {
-        add(c"OXD_ACCESS_TOKEN", tokens.access_token);
+        add(Own::AccessToken, tokens.access_token);
     }
     if id_token {
-        add(c"OXD_ID_TOKEN", tokens.id_token);
+        add(Own::IdToken, tokens.id_token);
     }
     if refresh_token {
-        add(c"OXD_REFRESH_TOKEN", tokens.refresh_token);
+        add(Own::RefreshToken, tokens.refresh_token);
     }
     if expires && !record.access_expires.is_zero() {
         add(
-            c"OXD_ACCESS_TOKEN_EXPIRES",
+            Own::AccessTokenExpires,
             decimal(record.access_expires, &mut digits),
         );
     }
+    // Every request with a session has these.
+    let ends = decimal(session.ends(&settings.session()), &mut digits);
+    let [acr, scope, ends] = request.pool().copies([strings.acr, strings.scope, ends]);
+    if !strings.acr.is_empty() {
+        environment.add(&own[Own::Acr as usize], acr);
+    }
+    if !strings.scope.is_empty() {
+        environment.add(&own[Own::Scope as usize], scope);
+    }
+    environment.add(&own[Own::Auth as usize], c"session".into());
+    environment.add(&own[Own::SessionExpires as usize], ends);
+    environment.finish();
 }
 
 /// Sets the identity headers for the application, in place of any that the request has already.
@@ -88,7 +139,7 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
         request.unset(Table::HeadersIn, name);
     }
     if identity.claims_as.in_headers() {
-        claims_into(request, identity, record, Table::HeadersIn);
+        claims_into_headers(request, identity, record);
     }
     for header in identity.claim_headers {
         if let Some(value) = lookup::header_value(record, &header.claim, header.format) {
@@ -105,37 +156,45 @@ fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, re
     request.update_state(|state| state.published = values);
 }
 
-/// Adds the claims to a table. Values are not copied; names are built where they are not ready-made.
-fn claims_into<'r>(
+/// Adds the claims to the environment. Values are not copied; names are built where they are not ready-made.
+fn claims_into_environment<'r>(
     request: Request<'r>,
     settings: &IdentitySettings<'_>,
     record: &SessionRecord<'r>,
-    table: Table,
+    variables: &[Name; NAMES.len()],
+    environment: &mut Entries<'r>,
 ) {
-    let is_environment = matches!(table, Table::Environment);
-    let entries = request.appender(table);
-    if is_environment && settings.claim_names.is_none() {
-        let known = |variable: &'static CStr, text: Terminated<'r>| entries.add(variable.into(), text.into());
-        let other = |claim: ClaimView<'r>| {
-            if !claim.hidden
-                && let Some(name) = claim_name(request, VARIABLE.as_bytes(), claim.name, b'_')
-                && let Some(text) = PoolText::terminated(claim.text_nul)
-            {
-                entries.add(name, text);
-            }
-        };
-        return record.claims().each(known, other);
-    }
-    for claim in record.claims() {
-        if claim.hidden || settings.claim_names.is_some_and(|names| !names.allow(claim.name)) {
-            continue;
+    let add_other = |claim: ClaimView<'r>| {
+        if !claim.hidden
+            && let Some(name) = claim_name(request, VARIABLE.as_bytes(), claim.name, b'_')
+            && let Some(text) = PoolText::terminated(claim.text_nul)
+        {
+            request.set(Table::Environment, name, text);
         }
-        let name = match is_environment {
-            true => claim_name(request, VARIABLE.as_bytes(), claim.name, b'_'),
-            false => claim_name(request, HEADER, claim.name, b'-'),
-        };
+    };
+    let Some(names) = settings.claim_names else {
+        let add_known = |name: &Name, text: Terminated<'r>| environment.add(name, text.into());
+        return record.claims().each(variables, add_known, add_other);
+    };
+    record
+        .claims()
+        .filter(|claim| names.allow(claim.name))
+        .for_each(add_other);
+}
+
+/// Adds the claims to the request's headers.
+fn claims_into_headers<'r>(
+    request: Request<'r>,
+    settings: &IdentitySettings<'_>,
+    record: &SessionRecord<'r>,
+) {
+    let is_wanted = |claim: &ClaimView<'r>| {
+        !claim.hidden && settings.claim_names.is_none_or(|names| names.allow(claim.name))
+    };
+    for claim in record.claims().filter(is_wanted) {
+        let name = claim_name(request, HEADER, claim.name, b'-');
         if let (Some(name), Some(text)) = (name, PoolText::terminated(claim.text_nul)) {
-            entries.add(name, text);
+            request.add(Table::HeadersIn, name, text);
         }
     }
 }

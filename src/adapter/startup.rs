@@ -7,7 +7,7 @@ use oxd_core::shm::USUAL_MARKS;
 use oxd_core::templates::Templates;
 
 use crate::adapter::places::settings_at;
-use crate::adapter::{audit, child, health, redis, revocations, store};
+use crate::adapter::{audit, child, health, identity, redis, revocations, store};
 use crate::ffi::Status;
 use crate::ffi::dir_config::{Handler, ServerFacts};
 use crate::ffi::process;
@@ -83,6 +83,7 @@ pub fn prepare(servers: Servers<'_>) -> Status {
     // Compiled here, the pages are there for all children.
     Templates::built_in();
     Reason::prepare_texts();
+    identity::prepare(servers.pool());
     child::name_cookies(check::cookie_names(&tree));
     child::note_negated_claims(check::negates_claims(&tree));
     child::note_handlers(servers.all().flat_map(|server| server.handlers()).collect());

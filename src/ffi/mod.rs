@@ -14,6 +14,7 @@ mod expression;
 pub mod filter;
 pub mod guard;
 pub mod handlers;
+pub mod known_names;
 pub mod log;
 pub mod pool;
 pub mod process;

@@ -1,6 +1,6 @@
 //! The tables of a request: headers, environment, notes.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 
 use super::request::Request;
@@ -23,7 +23,7 @@ pub enum Table {
 }
 
 impl<'r> Request<'r> {
-    fn table(self, table: Table) -> *mut sys::apr_table_t {
+    pub(super) fn table(self, table: Table) -> *mut sys::apr_table_t {
         let rec = self.rec();
         match table {
             Table::HeadersIn => rec.headers_in,
@@ -115,7 +115,7 @@ impl<'r> Request<'r> {
     /// In some versions of httpd, subrequests share the header table of the main request, and an index file's
     /// subrequest passes its tables to the request that it was made for.
     #[inline]
-    fn owns(self, table: *mut sys::apr_table_t) -> bool {
+    pub(super) fn owns(self, table: *mut sys::apr_table_t) -> bool {
         // SAFETY: a request has its tables.
         let pool = unsafe { (*array_of(table)).pool };
         ptr::eq(pool, self.rec().pool)
@@ -136,49 +136,20 @@ impl<'r> Request<'r> {
     /// Adds an entry, also beside others of the same name. Name and value are copied as for [`Request::set`].
     #[inline]
     pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        self.appender(table).add(name.into(), value.into());
-    }
-
-    /// Adds entries to a table, one after the other.
-    pub fn appender(self, table: Table) -> Appender<'r> {
-        let table = self.table(table);
-        let is_owned = self.owns(table);
-        Appender {
-            table,
-            add: if is_owned {
-                sys::apr_table_addn
-            } else {
-                sys::apr_table_add
-            },
-            request: self,
-        }
+        let (table, name, value) = (self.table(table), name.into(), value.into());
+        let add = if self.owns(table) {
+            sys::apr_table_addn
+        } else {
+            sys::apr_table_add
+        };
+        // SAFETY: as for `set`.
+        unsafe { add(table, name.as_ptr(), value.as_ptr()) }
     }
 
     /// Removes all entries of a name.
     pub fn unset(self, table: Table, name: &CStr) {
         // SAFETY: a request has its tables.
         unsafe { sys::apr_table_unset(self.table(table), name.as_ptr()) }
-    }
-}
-
-type Add = unsafe extern "C" fn(*mut sys::apr_table_t, *const c_char, *const c_char);
-
-/// Adds entries to one table of a request.
-pub struct Appender<'r> {
-    table: *mut sys::apr_table_t,
-    /// Copies what it gets, unless the table lives in the request's own pool.
-    add: Add,
-    request: Request<'r>,
-}
-
-impl<'r> Appender<'r> {
-    /// Adds an entry. Name and value are only copied if the table is not in the request's pool.
-    #[inline]
-    pub fn add(&self, name: PoolText<'r>, value: PoolText<'r>) {
-        debug_assert!(ptr::fn_addr_eq(self.add, sys::apr_table_addn as Add) == self.request.owns(self.table));
-        // SAFETY: the table is live as long as the request, which only this thread uses; the texts live as long as the
-        // request's pool, which is the table's, or are copied.
-        unsafe { (self.add)(self.table, name.as_ptr(), value.as_ptr()) }
     }
 }
 

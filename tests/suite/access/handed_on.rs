@@ -47,6 +47,62 @@ fn claims_go_where_the_directive_says() {
 }
 
 #[test]
+fn httpd_finds_each_variable_by_its_name() {
+    let names = [
+        "OXD_CLAIM_sub",
+        "OXD_CLAIM_name",
+        "OXD_CLAIM_groups",
+        "OXD_CLAIM_e_mail_x",
+        "OXD_CLAIM_flag",
+        "OXD_AUTH",
+        "OXD_SCOPE",
+        "OXD_SESSION_EXPIRES",
+        "OXD_ACCESS_TOKEN",
+        // Of another module, in the same table.
+        "OTHER",
+    ];
+    let mut directives = String::from("SetEnvIf Request_URI . OTHER=there\nOxdPassTokens access_token\n");
+    for name in names {
+        directives += &format!(
+            "RequestHeader set X-{} \"%{{{name}}}e\"\n",
+            name.replace('_', "-")
+        );
+    }
+    let environment = environment(&directives);
+    for name in names {
+        let found = &environment[&format!("HTTP_X_{}", name.to_ascii_uppercase())];
+        assert_eq!(found, &environment[name], "{name}");
+    }
+    assert_eq!(environment["OTHER"], "there");
+    assert_eq!(environment["OXD_AUTH"], "session");
+}
+
+#[test]
+fn what_a_request_sets_does_not_stand_in_for_a_claim() {
+    let names = ["OXD_CLAIM_name", "OXD_CLAIM_flag", "OXD_AUTH"];
+    let [mut forged, mut shown] = [String::from("SetEnvIf User-Agent (.+)"), String::new()];
+    for name in names {
+        forged += &format!(" {name}=$1");
+        shown += &format!(
+            "RequestHeader set X-{} \"%{{{name}}}e\"\n",
+            name.replace('_', "-")
+        );
+    }
+    let environment = environment(&format!("{forged} OXD_OTHER=$1\n{shown}"));
+    for (name, value) in names.into_iter().zip(["Zoë", "true", "session"]) {
+        // The last of two with the same name.
+        assert_eq!(environment[name], value);
+        // The first.
+        assert_eq!(
+            environment[&format!("HTTP_X_{}", name.to_ascii_uppercase())],
+            value
+        );
+    }
+    // It is not the module's.
+    assert!(environment["OXD_OTHER"].contains("Mozilla"));
+}
+
+#[test]
 fn claims_in_headers_are_the_same_text() {
     let environment = environment("OxdClaims headers");
     assert_eq!(environment["HTTP_OXD_CLAIM_NAME"], "Zoë");

@@ -61,7 +61,7 @@ macro_rules! well_known {
         /// Names that many providers use, as environment variables with a NUL behind them: the claims of OpenID Connect
         /// Core 5.1 and 2, RFC 7519 4.1, RFC 9068 2.2, and those of groups. Their numbers stand in cookies and entries:
         /// names are only added at the end.
-        pub(super) const NAMES: &[&CStr] = &[ $( variable(concat!("OXD_CLAIM_", $name, "\0")) ),* ];
+        pub const NAMES: [&CStr; [$( $name ),*].len()] = [ $( variable(concat!("OXD_CLAIM_", $name, "\0")) ),* ];
     };
 }
 
@@ -94,8 +94,8 @@ pub struct ClaimView<'r> {
     pub hidden: bool,
     /// The claim's name, without the NUL.
     pub name: &'r [u8],
-    /// The environment variable of a name that many providers use.
-    pub variable: Option<&'static CStr>,
+    /// The place of its environment variable in [`NAMES`].
+    pub known: Option<usize>,
     /// The text for the application, *with* the NUL behind it.
     pub text_nul: &'r [u8],
     /// The JSON, for [`Kind::Json`].
@@ -133,30 +133,36 @@ impl<'r> Iterator for Claims<'r> {
 }
 
 impl<'r> Claims<'r> {
-    /// Walks over all claims: `known` gets the environment variables of those with names that many providers use, with
-    /// their texts; `other` gets the rest, hidden ones too.
+    /// Walks over all claims: `known` gets those whose environment variables are among [`NAMES`], with what stands for the
+    /// variable in `names`, and their texts; `other` gets the rest, hidden ones too.
     #[inline]
-    pub fn each(
-        mut self,
-        mut known: impl FnMut(&'static CStr, Terminated<'r>),
+    pub fn each<'n, N>(
+        self,
+        names: &'n [N; NAMES.len()],
+        mut known: impl FnMut(&'n N, Terminated<'r>),
         mut other: impl FnMut(ClaimView<'r>),
     ) {
+        let mut bytes = self.0.0;
         loop {
             // The usual form in as few steps as can be, as each request with a session walks over all claims.
-            if let [head @ ..0xc0, length @ ..0x80, rest @ ..] = self.0.0
-                && let Some(variable) = NAMES.get(usize::from(head & NUMBER).wrapping_sub(1))
+            while let [head @ ..0xc0, length @ ..0x80, rest @ ..] = bytes
+                && let Some(name) = names.get(usize::from(head & NUMBER).wrapping_sub(1))
                 && let Some((text_nul, rest)) = rest.split_at_checked(usize::from(*length) + 1)
                 && let Some(text) = Terminated::of(text_nul)
             {
-                self.0.0 = rest;
-                known(variable, text);
-                continue;
+                bytes = rest;
+                known(name, text);
             }
-            let Some(claim) = self.read_one() else {
+            let mut claims = Self::of(bytes);
+            let Some(claim) = claims.read_one() else {
                 return;
             };
-            match (claim.variable, Terminated::of(claim.text_nul)) {
-                (Some(variable), Some(text)) if !claim.hidden => known(variable, text),
+            bytes = claims.0.0;
+            match (
+                claim.known.and_then(|place| names.get(place)),
+                Terminated::of(claim.text_nul),
+            ) {
+                (Some(name), Some(text)) if !claim.hidden => known(name, text),
                 _ => other(claim),
             }
         }
@@ -173,7 +179,7 @@ impl<'r> Claims<'r> {
                 kind: Kind::Text,
                 hidden: false,
                 name: b"sub",
-                variable: NAMES.first().copied(),
+                known: Some(0),
                 text_nul,
                 json: b"",
             });
@@ -182,6 +188,7 @@ impl<'r> Claims<'r> {
     }
 
     /// One claim of any form.
+    #[inline(never)]
     fn read_one(&mut self) -> Option<ClaimView<'r>> {
         let reader = &mut self.0;
         let mut head = reader.byte()?;
@@ -189,11 +196,11 @@ impl<'r> Claims<'r> {
         if hidden {
             head = reader.byte()?;
         }
-        let (name, variable) = match head & NUMBER {
+        let (name, known) = match head & NUMBER {
             0 => (reader.string()?, None),
             number => {
-                let variable = *NAMES.get(usize::from(number) - 1)?;
-                (plain(variable), Some(variable))
+                let place = usize::from(number) - 1;
+                (plain(NAMES.get(place)?), Some(place))
             }
         };
         let length = reader.length()?;
@@ -204,7 +211,7 @@ impl<'r> Claims<'r> {
             kind,
             hidden,
             name,
-            variable,
+            known,
             text_nul,
             json,
         })
@@ -265,7 +272,7 @@ mod tests {
                 kind: Kind::Text,
                 hidden: false,
                 name: b"sub",
-                variable: Some(c"OXD_CLAIM_sub"),
+                known: Some(0),
                 text_nul: b"alice\0",
                 json: b"",
             },
@@ -273,7 +280,7 @@ mod tests {
                 kind: Kind::Json,
                 hidden: true,
                 name: b"a-b",
-                variable: None,
+                known: None,
                 text_nul: b"{}\0",
                 json: b"{\"a\":1}",
             },
@@ -322,7 +329,8 @@ mod tests {
         put_claim(&mut written, Kind::Json, false, b"address", b"{}", b"{}");
         let (mut known, mut others) = (Vec::new(), Vec::new());
         Claims::of(&written).each(
-            |variable, text| known.push((variable.to_str().unwrap().to_owned(), text.with_nul().to_vec())),
+            &NAMES,
+            |name, text| known.push((name.to_str().unwrap().to_owned(), text.with_nul().to_vec())),
             |claim| others.push((claim.name.to_vec(), claim.hidden)),
         );
         let with_nul = |text: &str| [text.as_bytes(), b"\0"].concat();
@@ -343,7 +351,7 @@ mod tests {
         // What is cut short ends the walk, and nothing of it is handed on.
         let count = std::cell::Cell::new(0);
         let one_more = || count.set(count.get() + 1);
-        Claims::of(&written[..written.len() - 1]).each(|_, _| one_more(), |_| one_more());
+        Claims::of(&written[..written.len() - 1]).each(&NAMES, |_, _| one_more(), |_| one_more());
         assert_eq!(count.get(), 7);
         assert_eq!(Terminated::of(b"a"), None);
     }

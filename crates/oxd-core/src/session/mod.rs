@@ -31,7 +31,7 @@ mod update;
 mod who;
 mod wire;
 
-pub use claim::{ClaimView, Kind, VARIABLE};
+pub use claim::{ClaimView, Kind, NAMES, VARIABLE};
 pub use cookies::clear;
 pub use create::{Created, create};
 pub(crate) use create::{NewSession, record_of_token};

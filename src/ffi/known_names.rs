@@ -1,0 +1,261 @@
+//! Entries with names that are known beforehand, which go to a table of a request together.
+//!
+//! `apr_table_addn` computes a checksum of each name and makes room for each entry. Here the checksums are taken once
+//! from entries that APR has made, and `apr_table_overlay` puts old and new entries into one table and indexes it:
+//! about 25 instructions for an entry in place of 62.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+
+use super::pool::Pool;
+use super::request::Request;
+use super::request_state::PoolText;
+use super::sys;
+use super::table::Table;
+
+/// Names of entries, all with the same beginning.
+pub struct KnownNames<const N: usize> {
+    beginning: &'static [u8],
+    names: [&'static CStr; N],
+    read: OnceLock<ReadNames<N>>,
+}
+
+/// The same as APR has them.
+struct ReadNames<const N: usize> {
+    names: [Name; N],
+    /// Whether a table finds what is added as it is done here.
+    is_found: bool,
+}
+
+/// A name of an entry.
+#[derive(Clone, Copy)]
+pub struct Name {
+    name: &'static CStr,
+    /// `key_checksum` of `apr_table_entry_t` (apr_tables.h).
+    checksum: u32,
+}
+
+impl<const N: usize> KnownNames<N> {
+    /// These names, which begin so.
+    pub const fn new(beginning: &'static [u8], names: [&'static CStr; N]) -> Self {
+        Self {
+            beginning,
+            names,
+            read: OnceLock::new(),
+        }
+    }
+
+    /// Asks APR about them, before the first request would have to.
+    pub fn prepare(&self, pool: Pool<'_>) {
+        self.read(pool);
+    }
+
+    fn read(&self, pool: Pool<'_>) -> &ReadNames<N> {
+        self.read.get_or_init(|| ReadNames::of(self.names, pool))
+    }
+}
+
+impl<const N: usize> ReadNames<N> {
+    #[cold]
+    fn of(names: [&'static CStr; N], pool: Pool<'_>) -> Self {
+        // SAFETY: the pool is live.
+        let table = unsafe { sys::apr_table_make(pool.as_ptr(), 1) };
+        for name in names {
+            // SAFETY: the table was just made; the texts are static.
+            unsafe { sys::apr_table_addn(table, name.as_ptr(), name.as_ptr()) };
+        }
+        // SAFETY: a table begins with its array (apr_tables.h).
+        let array = unsafe { table.cast::<sys::apr_array_header_t>().read() };
+        // SAFETY: this one has an entry for each name, in that order.
+        let made = unsafe { array.elts.cast::<[sys::apr_table_entry_t; N]>().read() };
+        let names = std::array::from_fn(|place| Name {
+            name: names[place],
+            checksum: made[place].key_checksum,
+        });
+        let is_found = are_found(&names, pool);
+        Self { names, is_found }
+    }
+}
+
+/// Whether `apr_table_get` finds entries that were put into a table together.
+fn are_found(names: &[Name], pool: Pool<'_>) -> bool {
+    let mut list = List::of(pool, names.len());
+    for name in names {
+        list.push(name, name.name.as_ptr());
+    }
+    // SAFETY: the pool is live.
+    let empty = unsafe { sys::apr_table_make(pool.as_ptr(), 1) };
+    // SAFETY: the table was just made in this pool; the texts are static.
+    let table = unsafe { list.before(pool, empty) };
+    names.iter().all(|name| {
+        // SAFETY: a live table, a C string.
+        let value = unsafe { sys::apr_table_get(table, name.name.as_ptr()) };
+        value == name.name.as_ptr()
+    })
+}
+
+/// A table whose entries are written and not yet indexed.
+struct List {
+    /// `None` where it has room for no entry.
+    table: Option<NonNull<sys::apr_table_t>>,
+    /// The next free place.
+    next: *mut sys::apr_table_entry_t,
+    /// Behind the last place.
+    end: *mut sys::apr_table_entry_t,
+}
+
+impl List {
+    const NONE: Self = Self {
+        table: None,
+        next: ptr::null_mut(),
+        end: ptr::null_mut(),
+    };
+
+    /// An empty one with room for so many; for none where APR makes another table than it was asked for.
+    #[inline]
+    fn of(pool: Pool<'_>, most: usize) -> Self {
+        let Ok(count) = i32::try_from(most) else {
+            return Self::NONE;
+        };
+        // SAFETY: the pool is live.
+        let Some(table) = NonNull::new(unsafe { sys::apr_table_make(pool.as_ptr(), count) }) else {
+            return Self::NONE;
+        };
+        // SAFETY: a table begins with its array (apr_tables.h).
+        let array = unsafe { table.cast::<sys::apr_array_header_t>().read() };
+        if array.nalloc != count || usize::try_from(array.elt_size) != Ok(size_of::<sys::apr_table_entry_t>())
+        {
+            return Self::NONE;
+        }
+        let next = array.elts.cast::<sys::apr_table_entry_t>();
+        Self {
+            table: Some(table),
+            next,
+            // SAFETY: the array has room for so many entries.
+            end: unsafe { next.add(most) },
+        }
+    }
+
+    /// Writes an entry; answers whether there was room for it.
+    #[inline]
+    fn push(&mut self, name: &Name, value: *const c_char) -> bool {
+        if self.next == self.end {
+            return false;
+        }
+        // SAFETY: a free place of the array, which nobody else uses.
+        unsafe {
+            self.next.write(sys::apr_table_entry_t {
+                key: name.name.as_ptr().cast_mut(),
+                val: value.cast_mut(),
+                key_checksum: name.checksum,
+            });
+            self.next = self.next.add(1);
+        }
+        true
+    }
+
+    /// Takes entries of the same names out of a request's environment.
+    #[cold]
+    fn unset_in(&self, request: Request<'_>) {
+        let Some(table) = self.table else {
+            return;
+        };
+        // SAFETY: a table begins with its array (apr_tables.h).
+        let mut at = unsafe { (*table.cast::<sys::apr_array_header_t>().as_ptr()).elts }.cast();
+        while at != self.next {
+            // SAFETY: an entry that was written; its name is static.
+            unsafe {
+                let entry: sys::apr_table_entry_t = at.read();
+                sys::apr_table_unset(request.table(Table::Environment), entry.key);
+                at = at.add(1);
+            }
+        }
+    }
+
+    /// A new table of these entries with those of another table behind them; the other one where there are none.
+    ///
+    /// # Safety
+    /// The other table must be live, and all that both refer to must live as long as the pool.
+    unsafe fn before(self, pool: Pool<'_>, other: *mut sys::apr_table_t) -> *mut sys::apr_table_t {
+        let Some(table) = self.table else {
+            return other;
+        };
+        let array = table.cast::<sys::apr_array_header_t>().as_ptr();
+        // SAFETY: as many entries were written, one after the other, into the array that nobody else has.
+        unsafe {
+            let first = (*array).elts.cast::<sys::apr_table_entry_t>();
+            (*array).nelts = self.next.offset_from(first) as c_int;
+        }
+        // SAFETY: by this function's contract. apr_table_overlay takes the entries alone and indexes them anew.
+        unsafe { sys::apr_table_overlay(pool.as_ptr(), table.as_ptr(), other) }
+    }
+}
+
+/// Entries that are put into a request's environment together.
+pub struct Entries<'r> {
+    request: Request<'r>,
+    beginning: &'static [u8],
+    list: List,
+}
+
+impl<'r> Request<'r> {
+    /// Begins a list of entries for the environment, where they will stand in place of others with these names. Answers
+    /// with the names, too, in the order in which they were given.
+    #[inline]
+    pub fn environment_entries<const N: usize>(
+        self,
+        names: &'static KnownNames<N>,
+    ) -> (&'static [Name; N], Entries<'r>) {
+        let known = names.read(self.pool());
+        let list = match known.is_found && self.owns(self.table(Table::Environment)) {
+            true => List::of(self.pool(), N),
+            false => List::NONE,
+        };
+        let entries = Entries {
+            request: self,
+            beginning: names.beginning,
+            list,
+        };
+        (&known.names, entries)
+    }
+}
+
+impl<'r> Entries<'r> {
+    /// Adds an entry. There is room for as many as there are names; further ones go into the environment one by one.
+    #[inline]
+    pub fn add(&mut self, name: &Name, value: PoolText<'r>) {
+        if !self.list.push(name, value.as_ptr()) {
+            set_alone(self.request, name.name, value);
+        }
+    }
+
+    /// Puts them into the environment.
+    pub fn finish(self) {
+        let request = self.request;
+        let begins_so = |name: &[u8]| name.starts_with(self.beginning);
+        let first = self.beginning.first().copied().unwrap_or(0);
+        if !request
+            .entries_that(Table::Environment, |byte| byte == first, begins_so)
+            .is_empty()
+        {
+            self.list.unset_in(request);
+        }
+        // SAFETY: a request has its tables. This one lives in the request's pool, or there is no list; the list and the
+        // values do, too, and the names are static.
+        let table = unsafe {
+            self.list
+                .before(request.pool(), request.table(Table::Environment))
+        };
+        // SAFETY: the request is live, and only this thread uses it. httpd replaces this table in the same way
+        // (ap_internal_fast_redirect); the new one is in the request's pool, too.
+        unsafe { (*request.raw.as_ptr()).subprocess_env = table };
+    }
+}
+
+/// Apart from the list, which the loop over the claims keeps in registers.
+#[cold]
+#[inline(never)]
+fn set_alone<'r>(request: Request<'r>, name: &'static CStr, value: PoolText<'r>) {
+    request.set(Table::Environment, name, value);
+}
