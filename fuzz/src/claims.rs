@@ -1,7 +1,7 @@
 //! Claims: from JSON to the record of a session and back.
 
 use oxd_core::session::claims::{self, lookup};
-use oxd_core::session::{ClaimView, SessionRecord};
+use oxd_core::session::{ClaimView, NAMES, SessionRecord};
 use serde_json::{Map, Value};
 
 /// The claims of an id token and of user info, as a session keeps them.
@@ -64,8 +64,8 @@ fn in_the_environment(record: &SessionRecord<'_>, merged: &Map<String, Value>) {
                 String::from_utf8_lossy(&name)
             );
         }
-        if let Some(variable) = claim.variable {
-            assert_eq!(variable.to_bytes(), [b"OXD_CLAIM_", &name[..]].concat());
+        if let Some(place) = claim.known {
+            assert_eq!(NAMES[place].to_bytes(), [b"OXD_CLAIM_", &name[..]].concat());
         }
     }
     // The claim with the very name is the one that the variable has.
@@ -85,13 +85,14 @@ fn in_the_environment(record: &SessionRecord<'_>, merged: &Map<String, Value>) {
 fn walked_alike(record: &SessionRecord<'_>) {
     let (mut known, mut others) = (Vec::new(), Vec::<ClaimView<'_>>::new());
     record.claims().each(
-        |variable, text| known.push((variable, text.with_nul())),
+        &NAMES,
+        |variable, text| known.push((*variable, text.with_nul())),
         |claim| others.push(claim),
     );
     let (mut expected_known, mut expected_others) = (Vec::new(), Vec::new());
     for claim in record.claims() {
-        match claim.variable {
-            Some(variable) if !claim.hidden => expected_known.push((variable, claim.text_nul)),
+        match claim.known {
+            Some(place) if !claim.hidden => expected_known.push((NAMES[place], claim.text_nul)),
             _ => expected_others.push(claim),
         }
     }

@@ -282,7 +282,7 @@ impl Place {
         let server = Server::default();
         let settings = settings(&self.raw, &self.keys);
         let env = RequestEnv::new(&settings, request, &server, self.stats, Some("/oxd"));
-        rule(&Ctx::new(env, self.memory, &self.oxd, &self.tokens).expect("a site"))
+        rule(&Ctx::new(env, &self.memory, &self.oxd, &self.tokens).expect("a site"))
     }
 
     /// Looks at a request without a site.

@@ -55,7 +55,7 @@ fn within(record: &SessionRecord<'_>, data: &[u8]) {
     let mut count = 0;
     for claim in record.claims() {
         assert!(is_within(claim.text_nul) && is_within(claim.json) && claim.text_nul.last() == Some(&0));
-        assert!(is_within(claim.name) || claim.variable.is_some());
+        assert!(is_within(claim.name) || claim.known.is_some());
         count += 1;
     }
     assert!(count <= data.len());

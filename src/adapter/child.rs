@@ -179,9 +179,9 @@ pub fn prepare_memory(file: Option<PathBuf>, marks: usize) -> std::io::Result<Op
 }
 
 /// The shared memory.
-pub fn memory() -> Memory<'static> {
+pub fn memory() -> &'static Memory<'static> {
     match MEMORY.get() {
-        Some(memory) => *memory,
+        Some(memory) => memory,
         None => unreachable!("httpd does not start when prepare_memory has failed"),
     }
 }

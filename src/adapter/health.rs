@@ -366,7 +366,7 @@ fn of_token(site: &Site<'_>) -> Option<Failure> {
 fn heard(settings: &Settings<'_>) -> Option<Failure> {
     let session = settings.session();
     let most = session.revocations.and(session.max_lag)?;
-    let lag = feed::lag(&child::memory(), wall_millis());
+    let lag = feed::lag(child::memory(), wall_millis());
     let is_heard = lag.is_some_and(|lag| lag <= most.millis());
     (!is_heard).then(|| {
         Failure::new(

@@ -9,6 +9,7 @@ pub mod health;
 pub mod identity;
 mod places;
 pub mod protect;
+mod provider;
 pub mod redis;
 mod request;
 pub mod respond;

@@ -77,7 +77,7 @@ pub fn start(log: ChildLog) {
             generation: stream.generation,
         };
         let feed = Feed {
-            memory: child::memory(),
+            memory: *child::memory(),
             keys: &stream.keys,
         };
         async move { stream.store.0.follow(feed, &reader, longest).await }
@@ -107,7 +107,7 @@ pub fn gauges() -> Option<FeedGauges> {
     let memory = child::memory();
     Some(FeedGauges {
         address: stream.store.0.name(),
-        lag: feed::lag(&memory, wall_millis()),
+        lag: feed::lag(memory, wall_millis()),
         untold: memory.untold(wall()).count(),
     })
 }

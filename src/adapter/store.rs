@@ -1,30 +1,31 @@
-//! Session stores for oxd-core on top of httpd's socache providers: time limits, size limits, the differences between
-//! the providers, and telling a missing entry from an unreachable store.
+//! Session stores for oxd-core on top of httpd's socache providers, with time limits.
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
-use oxd_core::base::{Doubt, Key, Miss, Seconds, Store, StoreError, sha256_of, wall};
+use oxd_core::base::{Doubt, Key, Seconds, Store, StoreError};
 use oxd_core::shm::stats::{Action, Answered};
 
-use super::{child, slot, worker_pool};
+use super::provider::{Operation, ProviderStore};
+use super::slot::Slot;
+use super::worker_pool::Job;
+use super::{child, worker_pool};
 use crate::ffi::command::Command;
 use crate::ffi::process;
 use crate::ffi::server::Servers;
-use crate::ffi::socache::{Calls, Hints, LONGEST, NotOpened, Refusal, Socache};
+use crate::ffi::socache::{Hints, NotOpened, Refusal, Socache};
 
 /// How long a request waits for a store on the network. The providers enforce no usable limit of their own: a stalled
 /// server would block a worker for minutes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the module makes no calls to a store that timed out, except for one probing request, in milliseconds.
 const RETRY_AFTER_MS: u64 = 1_000;
-/// Payload of one DBM entry, in bytes: an SDBM pair holds at most 1 KiB, and the provider adds to it.
-const DBM_PIECE: usize = 850;
-/// The most DBM entries that one session entry is split into.
-const DBM_PIECES: usize = 16;
+/// The most memory that a thread keeps for the next entry that it reads, in bytes.
+const MOST_ROOM: usize = 8 << 10;
 
 /// The size of a shmcb store whose directive gives none, in bytes. shmcb's own default of half a megabyte holds only a
 /// hundred sessions.
@@ -37,24 +38,6 @@ const HINTS: Hints = Hints {
     value_bytes: 1_500,
     expiry_interval: 60_000_000,
 };
-
-/// A store that a directive names.
-#[derive(Debug)]
-struct ProviderStore {
-    /// The argument of the directive.
-    text: String,
-    /// Whether it calls a server on the network.
-    is_on_network: bool,
-    /// Whether it takes short entries only.
-    splits_entries: bool,
-    /// The socache instance, present while a configuration names the store.
-    socache: Socache,
-    /// Whether this child may believe that there is no such entry.
-    doubt: Doubt,
-    /// Until when this child makes no calls to the store, in milliseconds since the child's start; 0: calls are
-    /// allowed.
-    retry_at: AtomicU64,
-}
 
 /// All stores that any configuration of this process has named. They are few and never freed, because a thread may
 /// still call one after its configuration is gone.
@@ -129,10 +112,56 @@ pub fn prepare(servers: Servers<'_>) -> Result<(), String> {
     Ok(())
 }
 
+/// A call to a store, made by another thread than the one that waits for it.
+struct Call {
+    store: &'static ProviderStore,
+    key: Key,
+    operation: Operation,
+    /// Memory for the answer.
+    room: Mutex<Vec<u8>>,
+    answer: Slot<Result<Vec<u8>, Refusal>>,
+}
+
+impl Job for Call {
+    fn run(&self) {
+        if self.answer.is_awaited() {
+            let room = std::mem::take(&mut *self.room.lock().unwrap_or_else(PoisonError::into_inner));
+            self.answer
+                .answer(self.store.perform_surely(&self.key, &self.operation, room));
+        }
+    }
+
+    fn give_up(&self) {
+        self.answer.give_up();
+    }
+}
+
+/// The memory of a thread's calls, for the next ones: what one thread allocates and another one frees is dear.
+#[derive(Default)]
+struct Spare {
+    call: Option<Arc<Call>>,
+    room: Vec<u8>,
+}
+
+thread_local! {
+    static SPARE: RefCell<Spare> = RefCell::default();
+}
+
+/// Memory for an entry.
+fn room() -> Vec<u8> {
+    SPARE.with_borrow_mut(|spare| std::mem::take(&mut spare.room))
+}
+
+/// Keeps the memory of an entry that is not needed any more.
+fn keep_room(room: Vec<u8>) {
+    if room.capacity() <= MOST_ROOM {
+        SPARE.with_borrow_mut(|spare| spare.room = room);
+    }
+}
+
 impl Store for StoreHandle {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        let key = *key;
-        match self.0.counted(Action::Get, move |store| get(store, &key)) {
+        match self.0.counted(key, Operation::Get, Vec::new()) {
             Ok(value) => Ok(Some(value)),
             Err(Refusal::NotFound) => Ok(None),
             Err(refusal) => Err(self.0.error(refusal)),
@@ -141,10 +170,15 @@ impl Store for StoreHandle {
 
     fn read(&self, key: &Key, take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
         if self.0.is_on_network || self.0.splits_entries {
-            if let Some(value) = self.get(key)? {
-                take(&value);
-            }
-            return Ok(());
+            return match self.0.counted(key, Operation::Get, room()) {
+                Ok(value) => {
+                    take(&value);
+                    keep_room(value);
+                    Ok(())
+                }
+                Err(Refusal::NotFound) => Ok(()),
+                Err(refusal) => Err(self.0.error(refusal)),
+            };
         }
         let began = Instant::now();
         let read = self
@@ -160,23 +194,21 @@ impl Store for StoreHandle {
     }
 
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
-        let (key, length) = (*key, value.len());
-        let value = value.to_vec();
-        self.0
-            .counted(Action::Put, move |store| put(store, &key, &value, until))
-            .map_err(|refusal| match refusal {
-                Refusal::TooLarge => StoreError::TooLarge(format!(
-                    "OxdSessionStore {}: an entry of {length} bytes does not fit",
-                    self.0.text
-                )),
-                other => self.0.error(other),
-            })
+        let put = Operation::Put(value.to_vec(), until);
+        match self.0.counted(key, put, Vec::new()) {
+            Ok(_) => Ok(()),
+            Err(Refusal::TooLarge) => Err(StoreError::TooLarge(format!(
+                "OxdSessionStore {}: an entry of {} bytes does not fit",
+                self.0.text,
+                value.len()
+            ))),
+            Err(other) => Err(self.0.error(other)),
+        }
     }
 
     fn remove(&self, key: &Key) -> Result<(), StoreError> {
-        let key = *key;
-        match self.0.counted(Action::Remove, move |store| remove(store, &key)) {
-            Ok(()) | Err(Refusal::NotFound) => Ok(()),
+        match self.0.counted(key, Operation::Remove, Vec::new()) {
+            Ok(_) | Err(Refusal::NotFound) => Ok(()),
             Err(refusal) => Err(self.0.error(refusal)),
         }
     }
@@ -196,15 +228,33 @@ impl ProviderStore {
         StoreError::Unavailable(format!("OxdSessionStore {}: {why}", self.text))
     }
 
-    fn counted<A: Send + 'static>(
-        &'static self,
-        action: Action,
-        call: impl Fn(&ProviderStore) -> Result<A, Refusal> + Send + Sync + 'static,
-    ) -> Result<A, Refusal> {
-        let began = Instant::now();
-        let answer = self.ask(call);
+    /// Answers with the entry; for what is not a [`Operation::Get`] with the room that was given for one.
+    fn counted(&'static self, key: &Key, operation: Operation, room: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+        let (action, began) = (operation.action(), Instant::now());
+        let answer = self.ask(key, operation, room, began + CALL_TIMEOUT);
         self.count(action, &answer, began);
         answer
+    }
+
+    /// A call in memory of this thread.
+    fn call(&'static self, key: &Key, operation: Operation, room: Vec<u8>) -> Arc<Call> {
+        let spare = SPARE.with_borrow_mut(|spare| spare.call.take());
+        if let Some(mut call) = spare
+            // Another thread may not have let go of it yet, or may be stuck with it.
+            && let Some(own) = Arc::get_mut(&mut call)
+        {
+            (own.store, own.key, own.operation) = (self, *key, operation);
+            *own.room.get_mut().unwrap_or_else(PoisonError::into_inner) = room;
+            own.answer.renew();
+            return call;
+        }
+        Arc::new(Call {
+            store: self,
+            key: *key,
+            operation,
+            room: Mutex::new(room),
+            answer: Slot::new(),
+        })
     }
 
     fn count<A>(&self, action: Action, answer: &Result<A, Refusal>, began: Instant) {
@@ -216,13 +266,16 @@ impl ProviderStore {
         child::stats().store(action, answered, began.elapsed());
     }
 
-    /// Calls the store directly or, where it may stall, in another thread with the time limit [`CALL_TIMEOUT`].
-    fn ask<A: Send + 'static>(
+    /// Calls the store directly or, where it may stall, in another thread, and waits until then.
+    fn ask(
         &'static self,
-        action: impl Fn(&ProviderStore) -> Result<A, Refusal> + Send + Sync + 'static,
-    ) -> Result<A, Refusal> {
+        key: &Key,
+        operation: Operation,
+        room: Vec<u8>,
+        until: Instant,
+    ) -> Result<Vec<u8>, Refusal> {
         if !self.is_on_network {
-            return action(self);
+            return self.perform(key, &operation, room);
         }
         let resting = self.retry_at.load(Ordering::Acquire);
         if resting != 0 {
@@ -238,15 +291,12 @@ impl ProviderStore {
                 return Err(Refusal::Failed("it did not answer in time a moment ago".into()));
             }
         }
-        let (answerer, slot) = slot::new();
-        let job = Box::new(move || {
-            if answerer.is_awaited() {
-                answerer.answer(confirm_miss(self, &action));
-            }
-        });
-        worker_pool::run(job)
+        let call = self.call(key, operation, room);
+        worker_pool::run(call.clone())
             .map_err(|error| Refusal::Failed(format!("no thread for its calls: {error}")))?;
-        match slot.wait(CALL_TIMEOUT) {
+        let answer = call.answer.wait(until);
+        SPARE.with_borrow_mut(|spare| spare.call = Some(call));
+        match answer {
             Some(answer) => {
                 self.retry_at.store(0, Ordering::Release);
                 answer
@@ -257,146 +307,6 @@ impl ProviderStore {
             }
         }
     }
-}
-
-/// Calls a store on the network, and confirms a miss.
-///
-/// After a failure, the providers mark the server dead for some seconds and report «not found» meanwhile. So after a
-/// failure, «not found» is only trusted once a probe entry could be written; until then it means that the store is
-/// unavailable.
-fn confirm_miss<A>(
-    store: &ProviderStore,
-    action: &impl Fn(&ProviderStore) -> Result<A, Refusal>,
-) -> Result<A, Refusal> {
-    let doubt = &store.doubt;
-    let _under_way = doubt.begin();
-    let ask = || {
-        let asked = doubt.ask();
-        let answer = action(store);
-        note_failure(store, &answer);
-        (asked, answer)
-    };
-    // A server that is given up takes no entry.
-    let takes_entries = || {
-        let asked = doubt.ask();
-        let probe = sha256_of(&[b"mod_oxd probe"]);
-        let put = put(store, &probe, b"alive", wall().saturating_add(Seconds(60)));
-        note_failure(store, &put);
-        if put.is_ok() {
-            doubt.answered(asked);
-        }
-        put.is_ok()
-    };
-    let no_server = || Err(Refusal::Failed("no server is left".into()));
-    let miss = |answer: &Result<A, Refusal>| matches!(answer, Err(Refusal::NotFound)).then_some(());
-    let (mut asked, mut answer) = ask();
-    if is_failure(&answer) {
-        // A connection that stayed open across a restart of the server fails once.
-        (asked, answer) = ask();
-    }
-    let mut certainty = miss(&answer).map(|()| doubt.of_miss());
-    if certainty == Some(Miss::Doubtful) {
-        if !takes_entries() {
-            return no_server();
-        }
-        (asked, answer) = ask();
-        certainty = miss(&answer).map(|()| doubt.of_miss());
-    }
-    match certainty {
-        // It has died again meanwhile.
-        Some(Miss::Doubtful) => return no_server(),
-        // It is given up for longer than this takes.
-        Some(Miss::Unsure) if !takes_entries() => return no_server(),
-        _ => {}
-    }
-    if answer.is_ok() {
-        doubt.answered(asked);
-    }
-    answer
-}
-
-/// Whether a call has failed, after which the provider gives the server up for some seconds.
-fn is_failure<A>(answer: &Result<A, Refusal>) -> bool {
-    matches!(answer, Err(Refusal::Failed(_) | Refusal::General(_)))
-}
-
-fn note_failure<A>(store: &ProviderStore, answer: &Result<A, Refusal>) {
-    if is_failure(answer) {
-        store.doubt.failed();
-    }
-}
-
-fn piece(key: &Key, number: usize) -> Key {
-    match u8::try_from(number) {
-        Ok(0) | Err(_) => *key,
-        Ok(number) => sha256_of(&[b"mod_oxd piece", &[number], key]),
-    }
-}
-
-/// Reads one entry as the provider stores it.
-fn retrieve(store: &ProviderStore, calls: &Calls<'_>, key: &Key) -> Result<Vec<u8>, Refusal> {
-    calls.retrieve(key).map_err(|refusal| match refusal {
-        // With Berkeley DB, mod_socache_dbm reports a missing entry as APR_EGENERAL.
-        Refusal::General(_) if store.splits_entries => Refusal::NotFound,
-        other => other,
-    })
-}
-
-/// The expiry time as providers take it, in microseconds. They convert it to whole seconds from now, rounded down; an
-/// entry with less than a second left would be refused or never expire.
-fn expiry(until: Seconds) -> i64 {
-    let until = until.max(wall()).saturating_add(Seconds(2));
-    i64::try_from(until.0.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
-}
-
-fn get(store: &ProviderStore, key: &Key) -> Result<Vec<u8>, Refusal> {
-    let calls = store.socache.calls()?;
-    let mut value = retrieve(store, &calls, key)?;
-    if store.splits_entries {
-        // The first byte of the first piece is the number of pieces.
-        let count = usize::from(value.first().copied().unwrap_or(1));
-        if !value.is_empty() {
-            value.remove(0);
-        }
-        for number in 1..count.min(DBM_PIECES) {
-            value.extend(retrieve(store, &calls, &piece(key, number))?);
-        }
-    }
-    Ok(value)
-}
-
-fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
-    if value.len() > LONGEST {
-        return Err(Refusal::TooLarge);
-    }
-    let (calls, until) = (store.socache.calls()?, expiry(until));
-    if !store.splits_entries {
-        return calls.store(key, value, until);
-    }
-    let count = value.len().div_ceil(DBM_PIECE).max(1);
-    let first = u8::try_from(count)
-        .ok()
-        .filter(|_| count <= DBM_PIECES)
-        .ok_or(Refusal::TooLarge)?;
-    for (number, part) in value.chunks(DBM_PIECE).enumerate().skip(1) {
-        calls.store(&piece(key, number), part, until)?;
-    }
-    let mut head = vec![first];
-    head.extend_from_slice(&value[..value.len().min(DBM_PIECE)]);
-    calls.store(key, &head, until)
-}
-
-fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
-    let calls = store.socache.calls()?;
-    if store.splits_entries
-        && let Ok(head) = retrieve(store, &calls, key)
-    {
-        for number in 1..usize::from(head.first().copied().unwrap_or(1)).min(DBM_PIECES) {
-            // A piece that stays behind expires by itself.
-            let _ = calls.remove(&piece(key, number));
-        }
-    }
-    calls.remove(key)
 }
 
 fn millis() -> u64 {

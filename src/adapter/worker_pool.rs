@@ -1,7 +1,7 @@
 //! Threads that call session stores on the network, so that a stalled server cannot block a request.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use once_cell::sync::Lazy;
@@ -12,11 +12,17 @@ use crate::ffi::process;
 /// connection; calls are answered within a millisecond, so that a few serve all requests.
 const MOST_THREADS: u32 = 8;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What another thread is to do.
+pub trait Job: Send + Sync {
+    /// Does it.
+    fn run(&self);
+    /// Tells whoever waits for it that it is not done.
+    fn give_up(&self);
+}
 
 #[derive(Default)]
 struct Queue {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<Arc<dyn Job>>,
     threads: u32,
     idle: u32,
     /// The child exits: no job begins any more.
@@ -37,7 +43,7 @@ static WORKERS: Lazy<Workers> = Lazy::new(|| Workers {
 });
 
 /// Runs a job in another thread; an error when no thread is available.
-pub fn run(job: Job) -> std::io::Result<()> {
+pub fn run(job: Arc<dyn Job>) -> std::io::Result<()> {
     WORKERS.run(job)
 }
 
@@ -47,15 +53,23 @@ pub fn close(patience: Duration) -> bool {
     let queue = WORKERS.queue.lock().unwrap_or_else(PoisonError::into_inner);
     let mut queue = queue;
     queue.is_closed = true;
-    queue.jobs.clear();
+    queue.give_up();
     let waited = WORKERS
         .rested
         .wait_timeout_while(queue, patience, |queue| queue.idle < queue.threads);
     !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
 }
 
+impl Queue {
+    fn give_up(&mut self) {
+        for job in self.jobs.drain(..) {
+            job.give_up();
+        }
+    }
+}
+
 impl Workers {
-    fn run(&'static self, job: Job) -> std::io::Result<()> {
+    fn run(&'static self, job: Arc<dyn Job>) -> std::io::Result<()> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.is_closed {
             return Err(std::io::Error::other("the child process exits"));
@@ -68,7 +82,7 @@ impl Workers {
             if let Err(error) = self.spawn() {
                 queue.threads -= 1;
                 if queue.threads == 0 {
-                    queue.jobs.clear();
+                    queue.give_up();
                     return Err(error);
                 }
             }
@@ -89,8 +103,12 @@ impl Workers {
             match queue.jobs.pop_front() {
                 Some(job) => {
                     drop(queue);
-                    // A job that panics sends no result, so its caller times out.
-                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(job));
+                    let run = std::panic::AssertUnwindSafe(|| job.run());
+                    if std::panic::catch_unwind(run).is_err() {
+                        job.give_up();
+                    }
+                    // Before the lock: whoever waited for it may use its memory again.
+                    drop(job);
                     queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
                 }
                 None => {

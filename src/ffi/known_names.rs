@@ -31,10 +31,16 @@ struct ReadNames<const N: usize> {
 /// A name of an entry.
 #[derive(Clone, Copy)]
 pub struct Name {
-    name: &'static CStr,
+    /// A static C string. A name of two words is found sooner than one of three.
+    text: *const c_char,
     /// `key_checksum` of `apr_table_entry_t` (apr_tables.h).
     checksum: u32,
 }
+
+// SAFETY: the text is static, and nobody writes to it.
+unsafe impl Send for Name {}
+// SAFETY: as above.
+unsafe impl Sync for Name {}
 
 impl<const N: usize> KnownNames<N> {
     /// These names, which begin so.
@@ -70,7 +76,7 @@ impl<const N: usize> ReadNames<N> {
         // SAFETY: this one has an entry for each name, in that order.
         let made = unsafe { array.elts.cast::<[sys::apr_table_entry_t; N]>().read() };
         let names = std::array::from_fn(|place| Name {
-            name: names[place],
+            text: names[place].as_ptr(),
             checksum: made[place].key_checksum,
         });
         let is_found = are_found(&names, pool);
@@ -82,7 +88,7 @@ impl<const N: usize> ReadNames<N> {
 fn are_found(names: &[Name], pool: Pool<'_>) -> bool {
     let mut list = List::of(pool, names.len());
     for name in names {
-        list.push(name, name.name.as_ptr());
+        list.push(name, name.text);
     }
     // SAFETY: the pool is live.
     let empty = unsafe { sys::apr_table_make(pool.as_ptr(), 1) };
@@ -90,8 +96,8 @@ fn are_found(names: &[Name], pool: Pool<'_>) -> bool {
     let table = unsafe { list.before(pool, empty) };
     names.iter().all(|name| {
         // SAFETY: a live table, a C string.
-        let value = unsafe { sys::apr_table_get(table, name.name.as_ptr()) };
-        value == name.name.as_ptr()
+        let value = unsafe { sys::apr_table_get(table, name.text) };
+        value == name.text
     })
 }
 
@@ -146,7 +152,7 @@ impl List {
         // SAFETY: a free place of the array, which nobody else uses.
         unsafe {
             self.next.write(sys::apr_table_entry_t {
-                key: name.name.as_ptr().cast_mut(),
+                key: name.text.cast_mut(),
                 val: value.cast_mut(),
                 key_checksum: name.checksum,
             });
@@ -226,7 +232,8 @@ impl<'r> Entries<'r> {
     #[inline]
     pub fn add(&mut self, name: &Name, value: PoolText<'r>) {
         if !self.list.push(name, value.as_ptr()) {
-            set_alone(self.request, name.name, value);
+            // SAFETY: a static C string.
+            set_alone(self.request, unsafe { CStr::from_ptr(name.text) }, value);
         }
     }
 

@@ -25,7 +25,7 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub fn new(
         env: RequestEnv<'a>,
-        memory: Memory<'a>,
+        memory: &'a Memory<'a>,
         oxd: &'a dyn Oxd,
         tokens: &'a TokenCache,
     ) -> Result<Self, Failure> {

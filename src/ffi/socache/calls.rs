@@ -104,9 +104,12 @@ impl Calls<'_> {
         }
     }
 
-    /// Reads an entry into memory of its own.
-    pub fn retrieve(&self, key: &Key) -> Result<Vec<u8>, Refusal> {
-        BUFFER.with_borrow_mut(|buffer| self.fill(key, buffer).map(|bytes| bytes.to_vec()))
+    /// Reads an entry, and puts it behind what `room` has.
+    pub fn retrieve(&self, key: &Key, room: &mut Vec<u8>) -> Result<(), Refusal> {
+        BUFFER.with_borrow_mut(|buffer| {
+            room.extend_from_slice(self.fill(key, buffer)?);
+            Ok(())
+        })
     }
 
     /// Reads an entry as the last of these calls, and shows it once the mutex is free again. `show` must not read another

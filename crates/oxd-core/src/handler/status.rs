@@ -19,7 +19,7 @@ const FORM_LASTS: Seconds = Seconds(8 * 3_600);
 pub const FORM_LIMIT: usize = 8 * 1024;
 
 /// Answers a request that reached the handler.
-pub fn answer(env: &RequestEnv<'_>, memory: Memory<'_>, form: &Form, gauges: &Gauges) -> Response {
+pub fn answer(env: &RequestEnv<'_>, memory: &Memory<'_>, form: &Form, gauges: &Gauges) -> Response {
     let answered = match env.request.method() {
         Method::Get | Method::Head if env.request.query() == Some("auto") => {
             let text = pages::status::auto(&env.stats, gauges, env.now);
@@ -69,7 +69,7 @@ pub fn metrics(env: &RequestEnv<'_>, gauges: &Gauges) -> Response {
 
 fn acted(
     env: &RequestEnv<'_>,
-    memory: Memory<'_>,
+    memory: &Memory<'_>,
     form: &Form,
     gauges: &Gauges,
 ) -> Result<Response, Failure> {

@@ -14,13 +14,13 @@ pub struct SessionEnv<'a> {
     /// The site whose sessions these are.
     pub site: SiteId<'a>,
     /// The shared memory of all processes of the server.
-    pub memory: Memory<'a>,
+    pub memory: &'a Memory<'a>,
 }
 
 impl<'a> SessionEnv<'a> {
     /// `None` where the place has no site (`OxdId`): it has no sessions then.
     #[inline]
-    pub fn new(env: RequestEnv<'a>, memory: Memory<'a>) -> Option<Self> {
+    pub fn new(env: RequestEnv<'a>, memory: &'a Memory<'a>) -> Option<Self> {
         let site = env.settings.site?;
         Some(Self { env, site, memory })
     }

@@ -178,7 +178,7 @@ fn hears_of_ends(env: &SessionEnv<'_>, most: Seconds) -> Result<(), Failure> {
     if env.settings.session().revocations.is_none() {
         return Ok(());
     }
-    match feed::lag(&env.memory, env.millis) {
+    match feed::lag(env.memory, env.millis) {
         Some(lag) if lag <= most.millis() => Ok(()),
         Some(lag) => Err(Failure::new(
             Reason::RevocationsLag,

@@ -225,7 +225,7 @@ impl<'s> Browser<'s> {
         };
         let settings = Settings::of(&raw, defaults);
         let env = RequestEnv::new(&settings, &request, &self.log, self.stats, Some("/oxd"));
-        rule(&Ctx::new(env, self.memory, &self.oxd, &self.tokens).expect("a site"))
+        rule(&Ctx::new(env, &self.memory, &self.oxd, &self.tokens).expect("a site"))
     }
 
     /// Runs a rule, and keeps the answer's cookies.
