@@ -167,23 +167,35 @@ impl Transport for HttpTransport {
                 request = request.header("tracestate", state);
             }
         }
-        self.runtime.block_on(async {
-            // The time limit spans the whole answer, so that a slow response cannot block a thread indefinitely.
-            match tokio::time::timeout(server.timeouts.total, exchange(request)).await {
-                // oxd sees the proxy's address then.
-                Ok(Ok(answer)) if server.has_proxy() => Ok(Answer {
-                    caller: None,
-                    ..answer
-                }),
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(Broken::TooLarge)) => Err(Trouble::new(
-                    Cause::TooLarge,
-                    format!("the answer has more than {ANSWER_LIMIT} bytes"),
+        // The time limit spans the whole answer, so that a slow response cannot block a thread indefinitely. All of it runs
+        // in the transport's thread, which otherwise would be woken for each step: to send, for the time limit, and when
+        // the answer has been read.
+        let limit = server.timeouts.total;
+        let task = self
+            .runtime
+            .spawn(async move { tokio::time::timeout(limit, exchange(request)).await });
+        match self.runtime.block_on(task) {
+            // oxd sees the proxy's address then.
+            Ok(Ok(Ok(answer))) if server.has_proxy() => Ok(Answer {
+                caller: None,
+                ..answer
+            }),
+            Ok(Ok(Ok(answer))) => Ok(answer),
+            Ok(Ok(Err(Broken::TooLarge))) => Err(Trouble::new(
+                Cause::TooLarge,
+                format!("the answer has more than {ANSWER_LIMIT} bytes"),
+            )),
+            Ok(Ok(Err(Broken::Http(error)))) => Err(Trouble::of_request(server, error, &client.recorder)),
+            Ok(Err(_)) => Err(Trouble::timeout(server)),
+            Err(error) => match error.try_into_panic() {
+                // As if it had been in this thread.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => Err(Trouble::new(
+                    Cause::NoClient,
+                    format!("the call was given up: {error}"),
                 )),
-                Ok(Err(Broken::Http(error))) => Err(Trouble::of_request(server, error, &client.recorder)),
-                Err(_) => Err(Trouble::timeout(server)),
-            }
-        })
+            },
+        }
     }
 }
 
