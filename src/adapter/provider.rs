@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use oxd_core::base::{Doubt, Key, Miss, Seconds, sha256_of, wall};
 use oxd_core::shm::stats::Action;
 
-use crate::ffi::socache::{Calls, LONGEST, Refusal, Socache};
+use crate::ffi::socache::{Calls, LONGEST, Refusal, Room, Socache};
 
 /// Payload of one DBM entry, in bytes: an SDBM pair holds at most 1 KiB, and the provider adds to it.
 const DBM_PIECE: usize = 850;
@@ -53,13 +53,12 @@ impl Operation {
 }
 
 impl ProviderStore {
-    /// Asks it. Answers with the entry, in the memory of `room`; for what is not a [`Operation::Get`] with that memory as it
-    /// is.
-    pub fn perform(&self, key: &Key, operation: &Operation, room: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    /// Asks it. An entry is in `room` then.
+    pub fn perform(&self, key: &Key, operation: &Operation, room: &mut Room) -> Result<(), Refusal> {
         match operation {
             Operation::Get => get(self, key, room),
-            Operation::Put(value, until) => put(self, key, value, *until).map(|()| room),
-            Operation::Remove => remove(self, key).map(|()| room),
+            Operation::Put(value, until) => put(self, key, value, *until),
+            Operation::Remove => remove(self, key),
         }
     }
 
@@ -68,17 +67,12 @@ impl ProviderStore {
     /// After a failure, the providers mark the server dead for some seconds and report «not found» meanwhile. So after a
     /// failure, «not found» is only trusted once a probe entry could be written; until then it means that the store is
     /// unavailable.
-    pub fn perform_surely(
-        &self,
-        key: &Key,
-        operation: &Operation,
-        mut room: Vec<u8>,
-    ) -> Result<Vec<u8>, Refusal> {
+    pub fn perform_surely(&self, key: &Key, operation: &Operation, room: &mut Room) -> Result<(), Refusal> {
         let doubt = &self.doubt;
         let _under_way = doubt.begin();
         let mut ask = || {
             let asked = doubt.ask();
-            let answer = self.perform(key, operation, std::mem::take(&mut room));
+            let answer = self.perform(key, operation, room);
             self.note_failure(&answer);
             (asked, answer)
         };
@@ -94,7 +88,7 @@ impl ProviderStore {
             put.is_ok()
         };
         let no_server = || Err(Refusal::Failed("no server is left".into()));
-        let miss = |answer: &Result<Vec<u8>, Refusal>| matches!(answer, Err(Refusal::NotFound)).then_some(());
+        let miss = |answer: &Result<(), Refusal>| matches!(answer, Err(Refusal::NotFound)).then_some(());
         let (mut asked, mut answer) = ask();
         if is_failure(&answer) {
             // A connection that stayed open across a restart of the server fails once.
@@ -140,8 +134,8 @@ fn piece(key: &Key, number: usize) -> Key {
     }
 }
 
-/// Reads one entry as the provider stores it, behind what `room` has.
-fn retrieve(store: &ProviderStore, calls: &Calls<'_>, key: &Key, room: &mut Vec<u8>) -> Result<(), Refusal> {
+/// Reads one entry as the provider stores it.
+fn retrieve(store: &ProviderStore, calls: &Calls<'_>, key: &Key, room: &mut Room) -> Result<(), Refusal> {
     calls.retrieve(key, room).map_err(|refusal| match refusal {
         // With Berkeley DB, mod_socache_dbm reports a missing entry as APR_EGENERAL.
         Refusal::General(_) if store.splits_entries => Refusal::NotFound,
@@ -156,21 +150,21 @@ fn expiry(until: Seconds) -> i64 {
     i64::try_from(until.0.saturating_mul(1_000_000)).unwrap_or(i64::MAX)
 }
 
-fn get(store: &ProviderStore, key: &Key, mut value: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+fn get(store: &ProviderStore, key: &Key, room: &mut Room) -> Result<(), Refusal> {
     let calls = store.socache.calls()?;
-    value.clear();
-    retrieve(store, &calls, key, &mut value)?;
+    retrieve(store, &calls, key, room)?;
     if store.splits_entries {
         // The first byte of the first piece is the number of pieces.
-        let count = usize::from(value.first().copied().unwrap_or(1));
-        if !value.is_empty() {
-            value.remove(0);
-        }
+        let (count, first) = room.bytes().split_first().unwrap_or((&1, &[]));
+        let (count, mut value) = (usize::from(*count), first.to_vec());
         for number in 1..count.min(DBM_PIECES) {
-            retrieve(store, &calls, &piece(key, number), &mut value)?;
+            retrieve(store, &calls, &piece(key, number), room)?;
+            value.extend_from_slice(room.bytes());
         }
+        let none = |error| Refusal::Failed(format!("no memory for an entry: {error}"));
+        room.put(&value).map_err(none)?;
     }
-    Ok(value)
+    Ok(())
 }
 
 fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result<(), Refusal> {
@@ -196,9 +190,9 @@ fn put(store: &ProviderStore, key: &Key, value: &[u8], until: Seconds) -> Result
 
 fn remove(store: &ProviderStore, key: &Key) -> Result<(), Refusal> {
     let calls = store.socache.calls()?;
-    let mut head = Vec::new();
+    let mut head = Room::default();
     if store.splits_entries && retrieve(store, &calls, key, &mut head).is_ok() {
-        for number in 1..usize::from(head.first().copied().unwrap_or(1)).min(DBM_PIECES) {
+        for number in 1..usize::from(head.bytes().first().copied().unwrap_or(1)).min(DBM_PIECES) {
             // A piece that stays behind expires by itself.
             let _ = calls.remove(&piece(key, number));
         }

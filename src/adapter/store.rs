@@ -17,16 +17,13 @@ use super::{child, worker_pool};
 use crate::ffi::command::Command;
 use crate::ffi::process;
 use crate::ffi::server::Servers;
-use crate::ffi::socache::{Hints, NotOpened, Refusal, Socache};
+use crate::ffi::socache::{Hints, NotOpened, Refusal, Room, Socache};
 
 /// How long a request waits for a store on the network. The providers enforce no usable limit of their own: a stalled
 /// server would block a worker for minutes.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the module makes no calls to a store that timed out, except for one probing request, in milliseconds.
 const RETRY_AFTER_MS: u64 = 1_000;
-/// The most memory that a thread keeps for the next entry that it reads, in bytes.
-const MOST_ROOM: usize = 8 << 10;
-
 /// The size of a shmcb store whose directive gives none, in bytes. shmcb's own default of half a megabyte holds only a
 /// hundred sessions.
 const SHMCB_BYTES: usize = 8 << 20;
@@ -117,17 +114,24 @@ struct Call {
     store: &'static ProviderStore,
     key: Key,
     operation: Operation,
-    /// Memory for the answer.
-    room: Mutex<Vec<u8>>,
-    answer: Slot<Result<Vec<u8>, Refusal>>,
+    /// Where the entry is, once the answer is there.
+    room: Mutex<Room>,
+    answer: Slot<Result<(), Refusal>>,
+}
+
+impl Call {
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Job for Call {
     fn run(&self) {
         if self.answer.is_awaited() {
-            let room = std::mem::take(&mut *self.room.lock().unwrap_or_else(PoisonError::into_inner));
-            self.answer
-                .answer(self.store.perform_surely(&self.key, &self.operation, room));
+            let mut room = self.room();
+            let answer = self.store.perform_surely(&self.key, &self.operation, &mut room);
+            drop(room);
+            self.answer.answer(answer);
         }
     }
 
@@ -136,58 +140,22 @@ impl Job for Call {
     }
 }
 
-/// The memory of a thread's calls, for the next ones: what one thread allocates and another one frees is dear.
-#[derive(Default)]
-struct Spare {
-    call: Option<Arc<Call>>,
-    room: Vec<u8>,
-}
-
 thread_local! {
-    static SPARE: RefCell<Spare> = RefCell::default();
-}
-
-/// Memory for an entry.
-fn room() -> Vec<u8> {
-    SPARE.with_borrow_mut(|spare| std::mem::take(&mut spare.room))
-}
-
-/// Keeps the memory of an entry that is not needed any more.
-fn keep_room(room: Vec<u8>) {
-    if room.capacity() <= MOST_ROOM {
-        SPARE.with_borrow_mut(|spare| spare.room = room);
-    }
+    /// The last call of this thread, whose memory the next one uses: what one thread allocates and another one frees is dear.
+    static CALL: RefCell<Option<Arc<Call>>> = const { RefCell::new(None) };
+    /// Where this thread reads entries itself.
+    static ROOM: RefCell<Room> = RefCell::default();
 }
 
 impl Store for StoreHandle {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.0.counted(key, Operation::Get, Vec::new()) {
-            Ok(value) => Ok(Some(value)),
-            Err(Refusal::NotFound) => Ok(None),
-            Err(refusal) => Err(self.0.error(refusal)),
-        }
+        let mut found = None;
+        self.read(key, &mut |value| found = Some(value.to_vec()))?;
+        Ok(found)
     }
 
     fn read(&self, key: &Key, take: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        if self.0.is_on_network || self.0.splits_entries {
-            return match self.0.counted(key, Operation::Get, room()) {
-                Ok(value) => {
-                    take(&value);
-                    keep_room(value);
-                    Ok(())
-                }
-                Err(Refusal::NotFound) => Ok(()),
-                Err(refusal) => Err(self.0.error(refusal)),
-            };
-        }
-        let began = Instant::now();
-        let read = self
-            .0
-            .socache
-            .calls()
-            .and_then(|calls| calls.retrieve_then(key, take));
-        self.0.count(Action::Get, &read, began);
-        match read {
+        match self.0.counted(key, Operation::Get, take) {
             Ok(()) | Err(Refusal::NotFound) => Ok(()),
             Err(refusal) => Err(self.0.error(refusal)),
         }
@@ -195,8 +163,8 @@ impl Store for StoreHandle {
 
     fn put(&self, key: &Key, value: &[u8], until: Seconds) -> Result<(), StoreError> {
         let put = Operation::Put(value.to_vec(), until);
-        match self.0.counted(key, put, Vec::new()) {
-            Ok(_) => Ok(()),
+        match self.0.counted(key, put, &mut |_| ()) {
+            Ok(()) => Ok(()),
             Err(Refusal::TooLarge) => Err(StoreError::TooLarge(format!(
                 "OxdSessionStore {}: an entry of {} bytes does not fit",
                 self.0.text,
@@ -207,8 +175,8 @@ impl Store for StoreHandle {
     }
 
     fn remove(&self, key: &Key) -> Result<(), StoreError> {
-        match self.0.counted(key, Operation::Remove, Vec::new()) {
-            Ok(_) | Err(Refusal::NotFound) => Ok(()),
+        match self.0.counted(key, Operation::Remove, &mut |_| ()) {
+            Ok(()) | Err(Refusal::NotFound) => Ok(()),
             Err(refusal) => Err(self.0.error(refusal)),
         }
     }
@@ -228,23 +196,42 @@ impl ProviderStore {
         StoreError::Unavailable(format!("OxdSessionStore {}: {why}", self.text))
     }
 
-    /// Answers with the entry; for what is not a [`Operation::Get`] with the room that was given for one.
-    fn counted(&'static self, key: &Key, operation: Operation, room: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    /// Asks the store directly or, where it may stall, in another thread with the time limit [`CALL_TIMEOUT`]. `take` gets
+    /// the entry where one is asked for.
+    fn counted(
+        &'static self,
+        key: &Key,
+        operation: Operation,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Refusal> {
         let (action, began) = (operation.action(), Instant::now());
-        let answer = self.ask(key, operation, room, began + CALL_TIMEOUT);
+        if !self.is_on_network {
+            return ROOM.with_borrow_mut(|room| {
+                let answer = self.perform(key, &operation, room);
+                self.count(action, &answer, began);
+                if action == Action::Get && answer.is_ok() {
+                    take(room.bytes());
+                }
+                answer
+            });
+        }
+        let call = self.call(key, operation);
+        let answer = self.ask(&call, began + CALL_TIMEOUT);
         self.count(action, &answer, began);
+        if action == Action::Get && answer.is_ok() {
+            take(call.room().bytes());
+        }
+        CALL.set(Some(call));
         answer
     }
 
     /// A call in memory of this thread.
-    fn call(&'static self, key: &Key, operation: Operation, room: Vec<u8>) -> Arc<Call> {
-        let spare = SPARE.with_borrow_mut(|spare| spare.call.take());
-        if let Some(mut call) = spare
+    fn call(&'static self, key: &Key, operation: Operation) -> Arc<Call> {
+        if let Some(mut call) = CALL.take()
             // Another thread may not have let go of it yet, or may be stuck with it.
             && let Some(own) = Arc::get_mut(&mut call)
         {
             (own.store, own.key, own.operation) = (self, *key, operation);
-            *own.room.get_mut().unwrap_or_else(PoisonError::into_inner) = room;
             own.answer.renew();
             return call;
         }
@@ -252,12 +239,12 @@ impl ProviderStore {
             store: self,
             key: *key,
             operation,
-            room: Mutex::new(room),
+            room: Mutex::default(),
             answer: Slot::new(),
         })
     }
 
-    fn count<A>(&self, action: Action, answer: &Result<A, Refusal>, began: Instant) {
+    fn count(&self, action: Action, answer: &Result<(), Refusal>, began: Instant) {
         let answered = match answer {
             Ok(_) => Answered::Ok,
             Err(Refusal::NotFound) => Answered::Absent,
@@ -266,17 +253,8 @@ impl ProviderStore {
         child::stats().store(action, answered, began.elapsed());
     }
 
-    /// Calls the store directly or, where it may stall, in another thread, and waits until then.
-    fn ask(
-        &'static self,
-        key: &Key,
-        operation: Operation,
-        room: Vec<u8>,
-        until: Instant,
-    ) -> Result<Vec<u8>, Refusal> {
-        if !self.is_on_network {
-            return self.perform(key, &operation, room);
-        }
+    /// Has another thread make the call, and waits until then.
+    fn ask(&self, call: &Arc<Call>, until: Instant) -> Result<(), Refusal> {
         let resting = self.retry_at.load(Ordering::Acquire);
         if resting != 0 {
             let now = millis();
@@ -291,12 +269,9 @@ impl ProviderStore {
                 return Err(Refusal::Failed("it did not answer in time a moment ago".into()));
             }
         }
-        let call = self.call(key, operation, room);
         worker_pool::run(call.clone())
             .map_err(|error| Refusal::Failed(format!("no thread for its calls: {error}")))?;
-        let answer = call.answer.wait(until);
-        SPARE.with_borrow_mut(|spare| spare.call = Some(call));
-        match answer {
+        match call.answer.wait(until) {
             Some(answer) => {
                 self.retry_at.store(0, Ordering::Release);
                 answer

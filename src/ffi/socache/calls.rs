@@ -1,6 +1,6 @@
 //! Calls to a provider: reads, writes and removes one entry, holding the mutex where the provider needs it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ffi::c_uint;
 use std::marker::PhantomData;
 use std::ptr;
@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use oxd_core::base::Key;
 
-use super::buffer::Buffer;
+use super::buffer::Room;
 use super::mutex::{self, Held};
 use super::{Instance, Socache, words};
 use crate::ffi::sys;
@@ -32,8 +32,6 @@ pub enum Refusal {
 thread_local! {
     /// The pool for a provider's allocations during a call.
     static SCRATCH: Scratch = const { Scratch(Cell::new(ptr::null_mut())) };
-    /// The buffer that entries are read into.
-    static BUFFER: RefCell<Option<Buffer>> = const { RefCell::new(None) };
 }
 
 /// A thread's pool, which ends with the thread: mod_http2 starts and ends threads all the time.
@@ -54,7 +52,7 @@ pub struct Calls<'s> {
     instance: Instance,
     server: *mut sys::server_rec,
     pool: *mut sys::apr_pool_t,
-    held: Option<Held>,
+    _held: Option<Held>,
     life: PhantomData<&'s Socache>,
 }
 
@@ -85,7 +83,7 @@ impl Socache {
             instance,
             server: self.server.load(Ordering::Acquire),
             pool,
-            held,
+            _held: held,
             life: PhantomData,
         })
     }
@@ -104,35 +102,13 @@ impl Calls<'_> {
         }
     }
 
-    /// Reads an entry, and puts it behind what `room` has.
-    pub fn retrieve(&self, key: &Key, room: &mut Vec<u8>) -> Result<(), Refusal> {
-        BUFFER.with_borrow_mut(|buffer| {
-            room.extend_from_slice(self.fill(key, buffer)?);
-            Ok(())
-        })
-    }
-
-    /// Reads an entry as the last of these calls, and shows it once the mutex is free again. `show` must not read another
-    /// entry.
-    pub fn retrieve_then(mut self, key: &Key, show: impl FnOnce(&[u8])) -> Result<(), Refusal> {
-        BUFFER.with_borrow_mut(|buffer| {
-            let bytes = self.fill(key, buffer)?;
-            self.held = None;
-            show(bytes);
-            Ok(())
-        })
-    }
-
-    fn fill<'b>(&self, key: &Key, buffer: &'b mut Option<Buffer>) -> Result<&'b [u8], Refusal> {
+    /// Reads an entry.
+    pub fn retrieve(&self, key: &Key, room: &mut Room) -> Result<(), Refusal> {
         let Some(retrieve) = self.instance.functions().retrieve else {
             return Err(Refusal::NotFound);
         };
-        if buffer.is_none() {
-            // The thread keeps it until it ends.
-            let none = |error| Refusal::Failed(format!("no memory for a buffer: {error}"));
-            *buffer = Some(Buffer::new(LONGEST).map_err(none)?);
-        }
-        let buffer: &mut [u8] = buffer.as_deref_mut().unwrap_or_default();
+        let none = |error| Refusal::Failed(format!("no memory for a buffer: {error}"));
+        let buffer = room.place().map_err(none)?;
         // Bytes of an earlier call must not pass for a value that the provider never wrote.
         if let Some(first) = buffer.first_mut() {
             *first = 0;
@@ -151,10 +127,10 @@ impl Calls<'_> {
             )
         };
         self.outcome(status)?;
-        let bytes = usize::try_from(length)
-            .ok()
-            .and_then(|length| buffer.get(..length));
-        bytes.ok_or_else(|| Refusal::Failed("an entry longer than its buffer".into()))
+        match usize::try_from(length).is_ok_and(|length| room.set_length(length)) {
+            true => Ok(()),
+            false => Err(Refusal::Failed("an entry longer than its buffer".into())),
+        }
     }
 
     /// Writes an entry that expires at `until`, in microseconds since the epoch.

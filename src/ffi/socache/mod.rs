@@ -5,6 +5,7 @@ mod buffer;
 mod calls;
 mod mutex;
 
+pub use buffer::Room;
 pub use calls::{Calls, LONGEST, Refusal};
 pub use mutex::{prepare_child, register_mutex};
 
