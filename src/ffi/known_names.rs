@@ -201,8 +201,9 @@ impl List {
 /// Entries that are put into a request's environment together.
 pub struct Entries<'r> {
     request: Request<'r>,
-    beginning: &'static [u8],
     list: List,
+    /// Whether the environment had entries that begin so.
+    replaces: bool,
 }
 
 impl<'r> Request<'r> {
@@ -218,10 +219,13 @@ impl<'r> Request<'r> {
             true => List::of(self.pool(), N),
             false => List::NONE,
         };
+        let first = names.beginning.first().copied().unwrap_or(0);
+        let begins_so = |name: &[u8]| name.starts_with(names.beginning);
+        let others = self.entries_that(Table::Environment, |byte| byte == first, begins_so);
         let entries = Entries {
             request: self,
-            beginning: names.beginning,
             list,
+            replaces: !others.is_empty(),
         };
         (&known.names, entries)
     }
@@ -240,12 +244,7 @@ impl<'r> Entries<'r> {
     /// Puts them into the environment.
     pub fn finish(self) {
         let request = self.request;
-        let begins_so = |name: &[u8]| name.starts_with(self.beginning);
-        let first = self.beginning.first().copied().unwrap_or(0);
-        if !request
-            .entries_that(Table::Environment, |byte| byte == first, begins_so)
-            .is_empty()
-        {
+        if self.replaces {
             self.list.unset_in(request);
         }
         // SAFETY: a request has its tables. This one lives in the request's pool, or there is no list; the list and the
