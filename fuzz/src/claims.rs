@@ -59,7 +59,7 @@ fn in_the_environment(record: &SessionRecord<'_>, merged: &Map<String, Value>) {
         );
         if !claim.hidden {
             assert!(
-                taken.insert(name.clone()),
+                taken.insert(name.to_ascii_lowercase()),
                 "two claims are {}",
                 String::from_utf8_lossy(&name)
             );
@@ -68,14 +68,22 @@ fn in_the_environment(record: &SessionRecord<'_>, merged: &Map<String, Value>) {
             assert_eq!(NAMES[place].to_bytes(), [b"OXD_CLAIM_", &name[..]].concat());
         }
     }
-    // The claim with the very name is the one that the variable has.
+    // The claim with the very name is the one that the variable has, or one that differs in case alone.
     for name in merged.keys() {
         let plain = claims::env_name(name.as_bytes()).eq(name.bytes());
         if plain {
-            assert!(
-                record.claims().any(|claim| claim.is(name) && !claim.hidden),
-                "{name} is hidden"
-            );
+            let usual = record
+                .claims()
+                .any(|claim| claim.is(name) && claim.known.is_some());
+            let has_it = |claim: &ClaimView<'_>| {
+                !claim.hidden
+                    && if usual {
+                        claim.is(name)
+                    } else {
+                        claim.name.eq_ignore_ascii_case(name.as_bytes())
+                    }
+            };
+            assert!(record.claims().any(|claim| has_it(&claim)), "{name} is hidden");
             assert!(lookup::claim_text(record, name).is_some(), "{name} is not found");
         }
     }

@@ -54,7 +54,7 @@ static VARIABLES: KnownNames<ALL> = {
     let (claims, own) = all.split_at_mut(NAMES.len());
     claims.copy_from_slice(&NAMES);
     own.copy_from_slice(&OWN);
-    KnownNames::new(b"OXD_", all)
+    KnownNames::new(all)
 };
 
 /// Makes ready for requests what all of them need, in the parent.
@@ -65,6 +65,7 @@ pub fn prepare(pool: Pool<'_>) {
 /// Passes the session's identity to the application.
 pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Opened<'r>) {
     let (identity, record) = (&settings.identity(), &session.record);
+    remove_stand_ins(request);
     let (names, mut environment) = request.environment_entries(&VARIABLES);
     let Some((of_claims, own)) = names.split_first_chunk() else {
         unreachable!("there are names besides those of claims");
@@ -128,6 +129,17 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
     environment.finish();
 }
 
+/// Removes variables with the names of the module's own: of the main request, or set from what a client sent (`SetEnvIf`).
+/// What an application finds there comes from the session alone.
+#[inline]
+fn remove_stand_ins(request: Request<'_>) {
+    let is_own =
+        |name: &[u8]| name.starts_with(VARIABLE.as_bytes()) || OWN.iter().any(|own| own.to_bytes() == name);
+    for (name, _) in request.entries_that(Table::Environment, |first| first == b'O', is_own) {
+        request.unset(Table::Environment, name);
+    }
+}
+
 /// Sets the identity headers for the application, in place of any that the request has already.
 fn publish_headers<'r>(request: Request<'r>, identity: &IdentitySettings<'_>, record: &SessionRecord<'r>) {
     if !identity.claims_as.in_headers() && identity.claim_headers.is_empty() {
@@ -169,7 +181,7 @@ fn claims_into_environment<'r>(
             && let Some(name) = claim_name(request, VARIABLE.as_bytes(), claim.name, b'_')
             && let Some(text) = PoolText::terminated(claim.text_nul)
         {
-            request.set(Table::Environment, name, text);
+            request.add(Table::Environment, name, text);
         }
     };
     let Some(names) = settings.claim_names else {

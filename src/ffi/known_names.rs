@@ -14,9 +14,8 @@ use super::request_state::PoolText;
 use super::sys;
 use super::table::Table;
 
-/// Names of entries, all with the same beginning.
+/// Names of entries.
 pub struct KnownNames<const N: usize> {
-    beginning: &'static [u8],
     names: [&'static CStr; N],
     read: OnceLock<ReadNames<N>>,
 }
@@ -43,10 +42,9 @@ unsafe impl Send for Name {}
 unsafe impl Sync for Name {}
 
 impl<const N: usize> KnownNames<N> {
-    /// These names, which begin so.
-    pub const fn new(beginning: &'static [u8], names: [&'static CStr; N]) -> Self {
+    /// These names.
+    pub const fn new(names: [&'static CStr; N]) -> Self {
         Self {
-            beginning,
             names,
             read: OnceLock::new(),
         }
@@ -161,24 +159,6 @@ impl List {
         true
     }
 
-    /// Takes entries of the same names out of a request's environment.
-    #[cold]
-    fn unset_in(&self, request: Request<'_>) {
-        let Some(table) = self.table else {
-            return;
-        };
-        // SAFETY: a table begins with its array (apr_tables.h).
-        let mut at = unsafe { (*table.cast::<sys::apr_array_header_t>().as_ptr()).elts }.cast();
-        while at != self.next {
-            // SAFETY: an entry that was written; its name is static.
-            unsafe {
-                let entry: sys::apr_table_entry_t = at.read();
-                sys::apr_table_unset(request.table(Table::Environment), entry.key);
-                at = at.add(1);
-            }
-        }
-    }
-
     /// A new table of these entries with those of another table behind them; the other one where there are none.
     ///
     /// # Safety
@@ -198,17 +178,15 @@ impl List {
     }
 }
 
-/// Entries that are put into a request's environment together.
+/// Entries that are added to a request's environment together.
 pub struct Entries<'r> {
     request: Request<'r>,
     list: List,
-    /// Whether the environment had entries that begin so.
-    replaces: bool,
 }
 
 impl<'r> Request<'r> {
-    /// Begins a list of entries for the environment, where they will stand in place of others with these names. Answers
-    /// with the names, too, in the order in which they were given.
+    /// Begins a list of entries for the environment, where they will stand before all others; and their names, in the
+    /// order in which they were given.
     #[inline]
     pub fn environment_entries<const N: usize>(
         self,
@@ -219,15 +197,7 @@ impl<'r> Request<'r> {
             true => List::of(self.pool(), N),
             false => List::NONE,
         };
-        let first = names.beginning.first().copied().unwrap_or(0);
-        let begins_so = |name: &[u8]| name.starts_with(names.beginning);
-        let others = self.entries_that(Table::Environment, |byte| byte == first, begins_so);
-        let entries = Entries {
-            request: self,
-            list,
-            replaces: !others.is_empty(),
-        };
-        (&known.names, entries)
+        (&known.names, Entries { request: self, list })
     }
 }
 
@@ -237,16 +207,13 @@ impl<'r> Entries<'r> {
     pub fn add(&mut self, name: &Name, value: PoolText<'r>) {
         if !self.list.push(name, value.as_ptr()) {
             // SAFETY: a static C string.
-            set_alone(self.request, unsafe { CStr::from_ptr(name.text) }, value);
+            add_alone(self.request, unsafe { CStr::from_ptr(name.text) }, value);
         }
     }
 
     /// Puts them into the environment.
     pub fn finish(self) {
         let request = self.request;
-        if self.replaces {
-            self.list.unset_in(request);
-        }
         // SAFETY: a request has its tables. This one lives in the request's pool, or there is no list; the list and the
         // values do, too, and the names are static.
         let table = unsafe {
@@ -262,6 +229,6 @@ impl<'r> Entries<'r> {
 /// Apart from the list, which the loop over the claims keeps in registers.
 #[cold]
 #[inline(never)]
-fn set_alone<'r>(request: Request<'r>, name: &'static CStr, value: PoolText<'r>) {
-    request.set(Table::Environment, name, value);
+fn add_alone<'r>(request: Request<'r>, name: &'static CStr, value: PoolText<'r>) {
+    request.add(Table::Environment, name, value);
 }

@@ -15,6 +15,7 @@ fn environment(directives: &str) -> BTreeMap<String, String> {
         "e_mail-x": "dash",
         "evil": "a\r\nX-Injected: b",
         "flag": true,
+        "Groups": "other",
     });
     let site = TestSite::builder()
         .users(vec![user("zoe", claims)])
@@ -78,7 +79,7 @@ fn httpd_finds_each_variable_by_its_name() {
 }
 
 #[test]
-fn what_a_request_sets_does_not_stand_in_for_a_claim() {
+fn what_a_request_sets_does_not_stand_in_for_a_session() {
     let names = ["OXD_CLAIM_name", "OXD_CLAIM_flag", "OXD_AUTH"];
     let [mut forged, mut shown] = [String::from("SetEnvIf User-Agent (.+)"), String::new()];
     for name in names {
@@ -88,7 +89,8 @@ fn what_a_request_sets_does_not_stand_in_for_a_claim() {
             name.replace('_', "-")
         );
     }
-    let environment = environment(&format!("{forged} OXD_OTHER=$1\n{shown}"));
+    let more = "OXD_CLAIM_admin=$1 OXD_CLIENT_ID=$1 OXD_OTHER=$1";
+    let environment = environment(&format!("{forged} {more}\n{shown}"));
     for (name, value) in names.into_iter().zip(["Zoë", "true", "session"]) {
         // The last of two with the same name.
         assert_eq!(environment[name], value);
@@ -98,8 +100,19 @@ fn what_a_request_sets_does_not_stand_in_for_a_claim() {
             value
         );
     }
+    // What the session does not have.
+    assert!(!environment.contains_key("OXD_CLAIM_admin") && !environment.contains_key("OXD_CLIENT_ID"));
     // It is not the module's.
     assert!(environment["OXD_OTHER"].contains("Mozilla"));
+}
+
+/// httpd would make one variable of them, with the name of one and the value of the other.
+#[test]
+fn of_claims_that_differ_in_case_alone_the_usual_one_is_handed_on() {
+    let environment = environment("OxdClaims both");
+    assert_eq!(environment["OXD_CLAIM_groups"], "staff,boss");
+    assert_eq!(environment["HTTP_OXD_CLAIM_GROUPS"], "staff,boss");
+    assert!(!environment.contains_key("OXD_CLAIM_Groups"));
 }
 
 #[test]

@@ -74,7 +74,7 @@ well_known! {
 }
 
 /// The number of a name in the binary form; 0 where it is written out.
-fn number_of(name: &[u8]) -> u8 {
+pub(super) fn number_of(name: &[u8]) -> u8 {
     let place = NAMES.iter().position(|known| plain(known) == name);
     place.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or(0)
 }

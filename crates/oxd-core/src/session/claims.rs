@@ -3,11 +3,11 @@
 pub mod lookup;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::claim::{ClaimView, Kind, put_claim};
+use super::claim::{ClaimView, Kind, number_of, put_claim};
 use super::record::SessionRecord;
 
 /// The id token's members that only its verification needs (OpenID Connect Core 2 and 3.3.2.11).
@@ -64,23 +64,35 @@ pub fn encode(claims: &Map<String, Value>) -> Vec<u8> {
             json.as_bytes(),
         );
     };
-    let is_plain = |name: &str| env_name(name.as_bytes()).eq(name.bytes());
-    // A claim whose name needs no change has the better right to it in the environment.
-    let (plain, changed): (Vec<_>, Vec<_>) = claims.iter().partition(|(name, _)| is_plain(name));
-    let (subject, others): (Vec<_>, Vec<_>) = plain.into_iter().partition(|(name, _)| *name == "sub");
+    let winners = winners(claims);
+    let is_hidden = |name: &str| winners.get(&variable(name)).is_none_or(|winner| *winner != name);
+    let (subject, others): (Vec<_>, Vec<_>) = claims.iter().partition(|(name, _)| *name == "sub");
     for (name, value) in subject.into_iter().chain(others) {
-        put(name, value, false);
-    }
-    let mut taken = BTreeSet::new();
-    for (name, value) in changed {
-        // As it is written down: a control character may have several bytes, the blank in its place has one.
-        let variable: Vec<u8> = env_name(harmless(name).as_bytes()).collect();
-        let is_of_another =
-            std::str::from_utf8(&variable).is_ok_and(|variable| claims.contains_key(variable));
-        let hidden = is_of_another || !taken.insert(variable);
-        put(name, value, hidden);
+        put(name, value, is_hidden(name));
     }
     out
+}
+
+/// The claim that each variable has. httpd's tables take names that differ in case alone for the same.
+fn winners(claims: &Map<String, Value>) -> BTreeMap<Vec<u8>, &str> {
+    let is_plain = |name: &str| env_name(name.as_bytes()).eq(name.bytes());
+    // A name that many providers use has the best right to its variable, then one that needs no change.
+    let rank = |name: &&str| (number_of(name.as_bytes()) == 0, !is_plain(name));
+    let mut names: Vec<&str> = claims.keys().map(String::as_str).collect();
+    names.sort_by_cached_key(rank);
+    let mut winners = BTreeMap::new();
+    for name in names {
+        winners.entry(variable(name)).or_insert(name);
+    }
+    winners
+}
+
+/// What follows `OXD_CLAIM_`, in small letters. As it is written down: a control character may have several bytes, the blank
+/// in its place has one.
+fn variable(name: &str) -> Vec<u8> {
+    env_name(harmless(name).as_bytes())
+        .map(|byte| byte.to_ascii_lowercase())
+        .collect()
 }
 
 /// A claim's name as it follows `OXD_CLAIM_`: everything but ASCII letters, digits and `_` becomes `_`.
@@ -244,6 +256,22 @@ mod tests {
         assert_eq!(env, [("e_mail".to_owned(), "right".to_owned())]);
         let env = env_of(json!({"e\u{80}mail": "forged", "e_mail": "right"}));
         assert_eq!(env, [("e_mail".to_owned(), "right".to_owned())]);
+    }
+
+    #[test]
+    fn the_usual_name_wins_where_two_claims_differ_in_case_alone() {
+        for (usual, others) in [
+            ("sub", ["Sub", "SUB"]),
+            ("groups", ["Groups", "gRoups"]),
+            ("e_mail", ["e-Mail", "E.mail"]),
+        ] {
+            let [first, second] = others;
+            let env = env_of(json!({first: "forged", usual: "right", second: "forged"}));
+            assert_eq!(env, [(usual.to_owned(), "right".to_owned())]);
+        }
+        // Neither has the better right to it: one is there.
+        let env = env_of(json!({"Level": "1", "level": "2"}));
+        assert_eq!(env, [("Level".to_owned(), "1".to_owned())]);
     }
 
     #[test]
