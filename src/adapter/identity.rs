@@ -133,9 +133,13 @@ pub fn publish<'r>(request: Request<'r>, settings: &Settings<'_>, session: &Open
 /// What an application finds there comes from the session alone.
 #[inline]
 fn remove_stand_ins(request: Request<'_>) {
-    let is_own =
-        |name: &[u8]| name.starts_with(VARIABLE.as_bytes()) || OWN.iter().any(|own| own.to_bytes() == name);
-    for (name, _) in request.entries_that(Table::Environment, |first| first == b'O', is_own) {
+    // httpd's tables ignore case.
+    let is_own = |name: &[u8]| {
+        let start = name.get(..VARIABLE.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(VARIABLE.as_bytes()))
+            || OWN.iter().any(|own| own.to_bytes().eq_ignore_ascii_case(name))
+    };
+    for (name, _) in request.entries_that(Table::Environment, |first| matches!(first, b'O' | b'o'), is_own) {
         request.unset(Table::Environment, name);
     }
 }

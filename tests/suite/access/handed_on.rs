@@ -89,7 +89,8 @@ fn what_a_request_sets_does_not_stand_in_for_a_session() {
             name.replace('_', "-")
         );
     }
-    let more = "OXD_CLAIM_admin=$1 OXD_CLIENT_ID=$1 OXD_OTHER=$1";
+    // httpd takes the first one for that of a claim, too.
+    let more = "oxd_claim_groups=$1 OXD_CLAIM_admin=$1 OXD_CLIENT_ID=$1 OXD_OTHER=$1";
     let environment = environment(&format!("{forged} {more}\n{shown}"));
     for (name, value) in names.into_iter().zip(["Zoë", "true", "session"]) {
         // The last of two with the same name.
@@ -100,6 +101,7 @@ fn what_a_request_sets_does_not_stand_in_for_a_session() {
             value
         );
     }
+    assert_eq!(environment["OXD_CLAIM_groups"], "staff,boss");
     // What the session does not have.
     assert!(!environment.contains_key("OXD_CLAIM_admin") && !environment.contains_key("OXD_CLIENT_ID"));
     // It is not the module's.
