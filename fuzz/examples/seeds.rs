@@ -79,6 +79,8 @@ fn headers(seeds: &Seeds) {
             &["/caf\u{e9}"],
             &["https://[::1]/"],
             &["https://192.0.2.1/%00"],
+            // A label with a mark of the writing direction.
+            &["https://a.xn--nbbggga.xgbbbbb2bbbbbbggga.xgga.xn--n-ggngza.xgga.xn--bbbhtbbbbbbbbbbbbbbbbbbbgga.:"],
         ],
     );
     let field = "Content-Disposition: form-data; name=\"a\"\r\n\r\n1";
