@@ -12,7 +12,7 @@ use super::pool::Pool;
 use super::request::Request;
 use super::request_state::PoolText;
 use super::sys;
-use super::table::Table;
+use super::table::{Table, array_of};
 
 /// Names of entries.
 pub struct KnownNames<const N: usize> {
@@ -69,8 +69,8 @@ impl<const N: usize> ReadNames<N> {
             // SAFETY: the table was just made; the texts are static.
             unsafe { sys::apr_table_addn(table, name.as_ptr(), name.as_ptr()) };
         }
-        // SAFETY: a table begins with its array (apr_tables.h).
-        let array = unsafe { table.cast::<sys::apr_array_header_t>().read() };
+        // SAFETY: the table was just made.
+        let array = unsafe { array_of(table).read() };
         // SAFETY: this one has an entry for each name, in that order.
         let made = unsafe { array.elts.cast::<[sys::apr_table_entry_t; N]>().read() };
         let names = std::array::from_fn(|place| Name {
@@ -126,8 +126,8 @@ impl List {
         let Some(table) = NonNull::new(unsafe { sys::apr_table_make(pool.as_ptr(), count) }) else {
             return Self::NONE;
         };
-        // SAFETY: a table begins with its array (apr_tables.h).
-        let array = unsafe { table.cast::<sys::apr_array_header_t>().read() };
+        // SAFETY: the table was just made.
+        let array = unsafe { array_of(table.as_ptr()).read() };
         if array.nalloc != count || usize::try_from(array.elt_size) != Ok(size_of::<sys::apr_table_entry_t>())
         {
             return Self::NONE;
@@ -167,7 +167,7 @@ impl List {
         let Some(table) = self.table else {
             return other;
         };
-        let array = table.cast::<sys::apr_array_header_t>().as_ptr();
+        let array = array_of(table.as_ptr()).cast_mut();
         // SAFETY: as many entries were written, one after the other, into the array that nobody else has.
         unsafe {
             let first = (*array).elts.cast::<sys::apr_table_entry_t>();

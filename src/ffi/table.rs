@@ -1,6 +1,6 @@
 //! The tables of a request: headers, environment, notes.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::ptr::{self, NonNull};
 
 use super::request::Request;
@@ -123,27 +123,36 @@ impl<'r> Request<'r> {
 
     /// Sets an entry. Name and value are only copied if the table is not in the request's pool.
     pub fn set(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        let (table, name, value) = (self.table(table), name.into(), value.into());
-        let set = if self.owns(table) {
-            sys::apr_table_setn
-        } else {
-            sys::apr_table_set
-        };
-        // SAFETY: the table is live; the texts live as long as the request's pool, which is the table's, or are copied.
-        unsafe { set(table, name.as_ptr(), value.as_ptr()) }
+        let (name, value) = (name.into(), value.into());
+        // SAFETY: APR's function for this, and the one that copies.
+        unsafe { self.write_entry(table, name, value, sys::apr_table_setn, sys::apr_table_set) }
     }
 
     /// Adds an entry, also beside others of the same name. Name and value are copied as for [`Request::set`].
     #[inline]
     pub fn add(self, table: Table, name: impl Into<PoolText<'r>>, value: impl Into<PoolText<'r>>) {
-        let (table, name, value) = (self.table(table), name.into(), value.into());
-        let add = if self.owns(table) {
-            sys::apr_table_addn
-        } else {
-            sys::apr_table_add
-        };
+        let (name, value) = (name.into(), value.into());
         // SAFETY: as for `set`.
-        unsafe { add(table, name.as_ptr(), value.as_ptr()) }
+        unsafe { self.write_entry(table, name, value, sys::apr_table_addn, sys::apr_table_add) }
+    }
+
+    /// Writes an entry with one of two functions of APR.
+    ///
+    /// # Safety
+    /// Both must take any live table and C strings; `copying` must keep nothing but copies.
+    #[inline]
+    unsafe fn write_entry(
+        self,
+        table: Table,
+        name: PoolText<'r>,
+        value: PoolText<'r>,
+        keeping: WriteEntry,
+        copying: WriteEntry,
+    ) {
+        let table = self.table(table);
+        let write = if self.owns(table) { keeping } else { copying };
+        // SAFETY: the table is live; the texts live as long as the request's pool, which is the table's, or are copied.
+        unsafe { write(table, name.as_ptr(), value.as_ptr()) }
     }
 
     /// Removes all entries of a name.
@@ -153,7 +162,9 @@ impl<'r> Request<'r> {
     }
 }
 
+type WriteEntry = unsafe extern "C" fn(*mut sys::apr_table_t, *const c_char, *const c_char);
+
 /// An APR table begins with its array of entries (apr_table_elts is a macro for this).
-fn array_of(table: *mut sys::apr_table_t) -> *const sys::apr_array_header_t {
+pub(super) fn array_of(table: *mut sys::apr_table_t) -> *const sys::apr_array_header_t {
     table.cast_const().cast()
 }

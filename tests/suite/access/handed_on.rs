@@ -47,6 +47,16 @@ fn claims_go_where_the_directive_says() {
     }
 }
 
+/// A directive that shows the application what httpd itself finds in a variable, as [`found`] reads it.
+fn shown(name: &str) -> String {
+    let header = name.replace('_', "-");
+    format!("RequestHeader set X-{header} \"%{{{name}}}e\"\n")
+}
+
+fn found<'e>(environment: &'e BTreeMap<String, String>, name: &str) -> &'e str {
+    &environment[&format!("HTTP_X_{}", name.to_ascii_uppercase())]
+}
+
 #[test]
 fn httpd_finds_each_variable_by_its_name() {
     let names = [
@@ -64,15 +74,11 @@ fn httpd_finds_each_variable_by_its_name() {
     ];
     let mut directives = String::from("SetEnvIf Request_URI . OTHER=there\nOxdPassTokens access_token\n");
     for name in names {
-        directives += &format!(
-            "RequestHeader set X-{} \"%{{{name}}}e\"\n",
-            name.replace('_', "-")
-        );
+        directives += &shown(name);
     }
     let environment = environment(&directives);
     for name in names {
-        let found = &environment[&format!("HTTP_X_{}", name.to_ascii_uppercase())];
-        assert_eq!(found, &environment[name], "{name}");
+        assert_eq!(found(&environment, name), environment[name], "{name}");
     }
     assert_eq!(environment["OTHER"], "there");
     assert_eq!(environment["OXD_AUTH"], "session");
@@ -81,25 +87,19 @@ fn httpd_finds_each_variable_by_its_name() {
 #[test]
 fn what_a_request_sets_does_not_stand_in_for_a_session() {
     let names = ["OXD_CLAIM_name", "OXD_CLAIM_flag", "OXD_AUTH"];
-    let [mut forged, mut shown] = [String::from("SetEnvIf User-Agent (.+)"), String::new()];
+    let [mut forged, mut headers] = [String::from("SetEnvIf User-Agent (.+)"), String::new()];
     for name in names {
         forged += &format!(" {name}=$1");
-        shown += &format!(
-            "RequestHeader set X-{} \"%{{{name}}}e\"\n",
-            name.replace('_', "-")
-        );
+        headers += &shown(name);
     }
     // httpd takes the first one for that of a claim, too.
     let more = "oxd_claim_groups=$1 OXD_CLAIM_admin=$1 OXD_CLIENT_ID=$1 OXD_OTHER=$1";
-    let environment = environment(&format!("{forged} {more}\n{shown}"));
+    let environment = environment(&format!("{forged} {more}\n{headers}"));
     for (name, value) in names.into_iter().zip(["Zoë", "true", "session"]) {
         // The last of two with the same name.
         assert_eq!(environment[name], value);
         // The first.
-        assert_eq!(
-            environment[&format!("HTTP_X_{}", name.to_ascii_uppercase())],
-            value
-        );
+        assert_eq!(found(&environment, name), value);
     }
     assert_eq!(environment["OXD_CLAIM_groups"], "staff,boss");
     // What the session does not have.
